@@ -1,0 +1,52 @@
+"""What a store refuses, in etcd's terms.
+
+StoreError
+├── CompactedError        the revision asked for is history that was thrown away (HTTP 410, reason Expired)
+├── FutureRevisionError   the revision asked for does not exist yet
+├── LeaseNotFoundError    the lease expired or never was
+├── StoreUnavailable      no answer; a write may or may not have happened (HTTP 503)
+│   └── StoreFull         no space left; the write did not happen, reads go on
+└── StoreUnusable         the store cannot be opened; the message says what to do
+"""
+
+
+class StoreError(Exception):
+    """Base of everything a store raises on purpose."""
+
+
+class CompactedError(StoreError):
+    """The revision is gone: list again, then watch from that list's revision."""
+
+    def __init__(self, requested: int, compacted: int) -> None:
+        super().__init__(f"required revision {requested} has been compacted (compact revision: {compacted})")
+        self.requested = requested
+        self.compacted = compacted
+
+
+class FutureRevisionError(StoreError):
+    """The revision is ahead of the store."""
+
+    def __init__(self, requested: int, current: int) -> None:
+        super().__init__(f"required revision {requested} is a future revision (current revision: {current})")
+        self.requested = requested
+        self.current = current
+
+
+class LeaseNotFoundError(StoreError):
+    """The lease is not known (any more)."""
+
+    def __init__(self, lease: int) -> None:
+        super().__init__(f"requested lease {lease} not found")
+        self.lease = lease
+
+
+class StoreUnavailable(StoreError):
+    """The store gives no answer. After a write, read before writing again: it may have happened."""
+
+
+class StoreFull(StoreUnavailable):
+    """No space left on the store's device. Nothing of the write was kept."""
+
+
+class StoreUnusable(StoreError):
+    """The store cannot be opened: taken by another process, another program's file, another schema version."""
