@@ -1,0 +1,114 @@
+"""Field errors: what is wrong with one field of an object, in the words Kubernetes uses for it."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from enum import Enum
+from typing import Any
+
+import orjson
+
+
+class ErrorType(str, Enum):
+    """The machine-readable reason of a field error; its value appears in `details.causes[].reason`."""
+
+    NOT_FOUND = "FieldValueNotFound"
+    REQUIRED = "FieldValueRequired"
+    DUPLICATE = "FieldValueDuplicate"
+    INVALID = "FieldValueInvalid"
+    NOT_SUPPORTED = "FieldValueNotSupported"
+    FORBIDDEN = "FieldValueForbidden"
+    TOO_LONG = "FieldValueTooLong"
+    TOO_MANY = "FieldValueTooMany"
+    INTERNAL = "InternalError"
+    TYPE_INVALID = "FieldValueTypeInvalid"
+
+
+_TITLES = {
+    ErrorType.NOT_FOUND: "Not found",
+    ErrorType.REQUIRED: "Required value",
+    ErrorType.DUPLICATE: "Duplicate value",
+    ErrorType.INVALID: "Invalid value",
+    ErrorType.NOT_SUPPORTED: "Unsupported value",
+    ErrorType.FORBIDDEN: "Forbidden",
+    ErrorType.TOO_LONG: "Too long",
+    ErrorType.TOO_MANY: "Too many",
+    ErrorType.INTERNAL: "Internal error",
+    ErrorType.TYPE_INVALID: "Invalid value",
+}
+
+_WITHOUT_VALUE = {ErrorType.REQUIRED, ErrorType.FORBIDDEN, ErrorType.TOO_LONG, ErrorType.INTERNAL}
+
+
+@dataclass(frozen=True)
+class FieldError:
+    """One problem at one field path, such as `spec.containers[0].image`."""
+
+    type: ErrorType
+    field: str
+    bad_value: Any = None
+    detail: str = ""
+
+    @property
+    def body(self) -> str:
+        """The message without its path: `Invalid value: "x": must be ...`."""
+        text = _TITLES[self.type]
+        if self.type not in _WITHOUT_VALUE:
+            text += ": " + _quote(self.bad_value)
+        return f"{text}: {self.detail}" if self.detail else text
+
+    def __str__(self) -> str:
+        return f"{self.field}: {self.body}"
+
+    def cause(self) -> dict[str, str]:
+        """This error as an entry of `Status.details.causes`."""
+        return {"reason": self.type.value, "message": self.body, "field": self.field}
+
+
+def _quote(value: Any) -> str:
+    if value is None:
+        return '"null"'
+    return orjson.dumps(value, option=orjson.OPT_SORT_KEYS if isinstance(value, dict) else 0).decode()
+
+
+def required(path: str, detail: str = "") -> FieldError:
+    return FieldError(ErrorType.REQUIRED, path, "", detail)
+
+
+def invalid(path: str, value: Any, detail: str) -> FieldError:
+    return FieldError(ErrorType.INVALID, path, value, detail)
+
+
+def type_invalid(path: str, value: Any, detail: str) -> FieldError:
+    return FieldError(ErrorType.TYPE_INVALID, path, value, detail)
+
+
+def duplicate(path: str, value: Any) -> FieldError:
+    return FieldError(ErrorType.DUPLICATE, path, value)
+
+
+def not_found(path: str, value: Any) -> FieldError:
+    return FieldError(ErrorType.NOT_FOUND, path, value)
+
+
+def forbidden(path: str, detail: str) -> FieldError:
+    return FieldError(ErrorType.FORBIDDEN, path, "", detail)
+
+
+def not_supported(path: str, value: Any, supported: Iterable[str]) -> FieldError:
+    listed = ", ".join(f'"{item}"' for item in sorted(supported))
+    return FieldError(ErrorType.NOT_SUPPORTED, path, value, f"supported values: {listed}" if listed else "")
+
+
+def too_long(path: str, limit: int) -> FieldError:
+    return FieldError(ErrorType.TOO_LONG, path, "", f"may not be more than {limit} bytes")
+
+
+def too_many(path: str, actual: int, limit: int) -> FieldError:
+    noun = "item" if limit == 1 else "items"
+    return FieldError(ErrorType.TOO_MANY, path, actual, f"must have at most {limit} {noun}")
+
+
+def aggregate(errors: Iterable[FieldError]) -> str:
+    """All errors in one line, equal ones once: `a`, or `[a, b]`."""
+    texts = list(dict.fromkeys(str(error) for error in errors))
+    return texts[0] if len(texts) == 1 else f"[{', '.join(texts)}]"
