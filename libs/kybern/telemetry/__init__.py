@@ -1,0 +1,9 @@
+"""OpenTelemetry traces, Prometheus metrics and structured logs, as one thing given to a service.
+
+Spans are cheap to leave out: without a parent context and without being asked for, nothing is recorded. The W3C
+`traceparent` string is the form in which a context crosses a wire or rides in a watch event.
+"""
+
+from kybern.telemetry.telemetry import Span, Telemetry
+
+__all__ = ["Span", "Telemetry"]
