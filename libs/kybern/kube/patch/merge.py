@@ -1,0 +1,38 @@
+"""JSON merge patch (RFC 7386, application/merge-patch+json): null deletes, objects merge, all else replaces."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from kybern.kube.status import bad_request
+
+
+def apply(original: dict[str, Any], patch: Any) -> dict[str, Any]:
+    """A patched copy of `original`; unchanged parts are shared with it. Raises StatusError when the patch is no object."""
+    if not isinstance(patch, dict):
+        raise bad_request("error decoding patch: a merge patch is a JSON object")
+    return _merge_object(original, patch)
+
+
+def _merge_object(original: Any, patch: dict[str, Any]) -> dict[str, Any]:
+    merged = dict(original) if isinstance(original, dict) else {}
+    for member, value in patch.items():
+        if value is None:
+            merged.pop(member, None)
+        elif isinstance(value, dict):
+            merged[member] = _merge_object(merged.get(member), value)
+        else:
+            merged[member] = value
+    return merged
+
+
+def diff(original: dict[str, Any], modified: dict[str, Any]) -> dict[str, Any]:
+    """The smallest merge patch from `original` to `modified` (which must hold no nulls)."""
+    patch: dict[str, Any] = {member: None for member in original if member not in modified}
+    for member, value in modified.items():
+        if member not in original:
+            patch[member] = value
+        elif original[member] != value:
+            both = isinstance(value, dict) and isinstance(original[member], dict)
+            patch[member] = diff(original[member], value) if both else value
+    return patch
