@@ -11,6 +11,8 @@ from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.trace import SpanContext, SpanKind, TraceFlags, set_span_in_context
 from prometheus_client import CollectorRegistry
 
+from kybern.clock import Clock, SystemClock
+
 Attributes = Mapping[str, str | int | float | bool]
 SAMPLED = TraceFlags(TraceFlags.SAMPLED)
 
@@ -29,10 +31,11 @@ def parse_traceparent(traceparent: str) -> SpanContext | None:
 class Span:
     """One timed step; its `traceparent` is handed to whatever happens because of it."""
 
-    __slots__ = ("_span", "traceparent")
+    __slots__ = ("_clock", "_span", "traceparent")
 
-    def __init__(self, span: trace.Span | None) -> None:
+    def __init__(self, span: trace.Span | None, clock: Clock) -> None:
         self._span = span
+        self._clock = clock
         self.traceparent = ""
         if span is not None:
             context = span.get_span_context()
@@ -52,7 +55,10 @@ class Span:
     def end(self, at: datetime | None = None) -> None:
         """Close the step, now or at a given time."""
         if self._span is not None:
-            self._span.end(None if at is None else nanoseconds(at))
+            self._span.end(nanoseconds(at or self._clock.now()))
+
+
+NO_SPAN = Span(None, SystemClock())
 
 
 def nanoseconds(at: datetime) -> int:
@@ -67,11 +73,11 @@ class Telemetry:
     background work cost nothing.
     """
 
-    def __init__(self, service: str, provider: TracerProvider | None = None) -> None:
+    def __init__(self, service: str, clock: Clock | None = None, provider: TracerProvider | None = None) -> None:
         self.service = service
         self.registry = CollectorRegistry()
         self.log = logging.getLogger(f"kybern.{service}")
-        self.provider = provider
+        self._clock = clock or SystemClock()
         self._tracer = provider.get_tracer("kybern") if provider is not None else None
 
     def start_span(
@@ -87,11 +93,11 @@ class Telemetry:
         """Begin a step; the caller ends it."""
         parent = parse_traceparent(traceparent) if traceparent else None
         if self._tracer is None or (parent is None and not root):
-            return Span(None)
+            return NO_SPAN
         context = set_span_in_context(trace.NonRecordingSpan(parent)) if parent is not None else None
-        at = None if start is None else nanoseconds(start)
+        at = nanoseconds(start or self._clock.now())
         values: dict[str, Any] = dict(attributes) if attributes else {}
-        return Span(self._tracer.start_span(name, context, kind, values, start_time=at))
+        return Span(self._tracer.start_span(name, context, kind, values, start_time=at), self._clock)
 
     @contextmanager
     def span(

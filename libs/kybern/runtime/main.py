@@ -1,0 +1,113 @@
+"""Run one service in this process: `python -m kybern.<service>`, or the body of a fork of the zygote.
+
+SIGTERM and SIGINT cancel the service, which drains and returns. Readiness is told to the parent by one byte on the
+file descriptor named in KYBERN_READY_FD, and to everyone by the gRPC health service.
+"""
+
+import asyncio
+import importlib
+import logging
+import os
+import signal
+import socket
+import sys
+from argparse import ArgumentParser, Namespace
+from collections.abc import Sequence
+from pathlib import Path
+from random import Random, SystemRandom
+from typing import NoReturn
+
+from kybern.clock import SystemClock
+from kybern.runtime.service import Env, Service, add_shared_flags
+from kybern.telemetry import Telemetry
+from kybern.telemetry.logs import configure
+from kybern.telemetry.spans import SpanBuffer, make_provider, run_exporter
+
+READY_FD = "KYBERN_READY_FD"
+USAGE = 2  # exit status for wrong flags
+
+
+class ServiceFailure(Exception):
+    """A reason to stop that needs no traceback: the message says what is wrong and what to do."""
+
+
+def build_parser(service: Service) -> ArgumentParser:
+    """The flags of one service, shared ones included."""
+    parser = ArgumentParser(prog=f"python -m kybern.{service.name}", description=service.help)
+    add_shared_flags(parser)
+    service.add_flags(parser)
+    return parser
+
+
+def load_service(name: str) -> Service:
+    """The SERVICE of `kybern.<name>.service`."""
+    service = importlib.import_module(f"kybern.{name}.service").SERVICE
+    assert isinstance(service, Service)
+    return service
+
+
+def tell_parent_ready() -> None:
+    """Write the byte that the supervisor waits for, if there is one."""
+    fd = os.environ.pop(READY_FD, "")
+    if fd:
+        try:
+            os.write(int(fd), b"1")
+            os.close(int(fd))
+        except OSError as error:
+            logging.getLogger("kybern.runtime").warning("the supervisor is gone: %s", error)
+
+
+async def serve(service: Service, options: Namespace) -> None:
+    """Give a service its real environment and run it until a signal ends it."""
+    from kybern.pki.source import FileCertificateSource
+    from kybern.rpc.grpc_transport import GrpcTransport
+
+    clock, random = SystemClock(), Random(SystemRandom().getrandbits(128))
+    buffer = SpanBuffer()
+    provider = make_provider(service.name, random, buffer, **{"host.name": socket.gethostname()})
+    telemetry = Telemetry(service.name, clock, provider if options.traces else None)
+    transport = GrpcTransport(FileCertificateSource(Path(options.pki)), telemetry)
+    env = Env(clock, random, transport, telemetry, tell_parent_ready)
+    work = asyncio.ensure_future(service.run(options, env))
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, work.cancel)
+    side: list[asyncio.Task[None]] = []
+    if options.traces:
+        side.append(asyncio.create_task(run_exporter(buffer, transport.channel(options.traces, "traces.kybern"))))
+    if options.metrics_address:
+        from kybern.runtime.metrics import serve_metrics
+
+        side.append(asyncio.create_task(serve_metrics(options.metrics_address, telemetry)))
+    try:
+        await work
+    except asyncio.CancelledError:
+        telemetry.log.info("stopped")
+    finally:
+        for task in side:
+            task.cancel()
+        await asyncio.gather(*side, return_exceptions=True)
+        await transport.close()
+
+
+def run_service(service: Service, arguments: Sequence[str]) -> int:
+    """Parse flags, run, and give the exit status."""
+    options = build_parser(service).parse_args(arguments)
+    configure(options.log_level)
+    import uvloop
+
+    try:
+        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+            runner.run(serve(service, options))
+    except ServiceFailure as failure:
+        logging.getLogger(f"kybern.{service.name}").error("%s", failure)
+        return 1
+    except Exception:
+        logging.getLogger(f"kybern.{service.name}").exception("crashed")
+        return 1
+    return 0
+
+
+def main(service: Service) -> NoReturn:
+    """Entry point of `python -m kybern.<service>`."""
+    sys.exit(run_service(service, sys.argv[1:]))
