@@ -1,0 +1,1 @@
+"""Pure part: which traces are kept, and which of them speak of an object."""
