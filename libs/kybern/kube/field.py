@@ -2,13 +2,13 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from enum import Enum
+from enum import StrEnum
 from typing import Any
 
 import orjson
 
 
-class ErrorType(str, Enum):
+class ErrorType(StrEnum):
     """The machine-readable reason of a field error; its value appears in `details.causes[].reason`."""
 
     NOT_FOUND = "FieldValueNotFound"

@@ -1,0 +1,258 @@
+"""Decoding: does a JSON value have the shape of its kind, and which of its fields are unknown.
+
+One walk over the definition finds wrong types, unknown fields and nulls. As upstream decodes into typed structs, the
+first wrong type is the error (worded as Go words it), a null is an absent field (in a map of strings an empty one), a
+quantity takes its canonical form, and an unknown field is dropped, warned of or refused depending on `fieldValidation`.
+"""
+
+import base64
+import binascii
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from kybern.kube import quantity
+from kybern.kube.schema.table import Definition, load
+from kybern.kube.status import StatusError, bad_request
+
+_INTEGERS = {"int32": 2**31, "int64": 2**63}
+_QUANTITY = "io.k8s.apimachinery.pkg.api.resource.Quantity"
+_META_TIME = "2006-01-02T15:04:05Z07:00"
+
+
+class DecodeError(ValueError):
+    """The value cannot be read as its kind; the message is the decoder's."""
+
+
+def check(definition: Definition, obj: Any) -> tuple[list[str], list[str]]:
+    """(decode errors, paths of unknown fields) of `obj`, which is left alone."""
+    walk = _Walk()
+    walk.value(definition, obj, "", "")
+    return walk.errors, walk.unknown
+
+
+def prune(definition: Definition, obj: dict[str, Any]) -> list[str]:
+    """Drop unknown fields and nulls from `obj` in place, make quantities canonical; return the unknown fields' paths.
+
+    Raises DecodeError on a wrong type, leaving `obj` as it was.
+    """
+    walk = _Walk()
+    walk.value(definition, obj, "", "")
+    if walk.errors:
+        raise DecodeError(walk.errors[0])
+    for holder, name, value in walk.fixes:
+        if value is None:
+            del holder[name]
+        else:
+            holder[name] = value
+    return walk.unknown
+
+
+def decode_error(gvk: tuple[str, str, str], message: str) -> StatusError:
+    """BadRequest for a body that cannot be read as its kind."""
+    _, version, kind = gvk
+    return bad_request(f'{kind} in version "{version}" cannot be handled as a {kind}: {message}')
+
+
+def strict_error(gvk: tuple[str, str, str], unknown: Sequence[str], duplicated: Sequence[str] = ()) -> StatusError:
+    """BadRequest of fieldValidation=Strict; with Warn each of `strict_problems` is a warning instead."""
+    return decode_error(gvk, "strict decoding error: " + ", ".join(strict_problems(unknown, duplicated)))
+
+
+def strict_problems(unknown: Sequence[str], duplicated: Sequence[str] = ()) -> list[str]:
+    return [f'duplicate field "{path}"' for path in duplicated] + [f'unknown field "{path}"' for path in unknown]
+
+
+class _Walk:
+    """One walk over one object; `fixes` holds (holder, member, value): what decoding changes, None for removal."""
+
+    def __init__(self) -> None:
+        self.errors: list[str] = []
+        self.unknown: list[str] = []
+        self.fixes: list[tuple[dict[str, Any], str, str | None]] = []
+        self.definitions = load().definitions
+
+    def value(self, schema: Definition, value: Any, path: str, owner: str) -> None:
+        """Check one value; `owner` is the type whose field it is, as Go's messages name it."""
+        if "$ref" in schema:
+            name = schema["$ref"]
+            schema = self.definitions[name]
+            if "properties" in schema:
+                self.object(schema, value, path, owner, _short(name))
+                return
+        match schema.get("type"):
+            case "object":
+                if "properties" in schema:
+                    self.object(schema, value, path, owner, "")
+                elif "additionalProperties" in schema:
+                    self.map(schema, value, path, owner)
+                elif not isinstance(value, dict):
+                    self.wrong(schema, value, path, owner)
+            case "array":
+                self.array(schema, value, path, owner)
+            case None:
+                return
+            case _:
+                self.scalar(schema, value, path, owner)
+
+    def object(self, schema: Definition, value: Any, path: str, owner: str, name: str) -> None:
+        if not isinstance(value, dict):
+            self.mismatch(value, path, owner, name or "map[string]interface {}")
+            return
+        properties = schema["properties"]
+        inside = name.rpartition(".")[2] or _kind_of(schema)
+        for member, child in value.items():
+            known = properties.get(member)
+            if known is None:
+                self.unknown.append(f"{path}.{member}" if path else member)
+                self.fixes.append((value, member, None))
+            elif child is None:
+                self.fixes.append((value, member, None))
+            elif known.get("$ref") == _QUANTITY:
+                self.quantity(value, member, child)
+            else:
+                self.value(known, child, f"{path}.{member}" if path else member, inside)
+
+    def map(self, schema: Definition, value: Any, path: str, owner: str) -> None:
+        if not isinstance(value, dict):
+            self.wrong(schema, value, path, owner)
+            return
+        items = schema["additionalProperties"]
+        if items.get("type") == "string" and "format" not in items:
+            for key, child in value.items():
+                if not isinstance(child, str):
+                    if child is None:
+                        self.fixes.append((value, key, ""))
+                    else:
+                        self.mismatch(child, path, owner, "string")
+            return
+        quantities = items.get("$ref") == _QUANTITY
+        for key, child in value.items():
+            if child is None:
+                self.fixes.append((value, key, "0" if quantities else None))
+            elif quantities:
+                self.quantity(value, key, child)
+            else:
+                self.value(items, child, f"{path}.{key}", owner)
+
+    def array(self, schema: Definition, value: Any, path: str, owner: str) -> None:
+        if not isinstance(value, list):
+            self.wrong(schema, value, path, owner)
+            return
+        items = schema["items"]
+        for index, child in enumerate(value):
+            if child is None:
+                continue
+            self.value(items, child, f"{path}[{index}]", owner)
+
+    def scalar(self, schema: Definition, value: Any, path: str, owner: str) -> None:
+        kind, form = schema["type"], schema.get("format")
+        if kind == "string":
+            if form is None:
+                if not isinstance(value, str):
+                    self.wrong(schema, value, path, owner)
+            else:
+                self.formatted(form, schema, value, path, owner)
+        elif kind == "integer":
+            limit = _INTEGERS[form or "int64"]
+            if isinstance(value, bool) or not isinstance(value, int) or not -limit <= value < limit:
+                self.wrong(schema, value, path, owner)
+        elif kind == "boolean":
+            if not isinstance(value, bool):
+                self.wrong(schema, value, path, owner)
+        elif isinstance(value, bool) or not isinstance(value, int | float):
+            self.wrong(schema, value, path, owner)
+
+    def formatted(self, form: str, schema: Definition, value: Any, path: str, owner: str) -> None:
+        if form == "int-or-string":
+            if isinstance(value, bool) or not isinstance(value, int | str):
+                self.errors.append(f"json: cannot unmarshal {_json_type(value)} into Go value of type int32")
+        elif not isinstance(value, str):
+            self.wrong(schema, value, path, owner)
+        elif form == "byte":
+            self.bytes(value)
+        elif not _is_time(value):
+            self.errors.append(_time_error(value))
+
+    def quantity(self, holder: dict[str, Any], member: str, value: Any) -> None:
+        try:
+            text = quantity.canonical(value)
+        except quantity.QuantityError as error:
+            self.errors.append(str(error))
+        else:
+            if text != value:
+                self.fixes.append((holder, member, text))
+
+    def bytes(self, value: str) -> None:
+        try:
+            base64.b64decode(value, validate=True)
+        except binascii.Error:
+            alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
+            at = next((i for i, char in enumerate(value) if char not in alphabet), len(value) // 4 * 4)
+            self.errors.append(f"illegal base64 data at input byte {at}")
+
+    def wrong(self, schema: Definition, value: Any, path: str, owner: str) -> None:
+        self.mismatch(value, path, owner, go_type(schema))
+
+    def mismatch(self, value: Any, path: str, owner: str, wanted: str) -> None:
+        got = _json_type(value, wanted)
+        where = f"Go struct field {owner}.{_without_indexes(path)}" if path else "Go value"
+        self.errors.append(f"json: cannot unmarshal {got} into {where} of type {wanted}")
+
+
+def go_type(schema: Definition) -> str:
+    """The Go type that decode errors name for a schema."""
+    if "$ref" in schema:
+        return _short(schema["$ref"])
+    match schema.get("type"):
+        case "array":
+            return "[]" + go_type(schema["items"])
+        case "object":
+            inner = schema.get("additionalProperties")
+            return "map[string]" + (go_type(inner) if inner else "interface {}")
+        case "integer":
+            return str(schema.get("format", "int64"))
+        case "boolean":
+            return "bool"
+        case "number":
+            return "float64"
+    return "[]uint8" if schema.get("format") == "byte" else "string"
+
+
+def _short(name: str) -> str:
+    return ".".join(name.rsplit(".", 2)[-2:])
+
+
+def _kind_of(schema: Definition) -> str:
+    gvks = schema.get("x-kubernetes-group-version-kind")
+    return str(gvks[0]["kind"]) if gvks else ""
+
+
+def _json_type(value: Any, wanted: str = "") -> str:
+    match value:
+        case bool():
+            return "bool"
+        case int() | float():
+            return f"number {value}" if wanted.startswith(("int", "float")) else "number"
+        case str():
+            return "string"
+        case list():
+            return "array"
+    return "object"
+
+
+def _without_indexes(path: str) -> str:
+    return ".".join(part.partition("[")[0] for part in path.split("."))
+
+
+def _is_time(value: str) -> bool:
+    if value[10:11] != "T":
+        return False
+    try:
+        return datetime.fromisoformat(value).tzinfo is not None
+    except ValueError:
+        return False
+
+
+def _time_error(value: str) -> str:
+    return f'parsing time "{value}" as "{_META_TIME}": cannot parse "{value}" as "2006"'
