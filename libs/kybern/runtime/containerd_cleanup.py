@@ -1,0 +1,199 @@
+"""Leaving nothing behind of a node: its containers, shims, containerd, mounts, cgroups, interfaces and rules.
+
+Each step finds what is left by something only this node has (its socket, its directories, its cgroup, its bridge), so
+the order of a crash does not matter and running it twice is harmless. Blocking; no step raises for what is gone.
+"""
+
+import json
+import os
+import signal
+import subprocess
+import time
+from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from pathlib import Path
+
+from kybern.runtime.containerd import Layout, answers
+
+CGROUPS = Path("/sys/fs/cgroup")
+
+
+def cleanup(layout: Layout, *, cgroup_root: str, bridge: str, pods_dir: Path | None = None) -> list[str]:
+    """Remove everything that a node left on this machine, containerd included; the data in `layout.root` stays.
+
+    `cgroup_root`, `bridge` and `pods_dir` are the node agent's flags. The result names what could not be removed.
+    """
+    if answers(layout.socket):
+        stop_sandboxes(layout.socket)
+    kill(processes_with(("containerd", "--config", str(layout.config))), signal.SIGTERM)
+    kill([*cgroup_processes(cgroup_root), *processes_with(("-address", str(layout.socket)))], signal.SIGKILL)
+    folders = [layout.directory, *([pods_dir] if pods_dir else [])]
+    unmount(mounts_below(folders))
+    remove_cgroups(cgroup_root)
+    if (Path("/sys/class/net") / bridge).exists():
+        run("ip", "link", "delete", bridge)
+    run("nft", "delete", "table", "ip", nft_table(bridge))
+    remove_cni_rules()
+    layout.socket.unlink(missing_ok=True)
+    left = [f"mount {path}" for path in mounts_below(folders)]
+    left += [f"cgroup {path}" for path in cgroup_folders(cgroup_root)]
+    return left + [f"process {pid}" for pid in processes_with((str(layout.socket),))]
+
+
+def nft_table(bridge: str) -> str:
+    """The nftables table (family ip) that holds a node's masquerade rule."""
+    return f"kybern-node-{bridge}"
+
+
+def run(*command: str) -> str:
+    """A command's output, or "" when it fails or is not installed: what it removes may be gone already."""
+    try:
+        return subprocess.run(command, capture_output=True, text=True, timeout=30, check=True).stdout
+    except (OSError, subprocess.SubprocessError):
+        return ""
+
+
+def stop_sandboxes(socket: Path) -> None:
+    """Stop and remove every sandbox through CRI, so that CNI takes its addresses and rules back."""
+    import grpc
+
+    from kybern.protos.runtime.v1 import api_pb2 as cri
+    from kybern.protos.runtime.v1.api_pb2_grpc import RuntimeServiceStub
+
+    with grpc.insecure_channel(f"unix:{socket}") as channel:
+        stub = RuntimeServiceStub(channel)
+
+        def remove(sandbox: str) -> None:
+            with suppress(grpc.RpcError):
+                stub.StopPodSandbox(cri.StopPodSandboxRequest(pod_sandbox_id=sandbox), timeout=30)
+                stub.RemovePodSandbox(cri.RemovePodSandboxRequest(pod_sandbox_id=sandbox), timeout=30)
+
+        with suppress(grpc.RpcError), ThreadPoolExecutor(8) as pool:
+            # Containers are killed first: StopPodSandbox would wait for each one's SIGTERM.
+            containers = stub.ListContainers(cri.ListContainersRequest(), timeout=10).containers
+            list(
+                pool.map(
+                    lambda c: stop_container(stub, c.id), [c for c in containers if c.state == cri.CONTAINER_RUNNING]
+                )
+            )
+            items = stub.ListPodSandbox(cri.ListPodSandboxRequest(), timeout=10).items
+            list(pool.map(remove, [item.id for item in items]))
+
+
+def stop_container(stub: object, container: str) -> None:
+    """Kill one container at once."""
+    import grpc
+
+    from kybern.protos.runtime.v1 import api_pb2 as cri
+
+    with suppress(grpc.RpcError):
+        stub.StopContainer(cri.StopContainerRequest(container_id=container, timeout=0), timeout=30)  # type: ignore[attr-defined]
+
+
+def processes_with(arguments: tuple[str, ...]) -> list[int]:
+    """Processes whose command line contains all of these arguments, but not this one."""
+    found = []
+    for entry in Path("/proc").iterdir():
+        if not entry.name.isdigit() or int(entry.name) == os.getpid():
+            continue
+        with suppress(OSError):
+            line = (entry / "cmdline").read_bytes().decode(errors="replace").split("\0")
+            if all(a in line or os.path.basename(line[0]) == a for a in arguments):
+                found.append(int(entry.name))
+    return found
+
+
+def cgroup_folders(cgroup_root: str) -> list[Path]:
+    """Every cgroup at or below the node's, deepest first, in each v1 hierarchy and in v2."""
+    relative = cgroup_root.strip("/")
+    if not relative or not CGROUPS.is_dir():
+        return []
+    tops = {(hierarchy / relative).resolve() for hierarchy in [CGROUPS, *CGROUPS.iterdir()] if hierarchy.is_dir()}
+    found = [Path(folder) for top in tops if top.is_dir() for folder, _, _ in os.walk(top)]
+    return sorted(found, key=lambda path: len(path.parts), reverse=True)
+
+
+def cgroup_processes(cgroup_root: str) -> list[int]:
+    """Processes that still run in one of the node's cgroups."""
+    found: set[int] = set()
+    for folder in cgroup_folders(cgroup_root):
+        with suppress(OSError):
+            found.update(int(pid) for pid in (folder / "cgroup.procs").read_text().split())
+    return sorted(found)
+
+
+def kill(pids: Iterable[int], with_signal: signal.Signals, wait: float = 5.0) -> None:
+    """Signal processes and wait until they are gone; those that outlast `wait` are killed."""
+    waiting = set()
+    for pid in pids:
+        with suppress(ProcessLookupError, PermissionError):
+            os.kill(pid, with_signal)
+            waiting.add(pid)
+    end = time.monotonic() + wait
+    while waiting and time.monotonic() < end:
+        waiting = {pid for pid in waiting if alive(pid)}
+        time.sleep(0.01)
+    if waiting and with_signal != signal.SIGKILL:
+        kill(waiting, signal.SIGKILL, wait)
+
+
+def alive(pid: int) -> bool:
+    """Whether a process runs; a zombie does not, and a child of ours is reaped by looking."""
+    with suppress(ChildProcessError):
+        os.waitpid(pid, os.WNOHANG)
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] not in "ZX"
+    except OSError:
+        return False
+
+
+def mounts_below(folders: Iterable[Path]) -> list[str]:
+    """Mount points below these folders, deepest first."""
+    tops = tuple(f"{folder.resolve()}/" for folder in folders)
+    lines = Path("/proc/self/mountinfo").read_text().splitlines()
+    points = [line.split(" ")[4].replace("\\040", " ") for line in lines]
+    return sorted((point for point in points if point.startswith(tops)), key=len, reverse=True)
+
+
+def unmount(points: list[str]) -> None:
+    """Detach mounts, whoever still looks into them."""
+    for start in range(0, len(points), 100):
+        run("umount", "-l", "--", *points[start : start + 100])
+
+
+def remove_cgroups(cgroup_root: str) -> None:
+    """Remove the node's cgroups, and the parent that all nodes share once it is empty."""
+    for folder in cgroup_folders(cgroup_root):
+        for _ in range(50):
+            try:
+                folder.rmdir()
+                break
+            except FileNotFoundError:
+                break
+            except OSError:
+                time.sleep(0.01)  # the kernel needs a moment after the last process ended
+    for hierarchy in CGROUPS.iterdir() if CGROUPS.is_dir() else ():
+        parent = (hierarchy / cgroup_root.strip("/")).parent
+        if parent not in (hierarchy, CGROUPS):
+            with suppress(OSError):
+                parent.rmdir()
+
+
+def remove_cni_rules() -> None:
+    """Take back what the portmap plugin leaves in iptables' nat table once no host port is in use."""
+    rules = run("nft", "-j", "list", "table", "ip", "nat")
+    if "CNI-" not in rules or "CNI-DN-" in rules:  # no leftovers, or another node's ports are still mapped
+        return
+    items = json.loads(rules)["nftables"]
+    for rule in (item["rule"] for item in items if "rule" in item):
+        if "CNI-HOSTPORT" in json.dumps(rule["expr"]):
+            run("nft", "delete", "rule", "ip", "nat", rule["chain"], "handle", str(rule["handle"]))
+    chains = [item["chain"]["name"] for item in items if "chain" in item]
+    for chain in (name for name in chains if name.startswith("CNI-")):
+        run("nft", "flush", "chain", "ip", "nat", chain)
+    for chain in (name for name in chains if name.startswith("CNI-")):
+        run("nft", "delete", "chain", "ip", "nat", chain)
+    left = json.loads(run("nft", "-j", "list", "table", "ip", "nat") or '{"nftables": []}')["nftables"]
+    if not any("rule" in item for item in left):
+        run("nft", "delete", "table", "ip", "nat")
