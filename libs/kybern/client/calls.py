@@ -1,0 +1,63 @@
+"""One wire under the objects client: requests go out, replies or a StatusError come back.
+
+`Calls` is the seam between verbs (`objects`) and the way they travel. `UnaryCalls` makes one gRPC call per request; it
+is what a client uses that has few requests under way.
+"""
+
+from collections.abc import AsyncIterator
+from typing import Any, Protocol
+
+import grpc
+
+from kybern.protos.api.v1.objects_pb2_grpc import ObjectsStub
+from kybern.rpc.errors import status_error
+
+METHODS = {
+    "get": "Get",
+    "list": "List",
+    "watch": "Watch",
+    "create": "Create",
+    "update": "Update",
+    "patch": "Patch",
+    "delete": "Delete",
+    "delete_collection": "DeleteCollection",
+}
+
+
+class Calls(Protocol):
+    """How requests travel. `verb` is the name of the request's field in `Call`."""
+
+    async def call(self, verb: str, request: Any, traceparent: str, timeout: float) -> Any:
+        """One request, one response. Raises StatusError."""
+        ...
+
+    def stream(self, verb: str, request: Any, traceparent: str, timeout: float) -> AsyncIterator[Any]:
+        """One request, many responses. Raises StatusError."""
+        ...
+
+
+class UnaryCalls:
+    """A gRPC call for each request."""
+
+    def __init__(self, channel: Any) -> None:
+        self._stub: Any = ObjectsStub(channel)
+
+    async def call(self, verb: str, request: Any, traceparent: str, timeout: float) -> Any:
+        try:
+            return await getattr(self._stub, METHODS[verb])(request, timeout=timeout, metadata=_metadata(traceparent))
+        except grpc.aio.AioRpcError as error:
+            raise status_error(error) from error
+
+    async def stream(self, verb: str, request: Any, traceparent: str, timeout: float) -> AsyncIterator[Any]:
+        call = getattr(self._stub, METHODS[verb])(request, timeout=timeout, metadata=_metadata(traceparent))
+        try:
+            async for response in call:
+                yield response
+        except grpc.aio.AioRpcError as error:
+            raise status_error(error) from error
+        finally:
+            call.cancel()
+
+
+def _metadata(traceparent: str) -> tuple[tuple[str, str], ...]:
+    return (("traceparent", traceparent),) if traceparent else ()

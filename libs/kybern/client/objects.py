@@ -1,0 +1,329 @@
+"""The objects client: Kubernetes' verbs on plain dicts.
+
+Every method raises `StatusError` when the apiserver refuses or cannot be reached. `traceparent` is the W3C trace
+context under which the request is made; a write passes it on to everybody who watches the object. Not promised:
+retries; what a caller does about a failure is the caller's decision.
+"""
+
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import orjson
+
+from kybern.client.calls import Calls, UnaryCalls
+from kybern.client.resources import Resource
+from kybern.client.tracing import current_traceparent
+from kybern.kube import meta
+from kybern.kube.meta import Object
+from kybern.kube.status import StatusError
+from kybern.protos.api.v1 import objects_pb2 as pb
+
+JSON_PATCH = "application/json-patch+json"
+MERGE_PATCH = "application/merge-patch+json"
+STRATEGIC_MERGE_PATCH = "application/strategic-merge-patch+json"
+APPLY_PATCH = "application/apply-patch+yaml"
+
+ADDED, MODIFIED, DELETED, BOOKMARK = "ADDED", "MODIFIED", "DELETED", "BOOKMARK"
+_TYPES = {
+    pb.EVENT_TYPE_ADDED: ADDED,
+    pb.EVENT_TYPE_MODIFIED: MODIFIED,
+    pb.EVENT_TYPE_DELETED: DELETED,
+    pb.EVENT_TYPE_BOOKMARK: BOOKMARK,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class WatchEvent:
+    """One change of one object; `traceparent` belongs to the write behind it."""
+
+    type: str
+    object: Object
+    traceparent: str = ""
+
+
+@dataclass(slots=True)
+class ObjectList:
+    """A list, or one page of it when `continue_token` is not empty."""
+
+    items: list[Object] = field(default_factory=list)
+    resource_version: str = ""
+    continue_token: str = ""
+    remaining_item_count: int | None = None
+
+
+Objects = list[Object]
+Events = list[WatchEvent]
+
+
+class Client:
+    """The object API for one identity, the channel's.
+
+    `timeout` is the deadline of a request in seconds; `field_manager` names the writer in managedFields.
+    """
+
+    def __init__(
+        self, channel: Any, *, calls: Calls | None = None, timeout: float = 30.0, field_manager: str = ""
+    ) -> None:
+        self.channel = channel
+        self.calls: Calls = calls or UnaryCalls(channel)
+        self.timeout = timeout
+        self.field_manager = field_manager
+
+    async def get(
+        self,
+        resource: Resource,
+        name: str,
+        namespace: str = "",
+        *,
+        subresource: str = "",
+        resource_version: str = "",
+        traceparent: str = "",
+    ) -> Object:
+        request = pb.GetRequest(
+            resource=_resource(resource, namespace, subresource), name=name, resource_version=resource_version
+        )
+        return _object(await self.calls.call("get", request, traceparent, self.timeout))
+
+    async def list(
+        self,
+        resource: Resource,
+        namespace: str = "",
+        *,
+        label_selector: str = "",
+        field_selector: str = "",
+        limit: int = 0,
+        continue_token: str = "",
+        resource_version: str = "",
+        resource_version_match: str = "",
+        traceparent: str = "",
+    ) -> ObjectList:
+        """A list; without `limit` it is complete. Items carry `kind` and `apiVersion`."""
+        request = pb.ListRequest(
+            resource=_resource(resource, namespace),
+            label_selector=label_selector,
+            field_selector=field_selector,
+            limit=limit,
+            continue_token=continue_token,
+            resource_version=resource_version,
+            resource_version_match=resource_version_match,
+        )
+        result = ObjectList()
+        async for chunk in self.calls.stream("list", request, traceparent, self.timeout):
+            items: Objects = orjson.loads(b"[" + chunk.items + b"]")
+            for item in items:
+                item.setdefault("apiVersion", resource.api_version)
+                item.setdefault("kind", resource.kind)
+            result.items += items
+            if chunk.last:
+                result.resource_version = chunk.resource_version
+                result.continue_token = chunk.continue_token
+                if chunk.HasField("remaining_item_count"):
+                    result.remaining_item_count = chunk.remaining_item_count
+        return result
+
+    async def watch(
+        self,
+        resource: Resource,
+        namespace: str = "",
+        *,
+        name: str = "",
+        label_selector: str = "",
+        field_selector: str = "",
+        resource_version: str = "",
+        resource_version_match: str = "",
+        allow_bookmarks: bool = True,
+        send_initial_events: bool = False,
+        timeout_seconds: int = 0,
+        traceparent: str = "",
+    ) -> AsyncIterator[Events]:
+        """Batches of events until the server ends the watch; an ERROR event is raised as its StatusError."""
+        request = pb.WatchRequest(
+            resource=_resource(resource, namespace),
+            name=name,
+            label_selector=label_selector,
+            field_selector=field_selector,
+            resource_version=resource_version,
+            resource_version_match=resource_version_match,
+            allow_bookmarks=allow_bookmarks,
+            send_initial_events=send_initial_events,
+            timeout_seconds=timeout_seconds,
+        )
+        deadline = float(timeout_seconds or 3600) + self.timeout
+        responses = self.calls.stream("watch", request, traceparent, deadline)
+        try:
+            async for response in responses:
+                events: Events = []
+                for event in response.events:
+                    if event.type == pb.EVENT_TYPE_ERROR:
+                        if events:
+                            yield events
+                        raise StatusError(orjson.loads(event.object))
+                    obj = orjson.loads(event.object)
+                    events.append(WatchEvent(_TYPES[event.type], obj, event.traceparent))
+                yield events
+        finally:
+            close = getattr(responses, "aclose", None)
+            if close is not None:
+                await close()
+
+    async def create(
+        self, resource: Resource, obj: Object, namespace: str = "", *, dry_run: bool = False, traceparent: str = ""
+    ) -> Object:
+        """Create `obj` in `namespace`, by default its own."""
+        request = pb.CreateRequest(
+            resource=_resource(resource, namespace or meta.namespace(obj)),
+            name=meta.name(obj),
+            object=_bytes(resource, obj),
+            options=self._options(dry_run),
+        )
+        return _object(await self._write("create", request, traceparent))
+
+    async def create_subresource(
+        self,
+        resource: Resource,
+        subresource: str,
+        name: str,
+        obj: Object,
+        namespace: str = "",
+        *,
+        dry_run: bool = False,
+        traceparent: str = "",
+    ) -> Object:
+        """POST to a subresource: `binding` and `eviction` of a pod, `token` of a service account."""
+        request = pb.CreateRequest(
+            resource=_resource(resource, namespace, subresource),
+            name=name,
+            object=orjson.dumps(obj),
+            options=self._options(dry_run),
+        )
+        return _object(await self._write("create", request, traceparent))
+
+    async def update(
+        self,
+        resource: Resource,
+        obj: Object,
+        *,
+        subresource: str = "",
+        name: str = "",
+        namespace: str = "",
+        dry_run: bool = False,
+        traceparent: str = "",
+    ) -> Object:
+        """Replace the object; a stale `metadata.resourceVersion` is refused with reason Conflict."""
+        request = pb.UpdateRequest(
+            resource=_resource(resource, namespace or meta.namespace(obj), subresource),
+            name=name or meta.name(obj),
+            object=orjson.dumps(obj) if subresource else _bytes(resource, obj),
+            options=self._options(dry_run),
+        )
+        return _object(await self._write("update", request, traceparent))
+
+    async def update_status(self, resource: Resource, obj: Object, *, traceparent: str = "") -> Object:
+        """Replace `status`; the apiserver ignores changes elsewhere."""
+        return await self.update(resource, obj, subresource="status", traceparent=traceparent)
+
+    async def patch(
+        self,
+        resource: Resource,
+        name: str,
+        namespace: str = "",
+        *,
+        patch: Object | Objects,
+        patch_type: str = MERGE_PATCH,
+        subresource: str = "",
+        force: bool = False,
+        dry_run: bool = False,
+        traceparent: str = "",
+    ) -> Object:
+        """Apply a JSON patch (a list), a merge patch or a strategic merge patch."""
+        request = pb.PatchRequest(
+            resource=_resource(resource, namespace, subresource),
+            name=name,
+            patch_type=patch_type,
+            patch=orjson.dumps(patch),
+            force=force,
+            options=self._options(dry_run),
+        )
+        return _object(await self._write("patch", request, traceparent))
+
+    async def delete(
+        self,
+        resource: Resource,
+        name: str,
+        namespace: str = "",
+        *,
+        uid: str = "",
+        resource_version: str = "",
+        grace_period_seconds: int | None = None,
+        propagation_policy: str = "",
+        traceparent: str = "",
+    ) -> Object:
+        """Delete, with preconditions; the object while it waits for finalizers or grace, else a Status."""
+        request = pb.DeleteRequest(
+            resource=_resource(resource, namespace),
+            name=name,
+            options=_delete_options(uid, resource_version, grace_period_seconds, propagation_policy),
+        )
+        return _object(await self._write("delete", request, traceparent))
+
+    async def delete_collection(
+        self,
+        resource: Resource,
+        namespace: str = "",
+        *,
+        label_selector: str = "",
+        field_selector: str = "",
+        grace_period_seconds: int | None = None,
+        propagation_policy: str = "",
+        traceparent: str = "",
+    ) -> Object:
+        """Delete every object that matches; the list of them."""
+        request = pb.DeleteCollectionRequest(
+            resource=_resource(resource, namespace),
+            label_selector=label_selector,
+            field_selector=field_selector,
+            options=_delete_options("", "", grace_period_seconds, propagation_policy),
+        )
+        response = await self._write("delete_collection", request, traceparent)
+        listed: Object = orjson.loads(response.list) if response.list else {}
+        return listed
+
+    async def _write(self, verb: str, request: Any, traceparent: str) -> Any:
+        return await self.calls.call(verb, request, traceparent or current_traceparent(), self.timeout)
+
+    def _options(self, dry_run: bool) -> pb.WriteOptions:
+        return pb.WriteOptions(dry_run=dry_run, field_manager=self.field_manager)
+
+
+def _resource(resource: Resource, namespace: str = "", subresource: str = "") -> pb.Resource:
+    return pb.Resource(
+        group=resource.group,
+        version=resource.version,
+        resource=resource.resource,
+        subresource=subresource,
+        namespace=namespace if resource.namespaced else "",
+    )
+
+
+def _object(response: Any) -> Object:
+    obj: Object = orjson.loads(response.object) if response.object else {}
+    return obj
+
+
+def _bytes(resource: Resource, obj: Object) -> bytes:
+    if "kind" not in obj or "apiVersion" not in obj:
+        obj = {"apiVersion": resource.api_version, "kind": resource.kind, **obj}
+    return orjson.dumps(obj)
+
+
+def _delete_options(uid: str, resource_version: str, grace: int | None, propagation_policy: str) -> bytes:
+    options: Object = {}
+    preconditions = {key: value for key, value in (("uid", uid), ("resourceVersion", resource_version)) if value}
+    if preconditions:
+        options["preconditions"] = preconditions
+    if grace is not None:
+        options["gracePeriodSeconds"] = grace
+    if propagation_policy:
+        options["propagationPolicy"] = propagation_policy
+    return orjson.dumps({"apiVersion": "v1", "kind": "DeleteOptions", **options}) if options else b""
