@@ -51,7 +51,8 @@ class CertificateUnusable(Exception):
 
 def parse_bundle(pem: bytes) -> KeyPair:
     """Split a bundle: one private key, the certificate, any number of CA certificates after it."""
-    keys, certs = [], []
+    keys: list[bytes] = []
+    certs: list[bytes] = []
     for match in _PEM.finditer(pem):
         (keys if match.group(1).endswith(b"PRIVATE KEY") else certs).append(match.group(0))
     if len(keys) != 1 or len(certs) < 2:
