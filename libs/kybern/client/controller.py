@@ -83,9 +83,9 @@ class Controller:
                 return await self._reconcile(key)
         namespace, name = meta.split_key(key)
         attributes = {"k8s.namespace.name": namespace, "k8s.resource": self._resource, "k8s.object.name": name}
-        with self._telemetry.span(f"reconcile {self.name}", parent, attributes=attributes) as span:
-            with under(span.traceparent or parent):
-                return await self._reconcile(key)
+        span = self._telemetry.span(f"reconcile {self.name}", parent, attributes=attributes)
+        with span as step, under(step.traceparent or parent):
+            return await self._reconcile(key)
 
     def _failed(self, key: str, error: Exception) -> None:
         log = self._telemetry.log
