@@ -1,0 +1,105 @@
+"""Defaults of namespaces, secrets, RBAC, admission, extension, scheduling, quota, flow control and device kinds."""
+
+import base64
+
+from kybern.kube.defaults.rules import Object, Rules, child, rule
+
+_ADMISSION = "io.k8s.api.admissionregistration.v1."
+_CORE = "io.k8s.api.core.v1."
+_CRD = "io.k8s.apiextensions-apiserver.pkg.apis.apiextensions.v1."
+_DEVICES = "io.k8s.api.resource.v1."
+_FLOW = "io.k8s.api.flowcontrol.v1."
+_RBAC = "io.k8s.api.rbac.v1."
+RBAC_GROUP = "rbac.authorization.k8s.io"
+
+
+def _namespace_label(namespace: Object) -> None:
+    metadata = child(namespace, "metadata")
+    if metadata.get("name"):
+        labels = metadata.get("labels") or {}
+        metadata["labels"] = {**labels, "kubernetes.io/metadata.name": metadata["name"]}
+
+
+def _secret_text(secret: Object) -> None:
+    """`stringData` is write-only: its entries replace those of `data`."""
+    texts = secret.pop("stringData", None)
+    if texts:
+        encoded = {key: base64.b64encode(text.encode()).decode() for key, text in texts.items()}
+        secret["data"] = {**(secret.get("data") or {}), **encoded}
+
+
+def _subject_group(subject: Object) -> None:
+    if not subject.get("apiGroup") and subject.get("kind") in ("User", "Group"):
+        subject["apiGroup"] = RBAC_GROUP
+
+
+def _limit_range_item(item: Object) -> None:
+    """For containers a maximum is the default limit, and that (or the minimum) the default request."""
+    if item.get("type") != "Container":
+        return
+    default = {**(item.get("max") or {}), **(item.get("default") or {})}
+    request = {**(item.get("min") or {}), **default, **(item.get("defaultRequest") or {})}
+    if default:
+        item["default"] = default
+    if request:
+        item["defaultRequest"] = request
+
+
+def _node_allocatable(status: Object) -> None:
+    if status.get("capacity") and not status.get("allocatable"):
+        status["allocatable"] = dict(status["capacity"])
+
+
+def _crd_names(names: Object) -> None:
+    kind = names.get("kind") or ""
+    if kind:
+        if not names.get("singular"):
+            names["singular"] = kind.lower()
+        if not names.get("listKind"):
+            names["listKind"] = f"{kind}List"
+
+
+def _flow_limit_response(response: Object) -> None:
+    if response.get("type") == "Queue":
+        child(response, "queuing")
+
+
+_WEBHOOK: Object = {"failurePolicy": "Fail", "matchPolicy": "Equivalent", "namespaceSelector": {}, "objectSelector": {},
+            "timeoutSeconds": 10}  # fmt: skip
+_DEVICE_REQUEST: Object = {"allocationMode": "ExactCount"}
+
+
+def _device_count(request: Object) -> None:
+    if request["allocationMode"] == "ExactCount" and not request.get("count"):
+        request["count"] = 1
+
+
+RULES: Rules = {
+    _CORE + "Namespace": rule(_namespace_label),
+    _CORE + "Secret": rule(_secret_text, type="Opaque"),
+    _CORE + "LimitRangeItem": rule(_limit_range_item),
+    _CORE + "NodeStatus": rule(_node_allocatable),
+    _RBAC + "RoleRef": rule(apiGroup=RBAC_GROUP),
+    _RBAC + "Subject": rule(_subject_group),
+    _ADMISSION + "MutatingWebhook": rule(reinvocationPolicy="Never", **_WEBHOOK),
+    _ADMISSION + "ValidatingWebhook": rule(**_WEBHOOK),
+    _ADMISSION + "RuleWithOperations": rule(scope="*"),
+    _ADMISSION + "NamedRuleWithOperations": rule(scope="*"),
+    _ADMISSION + "ServiceReference": rule(port=443),
+    _ADMISSION + "MatchResources": rule(matchPolicy="Equivalent", namespaceSelector={}, objectSelector={}),
+    _ADMISSION + "ValidatingAdmissionPolicySpec": rule(failurePolicy="Fail"),
+    _ADMISSION + "MutatingAdmissionPolicySpec": rule(failurePolicy="Fail"),
+    _CRD + "CustomResourceDefinitionSpec": rule(conversion={"strategy": "None"}),
+    _CRD + "CustomResourceDefinitionNames": rule(_crd_names),
+    _CRD + "ServiceReference": rule(port=443),
+    "io.k8s.kube-aggregator.pkg.apis.apiregistration.v1.ServiceReference": rule(port=443),
+    "io.k8s.api.scheduling.v1.PriorityClass": rule(preemptionPolicy="PreemptLowerPriority"),
+    "io.k8s.api.authentication.v1.TokenRequestSpec": rule(expirationSeconds=3600),
+    _FLOW + "FlowSchemaSpec": rule(zero_is_absent=True, matchingPrecedence=1000),
+    _FLOW + "LimitedPriorityLevelConfiguration": rule(nominalConcurrencyShares=30, lendablePercent=0),
+    _FLOW + "ExemptPriorityLevelConfiguration": rule(nominalConcurrencyShares=0, lendablePercent=0),
+    _FLOW + "LimitResponse": rule(_flow_limit_response),
+    _FLOW + "QueuingConfiguration": rule(zero_is_absent=True, queues=64, handSize=8, queueLengthLimit=50),
+    _DEVICES + "ExactDeviceRequest": rule(_device_count, **_DEVICE_REQUEST),
+    _DEVICES + "DeviceSubRequest": rule(_device_count, **_DEVICE_REQUEST),
+}

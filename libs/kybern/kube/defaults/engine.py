@@ -1,0 +1,123 @@
+"""The walk that applies defaults: down the definition tree, parents first, only where some rule can apply."""
+
+from functools import cache
+from typing import Any
+
+from kybern.kube.defaults import cluster, network, pod, storage, workloads
+from kybern.kube.defaults.rules import Object, Rule, Rules
+from kybern.kube.schema import ResourceInfo, load
+
+_EMPTY: tuple[Any, ...] = (None, "")
+
+
+def apply_defaults(info: ResourceInfo, obj: Object) -> None:
+    """Fill every default of a built-in kind in place; a kind without a definition is left alone."""
+    name = load().names.get(info.gvk)
+    if name is not None:
+        apply_definition_defaults(name, obj)
+
+
+def apply_definition_defaults(name: str, obj: Object) -> None:
+    """As `apply_defaults`, for any definition by name, such as `io.k8s.api.core.v1.PodTemplateSpec`."""
+    plan = _plan(name)
+    if plan is not None:
+        _apply(plan, obj)
+
+
+class _Plan:
+    """One definition: its rule, and the members below which there are more rules."""
+
+    __slots__ = ("constants", "members", "rule")
+
+    def __init__(self, rule: Rule | None) -> None:
+        self.rule = rule
+        self.constants = tuple((rule.constants if rule else {}).items())
+        self.members: list[tuple[str, str, _Plan]] = []
+
+
+@cache
+def _rules() -> Rules:
+    """Schema defaults, then the hand-written tables over them."""
+    merged: Rules = {}
+    for name, schema in load().definitions.items():
+        found = {key: prop["default"] for key, prop in schema.get("properties", {}).items() if "default" in prop}
+        if found:
+            merged[name] = Rule(found)
+    for module in (pod, workloads, network, storage, cluster):
+        for name, rule in module.RULES.items():
+            constants = {**(merged[name].constants if name in merged else {}), **rule.constants}
+            merged[name] = Rule(constants, rule.functions, rule.zero_is_absent)
+    return merged
+
+
+@cache
+def _wanted() -> frozenset[str]:
+    """Names of definitions at or below which a rule applies."""
+    wanted = set(_rules())
+    definitions = load().definitions
+    growing = True
+    while growing:
+        growing = False
+        for name, schema in definitions.items():
+            if name not in wanted and any(target in wanted for _, _, target in _edges(schema)):
+                wanted.add(name)
+                growing = True
+    return frozenset(wanted)
+
+
+def _edges(schema: Object) -> list[tuple[str, str, str]]:
+    """(member, "object" | "array" | "map", definition) of each member that holds other definitions."""
+    edges = []
+    for member, prop in schema.get("properties", {}).items():
+        if "$ref" in prop:
+            edges.append((member, "object", prop["$ref"]))
+        elif "$ref" in prop.get("items", {}):
+            edges.append((member, "array", prop["items"]["$ref"]))
+        elif "$ref" in prop.get("additionalProperties", {}):
+            edges.append((member, "map", prop["additionalProperties"]["$ref"]))
+    return edges
+
+
+@cache
+def _plan(name: str) -> _Plan | None:
+    if name not in _wanted() or "properties" not in load().definitions[name]:
+        return None
+    plan = _Plan(_rules().get(name))
+    if name not in _RECURSIVE:
+        for member, shape, target in _edges(load().definitions[name]):
+            below = _plan(target)
+            if below is not None:
+                plan.members.append((member, shape, below))
+    return plan
+
+
+# JSONSchemaProps holds itself; it has no defaults.
+_RECURSIVE = {"io.k8s.apiextensions-apiserver.pkg.apis.apiextensions.v1.JSONSchemaProps"}
+
+
+def _apply(plan: _Plan, obj: Object) -> None:
+    rule = plan.rule
+    if rule is not None:
+        for name, value in plan.constants:
+            present = obj.get(name)
+            if present in _EMPTY or (rule.zero_is_absent and present == 0):
+                obj[name] = _fresh(value)
+        for function in rule.functions:
+            function(obj)
+    for member, shape, below in plan.members:
+        value = obj.get(member)
+        if not value and value != {}:
+            continue
+        if shape == "object":
+            _apply(below, value)
+        else:
+            for item in value if shape == "array" else value.values():
+                if item is not None:
+                    _apply(below, item)
+
+
+def _fresh(value: Any) -> Any:
+    """A copy that no other object shares."""
+    if isinstance(value, dict):
+        return {key: _fresh(inner) for key, inner in value.items()}
+    return [_fresh(inner) for inner in value] if isinstance(value, list) else value
