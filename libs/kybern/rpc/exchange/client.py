@@ -1,0 +1,189 @@
+"""The calling side of Exchange: calls made in the same tick of the loop travel in one message.
+
+One stream per client, opened by `async with` and opened again with back-off when it breaks. A call that was under way
+then fails with ServiceUnavailable and is never sent twice: whether to try again is the caller's decision. A call made
+while there is no stream waits for the next attempt to connect and fails with it.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import suppress
+from types import TracebackType
+from typing import Any, Self
+
+import grpc
+
+from kybern.kube import status as statuses
+from kybern.kube.status import StatusError
+from kybern.protos.api.v1.objects_pb2 import ExchangeRequest, ExchangeResponse, Requester
+from kybern.rpc.errors import from_failure, status_error
+from kybern.rpc.exchange.batch import Outbox
+from kybern.rpc.exchange.methods import EXCHANGE, FIELD_BY_REQUEST
+from kybern.rpc.exchange.waiters import Single, Stream, Waiter
+
+DEFAULT_TIMEOUT = 60.0  # seconds, for calls with one reply
+FIRST_BACKOFF, LAST_BACKOFF = 0.05, 2.0  # seconds between attempts to connect
+REFUSED = frozenset({401, 403, 405})  # what the server says of the stream itself, passed on as it is
+
+
+class ExchangeClient:
+    """`async with ExchangeClient(channel) as client: await client.call(GetRequest(...))`."""
+
+    def __init__(self, channel: Any) -> None:
+        self._open = channel.stream_stream(
+            EXCHANGE, request_serializer=None, response_deserializer=ExchangeResponse.FromString
+        )
+        self._next_id = 0
+        self._waiting: dict[int, Waiter] = {}
+        self._outbox = Outbox()
+        self._task: asyncio.Task[None] | None = None
+
+    async def __aenter__(self) -> Self:
+        self._task = asyncio.create_task(self._run(), name="exchange")
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.wait([self._task])
+        self._fail_all(statuses.service_unavailable("the client was closed"))
+
+    async def call(
+        self,
+        request: Any,
+        *,
+        requester: Requester | None = None,
+        traceparent: str = "",
+        timeout: float = DEFAULT_TIMEOUT,
+    ) -> Any:
+        """The response to a request that has one (all but list and watch); raises StatusError."""
+        await self._outbox.room()
+        loop = asyncio.get_running_loop()
+        future: asyncio.Future[Any] = loop.create_future()
+        call_id = self._send(Single(future), request, requester, traceparent, timeout)
+        timer = loop.call_later(timeout, self._expire, call_id, timeout)
+        try:
+            return await future
+        except asyncio.CancelledError:
+            self._cancel(call_id)
+            raise
+        finally:
+            timer.cancel()
+
+    async def stream(
+        self,
+        request: Any,
+        *,
+        requester: Requester | None = None,
+        traceparent: str = "",
+        timeout: float = 0.0,
+    ) -> AsyncIterator[Any]:
+        """The responses to a list or watch; `timeout` (seconds, for the whole answer) 0 means none.
+
+        Close it (`contextlib.aclosing`) to end it early. A reader that falls too far behind gets a StatusError.
+        """
+        await self._outbox.room()
+        replies = Stream()
+        call_id = self._send(replies, request, requester, traceparent, timeout)
+        loop = asyncio.get_running_loop()
+        timer = loop.call_later(timeout, self._expire, call_id, timeout) if timeout else None
+        try:
+            async for response in replies:
+                yield response
+        finally:
+            self._cancel(call_id)
+            if timer is not None:
+                timer.cancel()
+
+    def _send(self, waiter: Waiter, request: Any, requester: Requester | None, traceparent: str, timeout: float) -> int:
+        if self._task is None or self._task.done():
+            raise statuses.service_unavailable("the client is closed")
+        call_id = self._next_id = self._next_id + 1
+        envelope = ExchangeRequest()
+        call = envelope.calls.add()
+        call.id = call_id
+        call.timeout_millis = int(timeout * 1000)
+        if traceparent:
+            call.traceparent = traceparent
+        if requester is not None:
+            call.requester.CopyFrom(requester)
+        getattr(call, FIELD_BY_REQUEST[type(request)]).CopyFrom(request)
+        self._waiting[call_id] = waiter
+        self._outbox.put(envelope.SerializeToString())
+        return call_id
+
+    def _cancel(self, call_id: int) -> None:
+        """Tell the server that nobody waits for the call any more, if it is still open."""
+        if self._waiting.pop(call_id, None) is not None:
+            envelope = ExchangeRequest()
+            call = envelope.calls.add()
+            call.id = call_id
+            call.cancel.SetInParent()
+            self._outbox.put(envelope.SerializeToString())
+
+    def _expire(self, call_id: int, timeout: float) -> None:
+        waiter = self._waiting.get(call_id)
+        if waiter is not None:
+            self._cancel(call_id)
+            waiter.fail(statuses.timeout(f"no answer within {timeout:g}s"))
+
+    def _fail_all(self, error: StatusError) -> None:
+        waiting, self._waiting = self._waiting, {}
+        self._outbox.clear()
+        for waiter in waiting.values():
+            waiter.fail(error)
+
+    async def _run(self) -> None:
+        """Keep a stream open until cancelled."""
+        backoff = FIRST_BACKOFF
+        while True:
+            connected, error = await self._exchange()
+            self._fail_all(error)
+            await asyncio.sleep(FIRST_BACKOFF if connected else backoff)
+            backoff = FIRST_BACKOFF if connected else min(backoff * 2, LAST_BACKOFF)
+
+    async def _exchange(self) -> tuple[bool, StatusError]:
+        """One stream from start to end: whether the server was reached, and why it ended."""
+        stream = self._open()
+        connected, writer = False, None
+        try:
+            await stream.wait_for_connection()
+            connected = True
+            writer = asyncio.create_task(self._write(stream), name="exchange writer")
+            while (message := await stream.read()) is not grpc.aio.EOF:
+                self._receive(message)
+            return connected, statuses.service_unavailable("the server ended the exchange")
+        except grpc.RpcError as error:
+            failed = status_error(error)
+            return connected, failed if failed.code in REFUSED else statuses.service_unavailable(failed.message)
+        finally:
+            if writer is not None:
+                writer.cancel()
+                await asyncio.wait([writer])
+            stream.cancel()
+
+    async def _write(self, stream: Any) -> None:
+        with suppress(grpc.RpcError, asyncio.InvalidStateError):  # the reader learns why
+            while True:
+                await stream.write(await self._outbox.batch())
+
+    def _receive(self, message: ExchangeResponse) -> None:
+        waiting = self._waiting
+        for reply in message.replies:
+            waiter = waiting.get(reply.id)
+            if waiter is None:
+                continue  # cancelled or timed out meanwhile
+            field = reply.WhichOneof("response")
+            response = getattr(reply, field) if field is not None else None
+            if reply.more:
+                if not waiter.take(response):
+                    self._cancel(reply.id)
+                    waiter.fail(statuses.service_unavailable("the reader fell too far behind"))
+                continue
+            del waiting[reply.id]
+            if field == "failure":
+                waiter.fail(from_failure(response))
+            else:
+                waiter.finish(response)

@@ -1,0 +1,23 @@
+"""What a handler knows of the call that it answers, whether it came alone or in an Exchange."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from kybern.protos.api.v1.objects_pb2 import Requester
+from kybern.rpc.transport import Identity
+
+
+@dataclass(slots=True)
+class CallContext:
+    """`peer` has a verified certificate; `requester` is whom it claims to speak for (only a gateway may)."""
+
+    peer: Identity
+    requester: Requester | None = None
+    traceparent: str = ""
+    deadline: float | None = None  # in loop.time(); the call is cancelled then
+
+
+# Field of the oneof → what answers it: a plain function or a coroutine function that returns the response, or, for
+# list and watch, an async generator function.
+Handlers = Mapping[str, Callable[[Any, CallContext], Any]]
