@@ -1,7 +1,8 @@
 """One wire under the objects client: requests go out, replies or a StatusError come back.
 
-`Calls` is the seam between verbs (`objects`) and the way they travel. `UnaryCalls` makes one gRPC call per request; it
-is what a client uses that has few requests under way.
+`Calls` is the seam between verbs (`objects`) and the way they travel. `UnaryCalls` makes a gRPC call for each request.
+`ExchangeCalls` puts requests with one response into the messages of one stream, where those that wait travel together;
+lists and watches keep streams of their own, so that their flow control slows nobody else down.
 """
 
 from collections.abc import AsyncIterator
@@ -11,6 +12,7 @@ import grpc
 
 from kybern.protos.api.v1.objects_pb2_grpc import ObjectsStub
 from kybern.rpc.errors import status_error
+from kybern.rpc.exchange.client import ExchangeClient
 
 METHODS = {
     "get": "Get",
@@ -57,6 +59,17 @@ class UnaryCalls:
             raise status_error(error) from error
         finally:
             call.cancel()
+
+
+class ExchangeCalls(UnaryCalls):
+    """Single responses over an open Exchange."""
+
+    def __init__(self, channel: Any, exchange: ExchangeClient) -> None:
+        super().__init__(channel)
+        self._exchange = exchange
+
+    async def call(self, verb: str, request: Any, traceparent: str, timeout: float) -> Any:
+        return await self._exchange.call(request, traceparent=traceparent, timeout=timeout)
 
 
 def _metadata(traceparent: str) -> tuple[tuple[str, str], ...]:

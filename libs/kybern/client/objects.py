@@ -7,17 +7,19 @@ retries; what a caller does about a failure is the caller's decision.
 
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
-from typing import Any
+from types import TracebackType
+from typing import Any, Self
 
 import orjson
 
-from kybern.client.calls import Calls, UnaryCalls
+from kybern.client.calls import Calls, ExchangeCalls, UnaryCalls
 from kybern.client.resources import Resource
 from kybern.client.tracing import current_traceparent
 from kybern.kube import meta
 from kybern.kube.meta import Object
 from kybern.kube.status import StatusError
 from kybern.protos.api.v1 import objects_pb2 as pb
+from kybern.rpc.exchange.client import ExchangeClient
 
 JSON_PATCH = "application/json-patch+json"
 MERGE_PATCH = "application/merge-patch+json"
@@ -59,16 +61,29 @@ Events = list[WatchEvent]
 class Client:
     """The object API for one identity, the channel's.
 
-    `timeout` is the deadline of a request in seconds; `field_manager` names the writer in managedFields.
+    `async with Client(channel) as client:` makes requests over one Exchange; a client that is not entered makes a gRPC
+    call for each. `timeout` is the deadline of a request in seconds; `field_manager` names the writer in managedFields.
     """
 
-    def __init__(
-        self, channel: Any, *, calls: Calls | None = None, timeout: float = 30.0, field_manager: str = ""
-    ) -> None:
+    def __init__(self, channel: Any, *, timeout: float = 30.0, field_manager: str = "") -> None:
         self.channel = channel
-        self.calls: Calls = calls or UnaryCalls(channel)
+        self.calls: Calls = UnaryCalls(channel)
         self.timeout = timeout
         self.field_manager = field_manager
+        self._exchange: ExchangeClient | None = None
+
+    async def __aenter__(self) -> Self:
+        self._exchange = await ExchangeClient(self.channel).__aenter__()
+        self.calls = ExchangeCalls(self.channel, self._exchange)
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        exchange, self._exchange = self._exchange, None
+        self.calls = UnaryCalls(self.channel)
+        if exchange is not None:
+            await exchange.__aexit__(kind, error, trace)
 
     async def get(
         self,
