@@ -83,10 +83,10 @@ def _run_forked_service(spec: ProcessSpec, ready: socket.socket) -> int:
 
     gc.enable()
     os.environ[READY_FD] = str(ready.detach())
-    _set_title(f"kybern-{spec.name}")
+    set_title(f"kybern-{spec.name}")
     return run_service(load_service(spec.service), spec.arguments)
 
 
-def _set_title(title: str) -> None:
+def set_title(title: str) -> None:
     """Name the process as `ps -o comm` shows it (15 bytes)."""
     Path("/proc/self/comm").write_text(title[:15])

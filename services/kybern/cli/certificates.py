@@ -1,0 +1,85 @@
+"""The certificates of a cluster on one host: made before the first start, rotated by the supervisor."""
+
+import importlib
+import logging
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+
+from kybern.cli.core.layout import Layout
+from kybern.cli.core.options import ClusterOptions
+from kybern.cli.core.plan import Plan
+from kybern.pki.authority import Identity, open_ca
+from kybern.pki.kubeconfig import write_kubeconfig
+from kybern.pki.rotation import Issuer
+from kybern.pki.service_account import open_signing_key
+from kybern.pki.source import FileCertificateSource
+
+LOOK_EVERY = 0.1  # the part of a certificate's lifetime between two looks
+GATEWAY_NAMES = ("kubernetes", "kubernetes.default", "kubernetes.default.svc", "kubernetes.default.svc.cluster.local")
+SERVICE_IP = "10.96.0.1"
+NODE_GROUP = "system:nodes"
+log = logging.getLogger("kybern.certificates")
+
+
+def identities(plan: Plan, host: str) -> dict[str, Identity]:
+    """Folder below DIR/pki → whom its certificate names."""
+    result = {"admin": Identity("kubernetes-admin", ("system:masters",))}
+    nodes = {node.name: node for node in plan.nodes}
+    for spec in plan.specs:
+        if spec.service == "node":
+            ips = (nodes[spec.name].address,) if spec.name in nodes else ()
+            names = (f"{spec.name}.node.kybern", spec.name)
+            result[spec.name] = Identity(f"system:node:{spec.name}", (NODE_GROUP,), names, ips)
+        elif spec.service:
+            result[spec.service] = service_identity(spec.service, host)
+    return result
+
+
+def service_identity(package: str, host: str) -> Identity:
+    """The identity of a service that is not bound to a node."""
+    service = importlib.import_module(f"kybern.{package}.service").SERVICE
+    names = [f"{package}.kybern", "localhost"]
+    ips = ["127.0.0.1"]
+    if package == "gateway":
+        names += GATEWAY_NAMES
+        ips += [SERVICE_IP, *([host] if host != "127.0.0.1" else [])]
+    return Identity(service.user, service.groups, tuple(names), tuple(ips))
+
+
+def make_issuer(plan: Plan, options: ClusterOptions, layout: Layout, host: str) -> Issuer:
+    """What keeps the certificates of this plan valid."""
+    authority = open_ca(layout.pki, datetime.now(UTC))
+    return Issuer(layout.pki, authority, identities(plan, host), timedelta(hours=options.certificate_hours))
+
+
+def ensure_certificates(plan: Plan, options: ClusterOptions, layout: Layout, host: str) -> None:
+    """Everything in DIR/pki, and the administrator's kubeconfig."""
+    open_signing_key(layout.pki)
+    make_issuer(plan, options, layout, host).rotate(datetime.now(UTC))
+    write_admin_kubeconfig(options, layout)
+
+
+def write_admin_kubeconfig(options: ClusterOptions, layout: Layout) -> None:
+    """DIR/admin.kubeconfig, with the certificate that is current."""
+    pair = FileCertificateSource(layout.pki / "admin").current()
+    write_kubeconfig(layout.kubeconfig, f"https://127.0.0.1:{options.secure_port}", pair, "kubernetes-admin")
+
+
+def make_rotation(plan: Plan, options: ClusterOptions, layout: Layout, host: str) -> Callable[[], None]:
+    """What the supervisor calls about once a second; it looks at the certificates now and then."""
+    issuer = make_issuer(plan, options, layout, host)
+    pause = min(60.0, options.certificate_hours * 3600 * LOOK_EVERY)
+    due = time.monotonic() + pause
+
+    def rotate() -> None:
+        nonlocal due
+        if time.monotonic() < due:
+            return
+        due = time.monotonic() + pause
+        for rotation in issuer.rotate(datetime.now(UTC)):
+            log.info("certificate of %s replaced: %s", rotation.service, rotation.reason)
+            if rotation.service == "admin":
+                write_admin_kubeconfig(options, layout)
+
+    return rotate

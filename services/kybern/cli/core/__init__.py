@@ -1,0 +1,1 @@
+"""Pure part: options, the processes they mean, and what is shown."""

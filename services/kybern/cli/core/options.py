@@ -1,0 +1,72 @@
+"""What a cluster on one host is made of: flags given now, over what an earlier `up` wrote down, over defaults."""
+
+import json
+from dataclasses import asdict, dataclass, fields, replace
+from typing import Any
+
+SQLITE, ETCD = "sqlite:", "etcd://"
+
+
+class UsageError(Exception):
+    """Something the user can put right; the message says how."""
+
+
+@dataclass(frozen=True)
+class ClusterOptions:
+    """The shape of a cluster, kept in `cluster.json` of its data dir. `None` nodes means: decide by what is here."""
+
+    secure_port: int = 6443
+    bind_address: str = ""  # "" is all addresses for real nodes, loopback for a simulated cluster
+    nodes: int | None = None
+    simulated_nodes: int = 0
+    runtime_endpoint: str = ""
+    store: str = ""  # "" is SQLite in the data dir
+    otlp_endpoint: str = ""
+    certificate_hours: float = 24.0
+
+
+def merge_options(saved: str, given: dict[str, Any]) -> ClusterOptions:
+    """Options from a saved document ("" when there is none) and the flags given now (None means not given).
+
+    Raises UsageError for a document that this version cannot read, or for a change of store.
+    """
+    options = ClusterOptions()
+    if saved:
+        try:
+            document = json.loads(saved)
+            known = {f.name for f in fields(ClusterOptions)}
+            options = replace(options, **{name: value for name, value in document.items() if name in known})
+        except (ValueError, TypeError, AttributeError) as error:
+            raise UsageError(
+                f"cluster.json in the data dir cannot be read ({error}); mend it, or delete the data dir to start anew"
+            ) from None
+    flags = {name: value for name, value in given.items() if value is not None}
+    if saved and flags.get("store", options.store) != options.store:
+        raise UsageError(
+            f"this data dir belongs to a cluster with the store {options.store or 'sqlite in the data dir'!s}; "
+            "give the same --store, or another --data-dir"
+        )
+    return check_options(replace(options, **flags))
+
+
+def check_options(options: ClusterOptions) -> ClusterOptions:
+    """The same options, or UsageError."""
+    if not 0 <= options.secure_port <= 65535:
+        raise UsageError(f"--secure-port {options.secure_port} is not a port; give one between 1 and 65535")
+    for flag, value in (("--nodes", options.nodes or 0), ("--simulated-nodes", options.simulated_nodes)):
+        if value < 0:
+            raise UsageError(f"{flag} cannot be negative")
+    if (options.nodes or 0) > 20:
+        raise UsageError("--nodes above 20 does not fit on one host; use --simulated-nodes for scale")
+    if options.store and not options.store.startswith((SQLITE, ETCD)):
+        raise UsageError(f"--store {options.store!r} is neither sqlite:PATH nor etcd://HOST:PORT[,HOST:PORT]")
+    if options.runtime_endpoint and not options.runtime_endpoint.startswith("unix://"):
+        raise UsageError("--runtime-endpoint must be a unix:// address, e.g. unix:///run/containerd/containerd.sock")
+    if options.runtime_endpoint and (options.nodes or 0) > 1:
+        raise UsageError("--runtime-endpoint serves one node; leave it out to give each node a containerd of its own")
+    return options
+
+
+def save_options(options: ClusterOptions) -> str:
+    """The document for `cluster.json`."""
+    return json.dumps(asdict(options), indent=2) + "\n"

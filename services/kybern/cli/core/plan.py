@@ -1,0 +1,141 @@
+"""The processes of a cluster on one host, from its options: one service a process, one containerd a node."""
+
+from dataclasses import dataclass
+
+from kybern.cli.core.layout import Layout
+from kybern.cli.core.options import ClusterOptions
+from kybern.runtime.containerd import Layout as ContainerdLayout
+from kybern.runtime.processes import ProcessSpec
+
+SERVICE_RANGE = "10.96.0.0/16"
+CLUSTER_CIDR = "10.244.0.0/16"
+CLUSTER_DNS = "10.96.0.10"
+CLUSTER_DOMAIN = "cluster.local"
+ISSUER = "https://kubernetes.default.svc.cluster.local"
+DNS_PORT = 10053  # where dns listens behind the kube-dns Service
+AGENTS, LOOPS, FRONT, CORE, TRACES, RUNTIMES = range(6)  # stop order
+
+
+@dataclass(frozen=True)
+class Node:
+    """One real node of the plan."""
+
+    name: str
+    address: str  # IP that pods and other nodes reach it at
+    namespace: str = ""  # network namespace; "" is the host's
+    runtime_endpoint: str = ""  # "" is a containerd of its own
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What to run, and which nodes that makes."""
+
+    specs: tuple[ProcessSpec, ...]
+    nodes: tuple[Node, ...]
+
+
+def service(
+    layout: Layout, package: str, *arguments: str, name: str = "", pki: str = "", stop_order: int = LOOPS, **more: str
+) -> ProcessSpec:
+    """One service with the flags that all share."""
+    name = name or package
+    shared = ["--address", layout.socket(name), "--pki", str(layout.pki / (pki or name))]
+    if package not in ("apiserver", "traces"):
+        shared += ["--apiserver", layout.socket("apiserver")]
+    if package != "traces":
+        shared += ["--traces", layout.socket("traces")]
+    return ProcessSpec(name, (*shared, *arguments), service=package, stop_order=stop_order, **more)  # type: ignore[arg-type]
+
+
+def control_plane(options: ClusterOptions, layout: Layout, host_address: str, bind_address: str) -> list[ProcessSpec]:
+    """The services that every cluster has once."""
+    store = options.store or f"sqlite:{layout.data / 'store' / 'kybern.db'}"
+    keep = ("--otlp-endpoint", options.otlp_endpoint) if options.otlp_endpoint else ()
+    return [
+        service(layout, "traces", *keep, stop_order=TRACES),
+        service(
+            layout,
+            "apiserver",
+            *("--store", store),
+            *("--service-account-key", str(layout.pki / "sa.key"), "--service-account-issuer", ISSUER),
+            *("--service-cluster-ip-range", SERVICE_RANGE),
+            *("--advertise-address", f"{host_address}:{options.secure_port}"),
+            stop_order=CORE,
+        ),
+        service(
+            layout,
+            "gateway",
+            *("--bind-address", bind_address, "--secure-port", str(options.secure_port)),
+            stop_order=FRONT,
+        ),
+        service(layout, "scheduler"),
+        service(
+            layout,
+            "controllers",
+            *("--cluster-cidr", CLUSTER_CIDR, "--root-ca-file", str(layout.pki / "ca.crt")),
+        ),
+        service(layout, "dns", "--cluster-domain", CLUSTER_DOMAIN, "--listen", f"{host_address}:{DNS_PORT}"),
+    ]
+
+
+def node_processes(node: Node, layout: Layout) -> list[ProcessSpec]:
+    """containerd, the node agent and the service proxy of one real node."""
+    containerd = ContainerdLayout(layout.node(node.name) / "containerd")
+    specs = []
+    if not node.runtime_endpoint:
+        specs.append(
+            ProcessSpec(
+                f"containerd-{node.name}",
+                ("--config", str(containerd.config), "--log-level", "warn"),
+                program="/usr/bin/containerd",
+                namespace=node.namespace,
+                stop_order=RUNTIMES,
+            )
+        )
+    specs.append(
+        service(
+            layout,
+            "node",
+            *("--node-name", node.name, "--node-ip", node.address),
+            *("--runtime", node.runtime_endpoint or containerd.endpoint),
+            *("--state-dir", str(layout.node(node.name)), "--cni-conf-dir", str(containerd.cni_conf_dir)),
+            *("--cluster-dns", CLUSTER_DNS, "--cluster-domain", CLUSTER_DOMAIN),
+            name=node.name,
+            stop_order=AGENTS,
+            namespace=node.namespace,
+        )
+    )
+    specs.append(
+        service(
+            layout,
+            "proxy",
+            *("--node-name", node.name, "--cluster-cidr", CLUSTER_CIDR),
+            name=f"proxy-{node.name}",
+            pki="proxy",
+            stop_order=AGENTS,
+            namespace=node.namespace,
+        )
+    )
+    return specs
+
+
+def simulated_nodes(count: int, layout: Layout) -> ProcessSpec:
+    """One process with many simulated nodes."""
+    return service(
+        layout,
+        "node",
+        *("--runtime", "simulated", "--simulated-count", str(count), "--state-dir", str(layout.node("simulated"))),
+        name="simulated",
+        stop_order=AGENTS,
+    )
+
+
+def make_plan(options: ClusterOptions, layout: Layout, nodes: tuple[Node, ...], host_address: str) -> Plan:
+    """Every process of the cluster. `host_address` is where pods reach the host."""
+    bind = options.bind_address or ("0.0.0.0" if nodes else "127.0.0.1")
+    specs = control_plane(options, layout, host_address, bind)
+    for node in nodes:
+        specs += node_processes(node, layout)
+    if options.simulated_nodes:
+        specs.append(simulated_nodes(options.simulated_nodes, layout))
+    return Plan(tuple(specs), nodes)

@@ -1,0 +1,46 @@
+"""`kybern down`: stop the cluster and leave nothing behind but its data dir."""
+
+import argparse
+import os
+import shutil
+import signal
+from contextlib import suppress
+
+from kybern.cli.core.layout import Layout
+from kybern.cli.core.options import UsageError
+from kybern.cli.progress import Progress
+from kybern.cli.running import is_running, read_status, wait_gone
+
+STOPPED_WITHIN = 90.0  # seconds
+
+
+def add_flags(parser: argparse.ArgumentParser) -> None:
+    """Flags of `kybern down`."""
+    parser.add_argument("--purge", action="store_true", help="delete the data dir too: objects, certificates, logs")
+
+
+def run(options: argparse.Namespace, layout: Layout) -> int:
+    """0 when nothing is left."""
+    progress = Progress()
+    if not layout.data.exists():
+        raise UsageError(f"there is no cluster on {layout.data}")
+    if is_running(layout):
+        pid = int(read_status(layout).get("supervisor", 0))
+        if not pid:
+            raise UsageError("the cluster is just starting; try again in a moment")
+        progress.waiting("stopping services and pods")
+        with suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGTERM)
+        if not wait_gone(layout, STOPPED_WITHIN):
+            raise UsageError(f"the supervisor (pid {pid}) does not stop; see {layout.logs / 'supervisor.log'}")
+        progress.step("services stopped")
+    if os.geteuid() == 0:
+        from kybern.cli.cleanup import clean_host
+
+        clean_host(layout)
+        progress.step("host clean")
+    shutil.rmtree(layout.run, ignore_errors=True)
+    if options.purge:
+        shutil.rmtree(layout.data)
+        progress.step(f"{layout.data} deleted")
+    return 0

@@ -1,0 +1,46 @@
+"""Look at the host: who we are, which tools are there, which address others reach it at, which ports are free."""
+
+import glob
+import os
+import shutil
+import socket
+
+from kybern.cli.core.options import UsageError
+from kybern.cli.core.preflight import HostFacts
+
+BINARIES = ("containerd", "ctr", "runc", "iptables", "busybox", "catatonit")
+SYSTEM_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+
+
+def look_at_host() -> HostFacts:
+    """The facts that `decide_nodes` asks for."""
+    path = os.environ.get("PATH", "") + ":" + SYSTEM_PATH
+    tools = {name for name in BINARIES if shutil.which(name, path=path)}
+    if os.path.exists("/usr/lib/cni/bridge"):
+        tools.add("cni")
+    if glob.glob("/usr/lib/*/libnftables.so.1"):
+        tools.add("nftables")
+    return HostFacts(root=os.geteuid() == 0, tools=frozenset(tools))
+
+
+def primary_address() -> str:
+    """The address that packets to the outside leave from; loopback on a host without a route."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        try:
+            probe.connect(("198.51.100.1", 9))  # no packet is sent
+            return str(probe.getsockname()[0])
+        except OSError:
+            return "127.0.0.1"
+
+
+def choose_port(port: int, address: str) -> int:
+    """The port itself, or a free one for 0; UsageError when it is taken."""
+    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((address, port))
+        except OSError as error:
+            raise UsageError(
+                f"port {port} on {address} cannot be used ({error.strerror}); stop what uses it, or give --secure-port"
+            ) from None
+        return int(probe.getsockname()[1])

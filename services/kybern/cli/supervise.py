@@ -1,0 +1,53 @@
+"""The body of the supervisor's process: a session of its own, the heavy imports once, then supervision."""
+
+import importlib
+import logging
+import os
+import sys
+from typing import NoReturn
+
+from kybern.cli.core.layout import Layout
+from kybern.cli.core.options import ClusterOptions
+from kybern.cli.core.plan import Plan
+from kybern.runtime.spawn import set_title
+
+
+def supervise(plan: Plan, options: ClusterOptions, layout: Layout, host: str) -> NoReturn:
+    """Never returns."""
+    status = 1
+    try:
+        detach(layout)
+        run_supervisor(plan, options, layout, host)
+        status = 0
+    except BaseException:
+        logging.getLogger("kybern.supervisor").exception("the supervisor failed")
+    finally:
+        os._exit(status)
+
+
+def detach(layout: Layout) -> None:
+    """Leave the terminal: own session, output to the supervisor's log."""
+    os.setsid()
+    log = os.open(layout.logs / "supervisor.log", os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o640)
+    os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
+    os.dup2(log, 1)
+    os.dup2(log, 2)
+    set_title("kybern")
+
+
+def run_supervisor(plan: Plan, options: ClusterOptions, layout: Layout, host: str) -> None:
+    """Import what the services need, then supervise until a signal."""
+    os.environ["GRPC_ENABLE_FORK_SUPPORT"] = "0"
+    from kybern.cli.certificates import make_rotation
+    from kybern.runtime.supervisor import Supervisor
+    from kybern.telemetry.logs import configure
+
+    configure("info")
+    for package in dict.fromkeys(spec.service for spec in plan.specs if spec.service):
+        importlib.import_module(f"kybern.{package}.service")
+    for module in ("kybern.rpc.grpc_transport", "uvloop", "aiohttp.web", "kybern.runtime.metrics"):
+        importlib.import_module(module)
+    facts: dict[str, object] = {"port": options.secure_port, "data_dir": str(layout.data), "python": sys.version}
+    supervisor = Supervisor(plan.specs, layout.run, layout.logs, facts)
+    supervisor.periodic = make_rotation(plan, options, layout, host)
+    supervisor.run()

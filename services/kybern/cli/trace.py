@@ -1,0 +1,66 @@
+"""`kybern trace`: the newest trace of an object as a waterfall."""
+
+import argparse
+
+from kybern.cli.core.layout import Layout
+from kybern.cli.core.options import UsageError
+from kybern.cli.core.waterfall import Row, render
+from kybern.cli.running import require_running
+
+RESOURCES = {
+    "po": "pods",
+    "pod": "pods",
+    "deploy": "deployments",
+    "deployment": "deployments",
+    "rs": "replicasets",
+    "replicaset": "replicasets",
+    "svc": "services",
+    "service": "services",
+    "cm": "configmaps",
+    "configmap": "configmaps",
+    "ns": "namespaces",
+    "namespace": "namespaces",
+}
+
+
+def add_flags(parser: argparse.ArgumentParser) -> None:
+    """Flags of `kybern trace`."""
+    parser.add_argument("object", metavar="KIND/NAME", help="for example pod/web-1, or trace/ID")
+    parser.add_argument("-n", "--namespace", default="default", help="namespace of the object (default: default)")
+
+
+def parse_object(text: str) -> tuple[str, str]:
+    """`pod/web` → ("pods", "web")."""
+    kind, slash, name = text.partition("/")
+    if not slash or not kind or not name:
+        raise UsageError(f"{text!r} is not KIND/NAME; try pod/{text}")
+    return RESOURCES.get(kind.lower(), kind.lower()), name
+
+
+def run(options: argparse.Namespace, layout: Layout) -> int:
+    """Ask the trace service and draw."""
+    resource, name = parse_object(options.object)
+    require_running(layout)
+    import grpc
+
+    from kybern.cli.connect import admin_channel
+    from kybern.protos.telemetry.v1 import traces_pb2, traces_pb2_grpc
+
+    with admin_channel(layout, "traces") as channel:
+        stub = traces_pb2_grpc.TracesStub(channel)
+        try:
+            if resource == "trace":
+                trace = stub.GetTrace(traces_pb2.GetTraceRequest(trace_id=name), timeout=5.0).trace
+            else:
+                request = traces_pb2.GetObjectTraceRequest(resource=resource, namespace=options.namespace, name=name)
+                trace = stub.GetObjectTrace(request, timeout=5.0).trace
+        except grpc.RpcError as error:
+            if error.code() == grpc.StatusCode.NOT_FOUND:
+                raise UsageError(f"{error.details()} (only recent traces are; restart the object to see it)") from None
+            raise UsageError(f"the trace service does not answer ({error.details()}); see `kybern status`") from None
+    rows = [
+        Row(s.span_id, s.parent_span_id, s.service, s.name, s.start_unix_nano, s.end_unix_nano, s.error)
+        for s in trace.spans
+    ]
+    print(render(trace.trace_id, rows), end="")
+    return 0

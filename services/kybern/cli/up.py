@@ -1,0 +1,191 @@
+"""`kybern up`: from flags to a ready cluster.
+
+Everything that can be refused is refused before anything is changed. Then: certificates, containerd's configuration,
+one fork that becomes the supervisor, and a wait that shows each service as it gets ready.
+"""
+
+import argparse
+import os
+import signal
+import sys
+import time
+from contextlib import suppress
+from dataclasses import replace
+from pathlib import Path
+
+from kybern.cli.core.layout import Layout
+from kybern.cli.core.options import ClusterOptions, UsageError, merge_options, save_options
+from kybern.cli.core.plan import Node, Plan, make_plan
+from kybern.cli.core.preflight import decide_nodes
+from kybern.cli.host import choose_port, look_at_host, primary_address
+from kybern.cli.progress import Progress
+from kybern.cli.running import read_status, take_lock, wait_gone
+
+READY_WITHIN = 60.0  # seconds
+POLL = 0.01  # seconds between looks at the status file
+CRASHES_THAT_MEAN_NO = 4
+
+
+def add_flags(parser: argparse.ArgumentParser) -> None:
+    """Flags of `kybern up`; what is not given comes from the data dir, or is decided."""
+    parser.add_argument("--secure-port", type=int, metavar="PORT", help="HTTPS port (default 6443; 0: any free one)")
+    parser.add_argument("--bind-address", metavar="IP", help="address of the HTTPS port")
+    parser.add_argument("--nodes", type=int, metavar="N", help="nodes that run containers (default: 1 where possible)")
+    parser.add_argument("--simulated-nodes", type=int, metavar="N", help="nodes that only pretend to run containers")
+    parser.add_argument("--runtime-endpoint", metavar="unix://…", help="CRI runtime to use (default: own containerd)")
+    parser.add_argument("--store", metavar="STORE", help="sqlite:PATH or etcd://HOST:PORT,… (default: SQLite)")
+    parser.add_argument("--otlp-endpoint", metavar="URL", help="pass traces on, e.g. http://collector:4317")
+    parser.add_argument("--certificate-hours", type=float, metavar="H", help="lifetime of the services' certificates")
+    parser.add_argument("--foreground", action="store_true", help="stay, and stop the cluster on Ctrl-C")
+
+
+GIVEN = (
+    "secure_port",
+    "bind_address",
+    "nodes",
+    "simulated_nodes",
+    "runtime_endpoint",
+    "store",
+    "otlp_endpoint",
+    "certificate_hours",
+)
+
+
+def run(options: argparse.Namespace, layout: Layout) -> int:
+    """Start the cluster; 0 when it is ready."""
+    progress = Progress()
+    saved = layout.cluster.read_text() if layout.cluster.exists() else ""
+    asked = merge_options(saved, {name: getattr(options, name) for name in GIVEN})
+    decision = decide_nodes(asked, look_at_host())
+    cluster = decision.options
+    make_folders(layout)
+    lock = take_lock(layout.lock)
+    if lock is None:
+        raise UsageError(f"a cluster already runs on {layout.data}; see `kybern status`, or stop it with `kybern down`")
+    for notice in decision.notices:
+        progress.say(notice)
+    address = primary_address()
+    bind = cluster.bind_address or ("0.0.0.0" if cluster.nodes else "127.0.0.1")
+    chosen = replace(cluster, secure_port=choose_port(cluster.secure_port, bind))
+    host = address if cluster.nodes else "127.0.0.1"
+    nodes = place_nodes(chosen, host)
+    plan = make_plan(chosen, layout, nodes, host)
+    prepare(plan, chosen, layout, host)
+    layout.cluster.write_text(save_options(cluster))
+    return start(plan, chosen, layout, host, progress, foreground=options.foreground)
+
+
+def make_folders(layout: Layout) -> None:
+    """The folders of a data dir, closed to other users."""
+    layout.data.mkdir(parents=True, exist_ok=True)
+    for folder in (layout.run, layout.logs, layout.data / "store", layout.data / "nodes"):
+        folder.mkdir(mode=0o700, exist_ok=True)
+
+
+def place_nodes(options: ClusterOptions, host: str) -> tuple[Node, ...]:
+    """The first node is the host itself; further ones are network namespaces."""
+    if not options.nodes:
+        return ()
+    first = Node("node-1", host, runtime_endpoint=options.runtime_endpoint)
+    if options.nodes == 1:
+        return (first,)
+    from kybern.cli.namespaces import place_further_nodes
+
+    return (first, *place_further_nodes(options.nodes - 1))
+
+
+def prepare(plan: Plan, options: ClusterOptions, layout: Layout, host: str) -> None:
+    """Certificates, kubeconfig and containerd's configuration."""
+    from kybern.cli.certificates import ensure_certificates
+    from kybern.runtime import containerd
+
+    ensure_certificates(plan, options, layout, host)
+    with suppress(FileNotFoundError):
+        layout.status.unlink()
+    for node in plan.nodes:
+        if not node.runtime_endpoint:
+            containerd.prepare(containerd.Layout(layout.node(node.name) / "containerd"))
+
+
+def start(
+    plan: Plan, options: ClusterOptions, layout: Layout, host: str, progress: Progress, *, foreground: bool
+) -> int:
+    """Fork the supervisor and wait for the cluster."""
+    from kybern.cli.supervise import supervise
+
+    sys.stdout.flush()
+    supervisor = os.fork()
+    if supervisor == 0:
+        supervise(plan, options, layout, host)
+    try:
+        return wait_ready(plan, options, layout, progress, supervisor, foreground=foreground)
+    except KeyboardInterrupt:
+        stop(supervisor, layout)
+        raise
+
+
+def wait_ready(
+    plan: Plan, options: ClusterOptions, layout: Layout, progress: Progress, supervisor: int, *, foreground: bool
+) -> int:
+    """Show progress until everything is ready or it is clear that it will not be."""
+    shown: set[str] = set()
+    imported = not plan.nodes
+    while True:
+        status = read_status(layout)
+        rows = status.get("processes", [])
+        for row in rows:
+            if row["ready"] and row["service"] and row["name"] not in shown:
+                shown.add(row["name"])
+                progress.step(f"{row['name']} ready")
+        if not imported and any(row["pid"] for row in rows):
+            import_images(plan, layout)
+            imported = True
+            progress.step("images imported")
+        if rows and all(row["ready"] for row in rows):
+            break
+        failed = [row["name"] for row in rows if row["restarts"] >= CRASHES_THAT_MEAN_NO]
+        gone = os.waitpid(supervisor, os.WNOHANG)[0] != 0
+        late = progress.elapsed > READY_WITHIN
+        if failed or gone or late:
+            return give_up(failed, rows, layout, progress, 0 if gone else supervisor)
+        progress.waiting("waiting for " + ", ".join(row["name"] for row in rows if not row["ready"]))
+        time.sleep(POLL)
+    progress.step("cluster ready")
+    flag = "" if layout.data == Path("/var/lib/kybern") else f" --data-dir {layout.data}"
+    progress.say(f"\nexport KUBECONFIG={layout.kubeconfig}\nkubectl get nodes\n\nStop it with: kybern down{flag}")
+    if foreground:
+        os.waitpid(supervisor, 0)
+    return 0
+
+
+def import_images(plan: Plan, layout: Layout) -> None:
+    """Load the pause image (and busybox) into each node's containerd, once it answers."""
+    from kybern.runtime import containerd, images
+
+    archives = images.write_archives(layout.data / "images")
+    for node in plan.nodes:
+        home = containerd.Layout(layout.node(node.name) / "containerd")
+        if not node.runtime_endpoint:
+            containerd.wait_ready(home)
+        images.import_archives((node.runtime_endpoint or home.endpoint).removeprefix("unix://"), archives)
+
+
+def give_up(failed: list[str], rows: list[dict[str, object]], layout: Layout, progress: Progress, pid: int) -> int:
+    """Say what did not come up and why, stop the rest."""
+    names = failed or [str(row["name"]) for row in rows if not row["ready"]] or ["supervisor"]
+    for name in names:
+        log = layout.logs / f"{name}.log"
+        tail = log.read_text(errors="replace").splitlines()[-5:] if log.exists() else []
+        progress.say(f"kybern up: {name} did not get ready; the end of {log}:")
+        for line in tail:
+            progress.say(f"    {line[:300]}")
+    if pid:
+        stop(pid, layout)
+    return 1
+
+
+def stop(supervisor: int, layout: Layout) -> None:
+    """End the supervisor and with it the cluster."""
+    with suppress(ProcessLookupError):
+        os.kill(supervisor, signal.SIGTERM)
+    wait_gone(layout, 30.0)
