@@ -199,9 +199,6 @@ class _Parser:
         if (token := self._take()) != "(":
             raise SelectorError(f"found '{token}' expected: '('")
         values: list[str] = []
-        if self._peek() == ")":
-            self._take()
-            return values
         while True:
             values.append("" if self._peek() in (",", ")") else self._set_member())
             match self._take():

@@ -1,6 +1,6 @@
 """The order of a strategically merged list: the patch's elements in the patch's order, the server's own among them.
 
-Elements only the server has keep their order, and stand before a patch element only where the server's list had them so.
+Elements only the server has keep their order; one stands before a patch element only where the server had it so.
 """
 
 from __future__ import annotations
@@ -12,7 +12,10 @@ from kybern.kube.status import bad_request
 
 def identity(element: Any, key: str) -> Any:
     """What makes two elements the same one: the value under the merge key, or the primitive itself."""
-    return element.get(key) if key and isinstance(element, dict) else element
+    found = element.get(key) if key and isinstance(element, dict) else element
+    if isinstance(found, dict | list):
+        raise bad_request(f"invalid patch format of list: {found} identifies no element")
+    return found
 
 
 def patch_first(merged: list[Any], patch: list[Any], server: list[Any], key: str) -> list[Any]:

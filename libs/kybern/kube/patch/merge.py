@@ -8,7 +8,7 @@ from kybern.kube.status import bad_request
 
 
 def apply(original: dict[str, Any], patch: Any) -> dict[str, Any]:
-    """A patched copy of `original`; unchanged parts are shared with it. Raises StatusError when the patch is no object."""
+    """A patched copy of `original`, sharing unchanged parts with it. Raises StatusError when the patch is no object."""
     if not isinstance(patch, dict):
         raise bad_request("error decoding patch: a merge patch is a JSON object")
     return _merge_object(original, patch)

@@ -1,8 +1,8 @@
 """Strategic merge patch: a merge patch that knows which lists are sets or maps, and takes directives.
 
-`$patch: replace|delete|merge` on maps and list elements, `$deleteFromPrimitiveList/<field>`, `$setElementOrder/<field>`,
-`$retainKeys`. Which lists merge, and by which key, comes from the schema as x-kubernetes-patch-strategy and -merge-key; a
-field without them is replaced. The original and the patch are not modified.
+`$patch: replace|delete|merge` on maps and list elements, `$deleteFromPrimitiveList/<field>`,
+`$setElementOrder/<field>`, `$retainKeys`. Which lists merge, and by which key, comes from the schema
+(x-kubernetes-patch-strategy and -merge-key); a list without them is replaced. Neither argument is modified.
 """
 
 from __future__ import annotations
@@ -25,8 +25,8 @@ Map = dict[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class FieldPatch:
-    """How one field is patched: strategies ("merge", "replace", "retainKeys"), the list's merge key, the schema definition
-    of the field's value or of its list elements ("" when it has none)."""
+    """How one field is patched: its strategies ("merge", "replace", "retainKeys"), the merge key of a list of objects,
+    and the schema definition of the value or of the list's elements ("" when it has none)."""
 
     strategies: frozenset[str] = frozenset()
     merge_key: str = ""
