@@ -8,7 +8,7 @@ Keys are text without lone surrogates; they sort by code point, which is also th
 Not promised: reads inside a transaction (compare on `expected` instead), and fairness between writers.
 """
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
@@ -127,12 +127,11 @@ class Store(Protocol):
         """All or nothing, one revision. A key may appear once. Raises LeaseNotFoundError, StoreFull, ValueError."""
         ...
 
-    def watch(self, prefix: str, *, start_revision: int, progress: float = 10.0) -> AsyncIterator[WatchBatch]:
-        """Every event from `start_revision` (inclusive; 0 = from the next one) on, in order, none lost or repeated,
-        lost connections included. CompactedError when history is gone; a future revision waits. A watch that is idle
-        gets a progress note about every `progress` seconds where the store can give one (0 = none).
-
-        End it with `aclose()` (or cancel its task)."""
+    def watch(self, prefix: str, *, start_revision: int, progress: float = 10.0) -> AsyncGenerator[WatchBatch, None]:
+        """Every event from `start_revision` (inclusive; 0 = what happens after the first `anext`) on, in order, none
+        lost or repeated, lost connections included. CompactedError when history is gone; a future revision waits.
+        A watch that is idle gets a progress note about every `progress` seconds where the store can give one
+        (0 = none). End it with `aclose()` (or cancel its task)."""
         ...
 
     async def revision(self) -> int:

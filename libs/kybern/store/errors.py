@@ -15,10 +15,11 @@ class StoreError(Exception):
 
 
 class CompactedError(StoreError):
-    """The revision is gone: list again, then watch from that list's revision."""
+    """The revision is gone: list again, then watch from that list's revision. `compacted` is 0 if not known."""
 
-    def __init__(self, requested: int, compacted: int) -> None:
-        super().__init__(f"required revision {requested} has been compacted (compact revision: {compacted})")
+    def __init__(self, requested: int, compacted: int = 0) -> None:
+        known = f" (compact revision: {compacted})" if compacted else ""
+        super().__init__(f"required revision {requested} has been compacted{known}")
         self.requested = requested
         self.compacted = compacted
 

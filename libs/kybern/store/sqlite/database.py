@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from kybern.store.durable import replacing
 from kybern.store.errors import StoreError, StoreFull, StoreUnavailable, StoreUnusable
 
 MEMORY = ":memory:"
@@ -160,17 +161,11 @@ class Database:
 
     def copy(self, path: Path) -> None:
         """Write a compact, consistent copy to a new file, atomically."""
-        partial = path.with_name(path.name + ".partial")
-        partial.unlink(missing_ok=True)
         try:
-            self._connection.execute("VACUUM INTO ?", (str(partial),))
-            sync(partial)
-            partial.rename(path)
-            sync(path.parent)
+            with replacing(path) as partial:
+                self._connection.execute("VACUUM INTO ?", (str(partial),))
         except sqlite3.Error as e:
             raise self.translate(e) from e
-        finally:
-            partial.unlink(missing_ok=True)
 
     def close(self) -> None:
         """Give the connection back."""
@@ -203,15 +198,6 @@ def _no_space(path: str) -> bool:
     except OSError:
         return False
     return stat.f_bavail * stat.f_frsize < 64 * 1024
-
-
-def sync(path: Path) -> None:
-    """fsync a file or directory."""
-    fd = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(fd)
-    finally:
-        os.close(fd)
 
 
 class FileLock:

@@ -1,13 +1,13 @@
 """From files to a store and back: opening, recovery, restore."""
 
-import os
 import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from kybern.store.durable import replacing
 from kybern.store.errors import StoreUnusable
-from kybern.store.sqlite.database import MEMORY, Database, FileLock, sync
+from kybern.store.sqlite.database import MEMORY, Database, FileLock
 from kybern.store.sqlite.index import SUB_BITS, Index, Version
 
 
@@ -76,21 +76,17 @@ def restore(snapshot: Path, path: Path) -> None:
     if not snapshot.is_file():
         raise StoreUnusable(f"there is no snapshot {snapshot}")
     lock = FileLock(str(path))
-    partial = path.with_name(path.name + ".partial")
     try:
-        shutil.copyfile(snapshot, partial)
-        database = Database(str(partial))
-        try:
-            database.prepare(create=False)
-        finally:
-            database.close()
-        sync(partial)
-        for suffix in ("-wal", "-shm", ""):
-            old = Path(f"{path}{suffix}")
-            if old.exists():
-                os.replace(old, f"{path}.before{suffix}")
-        partial.rename(path)
-        sync(path.parent)
+        with replacing(path) as partial:
+            shutil.copyfile(snapshot, partial)
+            database = Database(str(partial))
+            try:
+                database.prepare(create=False)
+            finally:
+                database.close()
+            for suffix in ("-wal", "-shm", ""):
+                old = Path(f"{path}{suffix}")
+                if old.exists():
+                    old.rename(f"{path}.before{suffix}")
     finally:
-        partial.unlink(missing_ok=True)
         lock.release()

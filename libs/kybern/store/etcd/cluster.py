@@ -1,0 +1,151 @@
+"""The members of an etcd cluster, and calls that move on to the next member when one is gone.
+
+The messages and stubs are aetcd's; the channels are ours, because aetcd's client knows one endpoint, no TLS and no
+paging. A call is sent only to a member whose connection stands. Reads are tried again elsewhere; a write whose answer
+was lost is not, since it may have happened: StoreUnavailable tells the caller.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+import grpc
+import grpc.aio
+from aetcd import rpc
+
+from kybern.store.errors import (
+    CompactedError,
+    FutureRevisionError,
+    LeaseNotFoundError,
+    StoreError,
+    StoreFull,
+    StoreUnavailable,
+)
+
+T = TypeVar("T")
+HAS_LEADER = (("hasleader", "true"),)
+"""Asks a member without a quorum to refuse rather than to hang or answer from the past."""
+PAUSE = 0.1
+OPTIONS = [
+    ("grpc.max_receive_message_length", -1),
+    ("grpc.max_send_message_length", -1),
+    ("grpc.keepalive_time_ms", 10_000),
+    ("grpc.keepalive_timeout_ms", 3_000),
+    ("grpc.initial_reconnect_backoff_ms", 100),
+    ("grpc.min_reconnect_backoff_ms", 100),
+    ("grpc.max_reconnect_backoff_ms", 1_000),
+]
+
+
+@dataclass(frozen=True)
+class Tls:
+    """PEM: the CA to trust, and our certificate if the cluster asks for one."""
+
+    ca: bytes
+    cert: bytes | None = None
+    key: bytes | None = None
+
+
+class Member:
+    """One endpoint's channel and stubs."""
+
+    def __init__(self, endpoint: str, tls: Tls | None) -> None:
+        self.endpoint = endpoint
+        if tls is None:
+            self.channel = grpc.aio.insecure_channel(endpoint, options=OPTIONS)
+        else:
+            credentials = grpc.ssl_channel_credentials(tls.ca, tls.key, tls.cert)
+            self.channel = grpc.aio.secure_channel(endpoint, credentials, options=OPTIONS)
+        self.kv: Any = rpc.KVStub(self.channel)
+        self.lease: Any = rpc.LeaseStub(self.channel)
+        self.watch: Any = rpc.WatchStub(self.channel)
+        self.maintenance: Any = rpc.MaintenanceStub(self.channel)
+
+    async def connected(self) -> bool:
+        """Connect if need be; False if the endpoint refuses."""
+        state = self.channel.get_state(try_to_connect=True)
+        while state not in (
+            grpc.ChannelConnectivity.READY,
+            grpc.ChannelConnectivity.TRANSIENT_FAILURE,
+            grpc.ChannelConnectivity.SHUTDOWN,
+        ):
+            await self.channel.wait_for_state_change(state)
+            state = self.channel.get_state(try_to_connect=True)
+        return state is grpc.ChannelConnectivity.READY
+
+
+class Cluster:
+    """All members; one of them is in use."""
+
+    def __init__(self, endpoints: Sequence[str], tls: Tls | None = None, timeout: float = 5.0) -> None:
+        if not endpoints:
+            raise ValueError("an etcd store needs at least one endpoint")
+        self.timeout = timeout
+        self.closed = False
+        self._members = [Member(endpoint, tls) for endpoint in endpoints]
+        self._used = 0
+
+    async def member(self) -> Member:
+        """A member with a standing connection. Raises StoreUnavailable when there is none within the timeout."""
+        try:
+            async with asyncio.timeout(self.timeout):
+                while True:
+                    for _ in self._members:
+                        if self.closed:
+                            raise StoreUnavailable("the store is closed")
+                        member = self._members[self._used]
+                        try:
+                            async with asyncio.timeout(self.timeout / len(self._members)):
+                                if await member.connected():
+                                    return member
+                        except TimeoutError:
+                            pass
+                        self.leave(member)
+                    await asyncio.sleep(PAUSE)
+        except TimeoutError:
+            names = ", ".join(member.endpoint for member in self._members)
+            raise StoreUnavailable(f"no etcd member answers ({names}): start etcd or correct the endpoints") from None
+
+    def leave(self, member: Member) -> None:
+        """Use the next member from now on, unless somebody already moved on."""
+        if self._members[self._used] is member:
+            self._used = (self._used + 1) % len(self._members)
+
+    async def call(self, request: Callable[[Member], Awaitable[T]], *, repeatable: bool) -> T:
+        """Send to a member that is there. Raises StoreError, ValueError."""
+        deadline = asyncio.get_running_loop().time() + self.timeout
+        while True:
+            member = await self.member()
+            try:
+                return await request(member)
+            except grpc.aio.AioRpcError as e:
+                error = translate(e, member.endpoint)
+                if not isinstance(error, StoreUnavailable) or isinstance(error, StoreFull):
+                    raise error from e
+                self.leave(member)
+                if not repeatable or self.closed or asyncio.get_running_loop().time() > deadline:
+                    raise error from e
+                await asyncio.sleep(PAUSE)
+
+    async def close(self) -> None:
+        """Close all channels."""
+        self.closed = True
+        for member in self._members:
+            await member.channel.close(None)
+
+
+def translate(error: grpc.aio.AioRpcError, endpoint: str) -> StoreError | ValueError:
+    """etcd's error as the contract's; revisions and leases are filled in by who asked."""
+    code, details = error.code(), error.details() or ""
+    if "required revision has been compacted" in details:
+        return CompactedError(0)
+    if "is a future revision" in details:
+        return FutureRevisionError(0, 0)
+    if "lease not found" in details:
+        return LeaseNotFoundError(0)
+    if "database space exceeded" in details:
+        return StoreFull(f"etcd {endpoint} is out of space: compact, defragment and disarm its NOSPACE alarm")
+    if "too large" in details or "larger than max" in details or "too many operations" in details:
+        return ValueError(f"etcd {endpoint} refuses the request: {details}")
+    return StoreUnavailable(f"etcd {endpoint}: {details or code.name} ({code.name})")

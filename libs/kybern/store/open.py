@@ -1,0 +1,24 @@
+"""From the `--store` flag to a store: `sqlite:PATH` or `etcd://HOST:PORT,HOST:PORT`."""
+
+from pathlib import Path
+
+from kybern.store.contract import Store
+from kybern.store.errors import StoreUnusable
+from kybern.store.etcd import EtcdStore, Tls
+from kybern.store.sqlite import SqliteStore
+
+
+async def open_store(spec: str, *, threaded: bool = True, tls: Tls | None = None) -> Store:
+    """The store that the flag names. Raises StoreUnusable or StoreUnavailable with a sentence that says what to do."""
+    scheme, _, rest = spec.partition(":")
+    if scheme == "sqlite" and rest:
+        return await SqliteStore.open(rest if rest == ":memory:" else Path(rest), threaded=threaded)
+    if scheme == "etcd" and rest.startswith("//"):
+        endpoints = [endpoint for endpoint in rest[2:].rstrip("/").split(",") if endpoint]
+        for endpoint in endpoints:
+            host, colon, port = endpoint.rpartition(":")
+            if not (host and colon and port.isdigit()):
+                raise StoreUnusable(f"--store {spec}: {endpoint!r} is not HOST:PORT")
+        if endpoints:
+            return await EtcdStore.open(endpoints, tls=tls)
+    raise StoreUnusable(f"--store {spec}: expected sqlite:PATH or etcd://HOST:PORT[,HOST:PORT...]")
