@@ -1,0 +1,1 @@
+"""Test kit: builders of objects and environments for tests of services."""
