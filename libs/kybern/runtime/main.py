@@ -12,7 +12,7 @@ import signal
 import socket
 import sys
 from argparse import ArgumentParser, Namespace
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from random import Random, SystemRandom
 from typing import NoReturn
@@ -99,13 +99,24 @@ def run_service(service: Service, arguments: Sequence[str]) -> int:
     try:
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
             runner.run(serve(service, options))
-    except ServiceFailure as failure:
-        logging.getLogger(f"kybern.{service.name}").error("%s", failure)
-        return 1
-    except Exception:
-        logging.getLogger(f"kybern.{service.name}").exception("crashed")
+    except Exception as error:
+        log = logging.getLogger(f"kybern.{service.name}")
+        failures = list(service_failures(error))
+        for failure in failures:
+            log.error("%s", failure)
+        if not failures:
+            log.exception("crashed")
         return 1
     return 0
+
+
+def service_failures(error: BaseException) -> Iterator[ServiceFailure]:
+    """The ServiceFailures in an exception or in a task group's exceptions."""
+    if isinstance(error, ServiceFailure):
+        yield error
+    elif isinstance(error, BaseExceptionGroup):
+        for inner in error.exceptions:
+            yield from service_failures(inner)
 
 
 def main(service: Service) -> NoReturn:

@@ -1,0 +1,1 @@
+"""Pure part: objects → ports and endpoints → rules → the smallest transaction."""
