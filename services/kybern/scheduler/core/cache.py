@@ -34,6 +34,9 @@ class Cache:
         self._pods: dict[str, Counted] = {}
         self._on: dict[str, set[str]] = {}  # node name → uids of its pods
 
+    def __len__(self) -> int:
+        return len(self._pods)
+
     def __contains__(self, uid: str) -> bool:
         return uid in self._pods
 

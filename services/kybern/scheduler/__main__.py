@@ -1,0 +1,6 @@
+"""`python -m kybern.scheduler`."""
+
+from kybern.runtime.main import main
+from kybern.scheduler.service import SERVICE
+
+main(SERVICE)

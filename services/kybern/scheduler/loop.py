@@ -1,0 +1,157 @@
+"""The scheduling loop: takes runs of equal pods from the queue, decides, and hands the decisions to the binder.
+
+One task decides, and never waits while it does; binds and status writes are tasks of their own, so that their requests
+travel together in few messages. At most `UNDER_WAY` of them are under way.
+"""
+
+import asyncio
+from collections import OrderedDict
+from contextlib import suppress
+
+from kybern.client.events import EventRecorder
+from kybern.client.objects import Client
+from kybern.runtime.service import Env
+from kybern.scheduler.binder import Binder
+from kybern.scheduler.core.cache import Cache
+from kybern.scheduler.core.cycle import Cycle, Placed, Unplaced
+from kybern.scheduler.core.framework import Event
+from kybern.scheduler.core.pod import FactsOf, Pod
+from kybern.scheduler.core.queue import Queue, QueuedPod
+from kybern.scheduler.core.snapshot import Snapshot
+from kybern.scheduler.metrics import Metrics
+from kybern.scheduler.plugins.scheduling_gates import gated
+from kybern.scheduler.registry import default_profile, hints
+from kybern.scheduler.tracing import pod_attributes
+
+RUN = 64  # pods decided without letting others work
+UNDER_WAY = 1024
+FLUSH_SECONDS = 30.0
+REMEMBERED = 2048  # outcomes kept for Explain
+
+
+class Loop:
+    """The scheduler for one scheduler name."""
+
+    def __init__(self, client: Client, env: Env, recorder: EventRecorder, name: str) -> None:
+        profile = default_profile()
+        self.name = name
+        self.facts_of = FactsOf()
+        self.cache = Cache(Snapshot())
+        self.queue = Queue(hints(profile), gated)
+        self.cycle = Cycle(profile, self.cache.nodes, env.random)
+        self.outcomes: OrderedDict[str, Placed | Unplaced] = OrderedDict()  # by namespace/name
+        self.metrics = Metrics(env.telemetry.registry, name, self.queue, self.cache)
+        self._clock, self._telemetry = env.clock, env.telemetry
+        self._binder = Binder(client, env, recorder, self)
+        self._wake = asyncio.Event()
+
+    # What the watch says
+
+    def move(self, event: Event, about: object) -> None:
+        """Something happened that may help pods that wait."""
+        if self.queue.move(event, about, self._now(), self._clock.now()):
+            self._wake.set()
+
+    def enqueue(self, pod: Pod, traceparent: str) -> None:
+        """A pod of ours has no node."""
+        self.queue.put(pod, self._now(), self._clock.now(), traceparent)
+        self._wake.set()
+
+    def confirm(self, pod: Pod) -> None:
+        """A pod is bound, by us or by somebody else."""
+        self.queue.remove(pod.uid)
+        for event in self.cache.set_pod(pod):
+            self.move(event, pod.facts)
+
+    def drop(self, uid: str) -> None:
+        """A pod is gone, or has ended."""
+        self.queue.remove(uid)
+        pod = self.cache.remove_pod(uid)
+        if pod is not None:
+            self.move(Event.POD_DELETE, pod.facts)
+
+    # What the binder says
+
+    def bound(self, queued: QueuedPod, node: str) -> None:
+        """A bind was accepted; the cache counts the pod already."""
+        self.queue.remove(queued.pod.uid)
+        self.metrics.scheduled(queued, self._now())
+
+    def unbound(self, queued: QueuedPod, message: str, *, gone: bool = False) -> None:
+        """A bind was refused: what was assumed did not happen."""
+        self.cache.forget(queued.pod.uid)
+        self.metrics.attempts.labels("error", self.name).inc()
+        if gone:
+            self.queue.remove(queued.pod.uid)
+        else:
+            self.queue.failed(queued, message, self._now(), self._clock.now())
+        self.move(Event.POD_DELETE, queued.pod.facts)
+        self._wake.set()
+
+    # Deciding
+
+    async def run(self) -> None:
+        """Schedule until cancelled."""
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self._flush())
+            while True:
+                run = self.queue.pop_run(self._now(), RUN)
+                if run:
+                    self._schedule(run, tasks)
+                    await self._binder.room(UNDER_WAY)
+                else:
+                    await self._wait()
+
+    def _schedule(self, run: list[QueuedPod], tasks: asyncio.TaskGroup) -> None:
+        for queued in run:
+            started = self._now()
+            outcome = self._decide(queued)
+            self._remember(queued.pod.key, outcome)
+            if isinstance(outcome, Placed):
+                self.cache.assume(queued.pod, outcome.node)
+                self.metrics.decided("scheduled", self._now() - started)
+                self._binder.start(tasks, self._binder.bind(queued, outcome.node))
+            else:
+                self.queue.turned_down(queued, outcome.plugins, outcome.message, self._now())
+                self.metrics.decided("unschedulable", self._now() - started)
+                self._binder.start(tasks, self._binder.report(queued, outcome.message))
+
+    def _decide(self, queued: QueuedPod) -> Placed | Unplaced:
+        """One scheduling cycle, each phase in a span of the pod's trace."""
+        facts, start = queued.pod.facts, self._telemetry.start_span
+        parent, attributes = queued.traceparent, pod_attributes(queued.pod)
+        start("queue", parent, attributes=attributes, start=queued.queued_at).end()
+        evaluation = self.cycle.evaluation(facts)
+        span = start("filter", parent, attributes=attributes)
+        feasible = evaluation.filter().any()
+        span.end()
+        if not feasible:
+            return self.cycle.diagnose(evaluation, facts)
+        span = start("score", parent, attributes=attributes)
+        placed = self.cycle.select(evaluation)
+        span.set(node=placed.node, feasible=placed.feasible)
+        span.end()
+        return placed
+
+    def _remember(self, key: str, outcome: Placed | Unplaced) -> None:
+        self.outcomes.pop(key, None)
+        self.outcomes[key] = outcome
+        if len(self.outcomes) > REMEMBERED:
+            self.outcomes.popitem(last=False)
+
+    async def _wait(self) -> None:
+        """Until a pod comes, or the next backoff is over."""
+        due = self.queue.next_backoff()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(None if due is None else max(due - self._now(), 0.0)):
+                await self._wake.wait()
+        self._wake.clear()
+
+    async def _flush(self) -> None:
+        while True:
+            await asyncio.sleep(FLUSH_SECONDS)
+            self.queue.flush(self._now(), self._clock.now())
+            self._wake.set()
+
+    def _now(self) -> float:
+        return asyncio.get_running_loop().time()
