@@ -1,0 +1,79 @@
+# Kybern. `make` shows the targets.
+VENV := .venv/bin
+PYTEST := $(VENV)/pytest -q
+SRC := libs services tools bench tests
+
+.DEFAULT_GOAL := help
+.PHONY: help setup setup-tests up down demo test unit contract mesh clients e2e bench lint types imports buf protos golden \
+	generated verify lock clean
+
+help: ## this list
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1|\2/p' $(MAKEFILE_LIST) | awk -F'|' '{printf "  make %-10s %s\n", $$1, $$2}'
+
+setup: ## install what is missing: system packages, virtual environment, generated code
+	@sh tools/setup.sh nodes
+
+setup-tests:
+	@sh tools/setup.sh tests
+
+up: setup ## start a cluster on this host
+	@$(VENV)/kybern up
+
+down: ## stop it, leaving nothing behind but its data
+	@$(VENV)/kybern down
+
+demo: setup ## a cluster, an application, its Service and DNS name, and the trace of a pod's way
+	@$(VENV)/python tools/demo.py
+
+test: setup-tests unit contract mesh clients e2e ## every test; what needs root or containerd runs where it can
+
+unit: ## tests of the pure core
+	$(PYTEST) tests/unit
+
+contract: ## one suite for each interface, over every implementation
+	$(PYTEST) tests/contract
+
+mesh: ## services together
+	$(PYTEST) tests/mesh
+
+clients: ## real clients: kubectl, the Python client
+	$(PYTEST) tests/clients
+
+e2e: ## real containers
+	$(PYTEST) tests/e2e
+
+bench: ## measure; docs/performance.md explains the figures
+	@for b in bench/[a-z]*.py; do echo "== $$b"; $(VENV)/python $$b || exit 1; done
+
+lint:
+	$(VENV)/ruff check $(SRC)
+	$(VENV)/ruff format --check $(SRC)
+
+types:
+	$(VENV)/mypy libs services tools
+
+imports:
+	$(VENV)/lint-imports
+
+buf: ## lint the contracts and look for breaking changes
+	$(VENV)/buf lint
+	@if git rev-parse -q --verify HEAD~1 >/dev/null 2>&1; then $(VENV)/buf breaking --against '.git#ref=HEAD~1'; fi
+
+protos: ## generate code from the contracts
+	$(VENV)/python tools/protos.py --force
+
+golden: ## rewrite the golden files; read the difference before committing
+	KYBERN_GOLDEN=write $(PYTEST) tests/golden tests/unit
+
+generated:
+	$(VENV)/python tools/protos.py --check
+	$(VENV)/python tools/schema.py --check
+
+verify: setup-tests lint types imports buf generated unit contract mesh clients e2e ## everything that must be green
+
+lock: ## pin the dependencies anew (needs uv)
+	uv pip compile pyproject.toml --generate-hashes --no-header --no-annotate --python-version 3.11 -o requirements.lock
+	uv pip compile pyproject.toml --group dev --generate-hashes --no-header --no-annotate --python-version 3.11 -o requirements-dev.lock
+
+clean: ## remove what was built
+	rm -rf build .venv libs/kybern/protos

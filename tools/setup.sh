@@ -1,0 +1,69 @@
+#!/bin/sh
+# Install what Kybern needs on a Debian 12 machine: system packages (as root), a virtual environment from the lock
+# file, generated code. Does nothing that is already done. Usage: tools/setup.sh [nodes|tests]
+#   nodes   what a cluster with real nodes needs (default)
+#   tests   that, and what the tests need
+set -eu
+cd "$(dirname "$0")/.."
+what=${1:-nodes}
+packages="containerd runc containernetworking-plugins libnftables1 nftables iptables conntrack iproute2 busybox-static catatonit"
+[ "$what" = tests ] && packages="$packages etcd-server dnsutils wrk nginx-light procps"
+
+step() { printf '%s\n' "[setup] $*"; }
+
+install_packages() {
+	missing=""
+	for package in "$@"; do
+		dpkg-query -W -f '${Status}' "$package" 2>/dev/null | grep -q "ok installed" || missing="$missing $package"
+	done
+	[ -z "$missing" ] && return 0
+	if [ "$(id -u)" != 0 ]; then
+		step "not root: leaving out$missing (nodes will be simulated)"
+		return 0
+	fi
+	step "installing$missing"
+	apt-get update -qq
+	# Services that packages would start are left off: Kybern runs its own.
+	printf '#!/bin/sh\nexit 101\n' > build/policy-rc.d
+	chmod +x build/policy-rc.d
+	if [ ! -e /usr/sbin/policy-rc.d ]; then
+		cp build/policy-rc.d /usr/sbin/policy-rc.d
+		trap 'rm -f /usr/sbin/policy-rc.d' EXIT
+	fi
+	# shellcheck disable=SC2086
+	DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends $missing > build/apt.log 2>&1 || {
+		tail -20 build/apt.log
+		echo "[setup] apt-get failed; see build/apt.log" >&2
+		exit 1
+	}
+	rm -f /usr/sbin/policy-rc.d
+	trap - EXIT
+}
+
+make_environment() {
+	python=$(command -v python3.11 || command -v python3 || true)
+	if [ -z "$python" ] || ! "$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))'; then
+		echo "[setup] Python 3.11 or newer is needed (apt-get install python3)" >&2
+		exit 1
+	fi
+	if ! "$python" -c 'import ensurepip, venv' 2>/dev/null; then
+		install_packages python3-venv
+		python=/usr/bin/python3
+	fi
+	stamp=.venv/.lock
+	if [ ! -x .venv/bin/python ] || ! cmp -s requirements-dev.lock "$stamp"; then
+		step "making the virtual environment from requirements-dev.lock"
+		[ -x .venv/bin/python ] || "$python" -m venv .venv
+		.venv/bin/python -m pip install -q --disable-pip-version-check --require-hashes -r requirements-dev.lock
+		.venv/bin/python -m pip install -q --disable-pip-version-check --no-deps --no-build-isolation -e .
+		cp requirements-dev.lock "$stamp"
+	fi
+}
+
+mkdir -p build
+# shellcheck disable=SC2086
+install_packages $packages
+make_environment
+.venv/bin/python tools/protos.py
+command -v kubectl >/dev/null 2>&1 || [ -x build/tools/kubectl ] || sh tools/kubectl.sh
+step "ready"
