@@ -20,37 +20,14 @@ START = datetime(2026, 1, 1, tzinfo=UTC)
 MAX_STEPS = 1_000_000  # rounds of the loop in which time may stand still
 COLLECT_EVERY = 20_000  # rounds between garbage collections, which finalize generators and so must be repeatable
 
-_REFUSED = [
-    "add_reader",
-    "remove_reader",
-    "add_writer",
-    "remove_writer",
-    "add_signal_handler",
-    "remove_signal_handler",
-    "create_connection",
-    "create_server",
-    "create_datagram_endpoint",
-    "create_unix_connection",
-    "create_unix_server",
-    "connect_accepted_socket",
-    "connect_read_pipe",
-    "connect_write_pipe",
-    "subprocess_exec",
-    "subprocess_shell",
-    "sock_recv",
-    "sock_recv_into",
-    "sock_recvfrom",
-    "sock_recvfrom_into",
-    "sock_sendall",
-    "sock_sendto",
-    "sock_connect",
-    "sock_accept",
-    "sock_sendfile",
-    "sendfile",
-    "start_tls",
-    "getaddrinfo",
-    "getnameinfo",
-]
+_REFUSED = (
+    *("add_reader", "remove_reader", "add_writer", "remove_writer", "add_signal_handler", "remove_signal_handler"),
+    *("create_connection", "create_server", "create_datagram_endpoint", "create_unix_connection"),
+    *("create_unix_server", "connect_accepted_socket", "connect_read_pipe", "connect_write_pipe"),
+    *("subprocess_exec", "subprocess_shell", "sock_recv", "sock_recv_into", "sock_recvfrom", "sock_recvfrom_into"),
+    *("sock_sendall", "sock_sendto", "sock_connect", "sock_accept", "sock_sendfile", "sendfile", "start_tls"),
+    *("getaddrinfo", "getnameinfo"),
+)
 
 
 class Deadlock(Exception):
