@@ -1,0 +1,1 @@
+"""What several controllers decide alike: pods, owners, expectations."""

@@ -1,0 +1,1 @@
+"""ReplicaSet and ReplicationController: as many pods as asked for, whatever happens to them."""

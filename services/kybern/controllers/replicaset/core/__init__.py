@@ -1,0 +1,1 @@
+"""Pure decisions about ReplicaSets: which pods to delete, what the status says."""
