@@ -118,18 +118,18 @@ def start(
     if supervisor == 0:
         supervise(plan, options, layout, host)
     try:
-        return wait_ready(plan, options, layout, progress, supervisor, foreground=foreground)
+        return wait_ready(plan, layout, host, progress, supervisor, foreground=foreground)
     except KeyboardInterrupt:
         stop(supervisor, layout)
         raise
 
 
-def wait_ready(
-    plan: Plan, options: ClusterOptions, layout: Layout, progress: Progress, supervisor: int, *, foreground: bool
-) -> int:
+def wait_ready(plan: Plan, layout: Layout, host: str, progress: Progress, supervisor: int, *, foreground: bool) -> int:
     """Show progress until everything is ready or it is clear that it will not be."""
+    from kybern.cli.addons import install_addons
+
     shown: set[str] = set()
-    imported = not plan.nodes
+    imported, added = not plan.nodes, False
     while True:
         status = read_status(layout)
         rows = status.get("processes", [])
@@ -137,6 +137,9 @@ def wait_ready(
             if row["ready"] and row["service"] and row["name"] not in shown:
                 shown.add(row["name"])
                 progress.step(f"{row['name']} ready")
+        if not added and any(row["name"] == "apiserver" and row["ready"] for row in rows):
+            install_addons(layout, host)
+            added = True
         if not imported and any(row["pid"] for row in rows):
             import_images(plan, layout)
             imported = True
