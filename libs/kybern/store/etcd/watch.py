@@ -75,6 +75,8 @@ class EtcdWatch:
                 reading = asyncio.ensure_future(call.read())
                 while not (await asyncio.wait({reading}, timeout=interval_of_notes or None))[0]:
                     await call.write(rpc.WatchRequest(progress_request=rpc.WatchProgressRequest()))
+                if reading.cancelled():
+                    raise Interrupted("the channel was closed")
                 response = reading.result()
                 if not isinstance(response, rpc.WatchResponse):  # the end of the stream
                     raise Interrupted("the member closed the stream")

@@ -1,0 +1,382 @@
+"""What only the embedded store promises: durability through kill -9, a full disk, one owner, restarts, inline mode."""
+
+import asyncio
+import os
+import random
+import sqlite3
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from kybern.store.contract import Delete, Event, EventKind, Put
+from kybern.store.errors import CompactedError, LeaseNotFoundError, StoreFull, StoreUnavailable, StoreUnusable
+from kybern.store.sqlite import SqliteStore, restore
+from kybern.store.sqlite.database import Database
+
+WRITER = Path(__file__).with_name("writer_process.py")
+
+
+async def test_kill_9_loses_no_acknowledged_write(tmp_path: Path) -> None:
+    """Several rounds on one file: kill at a random moment, reopen, compare with what the writer printed."""
+    path = tmp_path / "store.db"
+    chance = random.Random(9)
+    highest = 1
+    for round_ in range(5):
+        lines = await asyncio.to_thread(_write_until_killed, path, str(round_), chance.uniform(0.15, 0.6))
+        assert len(lines) > 20, "the writer was killed before it wrote"
+        opened, *acknowledged = lines
+        assert opened[0] >= highest, "an acknowledged revision was lost at the reopening"
+        expected: dict[str, tuple[int, str]] = {}
+        for revision, operation, key in acknowledged:
+            expected[key] = (revision, operation)
+            highest = max(highest, revision)
+        store = await SqliteStore.open(path)
+        assert await store.revision() >= highest
+        for key, (revision, operation) in expected.items():
+            kv, _ = await store.get(key)
+            if operation == "delete":
+                assert kv is None, f"{key}: the delete at {revision} was lost"
+            elif kv is not None:
+                assert (kv.mod_revision, kv.value) == (revision, b"v" * 700)
+            else:  # its delete may have happened without an acknowledgement
+                assert int(key.rsplit("/", 1)[1]) % 3 == 2, f"{key}: the put at {revision} was lost"
+        await _check_transactions_are_whole(store, round_)
+        await store.close()
+
+
+def _write_until_killed(path: Path, round_: str, seconds: float) -> list[tuple[int, str, str]]:
+    with subprocess.Popen([sys.executable, str(WRITER), str(path), round_], stdout=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        output = [process.stdout.readline()]  # "open"
+        try:
+            process.wait(seconds)
+        except subprocess.TimeoutExpired:
+            process.kill()
+        output += process.stdout.read().splitlines(keepends=True)
+    whole = [line.decode().split() for line in output if line.endswith(b"\n")]
+    return [(int(revision), operation, key) for revision, operation, key in whole]
+
+
+async def _check_transactions_are_whole(store: SqliteStore, round_: int) -> None:
+    """A put and its mark were one transaction: the mark names the newest put."""
+    for mark in (await store.range("/last/")).items:
+        key = mark.value.decode()
+        kv, _ = await store.get(key)
+        if kv is not None:
+            assert kv.mod_revision == mark.mod_revision
+        newest = [kv for kv in (await store.range(key.rsplit("/", 1)[0] + "/")).items]
+        assert all(kv.mod_revision <= mark.mod_revision for kv in newest)
+
+
+@pytest.mark.parametrize("threaded", [True, False])
+async def test_a_restart_keeps_everything(tmp_path: Path, threaded: bool) -> None:
+    path = tmp_path / "store.db"
+    store = await SqliteStore.open(path, threaded=threaded)
+    await store.txn([Put("/a", b"1"), Put("/b", b"1")])
+    await store.txn([Put("/a", b"2")])
+    await store.txn([Delete("/b")])
+    lease = await store.lease_grant(0.3)
+    await store.txn([Put("/leased", b"", lease=lease)])
+    before = await store.range("/")
+    await store.close()
+
+    store = await SqliteStore.open(path, threaded=threaded)
+    assert await store.range("/") == before
+    old, _ = await store.get("/b", revision=2)
+    assert old is not None
+    assert old.value == b"1"
+    watch = store.watch("/", start_revision=2)
+    batch = await anext(watch)
+    assert [(e.kind, e.kv.key, e.kv.mod_revision) for e in batch.events] == [
+        (EventKind.PUT, "/a", 2),
+        (EventKind.PUT, "/b", 2),
+        (EventKind.PUT, "/a", 3),
+        (EventKind.DELETE, "/b", 4),
+        (EventKind.PUT, "/leased", 5),
+    ]
+    assert batch.events[3].prev == old
+    expiry: Event = (await anext(watch)).events[0]
+    assert (expiry.kind, expiry.kv.key) == (EventKind.DELETE, "/leased")
+    with pytest.raises(LeaseNotFoundError):
+        await store.lease_revoke(lease)
+    assert await store.lease_grant(10) > lease
+    await watch.aclose()
+    await store.close()
+
+
+async def test_the_revision_survives_the_compaction_of_its_last_delete(tmp_path: Path) -> None:
+    path = tmp_path / "store.db"
+    store = await SqliteStore.open(path)
+    await store.txn([Put("/a", b"1")])
+    revision = (await store.txn([Delete("/a")])).revision
+    await store.compact(revision)
+    await store.close()
+    with sqlite3.connect(path) as connection:
+        assert connection.execute("SELECT count(*) FROM history").fetchone() == (0,)
+    connection.close()
+    store = await SqliteStore.open(path)
+    assert await store.revision() == revision
+    with pytest.raises(CompactedError):
+        await store.get("/a", revision=revision - 1)
+    assert (await store.txn([Put("/a", b"2")])).revision == revision + 1
+    await store.close()
+
+
+async def test_a_compaction_cut_short_is_finished_at_the_next_start(tmp_path: Path) -> None:
+    path = tmp_path / "store.db"
+    store = await SqliteStore.open(path)
+    for i in range(10):
+        await store.txn([Put("/a", b"%d" % i)])
+    await store.close()
+    with sqlite3.connect(path) as connection:  # as if killed after the counter, before the rows
+        connection.execute("UPDATE counter SET value = 8 WHERE name = 'compacted'")
+    connection.close()
+    store = await SqliteStore.open(path)
+    kv, _ = await store.get("/a", revision=8)
+    assert kv is not None
+    assert kv.value == b"6"
+    await store.close()
+    with sqlite3.connect(path) as connection:
+        assert connection.execute("SELECT count(*) FROM history").fetchone() == (4,)
+    connection.close()
+
+
+async def test_compaction_while_readers_and_watchers_are_at_work(tmp_path: Path) -> None:
+    store = await SqliteStore.open(tmp_path / "store.db", cache_bytes=0)
+    done = False
+
+    async def write() -> None:
+        nonlocal done
+        for i in range(150):
+            await asyncio.gather(*(store.txn([Put(f"/k/{n}", b"%d" % i)]) for n in range(10)))
+            if i % 5 == 4:
+                await store.compact(await store.revision())
+        done = True
+
+    async def read() -> None:
+        while not done:
+            assert len((await store.range("/k/")).items) in (0, *range(1, 11))
+            await store.get("/k/3")
+            await asyncio.sleep(0)  # a read that finds nothing does not wait for anything
+
+    async with asyncio.TaskGroup() as group:
+        group.create_task(write())
+        group.create_task(read())
+        group.create_task(read())
+    assert [kv.value for kv in (await store.range("/k/")).items] == [b"149"] * 10
+    await store.close()
+
+
+async def test_waiting_writers_share_one_commit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    commits: list[int] = []
+    commit = Database.commit
+
+    def counting(self: Database, batch: list[object]) -> None:
+        commits.append(len(batch))
+        commit(self, batch)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(Database, "commit", counting)
+    store = await SqliteStore.open(tmp_path / "store.db")
+    await asyncio.gather(*(store.txn([Put(f"/{i}", b"")]) for i in range(300)))
+    assert sum(commits) == 300
+    assert len(commits) < 60
+    await store.close()
+
+
+def test_every_commit_waits_for_its_fsync(tmp_path: Path) -> None:
+    database = Database(str(tmp_path / "store.db"))
+    database.prepare()
+    connection = database._connection
+    assert connection.execute("PRAGMA synchronous").fetchone() == (2,)
+    assert connection.execute("PRAGMA journal_mode").fetchone() == ("wal",)
+    database.close()
+
+
+async def test_snapshot_and_restore(tmp_path: Path) -> None:
+    path, copy = tmp_path / "store.db", tmp_path / "copy"
+    store = await SqliteStore.open(path)
+    for i in range(20):
+        await store.txn([Put(f"/{i}", b"x" * 5000)])
+    revision = await store.snapshot(copy)
+    kept = await store.range("/")
+    await store.txn([Put("/after", b"")])
+    with pytest.raises(StoreUnusable, match="in use by process"):
+        restore(copy, path)
+    await store.close()
+    restore(copy, path)
+    store = await SqliteStore.open(path)
+    assert await store.range("/") == kept
+    assert await store.revision() == revision
+    assert (await store.txn([Put("/after", b"")])).revision == revision + 1
+    await store.close()
+    before = await SqliteStore.open(tmp_path / "store.db.before")
+    assert (await before.get("/after"))[0] is not None
+    await before.close()
+
+
+@pytest.mark.parametrize("content", [None, b"", b"not a database, but long enough to be looked at closely" * 20])
+async def test_restore_refuses_what_is_no_snapshot(tmp_path: Path, content: bytes | None) -> None:
+    path, copy = tmp_path / "store.db", tmp_path / "copy"
+    store = await SqliteStore.open(path)
+    await store.txn([Put("/a", b"")])
+    await store.close()
+    if content is not None:
+        copy.write_bytes(content)
+    with pytest.raises(StoreUnusable):
+        restore(copy, path)
+    store = await SqliteStore.open(path)
+    assert await store.revision() == 2
+    await store.close()
+
+
+def _other_database(path: Path) -> None:
+    connection = sqlite3.connect(path)
+    connection.execute("CREATE TABLE t (x)")
+    connection.close()
+
+
+def _schema(version: int) -> object:
+    def write(path: Path) -> None:
+        database = Database(str(path))
+        database.prepare()
+        database._connection.execute(f"PRAGMA user_version = {version}")
+        database.close()
+
+    return write
+
+
+@pytest.mark.parametrize(
+    ("spoil", "message"),
+    [
+        pytest.param(lambda path: path.write_bytes(b"hello" * 1000), "is not a Kybern store", id="no database"),
+        pytest.param(_other_database, "another program's database", id="another program's"),
+        pytest.param(_schema(2), "newer Kybern.*upgrade Kybern", id="newer schema"),
+        pytest.param(_schema(0), "older Kybern.*empty data directory", id="older schema"),
+        pytest.param(lambda path: path.mkdir(), "cannot open", id="a directory"),
+    ],
+)
+async def test_a_file_that_cannot_be_used_is_named_and_left_alone(tmp_path: Path, spoil: object, message: str) -> None:
+    path = tmp_path / "store.db"
+    assert callable(spoil)
+    spoil(path)
+    content = path.read_bytes() if path.is_file() else None
+    with pytest.raises(StoreUnusable, match=message):
+        await SqliteStore.open(path)
+    assert content == (path.read_bytes() if path.is_file() else None)
+
+
+async def test_a_missing_directory_is_a_sentence(tmp_path: Path) -> None:
+    with pytest.raises(StoreUnusable, match="No such file or directory"):
+        await SqliteStore.open(tmp_path / "none" / "store.db")
+
+
+async def test_a_file_has_one_owner(tmp_path: Path) -> None:
+    path = tmp_path / "store.db"
+    store = await SqliteStore.open(path)
+    with pytest.raises(StoreUnusable, match=f"in use by process {os.getpid()}"):
+        await SqliteStore.open(path)
+    await store.close()
+    await (await SqliteStore.open(path)).close()
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A file system of 2 MiB."""
+    if os.geteuid():
+        pytest.skip("needs root to mount a small tmpfs")
+    directory = tmp_path / "small"
+    directory.mkdir()
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=2m", "none", directory], check=True)
+    try:
+        yield directory
+    finally:
+        subprocess.run(["umount", directory], check=True)
+
+
+@pytest.mark.root
+@pytest.mark.parametrize("threaded", [True, False])
+async def test_a_full_disk_is_a_clear_error_and_leaves_nothing_half_written(small_disk: Path, threaded: bool) -> None:
+    path = small_disk / "store.db"
+    ballast = small_disk / "ballast"
+    ballast.write_bytes(b"x" * 200_000)
+    store = await SqliteStore.open(path, threaded=threaded)
+    written: dict[str, int] = {}
+    with pytest.raises(StoreFull, match=r"no space left for .*store\.db.*nothing was written"):
+        for i in range(1000):
+            result = await store.txn([Put(f"/{i}", b"x" * 20_000), Put(f"/{i}/twin", b"x" * 20_000)])
+            written[f"/{i}"] = written[f"/{i}/twin"] = result.revision
+    assert len(written) > 20
+    state = await store.range("/")
+    assert {kv.key: kv.mod_revision for kv in state.items} == written
+    assert await store.revision() == max(written.values())
+    outcomes = await asyncio.gather(
+        *(store.txn([Put("/more", b"x" * 200_000)]) for _ in range(5)), return_exceptions=True
+    )
+    assert all(isinstance(outcome, StoreFull) for outcome in outcomes)
+    ballast.unlink()
+    watch = store.watch("/", start_revision=state.revision + 1)
+    result = await store.txn([Put("/after", b"")])
+    assert result.revision == state.revision + 1
+    assert [e.kv.key for e in (await anext(watch)).events] == ["/after"]
+    await watch.aclose()
+    await store.close()
+    store = await SqliteStore.open(path, threaded=threaded)
+    assert {kv.key: kv.mod_revision for kv in (await store.range("/")).items} == written | {"/after": result.revision}
+    await store.close()
+
+
+async def test_a_failed_commit_takes_back_what_was_built_on_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    store = await SqliteStore.open(tmp_path / "store.db")
+    first = await store.txn([Put("/a", b"1")])
+    commit = Database.commit
+    failing = True
+
+    def maybe(self: Database, batch: object) -> None:
+        if failing:
+            raise StoreFull("no space")
+        commit(self, batch)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(Database, "commit", maybe)
+    doomed = [
+        store.txn([Put("/a", b"2", first.revision)]),
+        store.txn([Put("/a", b"3", first.revision + 1)]),
+        store.txn([Put("/b", b"1")]),
+        store.txn([Delete("/a")]),
+    ]
+    outcomes = await asyncio.gather(*doomed, return_exceptions=True)
+    assert all(isinstance(outcome, StoreFull) for outcome in outcomes)
+    failing = False
+    assert await store.revision() == first.revision
+    result = await store.txn([Put("/a", b"4", first.revision), Put("/b", b"2", 0)])
+    assert (result.succeeded, result.revision) == (True, first.revision + 1)
+    assert [kv.value for kv in (await store.range("/")).items] == [b"4", b"2"]
+    assert result.current[0] is not None
+    assert result.current[0].value == b"1"
+    await store.close()
+
+
+async def test_a_cancelled_writer_leaves_the_store_in_order(tmp_path: Path) -> None:
+    store = await SqliteStore.open(tmp_path / "store.db")
+    tasks = [asyncio.create_task(store.txn([Put(f"/{i}", b"")])) for i in range(20)]
+    await asyncio.sleep(0)
+    for task in tasks[::2]:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
+    result = await store.txn([Put("/last", b"")])
+    assert result.revision == (await store.range("/")).count + 1
+    await store.close()
+
+
+async def test_progress_notes_when_idle(tmp_path: Path) -> None:
+    store = await SqliteStore.open(":memory:", threaded=False)
+    watch = store.watch("/quiet/", start_revision=1, progress=0.05)
+    await store.txn([Put("/busy", b"")])
+    note = await anext(watch)
+    assert (note.revision, list(note.events)) == (2, [])
+    await watch.aclose()
+    await store.close()
+    with pytest.raises(StoreUnavailable):
+        await store.revision()
