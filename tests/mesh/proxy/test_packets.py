@@ -62,7 +62,10 @@ class Net:
         sh(f"ip -n {router} addr add 10.99.0.1/24 dev vc")
         sh(f"ip -n {router} link set vc up")
         self.address("client", "10.99.0.2", "10.99.0.1")
-        sh(f"ip -n {router} route add default via 10.99.0.2")
+        sh(f"ip -n {router} link add out type dummy")
+        sh(f"ip -n {router} link set out up")
+        sh(f"ip -n {router} route add default dev out")
+        self.run(router, "echo 0 > /proc/sys/net/ipv4/icmp_ratelimit")
         self.run(router, "echo 1 > /proc/sys/net/ipv4/ip_forward")
         for pod in ("a", "b"):
             self.serve(pod)
