@@ -47,7 +47,7 @@ class UnaryCalls:
     async def call(self, verb: str, request: Any, traceparent: str, timeout: float) -> Any:
         try:
             return await getattr(self._stub, METHODS[verb])(request, timeout=timeout, metadata=_metadata(traceparent))
-        except grpc.aio.AioRpcError as error:
+        except grpc.RpcError as error:
             raise status_error(error) from error
 
     async def stream(self, verb: str, request: Any, traceparent: str, timeout: float) -> AsyncIterator[Any]:
@@ -55,7 +55,7 @@ class UnaryCalls:
         try:
             async for response in call:
                 yield response
-        except grpc.aio.AioRpcError as error:
+        except grpc.RpcError as error:
             raise status_error(error) from error
         finally:
             call.cancel()

@@ -1,0 +1,1 @@
+"""ServiceAccount controller: every namespace has a service account named default."""
