@@ -37,8 +37,8 @@ def run(options: argparse.Namespace, layout: Layout) -> int:
     if os.geteuid() == 0:
         from kybern.cli.cleanup import clean_host
 
-        clean_host(layout)
-        progress.step("host clean")
+        left = clean_host(layout)
+        progress.step("host clean" if not left else "could not remove: " + ", ".join(left))
     shutil.rmtree(layout.run, ignore_errors=True)
     if options.purge:
         shutil.rmtree(layout.data)

@@ -16,6 +16,16 @@ DNS_PORT = 10053  # where dns listens behind the kube-dns Service
 AGENTS, LOOPS, FRONT, CORE, TRACES, RUNTIMES = range(6)  # stop order
 
 
+def bridge_name(node: str) -> str:
+    """The pod bridge of a node; 15 bytes at most."""
+    return f"kybern{node.removeprefix('node-')}"[:15]
+
+
+def cgroup_root(node: str) -> str:
+    """Below which all cgroups of a node's pods are."""
+    return f"/kybern/{node}"
+
+
 @dataclass(frozen=True)
 class Node:
     """One real node of the plan."""
