@@ -131,7 +131,7 @@ def sign(
         .issuer_name(ca.cert.subject)
         .public_key(public_key)
         .serial_number(x509.random_serial_number())
-        .not_valid_before(max(now - BACKDATE, ca.cert.not_valid_before_utc))
+        .not_valid_before(now - BACKDATE)
         .not_valid_after(min(now + lifetime, ca.cert.not_valid_after_utc))
         .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
         .add_extension(_usage(signs_certificates=False), critical=True)

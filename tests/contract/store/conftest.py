@@ -3,7 +3,7 @@
 import shutil
 import socket
 import subprocess
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import closing, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,18 +29,23 @@ def free_port() -> int:
 class Etcd:
     """One real etcd process."""
 
+    name: str
     directory: Path
     client: str
     peer: str
+    flags: Sequence[str] = ()
+    tls: bool = False
     process: subprocess.Popen[bytes] | None = None
 
-    def start(self) -> None:
-        """Start, or start again on the same data and port."""
-        command = ["etcd", "--name=m", f"--data-dir={self.directory}", "--unsafe-no-fsync", "--logger=zap"]
-        command += [f"--listen-client-urls=http://{self.client}", f"--advertise-client-urls=http://{self.client}"]
-        command += [f"--listen-peer-urls=http://{self.peer}", f"--initial-advertise-peer-urls=http://{self.peer}"]
-        command += [f"--initial-cluster=m=http://{self.peer}", "--log-level=error"]
-        with (self.directory.parent / "etcd.log").open("ab") as log:
+    def start(self, cluster: str = "") -> None:
+        """Start, or start again on the same data and ports."""
+        scheme = "https" if self.tls else "http"
+        command = ["etcd", f"--name={self.name}", f"--data-dir={self.directory}", "--unsafe-no-fsync"]
+        command += [f"--listen-client-urls={scheme}://{self.client}", "--logger=zap", "--log-level=error"]
+        command += [f"--advertise-client-urls={scheme}://{self.client}", f"--listen-peer-urls=http://{self.peer}"]
+        command += [f"--initial-advertise-peer-urls=http://{self.peer}", *self.flags]
+        command += [f"--initial-cluster={cluster or f'{self.name}=http://{self.peer}'}"]
+        with self.directory.with_suffix(".log").open("ab") as log:
             self.process = subprocess.Popen(command, stdout=log, stderr=log)
 
     def kill(self) -> None:
@@ -51,17 +56,40 @@ class Etcd:
             self.process = None
 
 
-@pytest.fixture(scope="session")
-def etcd(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Etcd]:
-    """A single-member cluster."""
+def new_etcd(directory: Path, name: str, flags: Sequence[str] = (), tls: bool = False) -> Etcd:
+    """A member that is not started yet."""
     if shutil.which("etcd") is None:
         pytest.skip("needs etcd (apt-get install etcd-server)")
-    member = Etcd(tmp_path_factory.mktemp("etcd") / "data", f"127.0.0.1:{free_port()}", f"127.0.0.1:{free_port()}")
+    return Etcd(name, directory / name, f"127.0.0.1:{free_port()}", f"127.0.0.1:{free_port()}", flags, tls)
+
+
+@pytest.fixture(scope="session")
+def etcd(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Etcd]:
+    """A cluster of one member for all tests that only need some etcd."""
+    member = new_etcd(tmp_path_factory.mktemp("etcd"), "shared")
     member.start()
     try:
         yield member
     finally:
         member.kill()
+
+
+@pytest.fixture
+def make_etcd(tmp_path: Path) -> Iterator[Callable[..., list[Etcd]]]:
+    """Starts a cluster of `count` members with flags of their own; kills it after the test."""
+    members: list[Etcd] = []
+
+    def make(count: int = 1, flags: Sequence[str] = (), tls: bool = False) -> list[Etcd]:
+        members.extend(new_etcd(tmp_path, f"m{i}", flags, tls) for i in range(count))
+        for member in members:
+            member.start(",".join(f"{other.name}=http://{other.peer}" for other in members))
+        return members
+
+    try:
+        yield make
+    finally:
+        for member in members:
+            member.kill()
 
 
 async def open_etcd(member: Etcd) -> EtcdStore:

@@ -43,7 +43,7 @@ async def test_kill_9_loses_no_acknowledged_write(tmp_path: Path) -> None:
                 assert (kv.mod_revision, kv.value) == (revision, b"v" * 700)
             else:  # its delete may have happened without an acknowledgement
                 assert int(key.rsplit("/", 1)[1]) % 3 == 2, f"{key}: the put at {revision} was lost"
-        await _check_transactions_are_whole(store, round_)
+        await _check_transactions_are_whole(store)
         await store.close()
 
 
@@ -67,8 +67,8 @@ async def _check_transactions_are_whole(store: SqliteStore, round_: int) -> None
         kv, _ = await store.get(key)
         if kv is not None:
             assert kv.mod_revision == mark.mod_revision
-        newest = [kv for kv in (await store.range(key.rsplit("/", 1)[0] + "/")).items]
-        assert all(kv.mod_revision <= mark.mod_revision for kv in newest)
+        mine = await store.range(key.rsplit("/", 1)[0] + "/")
+        assert all(kv.mod_revision <= mark.mod_revision for kv in mine.items)
 
 
 @pytest.mark.parametrize("threaded", [True, False])
@@ -304,10 +304,14 @@ async def test_a_full_disk_is_a_clear_error_and_leaves_nothing_half_written(smal
     ballast.write_bytes(b"x" * 200_000)
     store = await SqliteStore.open(path, threaded=threaded)
     written: dict[str, int] = {}
-    with pytest.raises(StoreFull, match=r"no space left for .*store\.db.*nothing was written"):
+
+    async def fill() -> None:
         for i in range(1000):
             result = await store.txn([Put(f"/{i}", b"x" * 20_000), Put(f"/{i}/twin", b"x" * 20_000)])
             written[f"/{i}"] = written[f"/{i}/twin"] = result.revision
+
+    with pytest.raises(StoreFull, match=r"no space left for .*store\.db.*nothing was written"):
+        await fill()
     assert len(written) > 20
     state = await store.range("/")
     assert {kv.key: kv.mod_revision for kv in state.items} == written

@@ -1,0 +1,157 @@
+"""What only the etcd store promises: going on after lost connections and lost members, TLS; and the --store flag."""
+
+import asyncio
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Protocol
+
+import pytest
+
+from kybern.pki.authority import Identity, create_ca, issue
+from kybern.pki.files import write_bundle
+from kybern.store.contract import Event, Put
+from kybern.store.errors import StoreUnavailable, StoreUnusable
+from kybern.store.etcd import EtcdStore, Tls
+from kybern.store.open import open_store
+from kybern.store.sqlite import SqliteStore
+
+
+class Etcd(Protocol):
+    """conftest.Etcd."""
+
+    client: str
+
+    def start(self) -> None: ...
+
+    def kill(self) -> None: ...
+
+
+MakeEtcd = Callable[..., list[Etcd]]
+
+
+async def open_when_ready(endpoints: list[str]) -> EtcdStore:
+    """A client that can write: a cluster needs a moment to elect."""
+    async with asyncio.timeout(30):
+        while True:
+            try:
+                return await EtcdStore.open(endpoints)
+            except StoreUnavailable:
+                await asyncio.sleep(0.1)
+
+
+async def put_surely(store: EtcdStore, key: str, value: bytes) -> None:
+    """Write once, through outages: after an unknown outcome look first."""
+    async with asyncio.timeout(40):
+        while True:
+            try:
+                result = await store.txn([Put(key, value, 0)])
+                assert result.succeeded or (result.current[0] and result.current[0].value == value)
+                return
+            except StoreUnavailable:
+                await asyncio.sleep(0.05)
+
+
+async def collect(store: EtcdStore, start: int, count: int) -> list[Event]:
+    """The next events, progress notes left out."""
+    events: list[Event] = []
+    watch = store.watch("/w/", start_revision=start)
+    async for batch in watch:
+        events += batch.events
+        if len(events) >= count:
+            break
+    await watch.aclose()
+    return events
+
+
+async def test_a_watch_goes_on_after_etcd_was_killed(make_etcd: MakeEtcd) -> None:
+    (member,) = make_etcd()
+    store = await open_when_ready([member.client])
+    watching = asyncio.create_task(collect(store, await store.revision() + 1, 60))
+    for i in range(60):
+        await put_surely(store, f"/w/{i:02}", b"%d" % i)
+        if i in (20, 40):
+            member.kill()
+            await asyncio.sleep(0.2)
+            member.start()
+    async with asyncio.timeout(20):
+        events = await watching
+    assert [e.kv.key for e in events] == [f"/w/{i:02}" for i in range(60)]
+    revisions = [e.kv.mod_revision for e in events]
+    assert revisions == sorted(set(revisions))
+    await store.close()
+
+
+async def test_a_cluster_of_three_loses_one_member_and_no_event(make_etcd: MakeEtcd) -> None:
+    members = make_etcd(3)
+    store = await open_when_ready([member.client for member in members])
+    watching = asyncio.create_task(collect(store, await store.revision() + 1, 60))
+    for i in range(60):
+        await put_surely(store, f"/w/{i:02}", b"%d" % i)
+        if i == 30:
+            members[0].kill()
+    async with asyncio.timeout(30):
+        events = await watching
+    assert [e.kv.key for e in events] == [f"/w/{i:02}" for i in range(60)]
+    assert (await store.range("/w/")).count == 60
+    await store.close()
+
+
+async def test_a_dead_endpoint_is_passed_over(etcd: Etcd) -> None:
+    store = await open_when_ready(["127.0.0.1:1", etcd.client])
+    assert (await store.txn([Put("/a", b"")])).succeeded
+    await store.close()
+
+
+async def test_no_member_is_a_sentence_in_time() -> None:
+    with pytest.raises(StoreUnavailable, match=r"no etcd member answers \(127.0.0.1:1\): start etcd or correct"):
+        await EtcdStore.open(["127.0.0.1:1"], timeout=0.5)
+
+
+async def test_tls_both_ways(make_etcd: MakeEtcd, tmp_path: Path) -> None:
+    now = datetime.now(UTC)
+    ca = create_ca(tmp_path / "pki", now)
+    day = timedelta(days=1)
+    write_bundle(tmp_path / "server", issue(ca, Identity("etcd", (), ("localhost",), ("127.0.0.1",)), day, now))
+    client = issue(ca, Identity("kube-apiserver"), day, now)
+    stranger = issue(create_ca(tmp_path / "other", now), Identity("kube-apiserver"), day, now)
+    flags = [f"--cert-file={tmp_path}/server/tls.crt", f"--key-file={tmp_path}/server/tls.key"]
+    (member,) = make_etcd(1, [*flags, "--client-cert-auth", f"--trusted-ca-file={tmp_path}/pki/ca.crt"], tls=True)
+    async with asyncio.timeout(20):
+        while True:
+            try:
+                store = await EtcdStore.open([member.client], tls=Tls(client.ca, client.cert, client.key))
+                break
+            except StoreUnavailable:
+                await asyncio.sleep(0.1)
+    assert (await store.txn([Put("/a", b"")])).succeeded
+    await store.close()
+    for tls in (None, Tls(client.ca), Tls(stranger.ca, stranger.cert, stranger.key)):
+        with pytest.raises(StoreUnavailable):
+            await EtcdStore.open([member.client], tls=tls, timeout=0.5)
+
+
+@pytest.mark.parametrize(
+    ("spec", "message"),
+    [
+        ("", "expected sqlite:PATH or etcd://"),
+        ("sqlite:", "expected sqlite:PATH"),
+        ("mysql://x", "expected sqlite:PATH"),
+        ("etcd://", "expected sqlite:PATH"),
+        ("etcd://host", "'host' is not HOST:PORT"),
+        ("etcd://a:1,b:x", "'b:x' is not HOST:PORT"),
+    ],
+)
+async def test_a_wrong_store_flag_is_a_sentence(spec: str, message: str) -> None:
+    with pytest.raises(StoreUnusable, match=message):
+        await open_store(spec)
+
+
+async def test_the_store_flag(etcd: Etcd, tmp_path: Path) -> None:
+    await (await open_when_ready([etcd.client])).close()
+    cases = [(f"sqlite:{tmp_path}/s.db", SqliteStore), ("sqlite::memory:", SqliteStore)]
+    for spec, kind in [*cases, (f"etcd://127.0.0.1:1,{etcd.client}", EtcdStore)]:
+        store = await open_store(spec)
+        assert isinstance(store, kind)
+        assert (await store.txn([Put("/flag", b"")])).succeeded
+        await store.close()
