@@ -1,1 +1,10 @@
-"""gRPC between the services: mTLS, identities, method policies, interceptors, Exchange; real or in memory."""
+"""gRPC between the services: mTLS, identities, method policies, interceptors, Exchange; real or in memory.
+
+Reading order: `transport` (the seam), `guard` (what every served call passes through), `grpc_transport` and
+`grpc_channel`, `memory`, `exchange`. Errors are `kybern.kube.status.StatusError` on both sides (`errors`).
+"""
+
+import os
+
+# gRPC's core writes to standard error when a peer goes away, which is ordinary; it reads this when it is loaded.
+os.environ.setdefault("GRPC_VERBOSITY", "ERROR")

@@ -13,9 +13,9 @@ from grpc_reflection.v1alpha._async import ReflectionServicer
 OVERALL = ""
 
 
-async def add_builtin_services(server: Any, names: Iterable[str]) -> health.aio.HealthServicer:
+async def add_builtin_services(server: Any, names: Iterable[str]) -> Any:
     """Add health and reflection for the registered services; the result changes what health says."""
-    servicer = health.aio.HealthServicer()
+    servicer: Any = health.aio.HealthServicer()  # type: ignore[attr-defined]
     for name in (OVERALL, *names):
         await servicer.set(name, health_pb2.HealthCheckResponse.SERVING)
     health_pb2_grpc.add_HealthServicer_to_server(servicer, server)

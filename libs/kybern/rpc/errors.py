@@ -85,7 +85,8 @@ async def abort(context: Any, error: StatusError) -> NoReturn:
 
 def status_error(error: grpc.RpcError) -> StatusError:
     """What a failed call means in Kubernetes' terms, for the `AioRpcError` that a stub raised."""
-    for key, value in error.trailing_metadata() or ():
+    trailing: Any = error.trailing_metadata()
+    for key, value in trailing or ():
         if key == DETAILS_KEY:
             found = _details(value)
             if found is not None:

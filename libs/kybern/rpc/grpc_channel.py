@@ -96,7 +96,7 @@ class RotatingChannel:
             task.cancel()
         await asyncio.gather(*old, return_exceptions=True)
         for channel in old.values():
-            await channel.close()
+            await channel.close(None)
         if self._channel is not None:
             await self._channel.close(grace)
 

@@ -11,7 +11,6 @@ from contextlib import suppress
 from typing import Any
 
 import grpc
-from grpc_health.v1 import health
 
 from kybern.pki.source import CertificateSource
 from kybern.rpc.address import CannotListen, prepare, unix_path
@@ -44,11 +43,11 @@ class GrpcServer:
     def __init__(self, address: str, credentials: grpc.ServerCredentials, guard: Guard) -> None:
         self.address = address
         self.port = 0  # the one in use, after start; 1 for a unix socket
-        self.health: health.aio.HealthServicer | None = None
+        self.health: Any = None  # grpc_health's servicer, after start
         self._credentials = credentials
         self._guard = guard
         self.metrics = guard.metrics
-        self._server = grpc.aio.server(options=SERVER_OPTIONS)
+        self._server: Any = grpc.aio.server(options=SERVER_OPTIONS)
         self._names: list[str] = []
 
     def add_generic_rpc_handlers(self, handlers: Sequence[Any]) -> None:

@@ -107,11 +107,13 @@ class Guard:
         if isinstance(error, TimeoutError):
             self.telemetry.log.warning("call timed out", extra=extra)
             return statuses.timeout(str(error) or f"{method} took longer than its deadline")
+        if isinstance(error, NotImplementedError):  # what generated servicers raise
+            return statuses.status_error(405, "MethodNotAllowed", f"{method} is not implemented")
         self.telemetry.log.error("call failed", extra=extra, exc_info=error)
         return statuses.internal(str(error) or type(error).__name__)
 
 
-class _GuardedGeneric(grpc.GenericRpcHandler):
+class _GuardedGeneric(grpc.GenericRpcHandler):  # type: ignore[type-arg]
     """A generic handler whose results are guarded."""
 
     def __init__(self, guard: Guard, handler: Any) -> None:

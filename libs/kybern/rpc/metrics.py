@@ -39,9 +39,10 @@ class ServerMetrics(Collector):
         yield handled
         family = HistogramMetricFamily("grpc_server_handling_seconds", "Time to answer a call.", labels=labels)
         for method, row in list(self._seconds.items()):
-            total, buckets = 0.0, []
-            for bound, count in zip([*map(str, BUCKETS), "+Inf"], row, strict=False):
-                total += count
+            total = 0.0
+            buckets: list[tuple[str, float]] = []
+            for bound, observed in zip([*map(str, BUCKETS), "+Inf"], row, strict=False):
+                total += observed
                 buckets.append((bound, total))
             family.add_metric(split(method), buckets, row[-1])
         yield family

@@ -41,6 +41,8 @@ class Server(Protocol):
 
     def add_generic_rpc_handlers(self, handlers: Sequence[Any]) -> None: ...
 
+    def add_registered_method_handlers(self, service_name: str, method_handlers: dict[str, Any]) -> None: ...
+
 
 class Transport(Protocol):
     """Makes servers and channels that speak for one identity."""

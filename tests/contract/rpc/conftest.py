@@ -1,7 +1,10 @@
 """Certificates and transports for the rpc contract: the same tests run over TLS and in memory."""
 
 import datetime as dt
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+from random import Random
+from typing import Any
 
 import pytest
 from cryptography import x509
@@ -9,7 +12,11 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
-from kybern.pki.source import KeyPair
+from kybern.pki.source import FixedCertificateSource, KeyPair
+from kybern.rpc.grpc_transport import GrpcTransport
+from kybern.rpc.memory import MemoryNetwork, MemoryTransport
+from kybern.rpc.transport import Identity, Policy, Transport
+from kybern.telemetry import Telemetry
 
 
 class Authority:
@@ -71,3 +78,50 @@ def authority() -> Authority:
 @pytest.fixture(scope="session")
 def new_authority() -> Callable[[], Authority]:
     return Authority
+
+
+class Wires:
+    """One server and any number of clients over one kind of transport."""
+
+    def __init__(self, kind: str, authority: Authority, folder: Path) -> None:
+        self.kind = kind
+        self.telemetry = Telemetry("server")
+        self.address = f"unix:{folder}/apiserver.sock"
+        self._authority = authority
+        self._network = MemoryNetwork(Random(1))
+        self._transports: list[Transport] = []
+        self.server: Any = None
+
+    def transport(self, user: str, groups: tuple[str, ...] = (), telemetry: Telemetry | None = None) -> Transport:
+        """A transport for an identity."""
+        telemetry = telemetry or Telemetry("client")
+        made: Transport
+        if self.kind == "memory":
+            made = MemoryTransport(self._network, Identity(user, groups), telemetry)
+        else:
+            pair = self._authority.issue(user, groups, ("apiserver.kybern",))
+            made = GrpcTransport(FixedCertificateSource(pair), telemetry)
+        self._transports.append(made)
+        return made
+
+    async def serve(self, add: Callable[[Any], None], policy: Policy) -> Any:
+        """Start a server with what `add` registers."""
+        self.server = self.transport("system:kybern:apiserver", (), self.telemetry).server(self.address, policy)
+        add(self.server)
+        await self.server.start()
+        return self.server
+
+    def channel(self, user: str = "alice", groups: tuple[str, ...] = ("dev",)) -> Any:
+        """A channel to the server for a user."""
+        return self.transport(user, groups).channel(self.address, "apiserver.kybern")
+
+    async def close(self) -> None:
+        for transport in reversed(self._transports):
+            await transport.close()
+
+
+@pytest.fixture(params=["tls", "memory"])
+async def wires(request: pytest.FixtureRequest, authority: Authority, tmp_path: Path) -> AsyncIterator[Wires]:
+    wires = Wires(request.param, authority, tmp_path)
+    yield wires
+    await wires.close()

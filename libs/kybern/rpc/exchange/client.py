@@ -23,6 +23,7 @@ from kybern.rpc.exchange.waiters import Single, Stream, Waiter
 
 DEFAULT_TIMEOUT = 60.0  # seconds, for calls with one reply
 FIRST_BACKOFF, LAST_BACKOFF = 0.05, 2.0  # seconds between attempts to connect
+END_OF_STREAM: Any = grpc.aio.EOF  # type: ignore[attr-defined]
 REFUSED = frozenset({401, 403, 405})  # what the server says of the stream itself, passed on as it is
 
 
@@ -152,7 +153,7 @@ class ExchangeClient:
             await stream.wait_for_connection()
             connected = True
             writer = asyncio.create_task(self._write(stream), name="exchange writer")
-            while (message := await stream.read()) is not grpc.aio.EOF:
+            while (message := await stream.read()) is not END_OF_STREAM:
                 self._receive(message)
             return connected, statuses.service_unavailable("the server ended the exchange")
         except grpc.RpcError as error:
@@ -176,7 +177,7 @@ class ExchangeClient:
             if waiter is None:
                 continue  # cancelled or timed out meanwhile
             field = reply.WhichOneof("response")
-            response = getattr(reply, field) if field is not None else None
+            response: Any = getattr(reply, field) if field is not None else None
             if reply.more:
                 if not waiter.take(response):
                     self._cancel(reply.id)

@@ -9,7 +9,7 @@ EXCHANGE = SERVICE + "Exchange"
 CONTROL = frozenset({"cancel"})
 STREAMS = frozenset({"list", "watch"})  # several replies to one call
 
-_fields = objects_pb2.Call.DESCRIPTOR.oneofs_by_name["request"].fields
+_fields: Any = objects_pb2.Call.DESCRIPTOR.oneofs_by_name["request"].fields
 FIELD_BY_REQUEST: dict[type[Any], str] = {
     getattr(objects_pb2, field.message_type.name): field.name for field in _fields if field.name not in CONTROL
 }
