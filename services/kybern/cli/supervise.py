@@ -3,6 +3,7 @@
 import importlib
 import logging
 import os
+import socket
 import sys
 from typing import NoReturn
 
@@ -12,12 +13,12 @@ from kybern.cli.core.plan import Plan
 from kybern.runtime.spawn import set_title
 
 
-def supervise(plan: Plan, options: ClusterOptions, layout: Layout, host: str) -> NoReturn:
+def supervise(plan: Plan, options: ClusterOptions, layout: Layout, host: str, go: socket.socket) -> NoReturn:
     """Never returns."""
     status = 1
     try:
         detach(layout)
-        run_supervisor(plan, options, layout, host)
+        run_supervisor(plan, options, layout, host, go)
         status = 0
     except BaseException:
         logging.getLogger("kybern.supervisor").exception("the supervisor failed")
@@ -35,8 +36,8 @@ def detach(layout: Layout) -> None:
     set_title("kybern")
 
 
-def run_supervisor(plan: Plan, options: ClusterOptions, layout: Layout, host: str) -> None:
-    """Import what the services need, then supervise until a signal."""
+def run_supervisor(plan: Plan, options: ClusterOptions, layout: Layout, host: str, go: socket.socket) -> None:
+    """Import what the services need, wait for the word to start, then supervise until a signal."""
     os.environ["GRPC_ENABLE_FORK_SUPPORT"] = "0"
     from kybern.cli.certificates import make_rotation
     from kybern.runtime.supervisor import Supervisor
@@ -47,6 +48,9 @@ def run_supervisor(plan: Plan, options: ClusterOptions, layout: Layout, host: st
         importlib.import_module(f"kybern.{package}.service")
     for module in ("kybern.rpc.grpc_transport", "uvloop", "aiohttp.web", "kybern.runtime.metrics"):
         importlib.import_module(module)
+    if not go.recv(1):
+        return  # the command gave up before anything started
+    go.close()
     facts: dict[str, object] = {"port": options.secure_port, "data_dir": str(layout.data), "python": sys.version}
     supervisor = Supervisor(plan.specs, layout.run, layout.logs, facts)
     supervisor.periodic = make_rotation(plan, options, layout, host)

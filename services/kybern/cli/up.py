@@ -7,10 +7,11 @@ one fork that becomes the supervisor, and a wait that shows each service as it g
 import argparse
 import os
 import signal
+import socket
 import sys
 import time
 from contextlib import suppress
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from kybern.cli.core.layout import Layout
@@ -70,9 +71,18 @@ def run(options: argparse.Namespace, layout: Layout) -> int:
     host = address if cluster.nodes else "127.0.0.1"
     nodes = place_nodes(chosen, host)
     plan = make_plan(chosen, layout, nodes, host)
-    prepare(plan, chosen, layout, host)
-    layout.cluster.write_text(save_options(cluster))
-    return start(plan, chosen, layout, host, progress, foreground=options.foreground)
+    with suppress(FileNotFoundError):
+        layout.status.unlink()
+    supervisor = fork_supervisor(plan, chosen, layout, host)
+    os.close(lock)  # the supervisor holds it from here on
+    try:
+        prepare(plan, chosen, layout, host)
+        layout.cluster.write_text(save_options(cluster))
+        supervisor.go()
+        return wait_ready(plan, layout, host, progress, supervisor.pid, foreground=options.foreground)
+    except BaseException:
+        stop(supervisor.pid, layout)
+        raise
 
 
 def make_folders(layout: Layout) -> None:
@@ -100,28 +110,36 @@ def prepare(plan: Plan, options: ClusterOptions, layout: Layout, host: str) -> N
     from kybern.runtime import containerd
 
     ensure_certificates(plan, options, layout, host)
-    with suppress(FileNotFoundError):
-        layout.status.unlink()
     for node in plan.nodes:
         if not node.runtime_endpoint:
             containerd.prepare(containerd.Layout(layout.node(node.name) / "containerd"))
 
 
-def start(
-    plan: Plan, options: ClusterOptions, layout: Layout, host: str, progress: Progress, *, foreground: bool
-) -> int:
-    """Fork the supervisor and wait for the cluster."""
+@dataclass(frozen=True)
+class Forked:
+    """The supervisor's process, which imports while we prepare and starts when told."""
+
+    pid: int
+    start: socket.socket
+
+    def go(self) -> None:
+        """Everything is in place: start the services."""
+        self.start.sendall(b"1")
+        self.start.close()
+
+
+def fork_supervisor(plan: Plan, options: ClusterOptions, layout: Layout, host: str) -> Forked:
+    """Fork early: its imports take longer than our preparations, and there are two cores."""
     from kybern.cli.supervise import supervise
 
+    ours, theirs = socket.socketpair()
     sys.stdout.flush()
-    supervisor = os.fork()
-    if supervisor == 0:
-        supervise(plan, options, layout, host)
-    try:
-        return wait_ready(plan, layout, host, progress, supervisor, foreground=foreground)
-    except KeyboardInterrupt:
-        stop(supervisor, layout)
-        raise
+    pid = os.fork()
+    if pid == 0:
+        ours.close()
+        supervise(plan, options, layout, host, theirs)
+    theirs.close()
+    return Forked(pid, ours)
 
 
 def wait_ready(plan: Plan, layout: Layout, host: str, progress: Progress, supervisor: int, *, foreground: bool) -> int:
@@ -191,4 +209,6 @@ def stop(supervisor: int, layout: Layout) -> None:
     """End the supervisor and with it the cluster."""
     with suppress(ProcessLookupError):
         os.kill(supervisor, signal.SIGTERM)
+    with suppress(ChildProcessError):
+        os.waitpid(supervisor, 0)
     wait_gone(layout, 30.0)

@@ -1,0 +1,41 @@
+"""Flags over the saved document over defaults, and what is refused."""
+
+from typing import Any
+
+import pytest
+
+from kybern.cli.core.options import ClusterOptions, UsageError, merge_options, save_options
+
+
+def test_defaults() -> None:
+    assert merge_options("", {"nodes": None}) == ClusterOptions()
+
+
+def test_flags_win_over_what_was_saved() -> None:
+    saved = save_options(ClusterOptions(secure_port=7443, simulated_nodes=3))
+    assert merge_options(saved, {"secure_port": 8443, "nodes": None}) == ClusterOptions(
+        secure_port=8443, simulated_nodes=3
+    )
+
+
+def test_a_saved_document_of_a_later_version_keeps_what_is_known() -> None:
+    assert merge_options('{"secure_port": 7443, "colour": "blue"}', {}).secure_port == 7443
+
+
+@pytest.mark.parametrize(
+    ("saved", "given", "words"),
+    [
+        ("not json", {}, "cannot be read"),
+        ("[]", {}, "cannot be read"),
+        ("", {"secure_port": 70000}, "is not a port"),
+        ("", {"nodes": -1}, "cannot be negative"),
+        ("", {"nodes": 21}, "use --simulated-nodes"),
+        ("", {"store": "mysql://x"}, "neither sqlite:PATH nor etcd://"),
+        ("", {"runtime_endpoint": "/run/c.sock"}, "must be a unix:// address"),
+        ("", {"runtime_endpoint": "unix:///c.sock", "nodes": 2}, "serves one node"),
+        ('{"store": "etcd://a:1"}', {"store": "etcd://b:1"}, "give the same --store"),
+    ],
+)
+def test_what_is_wrong_is_said(saved: str, given: dict[str, Any], words: str) -> None:
+    with pytest.raises(UsageError, match=words):
+        merge_options(saved, given)

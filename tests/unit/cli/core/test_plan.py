@@ -1,0 +1,53 @@
+"""The processes that options mean."""
+
+from pathlib import Path
+
+from kybern.cli.core.layout import Layout, default_data_dir
+from kybern.cli.core.options import ClusterOptions
+from kybern.cli.core.plan import Node, make_plan
+
+LAYOUT = Layout(Path("/data"))
+
+
+def test_a_simulated_cluster_has_no_program_and_listens_on_loopback() -> None:
+    plan = make_plan(ClusterOptions(simulated_nodes=7), LAYOUT, (), "127.0.0.1")
+    assert [s.name for s in plan.specs] == [
+        "traces", "apiserver", "gateway", "scheduler", "controllers", "dns", "simulated",
+    ]  # fmt: skip
+    assert all(not s.program for s in plan.specs)
+    gateway = next(s for s in plan.specs if s.name == "gateway")
+    assert gateway.arguments[gateway.arguments.index("--bind-address") + 1] == "127.0.0.1"
+
+
+def test_a_real_node_brings_containerd_agent_and_proxy_in_its_namespace() -> None:
+    node = Node("node-2", "10.245.0.2", "kybern-node-2")
+    plan = make_plan(ClusterOptions(nodes=1), LAYOUT, (node,), "192.0.2.1")
+    mine = [s for s in plan.specs if "node-2" in s.name]
+    assert [s.name for s in mine] == ["containerd-node-2", "node-2", "proxy-node-2"]
+    assert {s.namespace for s in mine} == {"kybern-node-2"}
+
+
+def test_agents_stop_before_the_apiserver_and_containerd_last() -> None:
+    plan = make_plan(ClusterOptions(nodes=1), LAYOUT, (Node("node-1", "192.0.2.1"),), "192.0.2.1")
+    order = {s.name: s.stop_order for s in plan.specs}
+    assert order["node-1"] < order["scheduler"] < order["apiserver"] < order["containerd-node-1"]
+
+
+def test_names_are_unique() -> None:
+    nodes = (Node("node-1", "192.0.2.1"), Node("node-2", "10.245.0.2", "kybern-node-2"))
+    plan = make_plan(ClusterOptions(nodes=2, simulated_nodes=3), LAYOUT, nodes, "192.0.2.1")
+    names = [s.name for s in plan.specs]
+    assert len(names) == len(set(names))
+
+
+def test_sockets_move_out_of_a_data_dir_with_a_long_path() -> None:
+    short, long = Layout(Path("/data")), Layout(Path("/" + "x" * 90))
+    assert short.run == Path("/data/run")
+    assert len(str(long.run)) < 80
+    assert long.run != Layout(Path("/" + "y" * 90)).run
+
+
+def test_default_data_dirs() -> None:
+    assert default_data_dir(True, "/root", "") == Path("/var/lib/kybern")
+    assert default_data_dir(False, "/home/u", "") == Path("/home/u/.local/share/kybern")
+    assert default_data_dir(False, "/home/u", "/x") == Path("/x/kybern")
