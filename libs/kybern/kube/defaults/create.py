@@ -5,11 +5,14 @@ from kybern.kube.schema import ResourceInfo
 
 # Kinds whose metadata.generation counts changes of spec.
 GENERATION_KINDS = frozenset(
-    "CronJob CSIDriver CustomResourceDefinition DaemonSet Deployment EndpointSlice FlowSchema Ingress IngressClass Job "
-    "MutatingAdmissionPolicy MutatingAdmissionPolicyBinding MutatingWebhookConfiguration NetworkPolicy Pod "
-    "PodDisruptionBudget PriorityClass PriorityLevelConfiguration ReplicaSet ReplicationController ResourceSlice "
-    "StatefulSet ValidatingAdmissionPolicy ValidatingAdmissionPolicyBinding ValidatingWebhookConfiguration".split()
-)
+    {
+        "CronJob", "CSIDriver", "CustomResourceDefinition", "DaemonSet", "Deployment", "EndpointSlice", "FlowSchema",
+        "Ingress", "IngressClass", "Job", "MutatingAdmissionPolicy", "MutatingAdmissionPolicyBinding",
+        "MutatingWebhookConfiguration", "NetworkPolicy", "Pod", "PodDisruptionBudget", "PriorityClass",
+        "PriorityLevelConfiguration", "ReplicaSet", "ReplicationController", "ResourceSlice", "StatefulSet",
+        "ValidatingAdmissionPolicy", "ValidatingAdmissionPolicyBinding", "ValidatingWebhookConfiguration",
+    }
+)  # fmt: skip
 
 
 def apply_create_defaults(info: ResourceInfo, obj: Object) -> None:

@@ -1,0 +1,47 @@
+"""Validation: what a decoded, defaulted object may say, kind by kind, with upstream's paths and words.
+
+    validate_create(info, obj)        -> list[FieldError]   empty when the object may be created
+    validate_update(info, new, old)   -> list[FieldError]   both complete objects, new already defaulted
+
+Objects have passed `schema.prune` and `defaults.apply_defaults`, so types are right and defaults present. An object
+without `namespace` or `name` yet (generateName) gets them before validation. `kube.status.invalid` turns the errors
+into the response. Status subresources are not validated here: `validate_metadata_update` is what they share.
+"""
+
+from kybern.kube.field import FieldError
+from kybern.kube.schema import ResourceInfo
+from kybern.kube.validation.fields import Object, child
+from kybern.kube.validation.metadata import validate_metadata, validate_metadata_update
+from kybern.kube.validation.registry import rules_for
+from kybern.kube.validation.structural import validate_enums
+
+__all__ = ["validate_create", "validate_metadata", "validate_metadata_update", "validate_update"]
+
+
+def validate_create(info: ResourceInfo, obj: Object) -> list[FieldError]:
+    """Every field error of a new object."""
+    rules = rules_for(info.group, info.kind)
+    errors = list(validate_metadata(child(obj, "metadata"), info.namespaced, rules.name))
+    if rules.create is not None:
+        errors += rules.create(obj)
+    return _with_enums(errors, info, obj)
+
+
+def validate_update(info: ResourceInfo, new: Object, old: Object) -> list[FieldError]:
+    """Every field error of a change of the main resource."""
+    rules = rules_for(info.group, info.kind)
+    metadata = child(new, "metadata")
+    errors = list(validate_metadata_update(metadata, child(old, "metadata")))
+    errors += validate_metadata(metadata, info.namespaced, rules.name)
+    if rules.create is not None and not rules.update_only:
+        errors += rules.create(new)
+    if rules.update is not None:
+        errors += rules.update(new, old)
+    return _with_enums(errors, info, new)
+
+
+def _with_enums(errors: list[FieldError], info: ResourceInfo, obj: Object) -> list[FieldError]:
+    """Add unsupported values that no rule has spoken about yet; drop repetitions."""
+    spoken = {error.field for error in errors}
+    errors += (error for error in validate_enums(info, obj) if error.field not in spoken)
+    return list({(error.type, error.field, error.body): error for error in errors}.values())

@@ -1,0 +1,161 @@
+"""Job and CronJob: completion counts, restart policy, schedules, and the spec that stays once pods exist."""
+
+import re
+
+from kybern.kube.field import invalid, not_supported, required
+from kybern.kube.selectors import from_label_selector
+from kybern.kube.validation.fields import Errors, Object, child, immutable, non_negative, one_of
+from kybern.kube.validation.metadata import validate_selector
+from kybern.kube.validation.pod import validate_template
+
+_MAX_CRON_NAME = 52
+
+
+def validate_job(obj: Object) -> Errors:
+    spec = child(obj, "spec")
+    yield from _job_spec(spec, "spec")
+    selector = spec.get("selector")
+    if selector is None:
+        # The registry adds a generated selector and labels before an object is kept.
+        if spec.get("manualSelector"):
+            yield required("spec.selector")
+        return
+    yield from validate_selector(selector, "spec.selector")
+    labels = child(child(child(spec, "template"), "metadata"), "labels")
+    if not from_label_selector(selector).matches(labels):
+        yield invalid("spec.template.metadata.labels", labels, "`selector` does not match template `labels`")
+
+
+def _job_spec(spec: Object, path: str) -> Errors:
+    for name in ("parallelism", "completions", "activeDeadlineSeconds", "backoffLimit", "ttlSecondsAfterFinished",
+                 "backoffLimitPerIndex", "maxFailedIndexes"):  # fmt: skip
+        yield from non_negative(spec, name, path)
+    yield from one_of(spec, "completionMode", path, ("Indexed", "NonIndexed"))
+    yield from one_of(spec, "podReplacementPolicy", path, ("Failed", "TerminatingOrFailed"))
+    if spec.get("completionMode") == "Indexed" and spec.get("completions") is None:
+        yield required(f"{path}.completions", "when completion mode is Indexed")
+    template = child(spec, "template")
+    yield from validate_template(template, f"{path}.template")
+    policy = child(template, "spec").get("restartPolicy") or ""
+    if policy == "Always":
+        detail = 'valid values: "OnFailure", "Never"'
+        yield required(f"{path}.template.spec.restartPolicy", detail)
+    elif policy not in ("OnFailure", "Never"):
+        yield not_supported(f"{path}.template.spec.restartPolicy", policy, ("Never", "OnFailure"))
+    if spec.get("podFailurePolicy") and policy != "Never":
+        yield invalid(
+            f"{path}.template.spec.restartPolicy",
+            policy,
+            'only "Never" is supported when podFailurePolicy is specified',
+        )
+
+
+def validate_job_update(obj: Object, old: Object) -> Errors:
+    spec, before = child(obj, "spec"), child(old, "spec")
+    if spec.get("completionMode") != "Indexed":
+        yield from immutable(spec.get("completions"), before.get("completions"), "spec.completions")
+    for name in (
+        "selector",
+        "completionMode",
+        "podFailurePolicy",
+        "backoffLimitPerIndex",
+        "managedBy",
+        "successPolicy",
+    ):
+        yield from immutable(spec.get(name), before.get(name), f"spec.{name}")
+    new, was = child(spec, "template"), child(before, "template")
+    if before.get("suspend") and child(old, "status").get("startTime") is None:
+        # A job that never ran may still be told where to run.
+        new, was = _without_scheduling(new), _without_scheduling(was)
+    if list(immutable(new, was, "")):
+        yield invalid("spec.template", child(spec, "template"), "field is immutable")
+
+
+def _without_scheduling(template: Object) -> Object:
+    spec = {name: value for name, value in child(template, "spec").items()
+            if name not in ("nodeSelector", "tolerations", "affinity", "schedulingGates")}  # fmt: skip
+    return {"spec": spec}
+
+
+def validate_cron_job(obj: Object) -> Errors:
+    spec = child(obj, "spec")
+    name = child(obj, "metadata").get("name") or ""
+    if len(name) > _MAX_CRON_NAME:
+        yield invalid("metadata.name", name, f"must be no more than {_MAX_CRON_NAME} characters")
+    schedule = spec.get("schedule") or ""
+    if not schedule:
+        yield required("spec.schedule")
+    elif problem := schedule_problem(schedule):
+        yield invalid("spec.schedule", schedule, problem)
+    elif "TZ" in schedule:
+        yield invalid("spec.schedule", schedule, "cannot use TZ or CRON_TZ in schedule, use timeZone field instead")
+    zone = spec.get("timeZone")
+    if zone == "":
+        yield invalid("spec.timeZone", zone, "timeZone must be nil or non-empty string")
+    elif zone is not None and zone.lower() == "local":
+        yield invalid(
+            "spec.timeZone",
+            zone,
+            "timeZone must be an explicit time zone as defined in https://www.iana.org/time-zones",
+        )
+    for name in ("startingDeadlineSeconds", "successfulJobsHistoryLimit", "failedJobsHistoryLimit"):
+        yield from non_negative(spec, name, "spec")
+    yield from one_of(spec, "concurrencyPolicy", "spec", ("Allow", "Forbid", "Replace"), must=True)
+    job = child(child(spec, "jobTemplate"), "spec")
+    yield from _job_spec(job, "spec.jobTemplate.spec")
+    if job.get("manualSelector"):
+        yield not_supported("spec.jobTemplate.spec.manualSelector", True, ("nil", "false"))
+
+
+_MACROS = frozenset({"@yearly", "@annually", "@monthly", "@weekly", "@daily", "@midnight", "@hourly"})
+_MONTHS = ["jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"]
+_DAYS = ["sun", "mon", "tue", "wed", "thu", "fri", "sat"]
+_CRON_FIELDS: tuple[tuple[int, int, tuple[str, ...]], ...] = (
+    (0, 59, ()), (0, 23, ()), (1, 31, ()), (1, 12, tuple(_MONTHS)), (0, 6, tuple(_DAYS)),
+)  # fmt: skip
+
+
+def schedule_problem(schedule: str) -> str:
+    """What is wrong with a cron schedule, empty when it can be read."""
+    if schedule.startswith("@"):
+        if schedule in _MACROS or re.fullmatch(r"@every ([0-9.]+(ns|us|µs|ms|s|m|h))+", schedule):
+            return ""
+        return f"unrecognized descriptor: {schedule}"
+    fields = re.sub(r"^(CRON_)?TZ=\S+\s+", "", schedule).split()
+    if len(fields) != 5:
+        shown = " ".join(fields)
+        return f"expected exactly 5 fields, found {len(fields)}: [{shown}]"
+    for field, (low, high, names) in zip(fields, _CRON_FIELDS, strict=True):
+        for part in field.split(","):
+            problem = _cron_range(part, low, high, names)
+            if problem:
+                return problem
+    return ""
+
+
+def _cron_range(part: str, low: int, high: int, names: tuple[str, ...]) -> str:
+    span, slash, step = part.partition("/")
+    if slash and (not step.isdigit() or int(step) == 0):
+        return (
+            f"step of range should be a positive number: {part}" if step == "0" else f"failed to parse int from {step}"
+        )
+    if span in ("*", "?"):
+        return ""
+    ends = span.split("-")
+    if len(ends) > 2:
+        return f"too many hyphens: {part}"
+    numbers = []
+    for end in ends:
+        if end.lower() in names:
+            numbers.append(names.index(end.lower()) + low)
+        elif end.isdigit():
+            numbers.append(int(end))
+        else:
+            return f'failed to parse int from {end}: strconv.Atoi: parsing "{end}": invalid syntax'
+    if numbers[0] < low:
+        return f"beginning of range ({numbers[0]}) below minimum ({low}): {part}"
+    if numbers[-1] > high:
+        return f"end of range ({numbers[-1]}) above maximum ({high}): {part}"
+    if numbers[0] > numbers[-1]:
+        return f"beginning of range ({numbers[0]}) beyond end of range ({numbers[-1]}): {part}"
+    return ""

@@ -1,0 +1,288 @@
+"""Endpoints, EndpointSlice, Ingress, IngressClass, NetworkPolicy."""
+
+import ipaddress
+
+from kybern.kube.field import duplicate, forbidden, invalid, not_supported, required, too_many
+from kybern.kube.validation.fields import (
+    Errors,
+    Object,
+    child,
+    immutable,
+    items,
+    one_of,
+    port_number_or_name,
+    required_text,
+    text,
+)  # fmt: skip
+from kybern.kube.validation.metadata import validate_labels, validate_selector
+from kybern.kube.validation.names import (
+    cidr,
+    dns1123_label,
+    dns1123_subdomain,
+    ip_address,
+    port_number,
+    qualified_name,
+    wildcard_subdomain,
+)  # fmt: skip
+
+_PROTOCOLS = ("SCTP", "TCP", "UDP")
+
+
+def validate_endpoints(obj: Object) -> Errors:
+    for index, subset in enumerate(items(obj, "subsets")):
+        at = f"subsets[{index}]"
+        if not items(subset, "addresses") and not items(subset, "notReadyAddresses"):
+            yield required(at, "must specify `addresses` or `notReadyAddresses`")
+        for name in ("addresses", "notReadyAddresses"):
+            for position, address in enumerate(items(subset, name)):
+                yield from _endpoint_address(address.get("ip") or "", f"{at}.{name}[{position}].ip")
+        ports = items(subset, "ports")
+        for position, port in enumerate(ports):
+            path = f"{at}.ports[{position}]"
+            if len(ports) > 1 and not port.get("name"):
+                yield required(f"{path}.name")
+            elif port.get("name"):
+                yield from text(port["name"], f"{path}.name", dns1123_label)
+            for problem in port_number(port.get("port") or 0):
+                yield invalid(f"{path}.port", port.get("port") or 0, problem)
+            yield from one_of(port, "protocol", path, _PROTOCOLS, must=True)
+
+
+def _endpoint_address(value: str, path: str) -> Errors:
+    problems = ip_address(value)
+    for problem in problems:
+        yield invalid(path, value, problem)
+    if not problems:
+        address = ipaddress.ip_address(value)
+        if address.is_unspecified:
+            yield invalid(path, value, f"may not be unspecified ({value})")
+        if address.is_loopback:
+            yield invalid(path, value, "may not be in the loopback range (127.0.0.0/8, ::1/128)")
+        if address.is_link_local:
+            yield invalid(path, value, "may not be in the link-local range (169.254.0.0/16, fe80::/10)")
+
+
+def validate_endpoint_slice(obj: Object) -> Errors:
+    kind = obj.get("addressType") or ""
+    endpoints, ports = items(obj, "endpoints"), items(obj, "ports")
+    if not kind:
+        yield required("addressType")
+    elif kind not in ("FQDN", "IPv4", "IPv6"):
+        yield not_supported("addressType", kind, ("FQDN", "IPv4", "IPv6"))
+    if len(endpoints) > 1000:
+        yield too_many("endpoints", len(endpoints), 1000)
+    for index, endpoint in enumerate(endpoints):
+        yield from _slice_endpoint(endpoint, kind, f"endpoints[{index}]")
+    if len(ports) > 20000:
+        yield too_many("ports", len(ports), 20000)
+    names = set()
+    for index, port in enumerate(ports):
+        at, name = f"ports[{index}]", port.get("name") or ""
+        if name:
+            yield from text(name, f"{at}.name", dns1123_label)
+        if name in names:
+            yield duplicate(f"{at}.name", name)
+        names.add(name)
+        yield from one_of(port, "protocol", at, _PROTOCOLS, must=True)
+        if port.get("port") is not None:
+            for problem in port_number(port["port"]):
+                yield invalid(f"{at}.port", port["port"], problem)
+        if port.get("appProtocol"):
+            yield from text(port["appProtocol"], f"{at}.appProtocol", qualified_name)
+
+
+def _slice_endpoint(endpoint: Object, kind: str, path: str) -> Errors:
+    addresses = items(endpoint, "addresses")
+    if not addresses:
+        yield required(f"{path}.addresses", "must contain at least 1 address")
+    elif len(addresses) > 100:
+        yield too_many(f"{path}.addresses", len(addresses), 100)
+    for index, address in enumerate(addresses):
+        at = f"{path}.addresses[{index}]"
+        if kind == "FQDN":
+            yield from text(address, at, dns1123_subdomain)
+        elif kind in ("IPv4", "IPv6"):
+            if ip_address(address) or f"IPv{ipaddress.ip_address(address).version}" != kind:
+                yield invalid(at, address, f"must be an {kind} address")
+            else:
+                yield from _endpoint_address(address, at)
+    if endpoint.get("nodeName"):
+        yield from text(endpoint["nodeName"], f"{path}.nodeName", dns1123_subdomain)
+    if endpoint.get("hostname"):
+        yield from text(endpoint["hostname"], f"{path}.hostname", dns1123_label)
+    yield from validate_labels(endpoint.get("deprecatedTopology"), f"{path}.deprecatedTopology")
+
+
+def validate_endpoint_slice_update(obj: Object, old: Object) -> Errors:
+    yield from immutable(obj.get("addressType"), old.get("addressType"), "addressType")
+
+
+def validate_ingress(obj: Object) -> Errors:
+    spec = child(obj, "spec")
+    rules, default = items(spec, "rules"), spec.get("defaultBackend")
+    if not rules and default is None:
+        yield invalid("spec", spec, "either `defaultBackend` or `rules` must be specified")
+    if default is not None:
+        yield from _backend(default, "spec.defaultBackend")
+    for index, rule in enumerate(rules):
+        at, host = f"spec.rules[{index}]", rule.get("host") or ""
+        if host:
+            yield from _host(host, f"{at}.host")
+        if rule.get("http") is not None:
+            paths = items(rule["http"], "paths")
+            if not paths:
+                yield required(f"{at}.http.paths")
+            for position, path in enumerate(paths):
+                yield from _http_path(path, f"{at}.http.paths[{position}]")
+    for index, tls in enumerate(items(spec, "tls")):
+        for position, host in enumerate(items(tls, "hosts")):
+            yield from _host(host, f"spec.tls[{index}].hosts[{position}]")
+    if spec.get("ingressClassName"):
+        yield from text(spec["ingressClassName"], "spec.ingressClassName", dns1123_subdomain)
+
+
+def _host(host: str, path: str) -> Errors:
+    if "*" in host:
+        yield from text(host, path, wildcard_subdomain)
+        return
+    if not ip_address(host):
+        yield invalid(path, host, "must be a DNS name, not an IP address")
+    yield from text(host, path, dns1123_subdomain)
+
+
+def _http_path(path: Object, at: str) -> Errors:
+    kind, value = path.get("pathType"), path.get("path") or ""
+    if kind is None:
+        yield required(f"{at}.pathType", "pathType must be specified")
+    elif kind in ("Exact", "Prefix"):
+        if not value.startswith("/"):
+            yield invalid(f"{at}.path", value, "must be an absolute path")
+        for sequence in ("//", "/./", "/../", "%2f", "%2F"):
+            if sequence in value:
+                yield invalid(f"{at}.path", value, f"must not contain '{sequence}'")
+        for suffix in ("/..", "/."):
+            if value.endswith(suffix):
+                yield invalid(f"{at}.path", value, f"cannot end with '{suffix}'")
+    elif kind == "ImplementationSpecific":
+        if value and not value.startswith("/"):
+            yield invalid(f"{at}.path", value, "must be an absolute path")
+    else:
+        yield not_supported(f"{at}.pathType", kind, ("Exact", "ImplementationSpecific", "Prefix"))
+    yield from _backend(child(path, "backend"), f"{at}.backend")
+
+
+def _backend(backend: Object, path: str) -> Errors:
+    service, resource = backend.get("service"), backend.get("resource")
+    if resource is not None and service is not None:
+        yield invalid(path, "", "cannot set both resource and service backends")
+    elif resource is not None:
+        for name in ("kind", "name"):
+            yield from required_text(resource, name, f"{path}.resource")
+    elif service is None:
+        yield required(path, "resource or service backend is required")
+    else:
+        yield from _service_backend(service, f"{path}.service")
+
+
+def _service_backend(service: Object, path: str) -> Errors:
+    yield from required_text(service, "name", path, dns1123_label)
+    port = child(service, "port")
+    name, number = port.get("name") or "", port.get("number") or 0
+    if name and number:
+        yield invalid(path, "", "cannot set both port name & port number")
+    elif name:
+        yield from port_number_or_name(name, f"{path}.port.name")
+    elif number:
+        yield from port_number_or_name(number, f"{path}.port.number")
+    else:
+        yield required(path, "port name or number is required")
+
+
+def validate_ingress_class(obj: Object) -> Errors:
+    spec = child(obj, "spec")
+    controller = spec.get("controller") or ""
+    if not controller:
+        yield required("spec.controller")
+    elif "/" not in controller or controller.startswith("/") or controller.endswith("/"):
+        yield invalid("spec.controller", controller, 'must be a domain-prefixed path (such as "acme.io/foo")')
+    elif len(controller) > 250:
+        yield invalid("spec.controller", controller, "must be no more than 250 bytes")
+    parameters = spec.get("parameters")
+    if parameters is not None:
+        for name in ("kind", "name"):
+            yield from required_text(parameters, name, "spec.parameters")
+        yield from one_of(parameters, "scope", "spec.parameters", ("Cluster", "Namespace"), must=True)
+        scope, namespace = parameters.get("scope"), parameters.get("namespace")
+        if scope == "Namespace" and not namespace:
+            yield required("spec.parameters.namespace", "`parameters.scope` is set to 'Namespace'")
+        elif scope == "Cluster" and namespace:
+            yield forbidden("spec.parameters.namespace", "`parameters.scope` is set to 'Cluster'")
+
+
+def validate_ingress_class_update(obj: Object, old: Object) -> Errors:
+    yield from immutable(child(obj, "spec").get("controller"), child(old, "spec").get("controller"), "spec.controller")
+
+
+def validate_network_policy(obj: Object) -> Errors:
+    spec = child(obj, "spec")
+    yield from validate_selector(child(spec, "podSelector"), "spec.podSelector")
+    for field, peers in (("ingress", "from"), ("egress", "to")):
+        for index, rule in enumerate(items(spec, field)):
+            at = f"spec.{field}[{index}]"
+            for position, port in enumerate(items(rule, "ports")):
+                yield from _policy_port(port, f"{at}.ports[{position}]")
+            for position, peer in enumerate(items(rule, peers)):
+                yield from _policy_peer(peer, f"{at}.{peers}[{position}]")
+    types = items(spec, "policyTypes")
+    if len(types) > 2:
+        yield invalid("spec.policyTypes", types, "may not specify more than two policyTypes")
+        return
+    for index, kind in enumerate(types):
+        if kind not in ("Ingress", "Egress"):
+            yield not_supported(f"spec.policyTypes[{index}]", kind, ("Egress", "Ingress"))
+
+
+def _policy_port(port: Object, path: str) -> Errors:
+    yield from one_of(port, "protocol", path, _PROTOCOLS)
+    number, end = port.get("port"), port.get("endPort")
+    if number is not None:
+        yield from port_number_or_name(number, f"{path}.port")
+        if end is not None and isinstance(number, str):
+            yield invalid(f"{path}.endPort", end, "may not be specified when `port` is non-numeric")
+        elif end is not None and end < number:
+            yield invalid(f"{path}.endPort", end, "must be greater than or equal to `port`")
+    elif end is not None:
+        yield invalid(f"{path}.endPort", end, "may not be specified when `port` is not specified")
+
+
+def _policy_peer(peer: Object, path: str) -> Errors:
+    for name in ("podSelector", "namespaceSelector"):
+        yield from validate_selector(peer.get(name), f"{path}.{name}")
+    block = peer.get("ipBlock")
+    if block is not None:
+        if peer.get("podSelector") is not None or peer.get("namespaceSelector") is not None:
+            yield forbidden(path, "may not specify both ipBlock and another peer")
+        yield from _ip_block(block, f"{path}.ipBlock")
+    elif peer.get("podSelector") is None and peer.get("namespaceSelector") is None:
+        yield required(path, "must specify a peer")
+
+
+def _ip_block(block: Object, path: str) -> Errors:
+    value = block.get("cidr") or ""
+    if not value:
+        yield required(f"{path}.cidr")
+        return
+    problems = cidr(value)
+    for problem in problems:
+        yield invalid(f"{path}.cidr", value, problem)
+    if problems:
+        return
+    whole = ipaddress.ip_network(value, strict=False)
+    for index, exception in enumerate(items(block, "except")):
+        at = f"{path}.except[{index}]"
+        if problems := cidr(exception):
+            yield invalid(at, exception, problems[0])
+            continue
+        part = ipaddress.ip_network(exception, strict=False)
+        if part.version != whole.version or part == whole or not part.subnet_of(whole):  # type: ignore[arg-type]
+            yield invalid(at, exception, "must be a strict subset of `cidr`")

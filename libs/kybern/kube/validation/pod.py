@@ -1,0 +1,314 @@
+"""Pod: its containers and volumes together, scheduling and DNS fields, and the few fields an update may change."""
+
+import copy
+from typing import Any
+
+from kybern.kube.field import duplicate, forbidden, invalid, not_found, not_supported, required
+from kybern.kube.validation.container import (
+    host_port_conflicts,
+    validate_container,
+    validate_lifecycle,
+    validate_probe,
+    validate_seccomp,
+)  # fmt: skip
+from kybern.kube.validation.fields import (
+    Errors,
+    Object,
+    child,
+    in_range,
+    items,
+    non_negative,
+    one_of,
+    required_text,
+    same,
+    text,
+)  # fmt: skip
+from kybern.kube.validation.metadata import validate_annotations, validate_labels
+from kybern.kube.validation.names import (
+    dns1123_label,
+    dns1123_subdomain,
+    ip_address,
+    qualified_name,
+    range_error,
+)  # fmt: skip
+from kybern.kube.validation.scheduling import validate_affinity, validate_tolerations, validate_topology_spread
+from kybern.kube.validation.volume import validate_volumes
+
+RESTART_POLICIES = ("Always", "OnFailure", "Never")
+_DNS_POLICIES = ("ClusterFirst", "ClusterFirstWithHostNet", "Default", "None")
+_MAX_INT32 = 2**31 - 1
+MIRROR = "kubernetes.io/config.mirror"
+
+Volumes = dict[str, Object]
+
+
+def validate_pod(pod: Object) -> Errors:
+    spec = child(pod, "spec")
+    annotations = child(child(pod, "metadata"), "annotations")
+    if MIRROR in annotations and not spec.get("nodeName"):
+        detail = "must set spec.nodeName if mirror pod annotation is set"
+        yield invalid(f"metadata.annotations[{MIRROR}]", annotations[MIRROR], detail)
+    yield from validate_pod_spec(spec, "spec")
+    for index, _ in enumerate(items(spec, "ephemeralContainers")):
+        if index == 0:
+            yield forbidden("spec.ephemeralContainers", "cannot be set on create")
+
+
+def validate_template(template: Object, path: str) -> Errors:
+    """A PodTemplateSpec inside a workload."""
+    metadata = child(template, "metadata")
+    yield from validate_labels(metadata.get("labels"), f"{path}.labels")
+    yield from validate_annotations(metadata.get("annotations"), f"{path}.annotations")
+    spec = child(template, "spec")
+    yield from validate_pod_spec(spec, f"{path}.spec")
+    if spec.get("ephemeralContainers"):
+        yield forbidden(f"{path}.spec.ephemeralContainers", "ephemeral containers not allowed in pod template")
+
+
+def validate_pod_spec(spec: Object, path: str) -> Errors:
+    yield from validate_volumes(items(spec, "volumes"), f"{path}.volumes")
+    volumes: Volumes = {volume.get("name", ""): volume for volume in items(spec, "volumes")}
+    claims = items(spec, "resourceClaims")
+    yield from _containers(spec, volumes, f"{path}.containers")
+    yield from _init_containers(spec, volumes, f"{path}.initContainers")
+    yield from _claims(spec, claims, path)
+    yield from one_of(spec, "restartPolicy", path, RESTART_POLICIES, must=True)
+    yield from one_of(spec, "dnsPolicy", path, _DNS_POLICIES, must=True)
+    yield from validate_labels(spec.get("nodeSelector"), f"{path}.nodeSelector")
+    yield from _security_context(spec, f"{path}.securityContext")
+    for index, secret in enumerate(items(spec, "imagePullSecrets")):
+        if not secret.get("name"):
+            yield required(f"{path}.imagePullSecrets[{index}].name")
+    yield from validate_affinity(child(spec, "affinity"), f"{path}.affinity")
+    yield from _dns_config(spec, f"{path}.dnsConfig")
+    yield from _readiness_gates(items(spec, "readinessGates"), f"{path}.readinessGates")
+    yield from _scheduling_gates(items(spec, "schedulingGates"), f"{path}.schedulingGates")
+    yield from validate_topology_spread(items(spec, "topologySpreadConstraints"), f"{path}.topologySpreadConstraints")
+    yield from _names(spec, path)
+    yield from in_range(spec, "activeDeadlineSeconds", path, 1, _MAX_INT32)
+    yield from non_negative(spec, "terminationGracePeriodSeconds", path)
+    yield from validate_tolerations(items(spec, "tolerations"), f"{path}.tolerations")
+    for index, alias in enumerate(items(spec, "hostAliases")):
+        yield from text(alias.get("ip") or "", f"{path}.hostAliases[{index}].ip", ip_address)
+        for name in items(alias, "hostnames"):
+            yield from text(name, f"{path}.hostAliases[{index}].hostnames", dns1123_subdomain)
+    yield from one_of(spec, "preemptionPolicy", path, ("Never", "PreemptLowerPriority"))
+
+
+def _names(spec: Object, path: str) -> Errors:
+    """References and host names, each a DNS name when given."""
+    for name in ("serviceAccountName", "nodeName", "priorityClassName", "runtimeClassName"):
+        if spec.get(name):
+            yield from text(spec[name], f"{path}.{name}", dns1123_subdomain)
+    for name in ("hostname", "subdomain"):
+        if spec.get(name):
+            yield from text(spec[name], f"{path}.{name}", dns1123_label)
+    if spec.get("schedulerName"):
+        yield from text(spec["schedulerName"], f"{path}.schedulerName", dns1123_subdomain)
+
+
+def _containers(spec: Object, volumes: Volumes, path: str) -> Errors:
+    containers = items(spec, "containers")
+    if not containers:
+        yield required(path)
+        return
+    names = set()
+    for index, container in enumerate(containers):
+        at = f"{path}[{index}]"
+        yield from validate_container(container, volumes, bool(spec.get("hostNetwork")), at)
+        name = container.get("name")
+        if name and name in names:
+            yield duplicate(f"{at}.name", name)
+        names.add(name)
+        yield from _running(container, at)
+        policy = container.get("restartPolicy")
+        if policy and policy not in RESTART_POLICIES:
+            yield not_supported(f"{at}.restartPolicy", policy, RESTART_POLICIES)
+    yield from host_port_conflicts(containers, path)
+
+
+def _running(container: Object, path: str) -> Errors:
+    """Hooks and probes, which only containers that keep running have."""
+    yield from validate_lifecycle(child(container, "lifecycle"), f"{path}.lifecycle")
+    for name, one in (("livenessProbe", True), ("readinessProbe", False), ("startupProbe", True)):
+        if container.get(name) is not None:
+            yield from validate_probe(container[name], f"{path}.{name}", success_must_be_one=one)
+    readiness = child(container, "readinessProbe")
+    if readiness.get("terminationGracePeriodSeconds") is not None:
+        detail = "must not be set for readinessProbes"
+        yield invalid(
+            f"{path}.readinessProbe.terminationGracePeriodSeconds", readiness["terminationGracePeriodSeconds"], detail
+        )
+
+
+def _init_containers(spec: Object, volumes: Volumes, path: str) -> Errors:
+    """Init containers end, and so have no probes; with restartPolicy Always they are sidecars and keep running."""
+    names = {container.get("name") for container in items(spec, "containers")}
+    for index, container in enumerate(items(spec, "initContainers")):
+        at = f"{path}[{index}]"
+        yield from validate_container(container, volumes, bool(spec.get("hostNetwork")), at)
+        name = container.get("name")
+        if name and name in names:
+            yield duplicate(f"{at}.name", name)
+        names.add(name)
+        if container.get("restartPolicy") == "Always":
+            yield from _running(container, at)
+            continue
+        if container.get("restartPolicy") and container["restartPolicy"] not in RESTART_POLICIES:
+            yield not_supported(f"{at}.restartPolicy", container["restartPolicy"], RESTART_POLICIES)
+        for field in ("lifecycle", "livenessProbe", "readinessProbe", "startupProbe"):
+            if container.get(field) is not None:
+                yield forbidden(f"{at}.{field}", "may not be set for init containers without restartPolicy=Always")
+
+
+def _claims(spec: Object, claims: list[Object], path: str) -> Errors:
+    names = set()
+    for index, claim in enumerate(claims):
+        at = f"{path}.resourceClaims[{index}]"
+        yield from required_text(claim, "name", at, dns1123_label)
+        if claim.get("name") in names:
+            yield duplicate(f"{at}.name", claim["name"])
+        names.add(claim.get("name"))
+        if bool(claim.get("resourceClaimName")) == bool(claim.get("resourceClaimTemplateName")):
+            detail = "must specify exactly one of: `resourceClaimName`, `resourceClaimTemplateName`"
+            yield invalid(at, claim, detail)
+    for index, container in enumerate(items(spec, "containers")):
+        for position, used in enumerate(child(container, "resources").get("claims") or ()):
+            if used.get("name") not in names:
+                yield not_found(f"{path}.containers[{index}].resources.claims[{position}].name", used.get("name"))
+
+
+def _security_context(spec: Object, path: str) -> Errors:
+    context = child(spec, "securityContext")
+    for name in ("runAsUser", "runAsGroup", "fsGroup"):
+        yield from in_range(context, name, path, 0, 2**32 - 1)
+    for index, group in enumerate(items(context, "supplementalGroups")):
+        if not 0 <= group < 2**32:
+            yield invalid(f"{path}.supplementalGroups[{index}]", group, range_error(0, 2**32 - 1))
+    yield from one_of(context, "fsGroupChangePolicy", path, ("Always", "OnRootMismatch"))
+    yield from validate_seccomp(child(context, "seccompProfile"), f"{path}.seccompProfile")
+    names = set()
+    for index, sysctl in enumerate(items(context, "sysctls")):
+        at = f"{path}.sysctls[{index}].name"
+        if not sysctl.get("name"):
+            yield required(at)
+        elif sysctl["name"] in names:
+            yield duplicate(at, sysctl["name"])
+        names.add(sysctl.get("name"))
+    if spec.get("shareProcessNamespace") and spec.get("hostPID"):
+        yield invalid(f"{path}.shareProcessNamespace", True, "ShareProcessNamespace and HostPID cannot both be enabled")
+
+
+def _dns_config(spec: Object, path: str) -> Errors:
+    config = child(spec, "dnsConfig")
+    servers, searches = items(config, "nameservers"), items(config, "searches")
+    if spec.get("dnsPolicy") == "None" and not servers:
+        yield required(f"{path}.nameservers", "must provide at least one DNS nameserver when `dnsPolicy` is None")
+    if len(servers) > 3:
+        yield invalid(f"{path}.nameservers", servers, "must not have more than 3 nameservers")
+    for index, server in enumerate(servers):
+        yield from text(server, f"{path}.nameservers[{index}]", ip_address)
+    if len(searches) > 32:
+        yield invalid(f"{path}.searches", searches, "must not have more than 32 search paths")
+    for index, search in enumerate(searches):
+        if search != ".":
+            yield from text(search.removesuffix(".").replace("_", "a"), f"{path}.searches[{index}]", dns1123_subdomain)
+    for index, option in enumerate(items(config, "options")):
+        if not option.get("name"):
+            yield required(f"{path}.options[{index}]", "must not be empty")
+
+
+def _readiness_gates(gates: list[Object], path: str) -> Errors:
+    for index, gate in enumerate(gates):
+        yield from text(gate.get("conditionType") or "", f"{path}[{index}].conditionType", qualified_name)
+
+
+def _scheduling_gates(gates: list[Object], path: str) -> Errors:
+    names = set()
+    for index, gate in enumerate(gates):
+        name = gate.get("name") or ""
+        yield from text(name, f"{path}[{index}]", qualified_name)
+        if name in names:
+            yield duplicate(f"{path}[{index}]", name)
+        names.add(name)
+
+
+_UPDATABLE = (
+    "pod updates may not change fields other than `spec.containers[*].image`,`spec.initContainers[*].image`,"
+    "`spec.activeDeadlineSeconds`,`spec.tolerations` (only additions to existing tolerations),"
+    "`spec.terminationGracePeriodSeconds` (allow it to be set to 1 if it was previously negative)"
+)
+
+
+def validate_pod_update(pod: Object, old: Object) -> Errors:
+    """Images, a shorter deadline, more tolerations, fewer scheduling gates: the rest of spec stays."""
+    spec, before = child(pod, "spec"), child(old, "spec")
+    yield from _mirror_update(pod, old)
+    for name in ("containers", "initContainers"):
+        if len(items(spec, name)) != len(items(before, name)):
+            yield forbidden(f"spec.{name}", "pod updates may not add or remove containers")
+            return
+        for index, container in enumerate(items(spec, name)):
+            if not container.get("image"):
+                yield required(f"spec.{name}[{index}].image")
+    yield from _deadline_update(spec, before)
+    yield from validate_tolerations(items(spec, "tolerations"), "spec.tolerations")
+    yield from _tolerations_update(spec, before)
+    old_gates = items(before, "schedulingGates")
+    if any(gate not in old_gates for gate in items(spec, "schedulingGates")):
+        yield forbidden("spec.schedulingGates", "only deletion is allowed, but found new scheduling gate")
+    if not same(_with_updatable(spec, before), before):
+        yield forbidden("spec", _UPDATABLE)
+
+
+def _with_updatable(spec: Object, before: Object) -> Object:
+    """`spec` with what may change put back to what it was."""
+    munged = copy.deepcopy(spec)
+    for name in ("containers", "initContainers"):
+        for container, old in zip(items(munged, name), items(before, name), strict=True):
+            container["image"] = old.get("image")
+    gated = bool(before.get("schedulingGates"))
+    for name in ("activeDeadlineSeconds", "tolerations", "schedulingGates", *(("nodeSelector",) if gated else ())):
+        _put_back(munged, before, name)
+    if gated and not before.get("affinity"):
+        munged.pop("affinity", None)
+    if (before.get("terminationGracePeriodSeconds") or 0) < 0 and munged.get("terminationGracePeriodSeconds") == 1:
+        _put_back(munged, before, "terminationGracePeriodSeconds")
+    return munged
+
+
+def _put_back(munged: Object, before: Object, name: str) -> None:
+    munged.pop(name, None)
+    if name in before:
+        munged[name] = before[name]
+
+
+def _mirror_update(pod: Object, old: Object) -> Errors:
+    new_value = child(child(pod, "metadata"), "annotations").get(MIRROR)
+    old_value = child(child(old, "metadata"), "annotations").get(MIRROR)
+    if new_value != old_value:
+        verb = "add" if old_value is None else "remove or update"
+        yield forbidden(f"metadata.annotations[{MIRROR}]", f"may not {verb} mirror pod annotation")
+
+
+def _deadline_update(spec: Object, before: Object) -> Errors:
+    path = "spec.activeDeadlineSeconds"
+    new, old = spec.get("activeDeadlineSeconds"), before.get("activeDeadlineSeconds")
+    if new is None:
+        if old is not None:
+            yield invalid(path, None, "must not update from a positive integer to nil value")
+    elif not 0 <= new <= _MAX_INT32:
+        yield invalid(path, new, range_error(0, _MAX_INT32))
+    elif old is not None and old < new:
+        yield invalid(path, new, "must be less than or equal to previous value")
+
+
+def _tolerations_update(spec: Object, before: Object) -> Errors:
+    """Tolerations may be added, and an existing one's tolerationSeconds changed."""
+
+    def key(toleration: Object) -> tuple[Any, ...]:
+        return tuple(toleration.get(name) or "" for name in ("key", "operator", "value", "effect"))
+
+    kept = {key(toleration) for toleration in items(spec, "tolerations")}
+    if any(key(toleration) not in kept for toleration in items(before, "tolerations")):
+        yield forbidden("spec.tolerations", "existing toleration can not be modified except its tolerationSeconds")

@@ -1,0 +1,104 @@
+"""Which rules check which kind: one table, kind by kind."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+from kybern.kube.field import FieldError
+from kybern.kube.validation import (
+    admission,
+    batch,
+    config,
+    network,
+    node,
+    pod,
+    policy,
+    rbac,
+    service,
+    storage,
+    workloads,
+)  # fmt: skip
+from kybern.kube.validation.fields import Object
+from kybern.kube.validation.names import Check, dns1035_label, dns1123_label, dns1123_subdomain, path_segment
+
+Validate = Callable[[Object], Iterator[FieldError]]
+ValidateUpdate = Callable[[Object, Object], Iterator[FieldError]]
+
+
+@dataclass(frozen=True)
+class Rules:
+    """`create` runs on every write; `update` compares, and with `update_only` stands alone on updates."""
+
+    create: Validate | None = None
+    update: ValidateUpdate | None = None
+    name: Check = dns1123_subdomain
+    update_only: bool = False
+
+
+def _stateful_set(obj: Object) -> Iterator[FieldError]:
+    yield from workloads.validate_stateful_set(obj)
+    yield from workloads.validate_claim_template_names(obj)
+
+
+_HPA = Rules(policy.validate_autoscaler)
+_RBAC = "rbac.authorization.k8s.io"
+_ADMISSION = "admissionregistration.k8s.io"
+
+RULES: dict[tuple[str, str], Rules] = {
+    ("", "ConfigMap"): Rules(config.validate_config_map, config.validate_immutable_data),
+    ("", "Endpoints"): Rules(network.validate_endpoints),
+    ("", "Event"): Rules(config.validate_event),
+    ("", "LimitRange"): Rules(config.validate_limit_range),
+    ("", "Namespace"): Rules(config.validate_namespace, name=dns1123_label),
+    ("", "Node"): Rules(node.validate_node, node.validate_node_update),
+    ("", "PersistentVolume"): Rules(storage.validate_volume, storage.validate_volume_update),
+    ("", "PersistentVolumeClaim"): Rules(storage.validate_claim, storage.validate_claim_update),
+    ("", "Pod"): Rules(pod.validate_pod, pod.validate_pod_update, update_only=True),
+    ("", "PodTemplate"): Rules(workloads.validate_pod_template),
+    ("", "ReplicationController"): Rules(workloads.validate_replication_controller),
+    ("", "ResourceQuota"): Rules(config.validate_resource_quota, config.validate_resource_quota_update),
+    ("", "Secret"): Rules(config.validate_secret, config.validate_secret_update),
+    ("", "Service"): Rules(service.validate_service, service.validate_service_update, name=dns1035_label),
+    ("", "ServiceAccount"): Rules(config.validate_service_account),
+    (_ADMISSION, "MutatingWebhookConfiguration"): Rules(admission.validate_webhooks),
+    (_ADMISSION, "ValidatingWebhookConfiguration"): Rules(admission.validate_webhooks),
+    ("apiextensions.k8s.io", "CustomResourceDefinition"): Rules(admission.validate_crd, admission.validate_crd_update),
+    ("apps", "ControllerRevision"): Rules(
+        workloads.validate_controller_revision, workloads.validate_controller_revision_update
+    ),
+    ("apps", "DaemonSet"): Rules(workloads.validate_daemon_set, workloads.validate_deployment_update),
+    ("apps", "Deployment"): Rules(workloads.validate_deployment, workloads.validate_deployment_update),
+    ("apps", "ReplicaSet"): Rules(workloads.validate_replica_set, workloads.validate_deployment_update),
+    ("apps", "StatefulSet"): Rules(_stateful_set, workloads.validate_stateful_set_update),
+    ("autoscaling", "HorizontalPodAutoscaler"): _HPA,
+    ("batch", "CronJob"): Rules(batch.validate_cron_job),
+    ("batch", "Job"): Rules(batch.validate_job, batch.validate_job_update),
+    ("certificates.k8s.io", "CertificateSigningRequest"): Rules(
+        policy.validate_signing_request, policy.validate_signing_request_update, name=path_segment
+    ),
+    ("coordination.k8s.io", "Lease"): Rules(policy.validate_lease),
+    ("discovery.k8s.io", "EndpointSlice"): Rules(
+        network.validate_endpoint_slice, network.validate_endpoint_slice_update
+    ),
+    ("networking.k8s.io", "Ingress"): Rules(network.validate_ingress),
+    ("networking.k8s.io", "IngressClass"): Rules(network.validate_ingress_class, network.validate_ingress_class_update),
+    ("networking.k8s.io", "NetworkPolicy"): Rules(network.validate_network_policy),
+    ("node.k8s.io", "RuntimeClass"): Rules(policy.validate_runtime_class, policy.validate_runtime_class_update),
+    ("policy", "PodDisruptionBudget"): Rules(policy.validate_budget),
+    (_RBAC, "ClusterRole"): Rules(rbac.validate_cluster_role, name=path_segment),
+    (_RBAC, "ClusterRoleBinding"): Rules(
+        rbac.validate_cluster_role_binding, rbac.validate_binding_update, name=path_segment
+    ),
+    (_RBAC, "Role"): Rules(rbac.validate_role, name=path_segment),
+    (_RBAC, "RoleBinding"): Rules(rbac.validate_role_binding, rbac.validate_binding_update, name=path_segment),
+    ("scheduling.k8s.io", "PriorityClass"): Rules(
+        policy.validate_priority_class, policy.validate_priority_class_update
+    ),
+    ("storage.k8s.io", "CSIDriver"): Rules(storage.validate_csi_driver),
+    ("storage.k8s.io", "CSINode"): Rules(storage.validate_csi_node),
+    ("storage.k8s.io", "StorageClass"): Rules(storage.validate_storage_class, storage.validate_storage_class_update),
+    ("storage.k8s.io", "VolumeAttachment"): Rules(storage.validate_attachment, storage.validate_attachment_update),
+}
+
+
+def rules_for(group: str, kind: str) -> Rules:
+    return RULES.get((group, kind), Rules())

@@ -1,0 +1,226 @@
+"""PersistentVolume, PersistentVolumeClaim, StorageClass, VolumeAttachment, CSIDriver, CSINode."""
+
+from kybern.kube import quantity
+from kybern.kube.field import duplicate, forbidden, invalid, not_supported, required
+from kybern.kube.validation.fields import (
+    Errors,
+    Object,
+    child,
+    immutable,
+    items,
+    one_of,
+    required_text,
+    same,
+    text,
+)  # fmt: skip
+from kybern.kube.validation.metadata import validate_selector
+from kybern.kube.validation.names import dns1123_subdomain, min_error, qualified_name
+from kybern.kube.validation.scheduling import validate_node_selector
+from kybern.kube.validation.volume import host_path
+
+ACCESS_MODES = ("ReadOnlyMany", "ReadWriteMany", "ReadWriteOnce", "ReadWriteOncePod")
+_VOLUME_FIELDS = frozenset(
+    {
+        "accessModes", "capacity", "claimRef", "mountOptions", "nodeAffinity", "persistentVolumeReclaimPolicy",
+        "storageClassName", "volumeAttributesClassName", "volumeMode",
+    }
+)  # fmt: skip
+_BETA_CLASS = "volume.beta.kubernetes.io/storage-class"
+
+
+def _access_modes(spec: Object, path: str) -> Errors:
+    modes = items(spec, "accessModes")
+    if not modes:
+        yield required(f"{path}.accessModes", "at least 1 access mode is required")
+    for mode in modes:
+        if mode not in ACCESS_MODES:
+            yield not_supported(f"{path}.accessModes", mode, ACCESS_MODES)
+    if "ReadWriteOncePod" in modes and len(modes) > 1:
+        detail = "may not use ReadWriteOncePod with other access modes"
+        yield forbidden(f"{path}.accessModes", detail)
+
+
+def validate_claim(obj: Object) -> Errors:
+    yield from validate_claim_spec(child(obj, "spec"), "spec")
+
+
+def validate_claim_spec(spec: Object, path: str) -> Errors:
+    yield from _access_modes(spec, path)
+    yield from validate_selector(spec.get("selector"), f"{path}.selector")
+    storage = child(child(spec, "resources"), "requests").get("storage")
+    if storage is None:
+        yield required(f"{path}.resources[storage]")
+    elif quantity.parse(storage).nanos <= 0:
+        yield invalid(f"{path}.resources[storage]", storage, "must be greater than zero")
+    for name in ("storageClassName", "volumeAttributesClassName"):
+        if spec.get(name):
+            yield from text(spec[name], f"{path}.{name}", dns1123_subdomain)
+    yield from one_of(spec, "volumeMode", path, ("Block", "Filesystem"))
+    for name in ("dataSource", "dataSourceRef"):
+        source = spec.get(name)
+        if source is not None:
+            for field in ("name", "kind"):
+                yield from required_text(source, field, f"{path}.{name}")
+            if not source.get("apiGroup") and source.get("kind") not in (None, "", "PersistentVolumeClaim"):
+                yield invalid(
+                    f"{path}.{name}",
+                    source["kind"],
+                    "must be 'PersistentVolumeClaim' when referencing the default apiGroup",
+                )
+
+
+_CLAIM_UPDATABLE = (
+    "spec is immutable after creation except resources.requests and volumeAttributesClassName for bound claims"
+)
+
+
+def validate_claim_update(obj: Object, old: Object) -> Errors:
+    """A claim may be bound, may be given a class after the fact, and when bound may grow."""
+    spec, before = dict(child(obj, "spec")), dict(child(old, "spec"))
+    bound = bool(before.get("volumeName"))
+    if not before.get("volumeName"):
+        before["volumeName"] = spec.get("volumeName")
+    if before.get("storageClassName") is None:
+        before["storageClassName"] = spec.get("storageClassName")
+    if child(old, "status").get("phase") == "Bound" or bound:
+        new_size, old_size = (child(child(s, "resources"), "requests").get("storage") for s in (spec, before))
+        if new_size is not None and old_size is not None and quantity.parse(new_size) < quantity.parse(old_size):
+            shown = child(child(old, "status"), "capacity").get("storage")
+            if shown is None or quantity.parse(new_size) <= quantity.parse(shown):
+                yield forbidden("spec.resources.requests.storage", "field can not be less than status.capacity")
+        before["resources"] = spec.get("resources")
+        before["volumeAttributesClassName"] = spec.get("volumeAttributesClassName")
+    if not same(spec, before):
+        yield forbidden("spec", _CLAIM_UPDATABLE)
+
+
+def validate_volume(obj: Object) -> Errors:
+    spec = child(obj, "spec")
+    yield from _access_modes(spec, "spec")
+    capacity = child(spec, "capacity")
+    if not capacity:
+        yield required("spec.capacity")
+    elif set(capacity) != {"storage"}:
+        yield not_supported("spec.capacity", sorted(capacity), ("storage",))
+    for name, amount in capacity.items():
+        if quantity.parse(amount).nanos <= 0:
+            yield invalid(f"spec.capacity[{name}]", amount, "must be greater than zero")
+    yield from one_of(spec, "persistentVolumeReclaimPolicy", "spec", ("Delete", "Recycle", "Retain"))
+    yield from one_of(spec, "volumeMode", "spec", ("Block", "Filesystem"))
+    if spec.get("storageClassName"):
+        yield from text(spec["storageClassName"], "spec.storageClassName", dns1123_subdomain)
+    affinity = spec.get("nodeAffinity")
+    if affinity is not None:
+        if affinity.get("required") is None:
+            yield required("spec.nodeAffinity.required", "must specify required node constraints")
+        else:
+            yield from validate_node_selector(affinity["required"], "spec.nodeAffinity.required")
+    yield from _volume_source(spec, affinity)
+
+
+def _volume_source(spec: Object, affinity: Object | None) -> Errors:
+    sources = [name for name, value in spec.items() if name not in _VOLUME_FIELDS and value is not None]
+    for name in sources[1:]:
+        yield forbidden(f"spec.{name}", "may not specify more than 1 volume type")
+    if not sources:
+        yield required("spec", "must specify a volume type")
+        return
+    name = sources[0]
+    source = spec[name]
+    if name == "hostPath":
+        yield from host_path(source, "spec.hostPath")
+        if source.get("path") == "/" and spec.get("persistentVolumeReclaimPolicy") == "Recycle":
+            detail = "may not be 'recycle' for a hostPath mount of '/'"
+            yield forbidden("spec.persistentVolumeReclaimPolicy", detail)
+    elif name == "local":
+        yield from required_text(source, "path", "spec.local")
+        if affinity is None:
+            yield required("spec.nodeAffinity", "Local volume requires node affinity")
+    elif name == "nfs":
+        yield from required_text(source, "server", "spec.nfs")
+        yield from required_text(source, "path", "spec.nfs")
+    elif name == "csi":
+        yield from required_text(source, "driver", "spec.csi")
+        yield from required_text(source, "volumeHandle", "spec.csi")
+
+
+def validate_volume_update(obj: Object, old: Object) -> Errors:
+    spec, before = child(obj, "spec"), child(old, "spec")
+
+    def source(s: Object) -> Object:
+        return {name: value for name, value in s.items() if name not in _VOLUME_FIELDS}
+
+    if not same(source(spec), source(before)):
+        yield forbidden("spec.persistentvolumesource", "spec.persistentvolumesource is immutable after creation")
+    yield from immutable(spec.get("volumeMode"), before.get("volumeMode"), "spec.volumeMode")
+    if before.get("nodeAffinity") is not None:
+        yield from immutable(spec.get("nodeAffinity"), before["nodeAffinity"], "spec.nodeAffinity")
+
+
+def validate_storage_class(obj: Object) -> Errors:
+    provisioner = obj.get("provisioner") or ""
+    if not provisioner:
+        yield required("provisioner", provisioner)
+    else:
+        yield from text(provisioner.lower(), "provisioner", qualified_name)
+    for key in child(obj, "parameters"):
+        if not key:
+            yield invalid("parameters", key, "field can not be empty.")
+    if obj.get("reclaimPolicy") and obj["reclaimPolicy"] not in ("Delete", "Retain"):
+        yield not_supported("reclaimPolicy", obj["reclaimPolicy"], ("Delete", "Retain"))
+    mode = obj.get("volumeBindingMode")
+    if not mode:
+        yield required("volumeBindingMode")
+    elif mode not in ("Immediate", "WaitForFirstConsumer"):
+        yield not_supported("volumeBindingMode", mode, ("Immediate", "WaitForFirstConsumer"))
+
+
+def validate_storage_class_update(obj: Object, old: Object) -> Errors:
+    if not same(obj.get("parameters"), old.get("parameters")):
+        yield forbidden("parameters", "updates to parameters are forbidden.")
+    if obj.get("provisioner") != old.get("provisioner"):
+        yield forbidden("provisioner", "updates to provisioner are forbidden.")
+    if obj.get("reclaimPolicy") != old.get("reclaimPolicy"):
+        yield forbidden("reclaimPolicy", "updates to reclaimPolicy are forbidden.")
+    yield from immutable(obj.get("volumeBindingMode"), old.get("volumeBindingMode"), "volumeBindingMode")
+
+
+def validate_attachment(obj: Object) -> Errors:
+    spec = child(obj, "spec")
+    yield from required_text(spec, "attacher", "spec")
+    yield from required_text(spec, "nodeName", "spec")
+    source = child(spec, "source")
+    given = [name for name in ("inlineVolumeSpec", "persistentVolumeName") if source.get(name)]
+    if not given:
+        yield required("spec.source", "must specify exactly one of inlineVolumeSpec and persistentVolumeName")
+    elif len(given) > 1:
+        yield forbidden("spec.source", "must specify exactly one of inlineVolumeSpec and persistentVolumeName")
+
+
+def validate_attachment_update(obj: Object, old: Object) -> Errors:
+    yield from immutable(obj.get("spec"), old.get("spec"), "spec")
+
+
+def validate_csi_driver(obj: Object) -> Errors:
+    spec = child(obj, "spec")
+    for name in ("attachRequired", "podInfoOnMount", "storageCapacity"):
+        if spec.get(name) is None:
+            yield required(f"spec.{name}")
+    for mode in items(spec, "volumeLifecycleModes"):
+        if mode not in ("Ephemeral", "Persistent"):
+            yield not_supported("spec.volumeLifecycleModes", mode, ("Ephemeral", "Persistent"))
+    yield from one_of(spec, "fsGroupPolicy", "spec", ("File", "None", "ReadWriteOnceWithFSType"))
+
+
+def validate_csi_node(obj: Object) -> Errors:
+    names = set()
+    for index, driver in enumerate(items(child(obj, "spec"), "drivers")):
+        at = f"spec.drivers[{index}]"
+        for name in ("name", "nodeID"):
+            yield from required_text(driver, name, at)
+        if driver.get("name") in names:
+            yield duplicate(f"{at}.name", driver["name"])
+        names.add(driver.get("name"))
+        count = child(driver, "allocatable").get("count")
+        if count is not None and count < 0:
+            yield invalid(f"{at}.allocatable.count", count, min_error(0))
