@@ -78,10 +78,10 @@ class Guard:
                     async with asyncio.timeout(DEFAULT_DEADLINE):
                         return await behavior(request, context)
                 return await behavior(request, context)
-            except (grpc.aio.AbortError, grpc.aio.UsageError):
-                code = "ABORTED"
+            except grpc.aio.AbortError:
+                code = code_name(context.code())
                 raise
-            except asyncio.CancelledError:
+            except (grpc.aio.InternalError, asyncio.CancelledError):  # the client has gone
                 code = "CANCELLED"
                 raise
             except Exception as error:  # the boundary: one failed call never ends the server
@@ -89,11 +89,11 @@ class Guard:
                 code = grpc_code(failed).name
                 if span is not None:
                     span.fail(failed.message)
-                await abort(context, failed)
             finally:
                 if span is not None:
                     span.end()
                 self.metrics.record(method, code, loop.time() - started)
+            return await abort(context, failed)
 
         return guarded
 
@@ -122,6 +122,13 @@ class _GuardedGeneric(grpc.GenericRpcHandler):  # type: ignore[type-arg]
     def service(self, handler_call_details: Any) -> Any:
         handler = self._handler.service(handler_call_details)
         return None if handler is None else self._guard.handler(handler_call_details.method, handler)
+
+
+def code_name(code: Any) -> str:
+    """The name of a status code, which grpc.aio gives as a number."""
+    if isinstance(code, int):
+        return next((known.name for known in grpc.StatusCode if known.value[0] == code), "UNKNOWN")
+    return code.name if isinstance(code, grpc.StatusCode) else "UNKNOWN"
 
 
 def metadata_value(context: Any, key: str) -> str:

@@ -60,10 +60,8 @@ class Objects(ObjectsServicer):
             while True:
                 await context.write(pb.WatchResponse(events=[pb.WatchEvent(object=bytes(100_000))]))
                 self.events.append("written")
-        except asyncio.CancelledError:
-            self.events.append("cancelled")
+        finally:
             self.seen.set()
-            raise
 
 
 class Node(NodeAgentServicer):
@@ -313,8 +311,9 @@ async def test_metrics(wires: Any, stub: Any) -> None:
     await stub.Get(pb.GetRequest())
     await failure(stub.Get(pb.GetRequest(name="missing")))
     value: Callable[..., float | None] = wires.telemetry.registry.get_sample_value
+    await failure(stub.Get(pb.GetRequest(name="aborted")))
     labels = {"grpc_service": "kybern.api.v1.Objects", "grpc_method": "Get"}
     assert value("grpc_server_handled_total", {**labels, "grpc_code": "OK"}) == 1
-    assert value("grpc_server_handled_total", {**labels, "grpc_code": "NOT_FOUND"}) == 1
-    assert value("grpc_server_handling_seconds_count", labels) == 2
-    assert value("grpc_server_handling_seconds_bucket", {**labels, "le": "+Inf"}) == 2
+    assert value("grpc_server_handled_total", {**labels, "grpc_code": "NOT_FOUND"}) == 2
+    assert value("grpc_server_handling_seconds_count", labels) == 3
+    assert value("grpc_server_handling_seconds_bucket", {**labels, "le": "+Inf"}) == 3
