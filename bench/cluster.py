@@ -1,0 +1,56 @@
+"""Clusters for the benchmarks: started by the real command, on a data dir of their own, always stopped again."""
+
+import json
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+KYBERN = [sys.executable, "-m", "kybern.cli.main"]
+
+
+@dataclass(frozen=True)
+class Cluster:
+    """A running cluster; `seconds` is what `kybern up` took."""
+
+    data_dir: Path
+    seconds: float
+
+    @property
+    def status(self) -> dict[str, Any]:
+        done = subprocess.run(
+            [*KYBERN, "status", "-o", "json", "--data-dir", str(self.data_dir)], capture_output=True, text=True
+        )
+        document: dict[str, Any] = json.loads(done.stdout)
+        return document
+
+    @property
+    def memory_mb(self) -> float:
+        """PSS of all services together."""
+        return sum(float(row["pss_kb"]) for row in self.status["processes"] if row["service"]) / 1024
+
+    def kubectl(self, *arguments: str, stdin: str = "") -> str:
+        command = ["kubectl", "--kubeconfig", str(self.data_dir / "admin.kubeconfig"), *arguments]
+        return subprocess.run(command, input=stdin, capture_output=True, text=True, check=True).stdout
+
+
+@contextmanager
+def cluster(*flags: str) -> Iterator[Cluster]:
+    """`kybern up` with these flags and a free port; `kybern down --purge` at the end."""
+    with tempfile.TemporaryDirectory(prefix="kb") as folder:
+        data_dir = Path(folder) / "d"
+        began = time.monotonic()
+        command = [*KYBERN, "up", "--data-dir", str(data_dir), "--secure-port", "0", *flags]
+        done = subprocess.run(command, capture_output=True, text=True)
+        seconds = time.monotonic() - began
+        if done.returncode:
+            raise SystemExit(done.stdout + done.stderr)
+        try:
+            yield Cluster(data_dir, seconds)
+        finally:
+            subprocess.run([*KYBERN, "down", "--purge", "--data-dir", str(data_dir)], capture_output=True)
