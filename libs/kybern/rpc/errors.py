@@ -4,6 +4,8 @@
 reports by itself (no server, deadline, a method that is not there) becomes the nearest StatusError on the client.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any, NoReturn
 
 import grpc
@@ -93,6 +95,15 @@ def status_error(error: grpc.RpcError) -> StatusError:
                 return found
     http, reason = _FROM_GRPC.get(error.code(), (500, "InternalError"))
     return statuses.status_error(http, reason, error.details() or error.code().name)
+
+
+@contextmanager
+def as_status_error() -> Iterator[None]:
+    """Calls of stubs in the block raise StatusError instead of grpc's error."""
+    try:
+        yield
+    except grpc.RpcError as error:
+        raise status_error(error) from error
 
 
 def _details(value: bytes) -> StatusError | None:

@@ -20,6 +20,7 @@ from kybern.rpc.errors import abort, grpc_code
 from kybern.rpc.identity import peer
 from kybern.rpc.metrics import ServerMetrics
 from kybern.rpc.policy import decide_allowed
+from kybern.rpc.tracing import enter_span, metadata_value
 from kybern.rpc.transport import Identity, Policy
 from kybern.telemetry import Telemetry
 
@@ -74,6 +75,7 @@ class Guard:
                 traceparent = metadata_value(context, "traceparent")
                 if traceparent:
                     span = self.telemetry.start_span(method[1:], traceparent, kind=SpanKind.SERVER)
+                    enter_span(span.traceparent)
                 if unary and context.time_remaining() is None:
                     async with asyncio.timeout(DEFAULT_DEADLINE):
                         return await behavior(request, context)
@@ -129,14 +131,6 @@ def code_name(code: Any) -> str:
     if isinstance(code, int):
         return next((known.name for known in grpc.StatusCode if known.value[0] == code), "UNKNOWN")
     return code.name if isinstance(code, grpc.StatusCode) else "UNKNOWN"
-
-
-def metadata_value(context: Any, key: str) -> str:
-    """The first value of a metadata key that the client sent; "" without it."""
-    for name, value in context.invocation_metadata() or ():
-        if name == key:
-            return value if isinstance(value, str) else str(value, "ascii", "replace")
-    return ""
 
 
 def as_writer(behavior: Callable[[Any, Any], Any]) -> Behavior:

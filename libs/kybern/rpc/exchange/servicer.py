@@ -12,8 +12,8 @@ from kybern.protos.api.v1 import objects_pb2
 from kybern.rpc.exchange.context import CallContext, Handlers
 from kybern.rpc.exchange.methods import FIELD_BY_REQUEST, METHODS, SERVICE, STREAMS
 from kybern.rpc.exchange.server import serve
-from kybern.rpc.guard import metadata_value
 from kybern.rpc.identity import peer
+from kybern.rpc.tracing import traceparent
 
 
 def add_objects_to_server(handlers: Handlers, server: Any, log: logging.Logger) -> None:
@@ -40,7 +40,7 @@ def call_context(context: Any) -> CallContext:
     """What a handler is told of a call that came alone: its caller is its requester."""
     remaining = context.time_remaining()
     deadline = None if remaining is None else asyncio.get_running_loop().time() + remaining
-    return CallContext(peer(context), None, metadata_value(context, "traceparent"), deadline)
+    return CallContext(peer(context), None, traceparent(context), deadline)
 
 
 def unary(handler: Callable[[Any, CallContext], Any]) -> Callable[[Any, Any], Any]:
