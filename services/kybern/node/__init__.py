@@ -1,0 +1,1 @@
+"""Node agent: Kubernetes' kubelet. Pods bound to its nodes become containers, through CRI."""

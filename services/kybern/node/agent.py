@@ -1,0 +1,156 @@
+"""NodeAgent: one node. It hands pods to workers, watches the runtime for them, and keeps the Node object and Lease.
+
+Tasks of one agent: a worker per pod, `run_relist` (PLEG), `registration.run`, the status writer, references, events.
+"""
+
+import asyncio
+from dataclasses import dataclass, field
+from datetime import timedelta
+
+from kybern.client.objects import Objects
+from kybern.kube import meta
+from kybern.kube.meta import Object
+from kybern.node.context import NodeContext
+from kybern.node.core.runtime_pod import RuntimePod
+from kybern.node.cri.client import CriError
+from kybern.node.pod_stop import kill_pod, remove_pod
+from kybern.node.pod_worker import PodWorker
+from kybern.node.registration import Registration
+
+RELIST_SECONDS = 1.0
+BUSY_RELIST_SECONDS = 0.25
+BUSY_FOR = timedelta(seconds=10)
+RELIST_WITH_EVENTS_SECONDS = 60.0
+ORPHAN_GRACE = 10.0
+
+
+@dataclass
+class NodeAgent:
+    """The kubelet of one node. `run` works until cancelled, and leaves containers running then."""
+
+    node: NodeContext
+    registration: Registration
+    workers: dict[str, PodWorker] = field(default_factory=dict)
+    started: asyncio.Event = field(default_factory=asyncio.Event)  # pods may be handed in
+    relisted_at: float = 0.0
+    _tasks: asyncio.TaskGroup | None = None
+    _synced: asyncio.Event = field(default_factory=asyncio.Event)
+    _evented: bool = False
+
+    async def run(self) -> None:
+        node = self.node
+        async with asyncio.TaskGroup() as tasks:
+            self._tasks = tasks
+            for work in (node.writer.run(), node.references.run(), node.recorder.run(), self.registration.run()):
+                tasks.create_task(work)
+            tasks.create_task(self.run_relist())
+            tasks.create_task(self.run_events())
+            tasks.create_task(self.run_orphans())
+            self.started.set()
+
+    def pods_replaced(self, pods: Objects) -> None:
+        """What the apiserver has, all of it."""
+        uids = {meta.uid(pod) for pod in pods}
+        for pod in pods:
+            self.pod_changed(pod, "")
+        for uid, worker in self.workers.items():
+            if uid not in uids:
+                worker.remove()
+        self._synced.set()
+
+    def pod_changed(self, pod: Object, traceparent: str) -> None:
+        uid = meta.uid(pod)
+        if uid in self.workers:
+            self.workers[uid].update(pod, traceparent)
+        else:
+            self._add(pod, traceparent)
+
+    def pod_deleted(self, pod: Object) -> None:
+        if worker := self.workers.get(meta.uid(pod)):
+            worker.remove()
+
+    def _add(self, pod: Object, traceparent: str) -> None:
+        assert self._tasks is not None, "pods come after `started`"
+        worker = PodWorker(self.node, pod, self._tasks)
+        worker.traceparent = traceparent
+        self.workers[meta.uid(pod)] = worker
+        self._tasks.create_task(self._run_worker(worker))
+
+    async def _run_worker(self, worker: PodWorker) -> None:
+        await self.registration.pods_allowed.wait()
+        await worker.run()
+        if self.workers.get(worker.uid) is worker:
+            del self.workers[worker.uid]
+
+    def find(self, namespace: str, name: str, uid: str = "") -> PodWorker | None:
+        """The worker of a pod, by name (and uid, if given)."""
+        for worker in self.workers.values():
+            if (meta.namespace(worker.pod), meta.name(worker.pod)) == (namespace, name) and uid in ("", worker.uid):
+                return worker
+        return None
+
+    def changed(self, uid: str) -> None:
+        """The runtime did something to a pod."""
+        if worker := self.workers.get(uid):
+            worker.wake(look=True)
+
+    def references_changed(self, uids: set[str]) -> None:
+        for uid in uids:
+            if worker := self.workers.get(uid):
+                worker.refresh_volumes()
+
+    async def run_relist(self) -> None:
+        """PLEG: ask the runtime again and again; seldom where it tells by itself."""
+        while True:
+            try:
+                await self.node.cache.relist(self.changed)
+                self.relisted_at = asyncio.get_running_loop().time()
+                self.registration.runtime_answered(None)
+            except CriError as error:
+                self.registration.runtime_answered(str(error))
+            await asyncio.sleep(self._relist_delay())
+
+    def _relist_delay(self) -> float:
+        if self._evented:
+            return RELIST_WITH_EVENTS_SECONDS
+        since = self.node.clock.now() - BUSY_FOR
+        return BUSY_RELIST_SECONDS if any(w.seen > since for w in self.workers.values()) else RELIST_SECONDS
+
+    async def run_events(self) -> None:
+        """Listen to a runtime that tells what happens; without such a stream, relisting alone has to do."""
+        while True:
+            try:
+                async for event in self.node.runtime.container_events():
+                    self._evented = True
+                    self.changed(event.pod_sandbox_status.metadata.uid)
+            except CriError as error:
+                if not self._evented and error.code.name == "UNIMPLEMENTED":
+                    return
+            self._evented = False
+            await asyncio.sleep(RELIST_SECONDS)
+
+    async def run_orphans(self) -> None:
+        """Once both sides are known: stop pods of this node that the apiserver does not have, drop their files."""
+        await self._synced.wait()
+        while True:
+            try:
+                await self.node.cache.relist(self.changed)
+                for uid in self.node.cache.uids() - self.workers.keys():
+                    await self._stop_orphan(await self.node.cache.fetch(uid))
+                for uid in set(await self.node.host.pods()) - self.workers.keys() - self.node.cache.uids():
+                    await self.node.host.forget_directory(uid)
+            except (CriError, OSError) as error:
+                self.node.telemetry.log.info("orphaned pods: again later: %s", error)
+            await asyncio.sleep(60.0)
+
+    async def _stop_orphan(self, runtime: RuntimePod) -> None:
+        self.node.telemetry.log.info("stopping pod %s/%s: it no longer exists", runtime.namespace, runtime.name)
+        pod: Object = {
+            "apiVersion": "v1",
+            "kind": "Pod",
+            "metadata": {"namespace": runtime.namespace, "name": runtime.name, "uid": runtime.uid},
+            "spec": {"containers": []},
+        }
+        await kill_pod(self.node, pod, runtime, ORPHAN_GRACE)
+        await remove_pod(self.node, runtime)
+        await self.node.host.forget(pod)

@@ -1,0 +1,1 @@
+"""What a node agent decides, as pure functions over (pod, runtime state, time)."""

@@ -1,0 +1,197 @@
+"""The machine under a node: pod directories, volumes, cgroups, hosts files; or none, for simulated nodes.
+
+A simulated node has no files; its `Host` answers at once and touches nothing.
+"""
+
+import asyncio
+import os
+import shutil
+from collections.abc import Mapping
+from contextlib import suppress
+from pathlib import Path
+from typing import Protocol
+
+from kybern.clock import Clock
+from kybern.kube.meta import Object
+from kybern.node.core.container_config import Mount
+from kybern.node.core.environment import expand
+from kybern.node.core.hosts import render_hosts
+from kybern.node.core.resources import all_containers, pod_cgroup, pod_values
+from kybern.node.core.volumes import VolumeError
+from kybern.node.volumes import host as on_host
+from kybern.node.volumes.sources import PodFacts, Sources, is_api_volume
+
+CGROUPS = Path("/sys/fs/cgroup")
+Volumes = Mapping[str, Path]
+
+
+class Host(Protocol):
+    """What a node agent does to its machine, beside the container runtime."""
+
+    async def prepare(self, pod: Object, facts: PodFacts) -> Volumes:
+        """Make (or bring up to date) the pod's volumes; where each is. Raises VolumeError, StatusError."""
+        ...
+
+    async def mounts(
+        self, pod: Object, container: Object, attempt: int, volumes: Volumes, env: Mapping[str, str], hosts: str | None
+    ) -> tuple[list[Mount], str]:
+        """A container's mounts, and the file behind its termination message. `hosts` is the text of /etc/hosts."""
+        ...
+
+    async def make_cgroup(self, pod: Object) -> None: ...
+
+    async def forget(self, pod: Object) -> None:
+        """Remove the pod's directory and cgroup."""
+        ...
+
+    async def pods(self) -> list[str]:
+        """Uids of the pods that have a directory."""
+        ...
+
+    async def forget_directory(self, uid: str) -> None: ...
+
+
+class NoHost:
+    """Nothing on disk: simulated nodes."""
+
+    async def prepare(self, pod: Object, facts: PodFacts) -> Volumes:
+        return {}
+
+    async def mounts(
+        self, pod: Object, container: Object, attempt: int, volumes: Volumes, env: Mapping[str, str], hosts: str | None
+    ) -> tuple[list[Mount], str]:
+        return [], ""
+
+    async def make_cgroup(self, pod: Object) -> None:
+        return None
+
+    async def forget(self, pod: Object) -> None:
+        return None
+
+    async def pods(self) -> list[str]:
+        return []
+
+    async def forget_directory(self, uid: str) -> None:
+        return None
+
+
+class RealHost:
+    """Directories below `root/pods`, and cgroups below `cgroup_root`."""
+
+    def __init__(self, root: Path, cgroup_root: str, sources: Sources, clock: Clock) -> None:
+        self.root, self.cgroup_root = root, cgroup_root
+        self._sources, self._clock = sources, clock
+
+    def directory(self, uid: str) -> Path:
+        return self.root / "pods" / uid
+
+    async def prepare(self, pod: Object, facts: PodFacts) -> Volumes:
+        volumes = pod["spec"].get("volumes") or []
+        async with asyncio.TaskGroup() as tasks:
+            made = [tasks.create_task(self._prepare_one(pod, volume, facts)) for volume in volumes]
+        return {volume["name"]: task.result() for volume, task in zip(volumes, made, strict=True)}
+
+    async def _prepare_one(self, pod: Object, volume: Object, facts: PodFacts) -> Path:
+        group = on_host.fs_group(pod)
+        if volume.get("hostPath") is not None:
+            return await asyncio.to_thread(on_host.check_host_path, volume["hostPath"])
+        pod_directory = self.directory(pod["metadata"]["uid"])
+        if is_api_volume(volume):
+            files = await self._sources.files(pod, volume, facts)
+            target = on_host.volume_directory(pod_directory, volume)
+            stamp = self._clock.now().strftime("%Y_%m_%d_%H_%M_%S.%f")
+            secret = volume.get("configMap") is None and volume.get("downwardAPI") is None
+            await asyncio.to_thread(on_host.write_files, target, files, stamp, group, secret)
+            return target
+        if volume.get("emptyDir") is not None:
+            target = on_host.volume_directory(pod_directory, volume)
+            await asyncio.to_thread(on_host.prepare_empty_dir, target, volume["emptyDir"], group)
+            return target
+        kind = next((key for key in volume if key != "name"), "none")
+        raise VolumeError(f'volume "{volume["name"]}": the volume type {kind} is not supported on this node')
+
+    async def mounts(
+        self, pod: Object, container: Object, attempt: int, volumes: Volumes, env: Mapping[str, str], hosts: str | None
+    ) -> tuple[list[Mount], str]:
+        return await asyncio.to_thread(self._mounts, pod, container, attempt, volumes, env, hosts)
+
+    def _mounts(
+        self, pod: Object, container: Object, attempt: int, volumes: Volumes, env: Mapping[str, str], hosts: str | None
+    ) -> tuple[list[Mount], str]:
+        directory = self.directory(pod["metadata"]["uid"])
+        found = []
+        for mount in container.get("volumeMounts") or []:
+            path = volumes.get(mount["name"])
+            if path is None:
+                raise VolumeError(f'volume "{mount["name"]}" is not there')
+            sub = mount.get("subPath") or expand(mount.get("subPathExpr") or "", env)
+            source = on_host.sub_path(path, sub) if sub else path
+            propagation = mount.get("mountPropagation") or ""
+            found.append(Mount(mount["mountPath"], str(source), bool(mount.get("readOnly")), propagation))
+        taken = {mount.container_path for mount in found}
+        if hosts is not None and "/etc/hosts" not in taken:
+            path = directory / "etc-hosts"
+            directory.mkdir(parents=True, exist_ok=True)
+            path.write_text(hosts)
+            os.chmod(path, 0o644)
+            found.append(Mount("/etc/hosts", str(path)))
+        log = directory / "containers" / container["name"] / str(attempt)
+        log.parent.mkdir(parents=True, exist_ok=True)
+        log.touch()
+        os.chmod(log, 0o666)
+        found.append(Mount(container.get("terminationMessagePath") or "/dev/termination-log", str(log)))
+        return found, str(log)
+
+    async def make_cgroup(self, pod: Object) -> None:
+        await asyncio.to_thread(make_cgroup, pod_cgroup(pod, self.cgroup_root), pod)
+
+    async def forget(self, pod: Object) -> None:
+        await self.forget_directory(pod["metadata"]["uid"])
+        await asyncio.to_thread(remove_cgroup, pod_cgroup(pod, self.cgroup_root))
+
+    async def pods(self) -> list[str]:
+        folder = self.root / "pods"
+        return [entry.name for entry in folder.iterdir()] if folder.is_dir() else []
+
+    async def forget_directory(self, uid: str) -> None:
+        await asyncio.to_thread(on_host.remove_pod_directory, self.directory(uid))
+
+
+def hosts_text(pod: Object, ips: tuple[str, ...], hostname: str, domain: str) -> str:
+    """The pod's /etc/hosts, made from the node's own for pods on its network."""
+    own = None
+    if pod["spec"].get("hostNetwork"):
+        own = Path("/etc/hosts").read_text() if Path("/etc/hosts").exists() else ""
+    return render_hosts(pod, ips, hostname, domain, own)
+
+
+def make_cgroup(path: str, pod: Object) -> None:
+    """The pod's cgroup in each v1 hierarchy that has limits, with the sums over its containers."""
+    values = pod_values(pod)
+    settings = [("cpu", "cpu.shares", values.cpu_shares), ("memory", "memory.limit_in_bytes", values.memory_limit)]
+    settings.append(("cpu", "cpu.cfs_quota_us", values.cpu_quota))
+    for hierarchy, file, value in settings:
+        folder = CGROUPS / hierarchy
+        if value and folder.is_dir():
+            target = folder / path.strip("/")
+            target.mkdir(parents=True, exist_ok=True)
+            with suppress(OSError):
+                (target / file).write_text(str(value))
+
+
+def remove_cgroup(path: str) -> None:
+    """Remove a pod's cgroup wherever the runtime made one."""
+    for hierarchy in CGROUPS.iterdir() if CGROUPS.is_dir() else ():
+        top = hierarchy / path.strip("/")
+        if not top.is_dir():
+            continue
+        for folder, _, _ in sorted(os.walk(top), key=lambda entry: len(entry[0]), reverse=True):
+            with suppress(OSError):
+                os.rmdir(folder)
+
+
+def remove_tree(path: str) -> None:
+    shutil.rmtree(path, ignore_errors=True)
+
+
+__all__ = ["Host", "NoHost", "RealHost", "all_containers", "hosts_text", "make_cgroup", "remove_cgroup", "remove_tree"]

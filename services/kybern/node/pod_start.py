@@ -1,0 +1,279 @@
+"""Bringing a pod up: its sandbox, images and volumes side by side, then its containers side by side."""
+
+import asyncio
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from functools import partial
+
+from kybern.kube.meta import Object
+from kybern.kube.status import StatusError
+from kybern.node.context import NodeContext
+from kybern.node.core import backoff, pod_sandbox
+from kybern.node.core.container_config import ConfigError, ImageFacts, container_config
+from kybern.node.core.downward import UnknownField, pod_field
+from kybern.node.core.environment import MissingReference, make_environment, service_variables
+from kybern.node.core.images import normalize, pull_policy
+from kybern.node.core.pod_actions import PodActions
+from kybern.node.core.resources import all_containers
+from kybern.node.core.runtime_pod import RuntimePod, State
+from kybern.node.core.volumes import VolumeError, decoded, environment_references
+from kybern.node.cri.client import CriError
+from kybern.node.handlers import Target, run_handler
+from kybern.node.host import Volumes, hosts_text
+from kybern.node.volumes.sources import PodFacts, resource_reader
+from kybern.protos.runtime.v1 import api_pb2 as cri
+from kybern.telemetry import Span
+
+POST_START_TIMEOUT = 3600.0
+
+
+class StartFailed(Exception):
+    """A container cannot start for now: the reason its status shows, and how long to wait."""
+
+    def __init__(self, reason: str, message: str, retry: float = 10.0) -> None:
+        super().__init__(message)
+        self.reason, self.retry = reason, retry
+
+
+@dataclass
+class Started:
+    """What came of it: reasons of containers that wait, and when to try again (seconds)."""
+
+    waiting: dict[str, tuple[str, str]]
+    retry: float | None = None
+
+    def later(self, seconds: float) -> None:
+        self.retry = seconds if self.retry is None else min(self.retry, seconds)
+
+
+class PodStart:
+    """One round of starting for one pod."""
+
+    def __init__(self, node: NodeContext, pod: Object, runtime: RuntimePod, traceparent: str) -> None:
+        self.node, self.pod, self.runtime, self.traceparent = node, pod, runtime, traceparent
+        self.meta = pod["metadata"]
+        self.result = Started({})
+
+    def span(self, name: str, container: str = "") -> AbstractContextManager[Span]:
+        """One step of the pod's way, in its trace."""
+        names = {"k8s.pod.name": self.meta["name"], "k8s.namespace.name": self.meta["namespace"]}
+        names |= {"k8s.node.name": self.node.name, "k8s.resource": "pods", "k8s.object.name": self.meta["name"]}
+        if container:
+            names["k8s.container.name"] = container
+        return self.node.telemetry.span(name, self.traceparent, attributes=names)
+
+    async def run(self, actions: PodActions) -> Started:
+        """Carry out the starts of `actions`. Raises CriError for a sandbox that cannot be made, VolumeError and
+        StatusError for volumes; what fails for one container is in the result."""
+        specs = {c["name"]: c for c in all_containers(self.pod)}
+        due = [specs[name] for name in actions.start if self.is_due(name)]
+        if not due and not actions.create_sandbox:
+            return self.result
+        images = [asyncio.ensure_future(self.traced_image(c)) for c in due]
+        volumes = asyncio.ensure_future(self.node.host.prepare(self.pod, self.facts(())))
+        env = asyncio.ensure_future(self.env_objects(due))
+        for task in (*images, volumes, env):
+            task.add_done_callback(lambda t: t.cancelled() or t.exception())  # looked at later, or never
+        try:
+            sandbox, ips, config = await self.sandbox(actions)
+            where = await volumes
+            await asyncio.gather(
+                *(
+                    self.start_one(c, image, env, sandbox, ips, config, where)
+                    for c, image in zip(due, images, strict=True)
+                )
+            )
+        finally:
+            for task in (*images, volumes, env):
+                task.cancel()
+        return self.result
+
+    def is_due(self, name: str) -> bool:
+        """Whether a container may start now; otherwise it shows CrashLoopBackOff."""
+        last = self.runtime.latest(name)
+        if last is None or last.state is not State.EXITED or last.finished_at is None:
+            return True
+        key, now = f"{self.meta['uid']}/{name}", self.node.clock.now()
+        remaining = self.node.crashes.remaining(key, last.finished_at, now)
+        if remaining <= 0:
+            self.node.crashes.next(key, last.finished_at, now)
+            return True
+        where = f"{self.meta['name']}_{self.meta['namespace']}({self.meta['uid']})"
+        delay = backoff.text(self.node.crashes.delay(key))
+        message = f"back-off {delay} restarting failed container={name} pod={where}"
+        self.result.waiting[name] = ("CrashLoopBackOff", message)
+        self.result.later(remaining + 0.01)
+        text = f"Back-off restarting failed container {name} in pod {where}"
+        self.node.event(self.pod, "Warning", "BackOff", text, name)
+        return False
+
+    async def sandbox(self, actions: PodActions) -> tuple[str, tuple[str, ...], cri.PodSandboxConfig]:
+        """The sandbox to start in, made now if there is none: its id, addresses and configuration."""
+        node = self.node
+        config = pod_sandbox.sandbox_config(self.pod, node.settings, actions.attempt, node.logs_root)
+        if not actions.create_sandbox:
+            box = self.runtime.sandboxes[0]
+            return box.id, box.ips, config
+        await node.host.make_cgroup(self.pod)
+        try:
+            with self.span("sandbox"):
+                id_ = await node.runtime.run_pod_sandbox(config, self.pod["spec"].get("runtimeClassName") or "")
+                status = await node.runtime.pod_sandbox_status(id_)
+        except CriError as error:
+            node.event(self.pod, "Warning", "FailedCreatePodSandBox", f"Failed to create pod sandbox: {error}")
+            raise
+        addresses = [status.network.ip, *(ip.ip for ip in status.network.additional_ips)]
+        return id_, tuple(a for a in addresses if a), config
+
+    def facts(self, ips: tuple[str, ...]) -> PodFacts:
+        node = self.node
+        host = list(node.host_ips)
+        own = host if self.pod["spec"].get("hostNetwork") else list(ips)
+        field = partial(pod_field, self.pod, node_name=node.name, host_ips=host, pod_ips=own)
+        return PodFacts(field, node.allocatable)
+
+    async def env_objects(self, containers: list[Object]) -> dict[str, dict[str, Object | None]]:
+        """The ConfigMaps and Secrets behind environments."""
+        found: dict[str, dict[str, Object | None]] = {"configmap": {}, "secret": {}}
+        wanted = {ref for c in containers for ref in environment_references(c)}
+        refs = sorted(wanted, key=lambda ref: (ref.kind, ref.name))
+        objects = await asyncio.gather(*(self.node.references.read(self.pod, ref) for ref in refs))
+        for ref, obj in zip(refs, objects, strict=True):
+            found[ref.kind][ref.name] = decoded(obj) if ref.kind == "secret" else obj
+        return found
+
+    async def traced_image(self, container: Object) -> ImageFacts:
+        with self.span("pull", container["name"]):
+            return await self.ensure_image(container)
+
+    async def ensure_image(self, container: Object) -> ImageFacts:
+        """The image, pulled if its policy says so. Raises StartFailed."""
+        node, image, policy = self.node, container.get("image", ""), pull_policy(container)
+        try:
+            found = await node.runtime.image_status(normalize(image))
+            if found is not None and policy != "Always":
+                text = f'Container image "{image}" already present on machine'
+                node.event(self.pod, "Normal", "Pulled", text, container["name"])
+                return facts_of(found)
+            if policy == "Never":
+                text = f'Container image "{image}" is not present with pull policy of Never'
+                node.event(self.pod, "Warning", "ErrImageNeverPull", text, container["name"])
+                raise StartFailed("ErrImageNeverPull", text)
+        except CriError as error:
+            raise StartFailed("ImageInspectError", f'Failed to inspect image "{image}": {error}') from None
+        return await self.pull(container, image)
+
+    async def pull(self, container: Object, image: str) -> ImageFacts:
+        node, name, now = self.node, container["name"], self.node.clock.now()
+        key = f"{self.meta['uid']}/{image}"
+        since = node.pulls.entries[key][1] if key in node.pulls.entries else now
+        if (remaining := node.pulls.remaining(key, since, now)) > 0:
+            text = f'Back-off pulling image "{image}"'
+            node.event(self.pod, "Normal", "BackOff", text, name)
+            raise StartFailed("ImagePullBackOff", text, remaining + 0.01)
+        node.event(self.pod, "Normal", "Pulling", f'Pulling image "{image}"', name)
+        try:
+            config = pod_sandbox.sandbox_config(self.pod, node.settings, 0, node.logs_root)
+            await node.runtime.pull_image(normalize(image), None, config)
+            found = await node.runtime.image_status(normalize(image))
+        except CriError as error:
+            node.pulls.next(key, now, node.clock.now())
+            node.event(self.pod, "Warning", "Failed", f'Failed to pull image "{image}": {error}', name)
+            node.event(self.pod, "Warning", "Failed", "Error: ErrImagePull", name)
+            message = f'failed to pull and unpack image "{normalize(image)}": {error.details}'
+            raise StartFailed("ErrImagePull", message, 1.0) from None
+        took = (node.clock.now() - now).total_seconds()
+        node.event(self.pod, "Normal", "Pulled", f'Successfully pulled image "{image}" in {took:.3f}s', name)
+        return facts_of(found) if found is not None else ImageFacts(normalize(image))
+
+    async def start_one(
+        self,
+        container: Object,
+        image: "asyncio.Future[ImageFacts]",
+        env: "asyncio.Future[dict[str, dict[str, Object | None]]]",
+        sandbox: str,
+        ips: tuple[str, ...],
+        config: cri.PodSandboxConfig,
+        volumes: Volumes,
+    ) -> None:
+        """Create and start one container; a failure becomes its waiting reason."""
+        name = container["name"]
+        try:
+            facts = await image
+            try:
+                made = await self.configure(container, facts, await env, ips, volumes)
+            except (ConfigError, MissingReference, VolumeError, UnknownField, StatusError) as error:
+                raise StartFailed("CreateContainerConfigError", str(error), 5.0) from None
+            with self.span("create", name):
+                id_ = await self.create(container, sandbox, made, config)
+            with self.span("start", name):
+                await self.launch(container, id_)
+            await self.post_start(container, id_, ips)
+        except StartFailed as failure:
+            self.result.waiting[name] = (failure.reason, str(failure))
+            self.result.later(failure.retry)
+            if failure.reason not in ("ImagePullBackOff", "ErrImagePull"):
+                self.node.event(self.pod, "Warning", "Failed", f"Error: {failure}", name)
+
+    async def configure(
+        self,
+        container: Object,
+        image: ImageFacts,
+        objects: dict[str, dict[str, Object | None]],
+        ips: tuple[str, ...],
+        volumes: Volumes,
+    ) -> cri.ContainerConfig:
+        """The container's configuration, with its environment and mounts made."""
+        node, spec = self.node, self.pod["spec"]
+        facts = self.facts(ips)
+        namespace = self.meta["namespace"]
+        links = service_variables(node.services(), namespace, spec.get("enableServiceLinks") is not False)
+        reader = resource_reader(self.pod, facts, container)
+        env = make_environment(
+            container, namespace, links, objects["configmap"], objects["secret"], facts.field, reader
+        )
+        last = self.runtime.latest(container["name"])
+        attempt = last.attempt + 1 if last else 0
+        hostname = pod_sandbox.hostname(self.pod)
+        hosts = None if node.simulated else hosts_text(
+            self.pod, ips, hostname, pod_sandbox.host_domain(self.pod, node.settings)
+        )  # fmt: skip
+        mounts, log = await node.host.mounts(self.pod, container, attempt, volumes, env, hosts)
+        return container_config(self.pod, container, attempt, image, env, mounts, node.settings, log)
+
+    async def create(
+        self, container: Object, sandbox: str, made: cri.ContainerConfig, config: cri.PodSandboxConfig
+    ) -> str:
+        try:
+            id_ = await self.node.runtime.create_container(sandbox, made, config)
+        except CriError as error:
+            raise StartFailed("CreateContainerError", error.details) from None
+        self.node.event(self.pod, "Normal", "Created", "Container created", container["name"])
+        return id_
+
+    async def launch(self, container: Object, id_: str) -> None:
+        try:
+            await self.node.runtime.start_container(id_)
+        except CriError as error:
+            raise StartFailed("RunContainerError", error.details) from None
+        self.node.event(self.pod, "Normal", "Started", "Container started", container["name"])
+
+    async def post_start(self, container: Object, id_: str, ips: tuple[str, ...]) -> None:
+        hook = (container.get("lifecycle") or {}).get("postStart")
+        if not hook:
+            return
+        own = self.node.host_ips if self.pod["spec"].get("hostNetwork") else ips
+        target = Target(self.node.runtime, id_, container, own[0] if own else "")
+        outcome = await run_handler(hook, target, POST_START_TIMEOUT)
+        if not outcome.success:
+            text = f"PostStartHook failed: {outcome.message}"
+            self.node.event(self.pod, "Warning", "FailedPostStartHook", text, container["name"])
+            await self.node.runtime.stop_container(id_, 2)
+            raise StartFailed("PostStartHookError", text)
+
+
+def facts_of(image: cri.Image) -> ImageFacts:
+    return ImageFacts(image.id, image.uid.value if image.HasField("uid") else None, image.username)
+
+
+__all__ = ["PodStart", "StartFailed", "Started"]

@@ -1,0 +1,83 @@
+"""Taking containers and pods down: preStop, SIGTERM, grace, SIGKILL; sidecars after the others; the sandbox last."""
+
+import asyncio
+import json
+from collections.abc import Sequence
+
+from kybern.kube.meta import Object
+from kybern.node.context import NodeContext
+from kybern.node.core import labels
+from kybern.node.core.pod_actions import is_sidecar
+from kybern.node.core.runtime_pod import Container, RuntimePod
+from kybern.node.cri.client import CriError
+from kybern.node.handlers import Target, run_handler
+
+MIN_GRACE_AFTER_PRE_STOP = 2.0
+
+
+async def kill_container(
+    node: NodeContext, pod: Object, container: Container, grace: float, message: str, address: str = ""
+) -> None:
+    """Stop one container; preStop runs within its grace period. Raises CriError."""
+    node.event(pod, "Normal", "Killing", message or f"Stopping container {container.name}", container.name)
+    hook = json.loads(container.annotations.get(labels.PRE_STOP) or "null")
+    if hook and grace > 0:
+        loop = asyncio.get_running_loop()
+        begin = loop.time()
+        try:
+            async with asyncio.timeout(grace):
+                outcome = await run_handler(
+                    hook, Target(node.runtime, container.id, {"name": container.name}, address), grace
+                )
+            if not outcome.success:
+                text = f"PreStopHook failed: {outcome.message}"
+                node.event(pod, "Warning", "FailedPreStopHook", text, container.name)
+        except TimeoutError:
+            node.event(pod, "Warning", "FailedPreStopHook", "PreStopHook failed: timed out", container.name)
+        grace = max(MIN_GRACE_AFTER_PRE_STOP, grace - (loop.time() - begin))
+    await node.runtime.stop_container(container.id, grace)
+
+
+async def kill_all(node: NodeContext, pod: Object, containers: Sequence[Container], grace: float, address: str) -> None:
+    """Stop containers at once, all of them tried; the first failure is raised in the end."""
+    results = await asyncio.gather(
+        *(kill_container(node, pod, c, grace, "", address) for c in containers), return_exceptions=True
+    )
+    for result in results:
+        if isinstance(result, BaseException):
+            raise result
+
+
+async def kill_pod(node: NodeContext, pod: Object, runtime: RuntimePod, grace: float) -> None:
+    """Stop every container and sandbox of a pod within its grace period. Raises CriError."""
+    loop = asyncio.get_running_loop()
+    end = loop.time() + grace
+    sidecars = [c["name"] for c in pod["spec"].get("initContainers") or [] if is_sidecar(c)]
+    sandbox = runtime.ready_sandbox
+    address = sandbox.ips[0] if sandbox and sandbox.ips else ""
+    await kill_all(node, pod, [c for c in runtime.alive if c.name not in sidecars], grace, address)
+    for name in reversed(sidecars):
+        alive = [c for c in runtime.alive if c.name == name]
+        await kill_all(node, pod, alive, max(MIN_GRACE_AFTER_PRE_STOP, end - loop.time()) if grace else 0, address)
+    await asyncio.gather(*(node.runtime.stop_pod_sandbox(s.id) for s in runtime.sandboxes))
+
+
+async def remove_pod(node: NodeContext, runtime: RuntimePod) -> None:
+    """Remove every trace of a stopped pod from the runtime. Raises CriError."""
+    await asyncio.gather(*(node.runtime.remove_container(c.id) for c in runtime.containers))
+    await asyncio.gather(*(node.runtime.remove_pod_sandbox(s.id) for s in runtime.sandboxes))
+
+
+def dead_containers(runtime: RuntimePod) -> list[Container]:
+    """Containers that nobody asks for any more: all but the newest two of each name (the last is for
+    `logs --previous`)."""
+    seen: dict[str, int] = {}
+    found = []
+    for container in runtime.containers:
+        seen[container.name] = seen.get(container.name, 0) + 1
+        if seen[container.name] > 2 and container not in runtime.alive:
+            found.append(container)
+    return found
+
+
+__all__ = ["CriError", "dead_containers", "kill_all", "kill_container", "kill_pod", "remove_pod"]

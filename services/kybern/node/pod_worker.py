@@ -1,0 +1,298 @@
+"""One pod's worker: looks, decides, acts, reports; one thing after another, woken by whatever changed.
+
+update() / wake()  →  sync: fetch → compute_pod_actions → kill, start → compute_status → StatusWriter
+deletion, or the end of all containers  →  kill_pod in a task of its own, so that a shorter grace still counts
+"""
+
+import asyncio
+from dataclasses import replace
+from datetime import datetime
+
+from kybern.client.resources import PODS
+from kybern.client.tracing import under
+from kybern.kube import meta
+from kybern.kube.meta import Object
+from kybern.kube.status import StatusError
+from kybern.node.context import NodeContext
+from kybern.node.core import pod_actions, pod_status
+from kybern.node.core.pod_actions import PodActions
+from kybern.node.core.runtime_pod import Container, RuntimePod
+from kybern.node.core.volumes import VolumeError
+from kybern.node.cri.client import CriError
+from kybern.node.pod_start import PodStart, Started
+from kybern.node.pod_stop import dead_containers, kill_container, kill_pod, remove_pod
+from kybern.node.probes import Probes
+from kybern.node.volumes.sources import PodFacts
+from kybern.telemetry import Span
+
+RESYNC_SECONDS = 60.0
+FIRST_RETRY, LONGEST_RETRY = 1.0, 10.0
+TERMINAL = ("Succeeded", "Failed")
+
+
+class PodWorker:
+    """Everything an agent does for one pod. `run` ends when the pod is gone."""
+
+    def __init__(self, node: NodeContext, pod: Object, tasks: asyncio.TaskGroup) -> None:
+        self.node, self.pod = node, pod
+        self.uid = meta.uid(pod)
+        self.runtime = RuntimePod(self.uid, meta.namespace(pod), meta.name(pod))
+        self.probes = Probes(node, tasks, self.wake)
+        self.status: Object | None = None  # the last we computed
+        self.traceparent = ""
+        self.removed = False  # the apiserver no longer has it
+        self.finished = False
+        self.seen: datetime = node.clock.now()
+        self._tasks = tasks
+        self._wake = asyncio.Event()
+        self._wake.set()
+        self._look = True
+        self._started = Started({})
+        self._failures = 0
+        self._next: float | None = None
+        self._killing: asyncio.Task[None] | None = None
+        self._grace = float("inf")
+        self._volumes_due = False
+        self._ready_span: Span | None = None
+
+    def update(self, pod: Object, traceparent: str) -> None:
+        """The apiserver's newest version."""
+        old, self.pod = self.pod, pod
+        if traceparent and self.status is None:
+            self.traceparent = traceparent
+        if not same_wish(old, pod):
+            self._volumes_due = True
+            self._wake.set()
+
+    def remove(self) -> None:
+        """The apiserver has it no more: stop it, and tell nobody."""
+        self.removed = True
+        self._wake.set()
+
+    def wake(self, look: bool = False) -> None:
+        """Something changed; `look`: in the runtime."""
+        self._look |= look
+        self._wake.set()
+
+    def refresh_volumes(self) -> None:
+        self._volumes_due = True
+        self._wake.set()
+
+    async def run(self) -> None:
+        """Work until the pod is gone."""
+        while not self.finished:
+            await self._wait()
+            try:
+                with under(self.traceparent):
+                    await self.sync()
+                self._failures = 0
+            except (CriError, StatusError, VolumeError, OSError) as error:
+                self._failed(error)
+            except Exception:
+                self.node.telemetry.log.exception("pod %s: sync failed", meta.key(self.pod))
+                self._failed(None)
+        self.probes.stop()
+
+    async def _wait(self) -> None:
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + RESYNC_SECONDS if self._next is None else self._next
+        try:
+            async with asyncio.timeout_at(deadline):
+                await self._wake.wait()
+        except TimeoutError:
+            self._look = self._volumes_due = True
+        self._wake.clear()
+        self._next = None
+
+    def _failed(self, error: Exception | None) -> None:
+        delay = min(LONGEST_RETRY, FIRST_RETRY * 2.0**self._failures)
+        self._failures += 1
+        self._look = True
+        self._again(delay)
+        if error is not None:
+            self.node.telemetry.log.warning("pod %s: again in %.0f s: %s", meta.key(self.pod), delay, error)
+        if isinstance(error, VolumeError | StatusError):
+            volumes = self.pod["spec"].get("volumes") or []
+            if volumes:
+                self.node.event(self.pod, "Warning", "FailedMount", f"MountVolume.SetUp failed: {error}")
+
+    def _again(self, seconds: float | None) -> None:
+        if seconds is not None:
+            at = asyncio.get_running_loop().time() + seconds
+            self._next = at if self._next is None else min(self._next, at)
+
+    @property
+    def terminal(self) -> bool:
+        return ((self.status or self.pod.get("status") or {}).get("phase")) in TERMINAL
+
+    async def sync(self) -> None:
+        """One round."""
+        if self._look:
+            self._look = False
+            self.runtime = await self.node.cache.fetch(self.uid)
+        if self.removed or meta.is_deleting(self.pod) or self.terminal:
+            await self._sync_terminating()
+            return
+        self.probes.follow(self.pod, self.runtime)
+        actions = pod_actions.compute_pod_actions(self.pod, self.runtime, self.probes.health(self.runtime))
+        self._report(actions)
+        if self.terminal:
+            self._wake.set()
+            return
+        if actions.kill_pod:
+            await kill_pod(self.node, self.pod, self.runtime, self._grace_period())
+            self._look = True
+        await asyncio.gather(*(self._kill(kill) for kill in actions.kill))
+        if actions.create_sandbox or actions.start:
+            await self._start(actions)
+        elif self._volumes_due:
+            await self._refresh_volumes()
+        if actions.kill or actions.kill_pod:
+            self._wake.set()
+        await self._collect()
+
+    async def _kill(self, kill: pod_actions.Kill) -> None:
+        sandbox = self.runtime.ready_sandbox
+        address = sandbox.ips[0] if sandbox and sandbox.ips else ""
+        text = f"{kill.message}, will be restarted" if kill.reason in ("Unhealthy", "Changed") else kill.message
+        grace = self._grace_period(kill.container)
+        await kill_container(self.node, self.pod, kill.container, grace, text, address)
+        self._look = True
+
+    async def _start(self, actions: PodActions) -> None:
+        if actions.kill:
+            self.runtime = await self.node.cache.fetch(self.uid)
+        self._volumes_due = False
+        try:
+            self._started = await PodStart(self.node, self.pod, self.runtime, self.traceparent).run(actions)
+        finally:
+            self.runtime = await self.node.cache.fetch(self.uid)
+        self._again(self._started.retry)
+        self.probes.follow(self.pod, self.runtime)
+        after = pod_actions.compute_pod_actions(self.pod, self.runtime, self.probes.health(self.runtime))
+        if self.traceparent and self._ready_span is None and actions.start and self.status is not None:
+            self._begin_ready()
+        self._report(after)
+        if set(after.start) - set(self._started.waiting) or after.kill:
+            self._wake.set()
+
+    def _begin_ready(self) -> None:
+        names = {"k8s.pod.name": meta.name(self.pod), "k8s.namespace.name": meta.namespace(self.pod)}
+        names |= {"k8s.node.name": self.node.name, "k8s.resource": "pods", "k8s.object.name": meta.name(self.pod)}
+        self._ready_span = self.node.telemetry.start_span("ready", self.traceparent, attributes=names)
+
+    def _report(self, actions: PodActions | None) -> None:
+        """Compute the status and send it if it says something new."""
+        waiting = self._started.waiting
+        if actions is not None:  # a container that is about to start again no longer waits for the old reason
+            waiting = {name: why for name, why in waiting.items() if name in actions.start}
+        observed = pod_status.Observed(
+            self.runtime,
+            self.node.clock.now(),
+            self.probes.health(self.runtime),
+            waiting,
+            self.node.host_ips,
+            bool(actions and actions.initialized),
+        )
+        status = pod_status.compute_status(self._with_status(), observed)
+        if status == self.status:
+            return
+        self.status = status
+        if not self.removed:
+            self.node.writer.set(self.pod, status, self.traceparent)
+        ready = any(c["type"] == "Ready" and c["status"] == "True" for c in status["conditions"])
+        if self._ready_span is not None and (ready or status["phase"] in TERMINAL):
+            self._ready_span.end()
+
+    def _with_status(self) -> Object:
+        """The pod with our own last status under conditions that others own."""
+        theirs = self.pod.get("status") or {}
+        if self.status is None:
+            return self.pod
+        mine = {c["type"]: c for c in self.status["conditions"] if c["type"] not in others(theirs)}
+        merged = {**theirs, **self.status, "conditions": [*others(theirs).values(), *mine.values()]}
+        return {**self.pod, "status": merged}
+
+    def _grace_period(self, container: Container | None = None) -> float:
+        """Seconds for SIGTERM: the deletion's, else the pod's (a failed probe may have its own)."""
+        given = meta.deletion_grace_period(self.pod)
+        if given is not None:
+            return float(given)
+        grace = self.pod["spec"].get("terminationGracePeriodSeconds")
+        return 30.0 if grace is None else float(grace)
+
+    async def _sync_terminating(self) -> None:
+        """Kill what runs; when nothing does any more, clean up and let the object go."""
+        self.probes.stop()
+        grace = self._grace_period()
+        if self._killing is not None and not self._killing.done() and grace < self._grace:
+            self._killing.cancel()
+            self._killing = None
+        if self.runtime.alive or self.runtime.ready_sandbox:
+            if self._killing is None or self._killing.done():
+                self._grace = grace
+                self._killing = self._tasks.create_task(self._kill_pod(grace))
+            self._report(None)
+            return
+        self._started.waiting.clear()
+        self._report(None)
+        if self.removed or meta.is_deleting(self.pod):
+            await self._let_go()
+
+    async def _kill_pod(self, grace: float) -> None:
+        try:
+            await kill_pod(self.node, self.pod, self.runtime, grace)
+        except CriError as error:
+            self.node.telemetry.log.warning("pod %s: cannot be stopped yet: %s", meta.key(self.pod), error)
+            await asyncio.sleep(FIRST_RETRY)
+        self.wake(look=True)
+
+    async def _let_go(self) -> None:
+        """The last steps of a pod: files and cgroup, the object (grace 0, this uid), then the runtime's records."""
+        await self.node.host.forget(self.pod)
+        if not self.removed:
+            await self.node.writer.flush(self.uid)
+            try:
+                await self.node.client.delete(
+                    PODS, meta.name(self.pod), meta.namespace(self.pod), uid=self.uid, grace_period_seconds=0
+                )
+            except StatusError as error:
+                if error.code not in (404, 409):
+                    raise
+        self.node.writer.forget(self.uid)
+        self.node.release(self.uid)
+        await remove_pod(self.node, self.runtime)
+        self.finished = True
+
+    async def _refresh_volumes(self) -> None:
+        """Bring files of ConfigMaps, Secrets and tokens up to date."""
+        self._volumes_due = False
+        if self.runtime.ready_sandbox is not None:
+            start = PodStart(self.node, self.pod, self.runtime, "")
+            facts: PodFacts = start.facts(self.runtime.ready_sandbox.ips)
+            await self.node.host.prepare(self.pod, facts)
+
+    async def _collect(self) -> None:
+        """Remove containers of long ago."""
+        old = dead_containers(self.runtime)
+        for container in old:
+            await self.node.runtime.remove_container(container.id)
+        if old:
+            kept = tuple(c for c in self.runtime.containers if c not in old)
+            self.runtime = replace(self.runtime, containers=kept)
+
+
+def others(status: Object) -> dict[str, Object]:
+    """Conditions that the node does not own, by type."""
+    from kybern.node.status_writer import OWNED
+
+    return {c["type"]: c for c in status.get("conditions") or [] if c["type"] not in OWNED}
+
+
+def same_wish(old: Object, new: Object) -> bool:
+    """Whether two versions of a pod differ only in what the node itself writes."""
+    fields = ("labels", "annotations", "deletionTimestamp", "deletionGracePeriodSeconds", "generation")
+    if any(old["metadata"].get(f) != new["metadata"].get(f) for f in fields) or old["spec"] != new["spec"]:
+        return False
+    states = [{t: c.get("status") for t, c in others(pod.get("status") or {}).items()} for pod in (old, new)]
+    return states[0] == states[1]

@@ -1,0 +1,90 @@
+"""Probes of one pod's running containers: a task per probe, verdicts kept by container id."""
+
+import asyncio
+from collections.abc import Callable
+
+from kybern.kube.meta import Object
+from kybern.node.context import NodeContext
+from kybern.node.core import probe as rules
+from kybern.node.core.pod_actions import Health
+from kybern.node.core.probe import FIELDS, Kind, ProbeState
+from kybern.node.core.resources import all_containers
+from kybern.node.core.runtime_pod import Container, RuntimePod, State
+from kybern.node.handlers import Target, run_handler
+
+
+class Probes:
+    """The probes of one pod; `changed` is called when a verdict changes."""
+
+    def __init__(self, node: NodeContext, tasks: asyncio.TaskGroup, changed: Callable[[], None]) -> None:
+        self._node, self._tasks, self._changed = node, tasks, changed
+        self._states: dict[tuple[str, Kind], ProbeState] = {}
+        self._running: dict[tuple[str, Kind], asyncio.Task[None]] = {}
+
+    def follow(self, pod: Object, runtime: RuntimePod) -> None:
+        """Start the probes of containers that run now, stop those of containers that do not."""
+        running = {c.id: c for c in runtime.containers if c.state is State.RUNNING}
+        for key in [key for key in self._running if key[0] not in running]:
+            self._running.pop(key).cancel()
+            self._states.pop(key, None)
+        sandbox = runtime.ready_sandbox
+        ips = self._node.host_ips if pod["spec"].get("hostNetwork") else sandbox.ips if sandbox else ()
+        specs = {c["name"]: c for c in all_containers(pod)}
+        for container in running.values():
+            spec = specs.get(container.name, {})
+            for kind, field in FIELDS.items():
+                key = (container.id, kind)
+                if spec.get(field) and key not in self._states:
+                    self._states[key] = rules.initial(kind, spec[field])
+                    work = self._probe(pod, container, spec, kind, ips[0] if ips else "")
+                    self._running[key] = self._tasks.create_task(work)
+
+    def stop(self) -> None:
+        """The pod is going away; the last verdicts stay."""
+        for task in self._running.values():
+            task.cancel()
+        self._running.clear()
+
+    def health(self, runtime: RuntimePod) -> Health:
+        """The verdicts on the containers that run."""
+        running = [c for c in runtime.containers if c.state is State.RUNNING]
+        started = {c.id for c in running if self._passing(c.id, Kind.STARTUP)}
+        ready = {id_ for id_ in started if self._passing(id_, Kind.READINESS)}
+        failed = {}
+        for (id_, kind), state in self._states.items():
+            if rules.failed(state):
+                name = next((c.name for c in running if c.id == id_), "")
+                failed[id_] = f"Container {name} failed {kind.lower()} probe"
+        return Health(failed, started, ready)
+
+    def _passing(self, id_: str, kind: Kind) -> bool:
+        state = self._states.get((id_, kind))
+        return state is None or state.passing
+
+    async def _probe(self, pod: Object, container: Container, spec: Object, kind: Kind, address: str) -> None:
+        probe = spec[FIELDS[kind]]
+        target = Target(self._node.runtime, container.id, spec, address)
+        key = (container.id, kind)
+        await asyncio.sleep(self._first_delay(container, probe))
+        while True:
+            if kind is Kind.STARTUP or self._passing(container.id, Kind.STARTUP):
+                outcome = await run_handler(probe, target, rules.timeout(probe))
+                before = self._states[key]
+                after = self._states[key] = rules.observe(before, outcome.success, outcome.message)
+                if not outcome.success:
+                    message = f"{kind} probe failed: {outcome.message}"
+                    self._node.event(pod, "Warning", "Unhealthy", message, container.name)
+                if (after.passing, rules.failed(after)) != (before.passing, rules.failed(before)):
+                    self._changed()
+                if rules.failed(after) or (kind is Kind.STARTUP and after.passing):
+                    return
+                await asyncio.sleep(rules.period(probe))
+            else:  # not started yet: look again soon, so that readiness follows a startup probe at once
+                await asyncio.sleep(min(1.0, rules.period(probe)))
+
+    def _first_delay(self, container: Container, probe: Object) -> float:
+        """initialDelaySeconds from the container's start, or what is left of it."""
+        delay = float(probe.get("initialDelaySeconds") or 0)
+        if container.started_at is not None:
+            delay -= (self._node.clock.now() - container.started_at).total_seconds()
+        return max(0.0, delay)

@@ -1,0 +1,194 @@
+"""A node agent on a private containerd, with the object API in memory: real containers, nothing else needed."""
+
+import asyncio
+import os
+import shutil
+import tempfile
+from collections.abc import AsyncIterator, Callable, Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from random import Random
+from typing import Any
+
+import orjson
+import pytest
+import pytest_asyncio
+
+from kybern.client.objects import Client
+from kybern.clock import SystemClock
+from kybern.kube import meta
+from kybern.kube.meta import Object
+from kybern.node.agent import NodeAgent
+from kybern.node.builder import NodeOptions, Shared, build_agent
+from kybern.node.cri.client import Runtime
+from kybern.node.network import PodNetwork
+from kybern.node.pod_source import PodSource
+from kybern.protos.api.v1 import objects_pb2 as pb
+from kybern.rpc.memory import MemoryNetwork, MemoryTransport
+from kybern.rpc.transport import Identity, Policy
+from kybern.runtime import containerd, containerd_cleanup, images
+from kybern.telemetry import Telemetry
+from kybern.testing.objects import FakeObjects
+
+BRIDGE, CIDR, CGROUP = "kybtest0", "10.244.77.0/24", "/kybern-test"
+PODS = ("", "pods")
+IMAGE = "kybern/busybox:1"
+
+
+class Api(FakeObjects):
+    """The object API with what node agents need: tokens, graceful deletion of pods."""
+
+    def _create(self, request: pb.CreateRequest, traceparent: str) -> pb.CreateResponse:
+        if request.resource.subresource == "token":
+            status = {"token": f"token-{self.revision}", "expirationTimestamp": "2100-01-01T00:00:00Z"}
+            return pb.CreateResponse(object=orjson.dumps({"status": status}))
+        return super()._create(request, traceparent)
+
+    def _delete_one(self, collection: Any, known: Object, options: Object, trace: str) -> pb.DeleteResponse:
+        grace = options.get("gracePeriodSeconds", known.get("spec", {}).get("terminationGracePeriodSeconds", 30))
+        if collection != PODS or grace == 0:
+            return super()._delete_one(collection, known, options, trace)
+        extra = {"deletionTimestamp": meta.format_time(self.now()), "deletionGracePeriodSeconds": grace}
+        written = self.put(collection, {**known, "metadata": {**known["metadata"], **extra}}, trace)
+        return pb.DeleteResponse(object=orjson.dumps(written))
+
+
+class World:
+    """One node, and what a test does to it."""
+
+    def __init__(self, layout: containerd.Layout, state: Path) -> None:
+        self.layout, self.state = layout, state
+        self.api = Api(lambda: datetime.now(UTC))
+        self.network = MemoryNetwork(Random(1))
+        self.runtime = Runtime.connect(layout.endpoint)
+        self.agent: NodeAgent
+        self._running: asyncio.Task[None] | None = None
+
+    async def serve(self) -> None:
+        transport = MemoryTransport(self.network, Identity("server"), Telemetry("server"))
+        server = transport.server("apiserver:1", Policy({"/kybern.api.v1.Objects/": frozenset({"agent"})}))
+        self.api.serve(server)
+        await server.start()
+        spec = {"podCIDR": CIDR, "podCIDRs": [CIDR]}
+        self.api.put(("", "nodes"), {"apiVersion": "v1", "kind": "Node", "metadata": {"name": "node-1"}, "spec": spec})
+
+    async def start(self) -> None:
+        """Start an agent (again): nothing of an earlier one's memory is left."""
+        self._running = asyncio.create_task(self._run())
+        async with asyncio.timeout(20):
+            while not hasattr(self, "agent") or not self.agent.registration.ready.is_set():
+                await asyncio.sleep(0.01)
+
+    async def _run(self) -> None:
+        telemetry = Telemetry("node")
+        transport = MemoryTransport(self.network, Identity("agent"), telemetry)
+        async with Client(transport.channel("apiserver:1", "apiserver.kybern")) as client:
+            shared = Shared(client, SystemClock(), Random(2), telemetry, lambda: self.api.all(("", "services")))
+            options = NodeOptions(
+                "node-1", self.state, PodNetwork(self.layout.cni_conf_dir, BRIDGE), CGROUP, ("10.96.0.10",)
+            )
+            self.agent = build_agent(options, self.runtime, shared)
+            source = PodSource(client, {"node-1": self.agent}, Random(3), telemetry)
+            async with asyncio.TaskGroup() as tasks:
+                tasks.create_task(self.agent.run())
+                await self.agent.started.wait()
+                tasks.create_task(source.run())
+
+    async def stop(self) -> None:
+        """Stop the agent; containers run on."""
+        if self._running is not None:
+            self._running.cancel()
+            await asyncio.wait([self._running])
+            if not self._running.cancelled() and (error := self._running.exception()):
+                raise error
+            del self.agent
+
+    def run_pod(self, name: str, *containers: Object, **spec: Any) -> Object:
+        """Create a pod bound to the node."""
+        spec = {"nodeName": "node-1", "restartPolicy": "Always", "terminationGracePeriodSeconds": 1, **spec}
+        named = [{"name": f"c{i}", "image": IMAGE, **container} for i, container in enumerate(containers)]
+        metadata = {"name": name, "namespace": "default"}
+        pod = {"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "spec": {**spec, "containers": named}}
+        return self.api.put(PODS, pod)
+
+    def pod(self, name: str) -> Object:
+        """The pod as the API has it now; empty when there is none."""
+        return self.api.get(PODS, f"default/{name}") or {}
+
+    def delete(self, name: str, grace: int | None = None) -> None:
+        options = {} if grace is None else {"gracePeriodSeconds": grace}
+        self.api._delete_one(PODS, self.pod(name), options, "")
+
+    async def until(self, name: str, condition: Callable[[Object], Any], seconds: float = 20) -> Object:
+        """Wait until the pod is so."""
+        try:
+            async with asyncio.timeout(seconds):
+                while True:
+                    pod = self.pod(name)
+                    if condition(pod):
+                        return pod
+                    await asyncio.sleep(0.01)
+        except TimeoutError:
+            events = [(e["reason"], e["message"]) for e in self.api.all(("", "events"))]
+            raise AssertionError(f"pod is {self.pod(name)}, events {events}") from None
+
+    async def until_gone(self, name: str, seconds: float = 20) -> None:
+        await self.until(name, lambda pod: not pod, seconds)
+
+    async def exec(self, name: str, *command: str, container: str = "c0") -> str:
+        worker = self.agent.find("default", name)
+        assert worker is not None
+        found = worker.runtime.latest(container)
+        assert found is not None
+        done = await self.runtime.exec_sync(found.id, list(command), 10)
+        return (done.stdout + done.stderr).decode()
+
+
+def is_phase(phase: str) -> Callable[[Object], bool]:
+    return lambda pod: pod.get("status", {}).get("phase") == phase
+
+
+def is_ready(pod: Object) -> bool:
+    conditions = pod.get("status", {}).get("conditions", [])
+    return any(c["type"] == "Ready" and c["status"] == "True" for c in conditions)
+
+
+def first(pod: Object) -> Object:
+    """The status of the first container."""
+    return pod.get("status", {}).get("containerStatuses", [{}])[0]
+
+
+@pytest.fixture(scope="session")
+def node_machine() -> Iterator[tuple[containerd.Layout, Path]]:
+    """A containerd with its images, in a short temporary directory."""
+    if os.geteuid() != 0 or not shutil.which("containerd"):
+        pytest.skip("needs root and containerd")
+    folder = Path(tempfile.mkdtemp(prefix="kn"))
+    layout = containerd.Layout(folder / "c")
+    process = containerd.start(layout)
+    images.import_archives(str(layout.socket), images.write_archives(folder / "images"))
+    try:
+        yield layout, folder / "state"
+    finally:
+        left = containerd_cleanup.cleanup(layout, cgroup_root=CGROUP, bridge=BRIDGE, pods_dir=folder / "state")
+        process.wait(10)
+        shutil.rmtree(folder, ignore_errors=True)
+        assert left == []
+
+
+@pytest_asyncio.fixture
+async def world(node_machine: tuple[containerd.Layout, Path]) -> AsyncIterator[World]:
+    """A fresh API and agent on the machine's containerd."""
+    world = World(*node_machine)
+    await world.serve()
+    await world.start()
+    yield world
+    for pod in world.api.all(PODS):
+        world.delete(pod["metadata"]["name"], 0)
+    async with asyncio.timeout(30):
+        while world.agent.workers:
+            await asyncio.sleep(0.02)
+    await world.stop()
+    await world.runtime.close()
+
+
