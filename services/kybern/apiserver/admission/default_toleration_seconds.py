@@ -1,0 +1,30 @@
+"""DefaultTolerationSeconds: a pod stays 300 seconds on a node that is not ready or unreachable, unless it says."""
+
+from kybern.apiserver.admission.plugin import CREATE, Object, Plugin
+from kybern.apiserver.registry.request import Request
+
+TAINTS = ("node.kubernetes.io/not-ready", "node.kubernetes.io/unreachable")
+SECONDS = 300
+
+
+class DefaultTolerationSeconds(Plugin):
+    """See the module's docstring."""
+
+    name = "DefaultTolerationSeconds"
+
+    async def mutate(self, request: Request, operation: str, new: Object, old: Object | None) -> None:
+        if operation != CREATE or request.resource != "pods" or request.group or request.subresource:
+            return
+        spec = new.get("spec") or {}
+        have = spec.get("tolerations") or []
+        missing = [taint for taint in TAINTS if not any(_tolerates(toleration, taint) for toleration in have)]
+        if missing:
+            added = [
+                {"key": taint, "operator": "Exists", "effect": "NoExecute", "tolerationSeconds": SECONDS}
+                for taint in missing
+            ]
+            spec["tolerations"] = [*have, *added]
+
+
+def _tolerates(toleration: Object, taint: str) -> bool:
+    return (toleration.get("key") or taint) == taint and (toleration.get("effect") or "NoExecute") == "NoExecute"

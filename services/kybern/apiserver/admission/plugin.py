@@ -1,0 +1,20 @@
+"""What an admission plugin is: told of writes that concern it, it changes the object or refuses the write."""
+
+from typing import Any
+
+from kybern.apiserver.registry.request import Request
+
+Object = dict[str, Any]
+CREATE, UPDATE, DELETE = "CREATE", "UPDATE", "DELETE"
+
+
+class Plugin:
+    """Both methods raise StatusError to refuse. `new` is None for DELETE, `old` is None for CREATE."""
+
+    name = ""
+
+    async def mutate(self, request: Request, operation: str, new: Object, old: Object | None) -> None:
+        """Change `new` in place."""
+
+    async def validate(self, request: Request, operation: str, new: Object | None, old: Object | None) -> None:
+        """Look, but do not touch."""

@@ -1,0 +1,68 @@
+"""Priority: a pod's priorityClassName becomes its spec.priority and preemptionPolicy; one class may be the default."""
+
+from kybern.apiserver.admission.plugin import CREATE, UPDATE, Object, Plugin
+from kybern.apiserver.registry.request import Request
+from kybern.kube.status import forbidden
+
+GROUP = "scheduling.k8s.io"
+HIGHEST_USER = 1_000_000_000
+
+
+class Priority(Plugin):
+    """See the module's docstring."""
+
+    name = "Priority"
+
+    async def mutate(self, request: Request, operation: str, new: Object, old: Object | None) -> None:
+        if request.resource != "pods" or request.group or request.subresource:
+            return
+        spec = new.get("spec")
+        if not isinstance(spec, dict):
+            return
+        if operation == UPDATE and old is not None:
+            before = old.get("spec") or {}
+            for member in ("priority", "preemptionPolicy"):
+                if spec.get(member) is None and before.get(member) is not None:
+                    spec[member] = before[member]
+        elif operation == CREATE:
+            _set(request, spec)
+
+    async def validate(self, request: Request, operation: str, new: Object | None, old: Object | None) -> None:
+        if request.group != GROUP or request.resource != "priorityclasses" or new is None:
+            return
+        if new.get("globalDefault"):
+            default = _default(request)
+            if default is not None and default["metadata"]["name"] != request.name:
+                why = f"PriorityClass {default['metadata']['name']} is already marked as default. Only one default can exist"
+                raise forbidden(GROUP, "priorityclasses", request.name, why)
+
+
+def _set(request: Request, spec: Object) -> None:
+    name = spec.get("priorityClassName") or ""
+    if name:
+        entry = request.server.table.cacher(GROUP, "priorityclasses").get("", name)
+        if entry is None:
+            raise forbidden("", "pods", request.name, f"no PriorityClass with name {name} was found")
+        found = entry.decode()
+    else:
+        found = _default(request) or {"value": 0}
+        name = (found.get("metadata") or {}).get("name", "")
+    value = found.get("value", 0)
+    if spec.get("priority") is not None and spec["priority"] != value:
+        why = f"the integer value of priority ({spec['priority']}) must not be provided in pod spec; priority admission controller computed {value} from the given PriorityClass name"
+        raise forbidden("", "pods", request.name, why)
+    if name:
+        spec["priorityClassName"] = name
+    spec["priority"] = value
+    policy = found.get("preemptionPolicy") or "PreemptLowerPriority"
+    if spec.get("preemptionPolicy") not in (None, policy):
+        why = f"the string value of PreemptionPolicy ({spec['preemptionPolicy']}) must not be provided in pod spec; priority admission controller computed {policy} from the given PriorityClass name"
+        raise forbidden("", "pods", request.name, why)
+    spec["preemptionPolicy"] = policy
+
+
+def _default(request: Request) -> Object | None:
+    for entry in request.server.table.cacher(GROUP, "priorityclasses").entries.values():
+        if b'"globalDefault":true' in entry.data:
+            return entry.decode()
+    return None

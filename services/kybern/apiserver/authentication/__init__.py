@@ -1,0 +1,1 @@
+"""Who calls: peer identity, the user a gateway speaks for, tokens, impersonation."""

@@ -1,0 +1,111 @@
+"""The first layer: from a call's peer and its Requester to a User.
+
+A call's user is its peer's certificate. A gateway alone may name somebody else: the user of a client certificate it
+has verified, or a bearer token that is verified here. Impersonation comes last and is authorized like any request.
+"""
+
+import asyncio
+from collections.abc import Callable
+from datetime import datetime
+
+from kybern.apiserver.authentication.impersonation import impersonated
+from kybern.apiserver.authentication.service_account import ServiceAccountTokens, TokenInvalid, TokenUser
+from kybern.apiserver.core.user import ANONYMOUS_USER, User, authenticated
+from kybern.kube.rbac import Attributes
+from kybern.kube.status import unauthorized
+from kybern.protos.api.v1.objects_pb2 import Requester
+from kybern.rpc.exchange.context import CallContext
+from kybern.rpc.transport import Identity
+from kybern.telemetry import Telemetry
+
+GATEWAY = "system:kybern:gateway"
+REMEMBERED = 4096  # users and tokens
+TOKEN_SECONDS = 10.0  # for which a verified token is not verified again
+
+
+class Authenticator:
+    """Answers `authenticate` with a User that has its implied groups. Raises StatusError (401, 403)."""
+
+    def __init__(
+        self,
+        telemetry: Telemetry,
+        now: Callable[[], datetime],
+        check: Callable[[User, Attributes], None],
+        service_accounts: ServiceAccountTokens | None = None,
+        static_tokens: dict[str, User] | None = None,
+        anonymous: bool = True,
+    ) -> None:
+        self._log = telemetry.log
+        self._now = now
+        self._check = check
+        self.service_accounts = service_accounts
+        self._static = static_tokens or {}
+        self._anonymous = anonymous
+        self._peers: dict[Identity, User] = {}
+        self._named: dict[tuple[str, ...], User] = {}
+        self._tokens: dict[str, tuple[float, User]] = {}
+
+    def authenticate(self, call: CallContext) -> User:
+        """Who makes this call."""
+        requester = call.requester
+        if requester is None or call.peer.user != GATEWAY:
+            if requester is not None:
+                raise unauthorized()
+            return self._peer(call.peer)
+        user = self._requester(requester)
+        if requester.HasField("impersonation"):
+            return impersonated(user, requester.impersonation, self._check)
+        return user
+
+    def _peer(self, peer: Identity) -> User:
+        user = self._peers.get(peer)
+        if user is None:
+            _bound(self._peers)
+            user = self._peers[peer] = authenticated(User(peer.user, peer.groups))
+        return user
+
+    def _requester(self, requester: Requester) -> User:
+        if requester.bearer_token:
+            return self._token(requester.bearer_token)
+        if not requester.user:
+            if requester.basic_auth or not self._anonymous:
+                raise unauthorized()
+            return ANONYMOUS_USER
+        if requester.extra or requester.uid:
+            extra = {name: tuple(values.values) for name, values in requester.extra.items()}
+            return authenticated(User(requester.user, tuple(requester.groups), requester.uid, extra))
+        key = (requester.user, *requester.groups)
+        user = self._named.get(key)
+        if user is None:
+            _bound(self._named)
+            user = self._named[key] = authenticated(User(requester.user, tuple(requester.groups)))
+        return user
+
+    def _token(self, token: str) -> User:
+        at = asyncio.get_running_loop().time()
+        known = self._tokens.get(token)
+        if known is not None and known[0] > at:
+            return known[1]
+        try:
+            user = self.verify(token).user
+        except TokenInvalid as error:
+            self._log.info("a bearer token was refused: %s", error)
+            raise unauthorized() from None
+        _bound(self._tokens)
+        self._tokens[token] = (at + TOKEN_SECONDS, user)
+        return user
+
+    def verify(self, token: str, audiences: tuple[str, ...] = ()) -> TokenUser:
+        """The user of a bearer token, not from memory. Raises TokenInvalid."""
+        static = self._static.get(token)
+        if static is not None:
+            return TokenUser(authenticated(static), audiences)
+        if self.service_accounts is None:
+            raise TokenInvalid("no authenticator knows this token")
+        found = self.service_accounts.verify(token, self._now(), audiences)
+        return TokenUser(authenticated(found.user), found.audiences)
+
+
+def _bound(remembered: dict[tuple[str, ...], User] | dict[str, tuple[float, User]] | dict[Identity, User]) -> None:
+    if len(remembered) >= REMEMBERED:
+        remembered.clear()

@@ -1,0 +1,1 @@
+"""What the caller may do: RBAC, answered from an index by subject."""

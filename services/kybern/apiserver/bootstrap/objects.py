@@ -1,0 +1,78 @@
+"""Everything else a new cluster has: namespaces, priority classes, flow schemas, the kubernetes Service's endpoints."""
+
+from importlib.resources import files
+from ipaddress import ip_address
+from typing import Any
+
+import orjson
+
+Object = dict[str, Any]
+NAMESPACES = ("default", "kube-system", "kube-public", "kube-node-lease")
+FLOW = "flowcontrol.apiserver.k8s.io"
+
+
+def namespaces() -> list[Object]:
+    """The four that always are."""
+    return [{"kind": "Namespace", "apiVersion": "v1", "metadata": {"name": name}} for name in NAMESPACES]
+
+
+def fixed() -> list[tuple[str, str, Object]]:
+    """(group, resource, object) of what is made once and then left to the administrator."""
+    raw: dict[str, list[Object]] = orjson.loads(
+        (files("kybern.apiserver.bootstrap") / "data" / "flow.json").read_bytes()
+    )
+    found: list[tuple[str, str, Object]] = []
+    for row in raw["priorityclasses"]:
+        metadata = {"name": row["name"]}
+        rest = {member: value for member, value in row.items() if member != "name"}
+        about = "Used for system critical pods that must run in the cluster"
+        if row["name"] == "system-node-critical":
+            about = "Used for system critical pods that must not be moved from their current node."
+        obj = {"kind": "PriorityClass", "apiVersion": "scheduling.k8s.io/v1", "metadata": metadata, **rest}
+        found.append(("scheduling.k8s.io", "priorityclasses", {**obj, "description": about}))
+    for resource, kind in (
+        ("prioritylevelconfigurations", "PriorityLevelConfiguration"),
+        ("flowschemas", "FlowSchema"),
+    ):
+        for row in raw[resource]:
+            metadata = {"name": row["name"], "annotations": {"apf.kubernetes.io/autoupdate-spec": "true"}}
+            found.append(
+                (FLOW, resource, {"kind": kind, "apiVersion": f"{FLOW}/v1", "metadata": metadata, "spec": row["spec"]})
+            )
+    return found
+
+
+def kubernetes_service(address: str) -> Object:
+    """`kubernetes` in `default`, at the first address of the Service network."""
+    labels = {"component": "apiserver", "provider": "kubernetes"}
+    port = {"name": "https", "protocol": "TCP", "port": 443, "targetPort": 6443}
+    spec = {"clusterIP": address, "clusterIPs": [address], "ports": [port], "type": "ClusterIP"}
+    metadata = {"name": "kubernetes", "namespace": "default", "labels": labels}
+    return {"kind": "Service", "apiVersion": "v1", "metadata": metadata, "spec": spec}
+
+
+def kubernetes_endpoints(host: str, port: int) -> list[tuple[str, str, Object]]:
+    """Endpoints and EndpointSlice of the API itself."""
+    family = "IPv6" if ip_address(host).version == 6 else "IPv4"
+    metadata = {"name": "kubernetes", "namespace": "default"}
+    endpoints = {
+        "kind": "Endpoints",
+        "apiVersion": "v1",
+        "metadata": {**metadata, "labels": {"endpointslice.kubernetes.io/skip-mirror": "true"}},
+        "subsets": [{"addresses": [{"ip": host}], "ports": [{"name": "https", "port": port, "protocol": "TCP"}]}],
+    }
+    slices = {
+        "kind": "EndpointSlice",
+        "apiVersion": "discovery.k8s.io/v1",
+        "metadata": {**metadata, "labels": {"kubernetes.io/service-name": "kubernetes"}},
+        "addressType": family,
+        "endpoints": [{"addresses": [host], "conditions": {"ready": True}}],
+        "ports": [{"name": "https", "port": port, "protocol": "TCP"}],
+    }
+    return [("", "endpoints", endpoints), ("discovery.k8s.io", "endpointslices", slices)]
+
+
+def authentication_config(ca: str) -> Object:
+    """kube-system/extension-apiserver-authentication, which aggregated API servers read."""
+    metadata = {"name": "extension-apiserver-authentication", "namespace": "kube-system"}
+    return {"kind": "ConfigMap", "apiVersion": "v1", "metadata": metadata, "data": {"client-ca-file": ca}}

@@ -1,0 +1,100 @@
+"""Bootstrap RBAC: Kubernetes' default roles and bindings, and those of Kybern's own services.
+
+At every start missing roles and bindings are made and missing rules and subjects added, as upstream's reconciliation
+does; an object whose annotation `rbac.authorization.kubernetes.io/autoupdate` is not "true" is left alone.
+"""
+
+from importlib.resources import files
+from typing import Any
+
+import orjson
+
+Object = dict[str, Any]
+GROUP = "rbac.authorization.k8s.io"
+API_VERSION = f"{GROUP}/v1"
+AUTOUPDATE = "rbac.authorization.kubernetes.io/autoupdate"
+CONTROLLERS = "system:kube-controller-manager"
+AGGREGATED = {"admin": "admin", "edit": "edit", "view": "view"}
+
+
+def bootstrap_objects() -> list[tuple[str, Object]]:
+    """(resource, object) of everything, roles before bindings."""
+    raw: dict[str, list[Object]] = orjson.loads(
+        (files("kybern.apiserver.bootstrap") / "data" / "rbac.json").read_bytes()
+    )
+    cluster_bindings = [_with_own_subjects(row) for row in [*raw["clusterrolebindings"], *_own_bindings()]]
+    rows = (
+        ("clusterroles", "ClusterRole", [*raw["clusterroles"], *_own_roles()]),
+        ("roles", "Role", raw["roles"]),
+        ("clusterrolebindings", "ClusterRoleBinding", cluster_bindings),
+        ("rolebindings", "RoleBinding", raw["rolebindings"]),
+    )
+    return [(resource, _object(kind, row)) for resource, kind, found in rows for row in found]
+
+
+def _object(kind: str, row: Object) -> Object:
+    metadata: Object = {
+        "name": row["name"],
+        "labels": {"kubernetes.io/bootstrapping": "rbac-defaults", **(row.get("labels") or {})},
+        "annotations": {AUTOUPDATE: "true"},
+    }
+    if row.get("namespace"):
+        metadata["namespace"] = row["namespace"]
+    name = str(row["name"])
+    if kind == "ClusterRole" and name.startswith("system:aggregate-to-"):
+        metadata["labels"][f"{GROUP}/aggregate-to-{name.removeprefix('system:aggregate-to-')}"] = "true"
+    if kind == "ClusterRole" and name in ("edit", "view"):
+        metadata["labels"][f"{GROUP}/aggregate-to-{'admin' if name == 'edit' else 'edit'}"] = "true"
+    rest = {member: value for member, value in row.items() if member not in ("name", "namespace", "labels")}
+    return {"kind": kind, "apiVersion": API_VERSION, "metadata": metadata, **rest}
+
+
+def _own_roles() -> list[Object]:
+    """What Kybern's services need beyond upstream's roles."""
+    read = ["get", "list", "watch"]
+    return [
+        {
+            "name": "system:kybern:dns",
+            "rules": [
+                {"verbs": read, "apiGroups": [""], "resources": ["services", "pods", "namespaces", "endpoints"]},
+                {"verbs": read, "apiGroups": ["discovery.k8s.io"], "resources": ["endpointslices"]},
+            ],
+        },
+    ]
+
+
+def _own_bindings() -> list[Object]:
+    return [
+        {
+            "name": "system:kybern:dns",
+            "roleRef": {"apiGroup": GROUP, "kind": "ClusterRole", "name": "system:kybern:dns"},
+            "subjects": [{"kind": "User", "apiGroup": GROUP, "name": "system:kybern:dns"}],
+        }
+    ]
+
+
+def _with_own_subjects(binding: Object) -> Object:
+    """The controllers run as one user, not as a service account each; node agents get their role by group."""
+    subjects = list(binding.get("subjects") or ())
+    name = str(binding["name"])
+    if name.startswith("system:controller:"):
+        subjects.append({"kind": "User", "apiGroup": GROUP, "name": CONTROLLERS})
+    elif name == "system:node":
+        subjects.append({"kind": "Group", "apiGroup": GROUP, "name": "system:nodes"})
+    return {**binding, "subjects": subjects} if subjects else binding
+
+
+def reconciled(current: Object, wanted: Object) -> Object | None:
+    """`current` with what it lacks of `wanted`, or None if it lacks nothing."""
+    annotations = current["metadata"].get("annotations") or {}
+    if annotations.get(AUTOUPDATE) == "false":
+        return None
+    changed = dict(current)
+    for member in ("rules", "subjects"):
+        have = current.get(member) or []
+        missing = [item for item in wanted.get(member) or () if item not in have]
+        if missing and not (member == "rules" and wanted.get("aggregationRule")):
+            changed[member] = [*have, *missing]
+    if wanted.get("aggregationRule") and not current.get("aggregationRule"):
+        changed["aggregationRule"] = wanted["aggregationRule"]
+    return None if changed == current else changed

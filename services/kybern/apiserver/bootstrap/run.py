@@ -1,0 +1,79 @@
+"""Bootstrap: bring a store, new or old, to the state every cluster starts from. Runs before the server is ready."""
+
+from ipaddress import ip_address
+from typing import Any
+
+from kybern.apiserver.bootstrap import objects
+from kybern.apiserver.bootstrap.rbac import GROUP, bootstrap_objects, reconciled
+from kybern.apiserver.core.user import MASTERS, User
+from kybern.apiserver.registry.create import create_object
+from kybern.apiserver.registry.request import Request
+from kybern.apiserver.registry.update import change
+from kybern.apiserver.server import ApiServer
+from kybern.kube.defaults import apply_defaults
+from kybern.kube.status import StatusError
+
+Object = dict[str, Any]
+SELF = User("system:apiserver", (MASTERS,))
+
+
+async def bootstrap(server: ApiServer, ca: str = "") -> None:
+    """Make what is missing; add to RBAC what is missing there; point `kubernetes` at this server."""
+    for namespace in objects.namespaces():
+        await ensure(server, "", "namespaces", namespace)
+    for resource, obj in bootstrap_objects():
+        await ensure(server, GROUP, resource, obj, reconciled)
+    for group, resource, obj in objects.fixed():
+        await ensure(server, group, resource, obj)
+    await ensure(server, "", "services", objects.kubernetes_service(server.addresses.first()))
+    host, _, port = server.settings.advertise.rpartition(":")
+    if _is_address(host):
+        for group, resource, obj in objects.kubernetes_endpoints(host, int(port)):
+            await ensure(server, group, resource, obj, _pointed)
+    if ca:
+        await ensure(server, "", "configmaps", objects.authentication_config(ca), _data)
+
+
+async def ensure(server: ApiServer, group: str, resource: str, obj: Object, reconcile: Any = None) -> None:
+    """Create the object, or let `reconcile(current, wanted)` say what it should become (None: as it is)."""
+    metadata = obj["metadata"]
+    version = obj["apiVersion"].rpartition("/")[2]
+    served = server.table.find(group, version, resource)
+    request = Request(
+        server, SELF, "create", served, metadata.get("namespace", ""), metadata["name"], field_manager="kybern"
+    )
+    if served.storage.get(request.namespace, request.name) is None:
+        apply_defaults(served.info, obj)
+        try:
+            await create_object(request, obj)
+        except StatusError as error:
+            if error.reason != "AlreadyExists":
+                raise
+        return
+    if reconcile is None:
+        return
+    apply_defaults(served.info, obj)
+
+    async def produce(current: Object) -> Object:
+        found: Object | None = reconcile(current, obj)
+        return found or current
+
+    await change(request, produce)
+
+
+def _pointed(current: Object, wanted: Object) -> Object:
+    """The same object with what the flags say now."""
+    parts = ("subsets", "addressType", "endpoints", "ports")
+    return {**current, **{member: wanted[member] for member in parts if member in wanted}}
+
+
+def _data(current: Object, wanted: Object) -> Object:
+    return {**current, "data": {**(current.get("data") or {}), **wanted["data"]}}
+
+
+def _is_address(host: str) -> bool:
+    try:
+        ip_address(host)
+    except ValueError:
+        return False
+    return True

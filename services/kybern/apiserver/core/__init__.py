@@ -1,0 +1,1 @@
+"""Pure decisions of the apiserver: encodings, keys, indexes, access rules."""

@@ -1,0 +1,96 @@
+"""Allocators for Service addresses and node ports: sets of what is taken, filled again from the Services at a start."""
+
+from dataclasses import dataclass, field
+from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
+from random import Random
+
+
+class AllocationError(Exception):
+    """Why a value cannot be had."""
+
+
+@dataclass
+class IPAllocator:
+    """Cluster IPs of one range. The lower part of it is left to addresses chosen by hand, as upstream."""
+
+    network: IPv4Network | IPv6Network
+    taken: set[str] = field(default_factory=set)
+
+    @classmethod
+    def of(cls, cidr: str) -> "IPAllocator":
+        """Raises ValueError."""
+        return cls(ip_network(cidr))
+
+    @property
+    def family(self) -> str:
+        return "IPv4" if self.network.version == 4 else "IPv6"
+
+    def first(self) -> str:
+        """The `kubernetes` Service's address."""
+        return str(self.network[1])
+
+    def take(self, address: str) -> None:
+        """This address. Raises AllocationError."""
+        ip = ip_address(address)
+        last = self.network[-1] if self.network.version == 4 else None
+        if ip not in self.network or ip in (self.network[0], last):
+            raise AllocationError(
+                f"failed to allocate IP {address}: the provided IP ({address}) is not in the valid range. "
+                f"The range of valid IPs is {self.network}"
+            )
+        if address in self.taken:
+            raise AllocationError(f"failed to allocate IP {address}: provided IP is already allocated")
+        self.taken.add(address)
+
+    def next(self, random: Random) -> str:
+        """A free address. Raises AllocationError."""
+        size = min(self.network.num_addresses, 1 << 16)
+        offset = min(max(16, size // 16), 256) if size > 64 else 0
+        for low, high in ((max(offset, 1), size - 1), (1, max(offset, 1))):
+            span = high - low
+            start = random.randrange(span) if span > 0 else 0
+            for step in range(span):
+                address = str(self.network[low + (start + step) % span])
+                if address not in self.taken:
+                    self.taken.add(address)
+                    return address
+        raise AllocationError("range is full")
+
+    def release(self, address: str) -> None:
+        """Give it back."""
+        self.taken.discard(address)
+
+
+@dataclass
+class PortAllocator:
+    """Node ports, per protocol: a port may serve TCP and UDP of one Service."""
+
+    low: int = 30000
+    high: int = 32767
+    taken: set[tuple[str, int]] = field(default_factory=set)
+
+    def take(self, protocol: str, port: int) -> None:
+        """This port. Raises AllocationError."""
+        if not self.low <= port <= self.high:
+            raise AllocationError(
+                f"provided port is not in the valid range. The range of valid ports is {self.low}-{self.high}"
+            )
+        if (protocol, port) in self.taken:
+            raise AllocationError("provided port is already allocated")
+        self.taken.add((protocol, port))
+
+    def next(self, protocol: str, random: Random) -> int:
+        """A port that no protocol uses. Raises AllocationError."""
+        span = self.high - self.low + 1
+        start = random.randrange(span)
+        used = {port for _, port in self.taken}
+        for step in range(span):
+            port = self.low + (start + step) % span
+            if port not in used:
+                self.taken.add((protocol, port))
+                return port
+        raise AllocationError("range is full")
+
+    def release(self, protocol: str, port: int) -> None:
+        """Give it back."""
+        self.taken.discard((protocol, port))

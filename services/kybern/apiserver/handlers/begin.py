@@ -1,0 +1,52 @@
+"""What every verb starts with: find the resource, authenticate, authorize, see whether the verb is served."""
+
+from kybern.apiserver.core import fields
+from kybern.apiserver.registry.request import Request, attributes, namespace_of
+from kybern.apiserver.registry.resource_table import Served, supports
+from kybern.apiserver.server import ApiServer
+from kybern.apiserver.storage.selection import Selection, renamed
+from kybern.kube import field_selectors, selectors
+from kybern.kube.rbac import Attributes
+from kybern.kube.selectors import SelectorError
+from kybern.kube.status import StatusError, bad_request, unknown_resource
+from kybern.protos.api.v1.objects_pb2 import Resource
+from kybern.rpc.exchange.context import CallContext
+
+
+def begin(server: ApiServer, call: CallContext, verb: str, resource: Resource, name: str = "") -> Request:
+    """The request, allowed. Raises StatusError (401, 403, 404, 405)."""
+    user = server.authenticator.authenticate(call)
+    served = server.table.served.get((resource.group, resource.version, resource.resource))
+    if served is None:
+        asked = Attributes(verb, resource.group, resource.resource, resource.subresource, resource.namespace, name)
+        server.authorizer.check(user, asked)
+        raise unknown_resource()
+    namespace = namespace_of(served, resource)
+    server.authorizer.check(user, attributes(served, verb, resource.subresource, namespace, name))
+    wrong = supports(served, verb, resource.subresource)
+    if wrong is not None:
+        raise wrong
+    return Request(server, user, verb, served, namespace, name, resource.subresource, call.traceparent)
+
+
+def need_namespace(request: Request) -> None:
+    """Writes and reads by name need a namespace. Raises StatusError (400)."""
+    if request.served.info.namespaced and not request.namespace:
+        raise bad_request("an empty namespace may not be set when a resource name is provided")
+
+
+def selection(served: Served, namespace: str, labels: str, field_text: str, name: str = "") -> Selection:
+    """What a list or watch selects. Raises StatusError (400)."""
+    try:
+        by_label = selectors.parse(labels)
+        by_field = field_selectors.parse(field_text)
+    except SelectorError as error:
+        raise _bad(error) from None
+    for requirement in by_field.requirements:
+        if requirement.field not in served.selectable:
+            raise bad_request(fields.unsupported(served.group, served.resource, requirement.field))
+    return Selection(namespace, name, by_label, renamed(by_field, served.aliases))
+
+
+def _bad(error: SelectorError) -> StatusError:
+    return bad_request(str(error))

@@ -1,0 +1,13 @@
+"""CheckAccess: may the caller make a request that names no resource, such as GET /metrics?"""
+
+from kybern.apiserver.server import ApiServer
+from kybern.kube.rbac import Attributes
+from kybern.protos.api.v1.objects_pb2 import CheckAccessRequest, CheckAccessResponse
+from kybern.rpc.exchange.context import CallContext
+
+
+async def check_access(server: ApiServer, message: CheckAccessRequest, call: CallContext) -> CheckAccessResponse:
+    """The authenticated user. Raises StatusError (401, 403)."""
+    user = server.authenticator.authenticate(call)
+    server.authorizer.check(user, Attributes(message.verb, path=message.path))
+    return CheckAccessResponse(user=user.name, groups=user.groups)

@@ -1,0 +1,93 @@
+"""Connect: authorize a streaming subresource and say which node agent serves it."""
+
+from kybern.apiserver.handlers.begin import begin, need_namespace
+from kybern.apiserver.registry.request import Object, Request
+from kybern.apiserver.server import ApiServer
+from kybern.kube.status import bad_request, conflict, internal, not_found
+from kybern.protos.api.v1.objects_pb2 import ConnectRequest, ConnectResponse
+from kybern.rpc.exchange.context import CallContext
+
+DEFAULT_CONTAINER = "kubectl.kubernetes.io/default-container"
+TARGET = "kybern.io/agent-target"
+IN_CONTAINER = ("log", "exec", "attach")
+
+
+async def connect(server: ApiServer, message: ConnectRequest, call: CallContext) -> ConnectResponse:
+    """Where to go. Raises StatusError."""
+    request = begin(server, call, message.verb or "create", message.resource, message.name)
+    need_namespace(request)
+    await server.feed.fresh()
+    entry = request.served.storage.get(request.namespace, request.name)
+    if entry is None:
+        raise not_found(request.group, request.resource, request.name)
+    if request.resource == "services":
+        return ConnectResponse(object=entry.data)
+    if request.resource == "nodes":
+        target = node_target(server, request.name)
+        return ConnectResponse(
+            node_name=request.name, target=target, server_name=f"{request.name}.node.kybern", object=entry.data
+        )
+    pod = entry.decode()
+    node = pod["spec"].get("nodeName") or ""
+    container = ""
+    if request.subresource in IN_CONTAINER:
+        container = choose_container(request, pod, message.container)
+    if not node:
+        if request.subresource == "log":
+            return ConnectResponse(container=container, object=entry.data)
+        raise bad_request(f"pod {request.name} does not have a host assigned")
+    if request.subresource in ("exec", "attach", "portforward"):
+        phase = (pod.get("status") or {}).get("phase")
+        if phase in ("Succeeded", "Failed"):
+            why = f"cannot {request.subresource} into a container in a completed pod; current phase is {phase}"
+            raise bad_request(why) if request.subresource != "portforward" else conflict("", "pods", request.name, why)
+    return ConnectResponse(
+        node_name=node,
+        target=node_target(server, node),
+        server_name=f"{node}.node.kybern",
+        container=container,
+        object=entry.data,
+    )
+
+
+def node_target(server: ApiServer, name: str) -> str:
+    """The gRPC target of a node's agent. Raises StatusError."""
+    entry = server.table.cacher("", "nodes").get("", name)
+    if entry is None:
+        raise not_found("", "nodes", name)
+    node = entry.decode()
+    target = (node["metadata"].get("annotations") or {}).get(TARGET)
+    if target:
+        return str(target)
+    status = node.get("status") or {}
+    port = ((status.get("daemonEndpoints") or {}).get("kubeletEndpoint") or {}).get("Port")
+    addresses = {a.get("type"): a.get("address") for a in status.get("addresses") or ()}
+    address = addresses.get("InternalIP") or addresses.get("Hostname")
+    if not address or not port:
+        raise internal(f"no preferred addresses found; known addresses: {list(addresses.values())}")
+    return f"[{address}]:{port}" if ":" in address else f"{address}:{port}"
+
+
+def choose_container(request: Request, pod: Object, wanted: str) -> str:
+    """The container asked for, or the pod's default. Raises StatusError (400)."""
+    spec, name = pod["spec"], request.name
+    groups = {
+        member: [c["name"] for c in spec.get(member) or ()]
+        for member in ("containers", "initContainers", "ephemeralContainers")
+    }
+    if wanted:
+        if not any(wanted in found for found in groups.values()):
+            raise bad_request(f"container {wanted} is not valid for pod {name}")
+        return wanted
+    default = (pod["metadata"].get("annotations") or {}).get(DEFAULT_CONTAINER)
+    if default and any(default in found for found in groups.values()):
+        return str(default)
+    containers = groups["containers"]
+    if len(containers) == 1:
+        return containers[0]
+    if request.subresource in ("exec", "attach") and containers:
+        return containers[0]
+    choices = f"choose one of: [{' '.join(containers)}]"
+    if groups["initContainers"]:
+        choices += f" or one of the init containers: [{' '.join(groups['initContainers'])}]"
+    raise bad_request(f"a container name must be specified for pod {name}, {choices}")

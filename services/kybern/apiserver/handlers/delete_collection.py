@@ -1,0 +1,41 @@
+"""DeleteCollection: everything a selection matches, one after the other."""
+
+import orjson
+
+from kybern.apiserver.handlers.begin import begin, selection
+from kybern.apiserver.registry.delete import delete, read_options
+from kybern.apiserver.registry.request import Request
+from kybern.apiserver.server import ApiServer
+from kybern.kube.status import StatusError
+from kybern.protos.api.v1.objects_pb2 import DeleteCollectionRequest, DeleteCollectionResponse
+from kybern.rpc.exchange.context import CallContext
+
+
+async def delete_collection(
+    server: ApiServer, message: DeleteCollectionRequest, call: CallContext
+) -> DeleteCollectionResponse:
+    """The list of what was deleted, as it was."""
+    request = begin(server, call, "deletecollection", message.resource)
+    options = read_options(message.options)
+    chosen = selection(request.served, request.namespace, message.label_selector, message.field_selector)
+    await server.feed.fresh()
+    entries = list(request.served.storage.select(chosen))
+    for entry in entries:
+        one = Request(
+            server, request.user, "delete", request.served, entry.namespace, entry.name, "", request.traceparent
+        )
+        try:
+            await delete(one, options)
+        except StatusError as error:
+            if error.code != 404:
+                raise
+    items = b",".join(request.served.present(entry.data) for entry in entries)
+    info = request.served.info
+    head = orjson.dumps(
+        {
+            "kind": info.list_kind,
+            "apiVersion": info.api_version,
+            "metadata": {"resourceVersion": str(server.feed.revision)},
+        }
+    )
+    return DeleteCollectionResponse(list=b'%b,"items":[%b]}' % (head[:-1], items))

@@ -1,0 +1,44 @@
+"""Get: a dict lookup; the bytes go out as they are."""
+
+import orjson
+
+from kybern.apiserver.handlers.begin import begin, need_namespace
+from kybern.apiserver.registry import component_status
+from kybern.apiserver.registry.strategies.scale import scale_of
+from kybern.apiserver.server import ApiServer
+from kybern.kube.status import bad_request, not_found
+from kybern.protos.api.v1.objects_pb2 import GetRequest, GetResponse
+from kybern.rpc.exchange.context import CallContext
+
+
+async def get(server: ApiServer, message: GetRequest, call: CallContext) -> GetResponse:
+    """One object, or its scale."""
+    resource = message.resource
+    name = message.name
+    request = begin(server, call, "get", resource, name)
+    if not name:
+        raise bad_request("name is required")
+    need_namespace(request)
+    served = request.served
+    if served.cacher is None:
+        return GetResponse(object=orjson.dumps(component_status.get(server, name)))
+    if not server.feed.store.exclusive:
+        await _wait(server, message.resource_version)
+    entry = served.cacher.get(request.namespace, name)
+    if entry is None:
+        raise not_found(served.info.group, served.info.resource, name)
+    if resource.subresource == "scale":
+        return GetResponse(object=orjson.dumps(scale_of(entry.decode())))
+    return GetResponse(object=served.present(entry.data))
+
+
+async def _wait(server: ApiServer, version: str) -> None:
+    """A shared store is asked how far it is, unless the client is content with what is here."""
+    if version == "0":
+        return
+    if not version:
+        await server.feed.fresh()
+    elif version.isdigit():
+        await server.feed.reached(int(version))
+    else:
+        raise bad_request(f'invalid resource version "{version}"')

@@ -1,0 +1,160 @@
+"""List: encoded entries joined by commas, in chunks of about 1 MB; the list's metadata rides in the last.
+
+A first page shows the present and pins its revision; further pages show that same revision, from the cache while
+nothing of the resource has changed since, else from the store's history.
+"""
+
+from collections.abc import AsyncIterator, Iterable, Iterator
+
+import orjson
+
+from kybern.apiserver.core import encoding
+from kybern.apiserver.core.continue_token import ContinueToken, decode, too_old
+from kybern.apiserver.handlers.begin import begin, selection
+from kybern.apiserver.registry import component_status
+from kybern.apiserver.registry.request import Request
+from kybern.apiserver.server import ApiServer
+from kybern.apiserver.storage.entry import Entry
+from kybern.apiserver.storage.selection import Selection
+from kybern.kube.status import bad_request, expired
+from kybern.protos.api.v1.objects_pb2 import ListRequest, ListResponse
+from kybern.rpc.exchange.context import CallContext
+from kybern.store.errors import CompactedError, FutureRevisionError
+
+CHUNK = 1 << 20  # bytes
+PAGE = 500  # keys read from the store at a time
+
+
+async def list_objects(server: ApiServer, message: ListRequest, call: CallContext) -> AsyncIterator[ListResponse]:
+    """The chunks of one list."""
+    request = begin(server, call, "list", message.resource)
+    if request.served.cacher is None:
+        items = b",".join(orjson.dumps(component_status.get(server, name)) for name in component_status.NAMES)
+        yield ListResponse(items=items, count=len(component_status.NAMES), last=True, resource_version="")
+        return
+    chosen = selection(request.served, request.namespace, message.label_selector, message.field_selector)
+    limit = max(0, message.limit)
+    revision, after, exact = await _where(request, message)
+    if exact and (revision < server.feed.revision and revision < request.served.cacher.changed):
+        entries: list[Entry] = await _from_store(request, chosen, after, limit, revision)
+    else:
+        entries = _take(request.served.cacher.select(chosen, after), limit + 1 if limit else 0)
+    token, remaining = "", None
+    if limit and len(entries) > limit:
+        entries.pop()
+        token = ContinueToken(revision, entries[-1].key).encode()
+        if chosen.plain and not exact:
+            remaining = request.served.cacher.count(request.namespace, entries[-1].key)
+    for chunk in chunks(request, entries):
+        yield chunk
+    last = ListResponse(last=True, resource_version=str(revision), continue_token=token)
+    if remaining is not None:
+        last.remaining_item_count = remaining
+    if len(entries) and not _split(entries):
+        last.items = _joined(request, entries)
+        last.count = len(entries)
+    yield last
+
+
+async def _where(request: Request, message: ListRequest) -> tuple[int, str, bool]:
+    """(revision shown, key to start after, whether it must be exactly that revision)."""
+    feed = request.server.feed
+    version, match = message.resource_version, message.resource_version_match
+    if match not in ("", "Exact", "NotOlderThan"):
+        raise bad_request(
+            f'resourceVersionMatch: Unsupported value: "{match}": supported values: "Exact", "NotOlderThan"'
+        )
+    if message.continue_token:
+        if version not in ("", "0"):
+            raise bad_request("specifying resource version is not allowed when using continue")
+        if match:
+            raise bad_request("resourceVersionMatch is forbidden for continue")
+        token = decode(message.continue_token)
+        if token.revision < 0:
+            return await feed.fresh(), token.after, False
+        return token.revision, token.after, True
+    if match and not version:
+        raise bad_request("resourceVersionMatch is forbidden unless resourceVersion is provided")
+    if not version:
+        return await feed.fresh(), "", False
+    if not version.isdigit():
+        raise bad_request(f'invalid resource version "{version}"')
+    wanted = int(version)
+    if wanted == 0:
+        if match == "Exact":
+            raise bad_request('resourceVersionMatch "Exact" is forbidden for resourceVersion "0"')
+        return feed.revision, "", False
+    await feed.reached(wanted)
+    if match == "Exact":
+        return wanted, "", True
+    return feed.revision, "", False
+
+
+def _take(entries: Iterable[Entry], limit: int) -> list[Entry]:
+    if not limit:
+        return list(entries)
+    found = []
+    for entry in entries:
+        found.append(entry)
+        if len(found) == limit:
+            break
+    return found
+
+
+async def _from_store(request: Request, chosen: Selection, after: str, limit: int, revision: int) -> list[Entry]:
+    """Entries as they were. Raises StatusError (410) when that is too long ago."""
+    cacher = request.served.storage
+    prefix = cacher.prefix + (f"{request.namespace}/" if request.namespace and cacher.namespaced else "")
+    start, found = (cacher.prefix + after if after else ""), []
+    while True:
+        try:
+            page = await request.server.feed.store.range(prefix, start_after=start, limit=PAGE, revision=revision)
+        except CompactedError:
+            if after:
+                raise too_old(ContinueToken(revision, after)) from None
+            raise expired(f"The resourceVersion for the provided list is too old: {revision}") from None
+        except FutureRevisionError as error:
+            raise bad_request(str(error)) from None
+        for kv in page.items:
+            entry = cacher.entry(kv)
+            if chosen.matches(entry):
+                found.append(entry)
+                if limit and len(found) > limit:
+                    return found
+        if not page.more:
+            return found
+        start = page.items[-1].key
+
+
+def _split(entries: list[Entry]) -> bool:
+    """Whether the list is too large for one chunk."""
+    size = 0
+    for entry in entries:
+        size += len(entry.data)
+        if size > CHUNK:
+            return True
+    return False
+
+
+def _joined(request: Request, entries: list[Entry]) -> bytes:
+    present, head = request.served.converter, request.served.head
+    if present is None:
+        cut = len(head)
+        return b",".join([b"{" + entry.data[cut:] for entry in entries])
+    return b",".join([encoding.item(present(entry.data), b"{") for entry in entries])
+
+
+def chunks(request: Request, entries: list[Entry]) -> Iterator[ListResponse]:
+    """All chunks but the last; none for a list that fits in one."""
+    if not _split(entries):
+        return
+    batch: list[Entry] = []
+    size = 0
+    for entry in entries:
+        batch.append(entry)
+        size += len(entry.data)
+        if size >= CHUNK:
+            yield ListResponse(items=_joined(request, batch), count=len(batch))
+            batch, size = [], 0
+    if batch:
+        yield ListResponse(items=_joined(request, batch), count=len(batch))

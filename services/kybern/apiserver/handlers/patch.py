@@ -1,0 +1,40 @@
+"""Patch: PATCH of an object or one of its subresources."""
+
+import orjson
+
+from kybern.apiserver.handlers.begin import begin, need_namespace
+from kybern.apiserver.registry import patch as patches
+from kybern.apiserver.registry.decode import parse, prune
+from kybern.apiserver.registry.request import Object, Request
+from kybern.apiserver.registry.strategies.scale import GVK as SCALE
+from kybern.apiserver.registry.strategies.scale import scale_of, scaled
+from kybern.apiserver.registry.update import change
+from kybern.apiserver.server import ApiServer
+from kybern.protos.api.v1.objects_pb2 import PatchRequest, PatchResponse
+from kybern.rpc.exchange.context import CallContext
+
+
+async def patch_object(server: ApiServer, message: PatchRequest, call: CallContext) -> PatchResponse:
+    """The object (or its scale) after the patch."""
+    request = begin(server, call, "patch", message.resource, message.name)
+    request.take(message.options)
+    need_namespace(request)
+    if request.subresource == "scale":
+        data = await _patch_scale(request, message.patch_type, message.patch)
+    else:
+        data = await patches.patch(request, message.patch_type, message.patch)
+    return PatchResponse(object=data, warnings=request.warnings)
+
+
+async def _patch_scale(request: Request, patch_type: str, data: bytes) -> bytes:
+    wanted = patches.decode_patch(data)
+
+    async def produce(obj: Object) -> Object:
+        before = scale_of(obj)
+        scale = parse(orjson.dumps(patches.apply_patch(patch_type, before, wanted, SCALE)), SCALE)
+        prune(request, scale, SCALE)
+        if scale["metadata"].get("resourceVersion") == before["metadata"]["resourceVersion"]:
+            scale["metadata"].pop("resourceVersion")
+        return scaled(request, obj, scale)
+
+    return orjson.dumps(scale_of(orjson.loads(await change(request, produce))))

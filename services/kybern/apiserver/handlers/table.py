@@ -1,0 +1,85 @@
+"""The handler table: one entry per request of `Call`; each is timed and counted here."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import Any
+
+from kybern.apiserver.handlers.check_access import check_access
+from kybern.apiserver.handlers.connect import connect
+from kybern.apiserver.handlers.create import create_object
+from kybern.apiserver.handlers.delete import delete_object
+from kybern.apiserver.handlers.delete_collection import delete_collection
+from kybern.apiserver.handlers.get import get
+from kybern.apiserver.handlers.list import list_objects
+from kybern.apiserver.handlers.patch import patch_object
+from kybern.apiserver.handlers.update import update_object
+from kybern.apiserver.handlers.watch import watch
+from kybern.apiserver.server import ApiServer
+from kybern.kube.status import StatusError
+from kybern.rpc.exchange.context import CallContext, Handlers
+
+Unary = Callable[[ApiServer, Any, CallContext], Awaitable[Any]]
+Streaming = Callable[[ApiServer, Any, CallContext], AsyncIterator[Any]]
+UNARY: dict[str, Unary] = {
+    "get": get,
+    "create": create_object,
+    "update": update_object,
+    "patch": patch_object,
+    "delete": delete_object,
+    "delete_collection": delete_collection,
+    "connect": connect,
+    "check_access": check_access,
+}
+STREAMING: dict[str, Streaming] = {"list": list_objects, "watch": watch}
+
+
+def handlers(server: ApiServer) -> Handlers:
+    """Bound to one server."""
+    bound: dict[str, Callable[[Any, CallContext], Any]] = {}
+    for name, unary in UNARY.items():
+        bound[name] = _counted(server, name, unary)
+    for name, streaming in STREAMING.items():
+        bound[name] = _counted_stream(server, name, streaming)
+    return bound
+
+
+def _counted(server: ApiServer, verb: str, handler: Unary) -> Callable[[Any, CallContext], Awaitable[Any]]:
+    record, shown = server.metrics.record, verb.upper().replace("_", "")
+    names_resource = verb != "check_access"
+
+    async def counted(message: Any, call: CallContext) -> Any:
+        time = asyncio.get_running_loop().time
+        started, code = time(), 200
+        try:
+            return await handler(server, message, call)
+        except StatusError as error:
+            code = error.code
+            raise
+        except Exception:
+            code = 500
+            raise
+        finally:
+            if names_resource:
+                asked = message.resource
+                record(shown, asked.group, asked.resource, asked.subresource, code, time() - started)
+
+    return counted
+
+
+def _counted_stream(server: ApiServer, verb: str, handler: Streaming) -> Callable[[Any, CallContext], Any]:
+    record, shown = server.metrics.record, verb.upper()
+
+    async def counted(message: Any, call: CallContext) -> AsyncIterator[Any]:
+        time = asyncio.get_running_loop().time
+        started, code = time(), 200
+        try:
+            async for response in handler(server, message, call):
+                yield response
+        except StatusError as error:
+            code = error.code
+            raise
+        finally:
+            asked = message.resource
+            record(shown, asked.group, asked.resource, asked.subresource, code, time() - started)
+
+    return counted

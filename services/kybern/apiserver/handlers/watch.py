@@ -1,0 +1,117 @@
+"""Watch: events in batches, from the present or resumed from a revision, with bookmarks while nothing happens."""
+
+import asyncio
+from collections.abc import AsyncIterator, Iterable
+
+from kybern.apiserver.core import encoding
+from kybern.apiserver.handlers.begin import begin, selection
+from kybern.apiserver.registry.request import Request
+from kybern.apiserver.server import ApiServer
+from kybern.apiserver.storage.entry import Entry
+from kybern.apiserver.storage.watcher import Watcher
+from kybern.kube.status import bad_request
+from kybern.protos.api.v1.objects_pb2 import EventType, WatchEvent, WatchRequest, WatchResponse
+from kybern.rpc.exchange.context import CallContext
+
+BATCH_EVENTS, BATCH_BYTES = 1000, 1 << 20
+BOOKMARK_SECONDS = 60.0
+TIMEOUT = (1800.0, 3600.0)  # seconds, for a client that sets none
+
+
+async def watch(server: ApiServer, message: WatchRequest, call: CallContext) -> AsyncIterator[WatchResponse]:
+    """Batches until the client, its timeout, or a full queue ends the stream."""
+    resource = message.resource
+    request = begin(server, call, "watch", resource, message.name)
+    cacher = request.served.storage
+    chosen = selection(request.served, request.namespace, message.label_selector, message.field_selector, message.name)
+    since, initial = await _start(server, message)
+    watcher = cacher.watch(chosen, since, request.served.converter)
+    gauge = server.metrics.watchers.labels("WATCH", request.group, request.resource)
+    gauge.inc()
+    try:
+        yield WatchResponse()  # the watch stands
+        if initial:
+            for response in _batches(_added(request, list(cacher.select(chosen)))):
+                yield response
+                await asyncio.sleep(0)
+            if message.send_initial_events and message.allow_bookmarks:
+                yield WatchResponse(events=[_bookmark(request, since, True)])
+        async for response in _follow(server, request, watcher, message, since):
+            yield response
+    finally:
+        watcher.stop()
+        gauge.dec()
+
+
+async def _start(server: ApiServer, message: WatchRequest) -> tuple[int, bool]:
+    """(revision after which events are sent, whether the present state comes first)."""
+    version, match = message.resource_version, message.resource_version_match
+    if match and match != "NotOlderThan":
+        raise bad_request(f'resourceVersionMatch: Unsupported value: "{match}": supported values: "NotOlderThan"')
+    if message.send_initial_events != bool(match):
+        raise bad_request(
+            "resourceVersionMatch: Forbidden: resourceVersionMatch is forbidden for watch unless sendInitialEvents is "
+            "provided, and sendInitialEvents requires it"
+        )
+    if version and not version.isdigit():
+        raise bad_request(f'invalid resource version "{version}"')
+    feed = server.feed
+    wanted = int(version or 0)
+    if message.send_initial_events or not wanted:
+        if not version:
+            await feed.fresh()
+        elif wanted:
+            await feed.reached(wanted)
+        return feed.revision, True
+    if wanted > feed.revision:
+        await feed.reached(wanted)
+    return wanted, False
+
+
+async def _follow(
+    server: ApiServer, request: Request, watcher: Watcher, message: WatchRequest, since: int
+) -> AsyncIterator[WatchResponse]:
+    loop = asyncio.get_running_loop()
+    seconds = float(message.timeout_seconds) or server.random.uniform(*TIMEOUT)
+    deadline = loop.time() + seconds
+    bookmark_at = loop.time() + BOOKMARK_SECONDS
+    while not watcher.cut_off:
+        left = min(deadline, bookmark_at) - loop.time()
+        revision = server.feed.revision
+        events = await watcher.wait(left) if left > 0 else []
+        for response in _batches(events):
+            yield response
+        if events:
+            continue
+        now = loop.time()
+        if message.allow_bookmarks and (now >= bookmark_at or now >= deadline) and not watcher.queue:
+            yield WatchResponse(events=[_bookmark(request, max(revision, since), False)])
+        if now >= deadline:
+            return
+        if now >= bookmark_at:
+            bookmark_at = now + BOOKMARK_SECONDS
+
+
+def _added(request: Request, entries: Iterable[Entry]) -> Iterable[WatchEvent]:
+    present = request.served.present
+    for entry in entries:
+        yield WatchEvent(type=EventType.EVENT_TYPE_ADDED, object=present(entry.data))
+
+
+def _bookmark(request: Request, revision: int, initial: bool) -> WatchEvent:
+    data = encoding.bookmark(request.served.head, revision, initial)
+    return WatchEvent(type=EventType.EVENT_TYPE_BOOKMARK, object=data)
+
+
+def _batches(events: Iterable[WatchEvent]) -> Iterable[WatchResponse]:
+    """Events in responses of bounded size."""
+    batch: list[WatchEvent] = []
+    size = 0
+    for event in events:
+        batch.append(event)
+        size += len(event.object)
+        if len(batch) >= BATCH_EVENTS or size >= BATCH_BYTES:
+            yield WatchResponse(events=batch)
+            batch, size = [], 0
+    if batch:
+        yield WatchResponse(events=batch)

@@ -1,0 +1,77 @@
+"""Commit: one object's write to the store, under the request's trace, in the caches before it is acknowledged."""
+
+from typing import Any
+
+from kybern.apiserver.core import encoding, keys
+from kybern.apiserver.registry.request import Request
+from kybern.apiserver.storage.entry import Entry
+from kybern.kube.status import already_exists, service_unavailable
+from kybern.store.contract import Delete, Put, TxnResult, Write
+from kybern.store.errors import LeaseNotFoundError
+
+Object = dict[str, Any]
+
+
+class Stale(Exception):
+    """The object is not any more what the write was based on."""
+
+
+async def put(request: Request, obj: Object, expected: int) -> bytes:
+    """Write the object; its bytes as stored, with resourceVersion. Raises Stale."""
+    cacher = request.served.storage
+    stored = encoding.encode(obj)
+    if request.dry_run:
+        return encoding.splice(stored, cacher.head, expected) if expected else stored
+    metadata = obj["metadata"]
+    suffix = keys.suffix(metadata.get("namespace", ""), metadata["name"])
+    lease = await request.server.leases.current(request.served.strategy.ttl)
+    write = Put(cacher.prefix + suffix, stored, expected, lease)
+    result = await _txn(request, write, obj)
+    entry = cacher.entries.get(suffix)
+    if entry is not None and entry.revision == result.revision:
+        return entry.data
+    return encoding.splice(stored, cacher.head, result.revision)
+
+
+async def remove(request: Request, entry: Entry) -> None:
+    """Remove the object. Raises Stale."""
+    if not request.dry_run:
+        await _txn(request, Delete(request.served.storage.prefix + entry.key, entry.revision), None)
+
+
+async def _txn(request: Request, write: Write, obj: Object | None) -> TxnResult:
+    server = request.server
+    attributes = span_attributes(request)
+    with server.telemetry.span("commit", request.traceparent, attributes=attributes):
+        try:
+            result = await server.feed.commit([write], obj, request.traceparent)
+        except LeaseNotFoundError as error:
+            raise service_unavailable(f"{error}; try again") from error
+    if result.succeeded:
+        return result
+    current = result.current[0]
+    if current is not None:
+        await server.feed.reached(current.mod_revision)
+    raise Stale
+
+
+def span_attributes(request: Request) -> dict[str, str]:
+    """How spans name the object of a request."""
+    if not request.traceparent:
+        return {}
+    found = {"k8s.resource": request.resource, "k8s.object.name": request.name}
+    if request.namespace:
+        found["k8s.namespace.name"] = request.namespace
+    if request.resource == "pods" and not request.group:
+        found["k8s.pod.name"] = request.name
+    return found
+
+
+async def create(request: Request, obj: Object) -> bytes:
+    """Write a new object. Raises StatusError (409 AlreadyExists)."""
+    if request.dry_run and request.served.storage.get(request.namespace, request.name) is not None:
+        raise already_exists(request.group, request.resource, request.name)
+    try:
+        return await put(request, obj, 0)
+    except Stale:
+        raise already_exists(request.group, request.resource, request.name) from None

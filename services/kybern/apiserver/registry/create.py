@@ -1,0 +1,73 @@
+"""Creating an object of any kind: decode → admission → strategy → validation → validating admission → commit."""
+
+from typing import Any
+
+from kybern.apiserver.registry import commit, metadata
+from kybern.apiserver.registry.decode import decode, to_storage
+from kybern.apiserver.registry.request import Request
+from kybern.apiserver.registry.strategy import Allocation
+from kybern.apiserver.registry.validation import check_create
+from kybern.kube.defaults import apply_create_defaults, apply_defaults
+from kybern.kube.status import StatusError, generate_name_conflict
+
+Object = dict[str, Any]
+ATTEMPTS = 8  # names tried for generateName
+
+
+async def create(request: Request, data: bytes) -> bytes:
+    """A new object from a request's body; its bytes in the request's version."""
+    obj = to_storage(request, decode(request, data, request.served.info.gvk))
+    return request.served.present(await create_object(request, obj))
+
+
+async def create_object(request: Request, obj: Object) -> bytes:
+    """A new object in storage version; its stored bytes."""
+    metadata.place(request, obj)
+    request.name = obj["metadata"].get("name") or request.name
+    metadata.begin(request, obj)
+    admission = request.server.admission
+    with request.server.telemetry.span("admission", request.traceparent, attributes=commit.span_attributes(request)):
+        await admission.mutate(request, "CREATE", obj, None)
+    apply_defaults(request.served.stored, obj)
+    prepare(request, obj)
+    allocate = request.served.strategy.allocate
+    allocation = allocate(request, obj, None) if allocate is not None else Allocation()
+    try:
+        check_create(request, obj)
+        await admission.validate(request, "CREATE", obj, None)
+        data = await _commit(request, obj)
+    except BaseException:
+        allocation.undo()
+        raise
+    settle(request, allocation)
+    return data
+
+
+def settle(request: Request, allocation: Allocation) -> None:
+    """A dry run gives back what it took."""
+    (allocation.undo if request.dry_run else allocation.done)()
+
+
+def prepare(request: Request, obj: Object) -> None:
+    """Status is the server's; the strategy may add to it."""
+    if "status" in request.served.stored.subresources:
+        obj.pop("status", None)
+    apply_create_defaults(request.served.stored, obj)
+    for step in request.served.strategy.prepare_create:
+        step(request, obj)
+    obj["metadata"] = metadata.ordered(obj["metadata"])
+
+
+async def _commit(request: Request, obj: Object) -> bytes:
+    """A generated name that is taken is generated again."""
+    base = obj["metadata"].get("generateName")
+    for attempt in range(ATTEMPTS):
+        try:
+            return await commit.create(request, obj)
+        except StatusError as error:
+            if not base or error.reason != "AlreadyExists" or not request.name.startswith(base[:58]):
+                raise
+            if attempt == ATTEMPTS - 1:
+                break
+            request.name = obj["metadata"]["name"] = metadata.names.generate_name(base, request.server.random)
+    raise generate_name_conflict(request.group, request.resource, request.name)

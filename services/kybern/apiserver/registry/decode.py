@@ -1,0 +1,77 @@
+"""From a request's body to an object in storage version: shape, unknown fields, defaults."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import orjson
+
+from kybern.apiserver.registry.request import Request
+from kybern.kube import schema
+from kybern.kube.defaults import apply_defaults
+from kybern.kube.schema.decode import strict_problems
+from kybern.kube.status import bad_request
+
+Object = dict[str, Any]
+GVK = tuple[str, str, str]
+VALIDATIONS = ("", "Ignore", "Warn", "Strict")
+
+
+def parse(data: bytes, gvk: GVK) -> Object:
+    """A JSON object of the expected kind. Raises StatusError (400)."""
+    group, version, kind = gvk
+    expected = f"{group}/{version}" if group else version
+    try:
+        obj = orjson.loads(data)
+    except orjson.JSONDecodeError as error:
+        raise bad_request(
+            f"the object provided is unrecognized (must be of type {kind}): couldn't get version/kind; "
+            f"json parse error: {error}"
+        ) from None
+    if not isinstance(obj, dict):
+        raise bad_request(
+            f"the object provided is unrecognized (must be of type {kind}): couldn't get version/kind; "
+            "json parse error: the body is not an object"
+        )
+    given = obj.get("apiVersion") or expected
+    if (obj.get("kind") or kind) != kind:
+        raise bad_request(f'{obj["kind"]} in version "{given}" cannot be handled as a {kind}: no kind match')
+    if given != expected:
+        raise bad_request(f"the API version in the data ({given}) does not match the expected API version ({expected})")
+    obj["kind"], obj["apiVersion"] = kind, expected
+    return obj
+
+
+def decode(request: Request, data: bytes, gvk: GVK) -> Object:
+    """A decoded, pruned object of `gvk`, which need not be the resource's own kind (Scale, Binding)."""
+    obj = parse(data, gvk)
+    duplicated = [] if request.field_validation == "Ignore" else schema.duplicate_fields(data)
+    prune(request, obj, gvk, duplicated)
+    return obj
+
+
+def prune(request: Request, obj: Object, gvk: GVK, duplicated: Sequence[str] = ()) -> None:
+    """Refuse wrong types, drop unknown fields and say so as fieldValidation asks. Raises StatusError (400)."""
+    if request.field_validation not in VALIDATIONS:
+        raise bad_request(f'invalid fieldValidation value "{request.field_validation}"')
+    definition = schema.definition(gvk)
+    if definition is None:
+        return
+    try:
+        unknown = schema.prune(definition, obj)
+    except schema.DecodeError as error:
+        raise schema.decode_error(gvk, str(error)) from None
+    if (unknown or duplicated) and request.field_validation != "Ignore":
+        if request.field_validation == "Strict":
+            raise schema.strict_error(gvk, unknown, duplicated)
+        request.warnings += strict_problems(unknown, duplicated)
+    if not isinstance(obj.get("metadata"), dict):
+        obj["metadata"] = {}
+
+
+def to_storage(request: Request, obj: Object) -> Object:
+    """A decoded object of the resource's own kind, in storage version and with defaults."""
+    apply_defaults(request.served.info, obj)
+    stored = request.served.to_storage(obj)
+    if stored is not obj:
+        apply_defaults(request.served.stored, stored)
+    return stored

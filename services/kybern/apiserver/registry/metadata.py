@@ -1,0 +1,88 @@
+"""What the server itself writes into metadata: names, UIDs, times; and what a client may not change there."""
+
+from random import Random
+from typing import Any
+from uuid import UUID
+
+from kybern.apiserver.registry.request import Request
+from kybern.kube import meta, names
+from kybern.kube.status import bad_request, conflict
+
+Object = dict[str, Any]
+FIXED = ("uid", "creationTimestamp", "deletionTimestamp", "deletionGracePeriodSeconds", "generation", "selfLink")
+
+
+def new_uid(random: Random) -> str:
+    """A random UUID, version 4."""
+    return str(UUID(int=random.getrandbits(128), version=4))
+
+
+def place(request: Request, obj: Object) -> None:
+    """Fill and check the namespace against the request's. Raises StatusError (400)."""
+    metadata = obj["metadata"]
+    if not request.served.info.namespaced:
+        if metadata.get("namespace"):
+            raise bad_request("namespace is not allowed on cluster-scoped resources")
+        metadata.pop("namespace", None)
+        return
+    if metadata.get("namespace", request.namespace) not in ("", request.namespace):
+        raise bad_request("the namespace of the provided object does not match the namespace sent on the request")
+    metadata["namespace"] = request.namespace
+
+
+def begin(request: Request, obj: Object) -> None:
+    """System fields of a new object; what a client wrote there is dropped."""
+    metadata = obj["metadata"]
+    for member in ("resourceVersion", "deletionTimestamp", "deletionGracePeriodSeconds", "selfLink", "generation"):
+        metadata.pop(member, None)
+    if not metadata.get("name") and metadata.get("generateName"):
+        metadata["name"] = names.generate_name(metadata["generateName"], request.server.random)
+    metadata["uid"] = new_uid(request.server.random)
+    metadata["creationTimestamp"] = meta.format_time(request.now)
+    request.name = metadata.get("name") or ""
+    obj["metadata"] = ordered(metadata)
+
+
+def ordered(metadata: Object) -> Object:
+    """Upstream's order of the first members."""
+    first = ("name", "generateName", "namespace", "uid", "resourceVersion", "generation", "creationTimestamp")
+    return {member: metadata[member] for member in first if member in metadata} | metadata
+
+
+def keep(request: Request, new: Object, old: Object) -> None:
+    """Check an update's identity and carry over what a client cannot change. Raises StatusError (400, 409)."""
+    metadata, before = new["metadata"], old["metadata"]
+    place(request, new)
+    name = metadata.get("name") or request.name
+    if name != request.name:
+        raise bad_request(f"the name of the object ({name}) does not match the name on the URL ({request.name})")
+    metadata["name"] = name
+    uid = metadata.get("uid")
+    if uid and uid != before.get("uid"):
+        why = f"Precondition failed: UID in precondition: {uid}, UID in object meta: {before.get('uid', '')}"
+        raise conflict(request.group, request.resource, request.name, why)
+    for member in FIXED:
+        if member in before:
+            metadata[member] = before[member]
+        else:
+            metadata.pop(member, None)
+    if before.get("deletionTimestamp"):
+        added = set(metadata.get("finalizers") or ()) - set(before.get("finalizers") or ())
+        if added:
+            request.warnings.append("finalizers added while the object is being deleted are ignored")
+            metadata["finalizers"] = [f for f in metadata["finalizers"] if f not in added]
+    if before.get("generateName"):
+        metadata.setdefault("generateName", before["generateName"])
+    for member in ("labels", "annotations", "finalizers", "ownerReferences"):
+        if member in metadata and not metadata[member]:
+            del metadata[member]
+    new["metadata"] = ordered(metadata)
+
+
+def spec_changed(new: Object, old: Object) -> bool:
+    """Whether anything but metadata and status differs."""
+    return _desired(new) != _desired(old)
+
+
+def _desired(obj: Object) -> Object:
+    return {member: value for member, value in obj.items() if member not in ("metadata", "status")}

@@ -1,0 +1,71 @@
+"""Patching an object of any kind: JSON patch, merge patch, strategic merge patch, on its served version."""
+
+from typing import Any
+
+import orjson
+
+from kybern.apiserver.registry.decode import parse, prune, to_storage
+from kybern.apiserver.registry.request import Request
+from kybern.apiserver.registry.update import change
+from kybern.kube import schema
+from kybern.kube.patch import json as json_patch
+from kybern.kube.patch import merge as merge_patch
+from kybern.kube.patch import schema_facts, strategic
+from kybern.kube.status import bad_request, unsupported_media_type
+
+Object = dict[str, Any]
+JSON, MERGE, STRATEGIC = (
+    "application/json-patch+json",
+    "application/merge-patch+json",
+    "application/strategic-merge-patch+json",
+)
+TYPES = (JSON, MERGE, STRATEGIC)
+GVK = tuple[str, str, str]
+
+
+def decode_patch(data: bytes) -> Any:
+    """Raises StatusError (400)."""
+    try:
+        return orjson.loads(data)
+    except orjson.JSONDecodeError as error:
+        raise bad_request(f"error decoding patch: {error}") from None
+
+
+def apply_patch(patch_type: str, current: Object, patch: Any, gvk: GVK) -> Object:
+    """The patched object. Raises StatusError (400, 415, 422)."""
+    if patch_type == JSON:
+        return json_patch.apply(current, patch)
+    if patch_type == MERGE:
+        return merge_patch.apply(current, patch)
+    if patch_type == STRATEGIC:
+        name = schema_facts.definition_name(*gvk)
+        if not name:
+            raise unsupported_media_type([JSON, MERGE])
+        return strategic.apply(current, patch, schema_facts.built_in(), name)
+    raise unsupported_media_type(TYPES)
+
+
+async def patch(request: Request, patch_type: str, data: bytes) -> bytes:
+    """PATCH of an existing object; bytes in the request's version."""
+    served = request.served
+    wanted = decode_patch(data)
+
+    async def produce(current: Object) -> Object:
+        before = schema.convert(current, served.info.api_version) if not served.is_stored_version else current
+        patched = apply_patch(patch_type, before, wanted, served.info.gvk)
+        obj = parse(orjson.dumps(patched), served.info.gvk)
+        request.warnings.clear()
+        prune(request, obj, served.info.gvk)
+        if obj["metadata"].get("resourceVersion") == current["metadata"]["resourceVersion"]:
+            obj["metadata"].pop("resourceVersion")  # the patch names no version: another writer is no conflict
+            if _names_version(wanted):
+                obj["metadata"]["resourceVersion"] = current["metadata"]["resourceVersion"]
+        return to_storage(request, obj)
+
+    return served.present(await change(request, produce))
+
+
+def _names_version(wanted: Any) -> bool:
+    """Whether a merge patch says which resourceVersion it is for."""
+    metadata = wanted.get("metadata") if isinstance(wanted, dict) else None
+    return isinstance(metadata, dict) and bool(metadata.get("resourceVersion"))

@@ -1,0 +1,77 @@
+"""Request: one call on its way through the layers, with what each of them may need."""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from kybern.apiserver.core.user import User
+from kybern.apiserver.registry.resource_table import Served
+from kybern.kube.rbac import Attributes
+from kybern.protos.api.v1.objects_pb2 import Resource, WriteOptions
+
+if TYPE_CHECKING:
+    from kybern.apiserver.server import ApiServer
+
+Object = dict[str, Any]
+
+
+@dataclass
+class Request:
+    """`verb` is authorization's: get, list, watch, create, update, patch, delete, deletecollection."""
+
+    server: "ApiServer"
+    user: User
+    verb: str
+    served: Served
+    namespace: str
+    name: str = ""
+    subresource: str = ""
+    traceparent: str = ""
+    dry_run: bool = False
+    field_manager: str = ""
+    field_validation: str = ""
+    warnings: list[str] = field(default_factory=list)
+
+    @property
+    def now(self) -> datetime:
+        return self.server.clock.now()
+
+    @property
+    def group(self) -> str:
+        return self.served.group
+
+    @property
+    def resource(self) -> str:
+        return self.served.resource
+
+    @property
+    def key(self) -> str:
+        """How logs and spans name the object."""
+        return f"{self.namespace}/{self.name}" if self.namespace else self.name
+
+    def attributes(self, verb: str = "", subresource: str = "") -> Attributes:
+        """What authorization judges."""
+        return attributes(self.served, verb or self.verb, subresource or self.subresource, self.namespace, self.name)
+
+    def check(self, verb: str, subresource: str = "") -> None:
+        """Authorize something beyond the request itself. Raises StatusError (403)."""
+        self.server.authorizer.check(self.user, self.attributes(verb, subresource))
+
+    def take(self, options: WriteOptions) -> None:
+        """The options of a write."""
+        self.dry_run = options.dry_run
+        self.field_manager = options.field_manager
+        self.field_validation = options.field_validation
+
+
+def attributes(served: Served, verb: str, subresource: str, namespace: str, name: str) -> Attributes:
+    """Attributes of a resource request; a namespace lies in itself, as upstream has it."""
+    info = served.info
+    if info.resource == "namespaces" and not info.group:
+        namespace = name
+    return Attributes(verb, info.group, info.resource, subresource, namespace, name)
+
+
+def namespace_of(served: Served, resource: Resource) -> str:
+    """The namespace a call is about: none for cluster-scoped resources."""
+    return resource.namespace if served.info.namespaced else ""

@@ -1,0 +1,1 @@
+"""Strategies: one small file for each kind that is more than the generic registry."""

@@ -1,0 +1,153 @@
+"""Pods: graceful deletion, binding to a node, what status and the small subresources may change."""
+
+from typing import Any
+
+import orjson
+
+from kybern.apiserver.registry.decode import decode
+from kybern.apiserver.registry.request import Request
+from kybern.apiserver.registry.strategy import Object, Strategy
+from kybern.apiserver.registry.update import change
+from kybern.kube import conditions, meta
+from kybern.kube.defaults.create import qos_class
+from kybern.kube.status import bad_request, conflict, success
+
+DEFAULT_GRACE = 30
+
+
+def grace(pod: Object, asked: int | None) -> int:
+    """Seconds a pod has to end: none if no node runs it or its containers have ended."""
+    spec = pod.get("spec") or {}
+    seconds = asked
+    if seconds is None:
+        seconds = spec.get("terminationGracePeriodSeconds")
+        seconds = DEFAULT_GRACE if seconds is None else max(int(seconds), 1 if int(seconds) < 0 else 0)
+    if not spec.get("nodeName") or (pod.get("status") or {}).get("phase") in ("Succeeded", "Failed"):
+        return 0
+    return seconds
+
+
+def prepare_create(request: Request, pod: Object) -> None:
+    """Gated pods say so from the start."""
+    if (pod.get("spec") or {}).get("schedulingGates"):
+        condition = {
+            "type": "PodScheduled",
+            "status": "False",
+            "reason": "SchedulingGated",
+            "message": "Scheduling is blocked due to non-empty scheduling gates",
+            "lastTransitionTime": meta.format_time(request.now),
+        }
+        pod["status"].setdefault("conditions", []).append(condition)
+
+
+def prepare_update(request: Request, new: Object, old: Object) -> None:
+    """The quality of service class never changes."""
+    status = dict(new.get("status") or {})
+    status["qosClass"] = (old.get("status") or {}).get("qosClass") or qos_class(old)
+    new["status"] = status
+
+
+def status_update(request: Request, new: Object, old: Object) -> None:
+    """A client that leaves qosClass out does not remove it."""
+    before = (old.get("status") or {}).get("qosClass")
+    if before and isinstance(new.get("status"), dict):
+        new["status"].setdefault("qosClass", before)
+
+
+def ephemeral_containers(request: Request, new: Object, old: Object) -> None:
+    """Only spec.ephemeralContainers may change."""
+    wanted = (new.get("spec") or {}).get("ephemeralContainers") or []
+    new["spec"] = {**old["spec"], "ephemeralContainers": wanted}
+    if not wanted:
+        del new["spec"]["ephemeralContainers"]
+    new["status"] = old.get("status")
+
+
+def resize(request: Request, new: Object, old: Object) -> None:
+    """Only the resources of containers may change."""
+    wanted = {c.get("name"): c for c in (new.get("spec") or {}).get("containers") or ()}
+    containers = []
+    for container in old["spec"].get("containers") or ():
+        found = wanted.get(container["name"]) or container
+        changed = {**container}
+        for member in ("resources", "resizePolicy"):
+            if member in found:
+                changed[member] = found[member]
+        containers.append(changed)
+    new["spec"] = {**old["spec"], "containers": containers}
+    new["status"] = old.get("status")
+
+
+async def bind(request: Request, data: bytes) -> bytes:
+    """POST of a Binding, to the pod's subresource or to `bindings`: the pod gets its node, once."""
+    binding = decode(request, data, ("", "v1", "Binding"))
+    target = binding.get("target") or {}
+    metadata = binding["metadata"]
+    name = metadata.get("name") or request.name
+    if request.name and name != request.name:
+        raise bad_request(f"the name of the object ({name}) does not match the name on the URL ({request.name})")
+    if target.get("kind") not in (None, "", "Node"):
+        raise bad_request(f'target.kind: Unsupported value: "{target["kind"]}": supported values: "Node", ""')
+    if not target.get("name"):
+        raise bad_request("target.name: Required value")
+    pod_request = on_pod(request, name, "binding")
+
+    async def produce(pod: Object) -> Object:
+        return _bound(request, pod, target["name"], metadata)
+
+    await change(pod_request, produce)
+    return orjson.dumps({**success(), "code": 201})
+
+
+def on_pod(request: Request, name: str, subresource: str) -> Request:
+    """The same request as a change of the pod itself."""
+    served = request.server.table.find("", "v1", "pods")
+    return Request(
+        request.server, request.user, "update", served, request.namespace, name, subresource, request.traceparent,
+        request.dry_run, request.field_manager, request.field_validation, request.warnings,
+    )  # fmt: skip
+
+
+def _bound(request: Request, pod: Object, node: str, metadata: Object) -> Object:
+    name = pod["metadata"]["name"]
+
+    def refuse(why: str) -> None:
+        raise conflict("", "pods/binding", name, why)
+
+    if pod["metadata"].get("deletionTimestamp"):
+        refuse(f"pod {name} is being deleted, cannot be assigned to a host")
+    spec = pod["spec"]
+    if spec.get("nodeName"):
+        refuse(f'pod {name} is already assigned to node "{spec["nodeName"]}"')
+    if spec.get("schedulingGates"):
+        refuse(f"pod {name} has non-empty .spec.schedulingGates")
+    if metadata.get("uid") and metadata["uid"] != pod["metadata"]["uid"]:
+        refuse(
+            f"Precondition failed: UID in precondition: {metadata['uid']}, UID in object meta: {pod['metadata']['uid']}"
+        )
+    spec["nodeName"] = node
+    if metadata.get("annotations"):
+        pod["metadata"]["annotations"] = {**(pod["metadata"].get("annotations") or {}), **metadata["annotations"]}
+    status = pod.setdefault("status", {})
+    found = status.setdefault("conditions", [])
+    conditions.set_condition(found, "PodScheduled", "True", now=request.now)
+    pod["metadata"].pop("resourceVersion", None)
+    if metadata.get("resourceVersion"):
+        pod["metadata"]["resourceVersion"] = metadata["resourceVersion"]
+    return pod
+
+
+def keep_all(request: Request, new: Any, old: Any) -> None:
+    """The subresource's own handler has already made the change."""
+
+
+PODS = Strategy(
+    prepare_create=(prepare_create,),
+    prepare_update=(prepare_update,),
+    status_update=(status_update,),
+    grace=grace,
+    returns_deleted=True,
+    creates={"binding": bind},
+    updates={"ephemeralcontainers": ephemeral_containers, "resize": resize, "binding": keep_all},
+)
+BINDINGS = Strategy(creates={"": bind})

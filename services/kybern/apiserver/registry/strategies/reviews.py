@@ -1,0 +1,121 @@
+"""Reviews: questions asked by POST and answered in status; nothing is stored."""
+
+import orjson
+
+from kybern.apiserver.authentication.service_account import TokenInvalid
+from kybern.apiserver.core.user import User
+from kybern.apiserver.registry.decode import decode
+from kybern.apiserver.registry.request import Request
+from kybern.apiserver.registry.strategy import Object, Strategy
+from kybern.kube import meta
+from kybern.kube.rbac import Attributes
+from kybern.kube.status import bad_request
+
+
+def user_info(user: User) -> Object:
+    """authentication/v1 UserInfo."""
+    info: Object = {"username": user.name}
+    if user.uid:
+        info["uid"] = user.uid
+    if user.groups:
+        info["groups"] = list(user.groups)
+    if user.extra:
+        info["extra"] = {name: list(values) for name, values in user.extra.items()}
+    return info
+
+
+def _asked(spec: Object, namespace: str = "") -> Attributes:
+    """The attributes in a review's spec. Raises StatusError (400)."""
+    resource, path = spec.get("resourceAttributes"), spec.get("nonResourceAttributes")
+    if (resource is None) == (path is None):
+        raise bad_request("spec: exactly one of nonResourceAttributes or resourceAttributes must be specified")
+    if path is not None:
+        return Attributes(path.get("verb") or "", path=path.get("path") or "")
+    return Attributes(
+        resource.get("verb") or "",
+        resource.get("group") or "",
+        resource.get("resource") or "*",
+        resource.get("subresource") or "",
+        namespace or resource.get("namespace") or "",
+        resource.get("name") or "",
+    )
+
+
+def _answer(request: Request, review: Object, user: User, asked: Attributes) -> bytes:
+    allowed = request.server.authorizer.may(user, asked)
+    review["status"] = {"allowed": allowed}
+    return orjson.dumps(review)
+
+
+async def self_access(request: Request, data: bytes) -> bytes:
+    """May I?"""
+    review = decode(request, data, request.served.info.gvk)
+    return _answer(request, review, request.user, _asked(review.get("spec") or {}))
+
+
+async def access(request: Request, data: bytes) -> bytes:
+    """May that user? LocalSubjectAccessReview: in this namespace."""
+    review = decode(request, data, request.served.info.gvk)
+    spec = review.get("spec") or {}
+    groups = spec.get("groups") or []
+    if not spec.get("user") and not groups:
+        raise bad_request("spec.user: Invalid value: at least one of user or group must be specified")
+    if request.namespace:
+        review["metadata"].setdefault("namespace", request.namespace)
+    user = User(spec.get("user") or "", tuple(groups), spec.get("uid") or "")
+    return _answer(request, review, user, _asked(spec, request.namespace))
+
+
+async def self_rules(request: Request, data: bytes) -> bytes:
+    """What may I do in a namespace?"""
+    review = decode(request, data, request.served.info.gvk)
+    namespace = (review.get("spec") or {}).get("namespace") or ""
+    if not namespace:
+        raise bad_request("no namespace on request")
+    resources, others = [], []
+    rules = list(request.server.authorizer.index.rules(request.user, namespace))
+    if request.user.is_master:
+        rules.append({"verbs": ["*"], "apiGroups": ["*"], "resources": ["*"]})
+        rules.append({"verbs": ["*"], "nonResourceURLs": ["*"]})
+    for rule in rules:
+        if rule.get("nonResourceURLs"):
+            others.append({"verbs": rule["verbs"], "nonResourceURLs": rule["nonResourceURLs"]})
+        else:
+            resources.append({m: rule[m] for m in ("verbs", "apiGroups", "resources", "resourceNames") if m in rule})
+    review["status"] = {"resourceRules": resources, "nonResourceRules": others, "incomplete": False}
+    return orjson.dumps(review)
+
+
+async def token(request: Request, data: bytes) -> bytes:
+    """Whose token is this?"""
+    review = decode(request, data, request.served.info.gvk)
+    spec = review.get("spec") or {}
+    if not spec.get("token"):
+        raise bad_request("token is required for TokenReview in authentication")
+    try:
+        found = request.server.authenticator.verify(spec["token"], tuple(spec.get("audiences") or ()))
+        status: Object = {"authenticated": True, "user": user_info(found.user)}
+        if found.audiences:
+            status["audiences"] = list(found.audiences)
+    except TokenInvalid as error:
+        status = {"user": {}, "error": f"[invalid bearer token, {error}]"}
+    review["status"] = status
+    return orjson.dumps(review)
+
+
+async def self_subject(request: Request, data: bytes) -> bytes:
+    """Who am I?"""
+    review = decode(request, data, request.served.info.gvk)
+    review["metadata"]["creationTimestamp"] = meta.format_time(request.now)
+    review["status"] = {"userInfo": user_info(request.user)}
+    return orjson.dumps(review)
+
+
+REVIEWS = {
+    ("authorization.k8s.io", "selfsubjectaccessreviews"): Strategy(creates={"": self_access}),
+    ("authorization.k8s.io", "subjectaccessreviews"): Strategy(creates={"": access}),
+    ("authorization.k8s.io", "localsubjectaccessreviews"): Strategy(creates={"": access}),
+    ("authorization.k8s.io", "selfsubjectrulesreviews"): Strategy(creates={"": self_rules}),
+    ("authentication.k8s.io", "tokenreviews"): Strategy(creates={"": token}),
+    ("authentication.k8s.io", "selfsubjectreviews"): Strategy(creates={"": self_subject}),
+}

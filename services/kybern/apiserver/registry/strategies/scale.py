@@ -1,0 +1,54 @@
+"""Scale: `autoscaling/v1 Scale` as a view of the replicas of Deployments, ReplicaSets, StatefulSets and RCs."""
+
+from typing import Any
+
+from kybern.apiserver.registry.request import Request
+from kybern.apiserver.registry.strategy import Object
+from kybern.kube import selectors
+from kybern.kube.field import invalid as field_invalid
+from kybern.kube.status import bad_request, conflict, invalid
+
+GVK = ("autoscaling", "v1", "Scale")
+COPIED = ("name", "namespace", "uid", "resourceVersion", "creationTimestamp")
+
+
+def scale_of(obj: Object) -> Object:
+    """The Scale of an object."""
+    spec, status = obj.get("spec") or {}, obj.get("status") or {}
+    selector = spec.get("selector") or {}
+    if obj["kind"] == "ReplicationController":
+        text = str(selectors.from_labels(selector))
+    else:
+        text = str(selectors.from_label_selector(selector))
+    metadata: dict[str, Any] = {member: obj["metadata"][member] for member in COPIED if member in obj["metadata"]}
+    shown: dict[str, Any] = {"replicas": status.get("replicas") or 0}
+    if text:
+        shown["selector"] = text
+    wanted = {"replicas": spec["replicas"]} if spec.get("replicas") else {}
+    return {"kind": "Scale", "apiVersion": "autoscaling/v1", "metadata": metadata, "spec": wanted, "status": shown}
+
+
+def scaled(request: Request, obj: Object, scale: Object) -> Object:
+    """The object with the replicas of a Scale. Raises StatusError."""
+    metadata = scale["metadata"]
+    name = metadata.get("name") or request.name
+    if name != request.name:
+        raise bad_request(f"the name of the object ({name}) does not match the name on the URL ({request.name})")
+    replicas = (scale.get("spec") or {}).get("replicas") or 0
+    if replicas < 0:
+        error = field_invalid("spec.replicas", replicas, "must be greater than or equal to 0")
+        raise invalid("autoscaling", "Scale", name, [error])
+    if metadata.get("uid") and metadata["uid"] != obj["metadata"]["uid"]:
+        why = (
+            f"Precondition failed: UID in precondition: {metadata['uid']}, UID in object meta: {obj['metadata']['uid']}"
+        )
+        raise conflict(request.group, request.resource, name, why)
+    changed = {**obj, "spec": {**(obj.get("spec") or {}), "replicas": replicas}, "metadata": dict(obj["metadata"])}
+    changed["metadata"].pop("resourceVersion", None)
+    if metadata.get("resourceVersion"):
+        changed["metadata"]["resourceVersion"] = metadata["resourceVersion"]
+    return changed
+
+
+def replicas_only(request: Request, new: Object, old: Object) -> None:
+    """`scaled` has made the change; the generic registry carries it out."""

@@ -1,0 +1,149 @@
+"""Services: cluster IPs and node ports, taken before the commit and given back when it fails or the Service goes.
+
+The allocators live in memory and are filled from the Services at a start (`adopt`): what is stored is what is taken.
+With several apiservers on one store two could choose the same value; the second commit does not notice.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+from kybern.apiserver.core.allocator import AllocationError
+from kybern.apiserver.registry.request import Request
+from kybern.apiserver.registry.strategy import Allocation, Object, Strategy
+from kybern.kube.field import invalid as field_invalid
+from kybern.kube.status import StatusError, invalid
+
+WITH_PORTS = ("NodePort", "LoadBalancer")
+Undo = list[Callable[[], None]]
+
+
+def allocate(request: Request, new: Object, old: Object | None) -> Allocation:
+    """Fill clusterIP(s), ipFamilies and nodePorts. Raises StatusError (422)."""
+    spec = new.get("spec")
+    undo: Undo = []
+    if not isinstance(spec, dict):
+        return Allocation()
+    before = (old or {}).get("spec") or {}
+    try:
+        if spec.get("type") == "ExternalName":
+            _drop(spec, "clusterIP", "clusterIPs", "ipFamilies", "ipFamilyPolicy")
+        else:
+            _cluster_ip(request, new, spec, before, undo)
+        _node_ports(request, new, spec, before, undo)
+    except BaseException:
+        _release(undo)
+        raise
+    return Allocation(lambda: _release(undo), lambda: _free_unused(request, before, spec))
+
+
+def _cluster_ip(request: Request, new: Object, spec: Object, before: Object, undo: Undo) -> None:
+    addresses = request.server.addresses
+    wanted = spec.get("clusterIP") or (spec.get("clusterIPs") or [""])[0] or ""
+    had = before.get("clusterIP") or ""
+    if not wanted and had:
+        wanted = had
+        for member in ("ipFamilies", "ipFamilyPolicy", "clusterIPs"):
+            if not spec.get(member) and before.get(member):
+                spec[member] = before[member]
+    if wanted == "None":
+        spec["clusterIP"], spec["clusterIPs"] = "None", ["None"]
+    elif wanted and wanted == had:
+        spec["clusterIP"], spec["clusterIPs"] = wanted, spec.get("clusterIPs") or [wanted]
+    elif wanted:
+        try:
+            addresses.take(wanted)
+        except (AllocationError, ValueError) as error:
+            raise _invalid(new, "spec.clusterIPs", [wanted], str(error)) from None
+        undo.append(lambda: addresses.release(wanted))
+        spec["clusterIP"], spec["clusterIPs"] = wanted, [wanted]
+    else:
+        try:
+            found = addresses.next(request.server.random)
+        except AllocationError as error:
+            raise _invalid(new, "spec.clusterIPs", [], f"failed to allocate a serviceIP: {error}") from None
+        undo.append(lambda: addresses.release(found))
+        spec["clusterIP"], spec["clusterIPs"] = found, [found]
+    spec["ipFamilies"] = spec.get("ipFamilies") or [addresses.family]
+    spec["ipFamilyPolicy"] = spec.get("ipFamilyPolicy") or "SingleStack"
+
+
+def _node_ports(request: Request, new: Object, spec: Object, before: Object, undo: Undo) -> None:
+    ports = request.server.node_ports
+    had = {_port_key(p): p["nodePort"] for p in before.get("ports") or () if p.get("nodePort")}
+    owned = {(p.get("protocol", "TCP"), p["nodePort"]) for p in before.get("ports") or () if p.get("nodePort")}
+    wants = spec.get("type") in WITH_PORTS and not (
+        spec.get("type") == "LoadBalancer" and spec.get("allocateLoadBalancerNodePorts") is False
+    )
+    same: dict[int, int] = {}  # port number → node port: TCP and UDP of one port share it
+    for index, port in enumerate(spec.get("ports") or ()):
+        protocol = port.get("protocol", "TCP")
+        if spec.get("type") not in WITH_PORTS:
+            port.pop("nodePort", None)
+            continue
+        number = port.get("nodePort") or had.get(_port_key(port)) or 0
+        if number and (protocol, number) in owned:
+            port["nodePort"] = number
+        elif number or wants:
+            try:
+                number = _take(ports, protocol, number or same.get(port.get("port", 0), 0), request)
+            except AllocationError as error:
+                raise _invalid(new, f"spec.ports[{index}].nodePort", port.get("nodePort", 0), str(error)) from None
+            undo.append(lambda protocol=protocol, number=number: ports.release(protocol, number))  # type: ignore[misc]
+            port["nodePort"] = number
+        if port.get("nodePort"):
+            same[port.get("port", 0)] = port["nodePort"]
+
+
+def _take(ports: Any, protocol: str, number: int, request: Request) -> int:
+    if not number:
+        return int(ports.next(protocol, request.server.random))
+    ports.take(protocol, number)
+    return number
+
+
+def _port_key(port: Object) -> tuple[Any, ...]:
+    return port.get("protocol", "TCP"), port.get("port"), port.get("name")
+
+
+def _used(spec: Object) -> tuple[set[str], set[tuple[str, int]]]:
+    addresses = {address for address in spec.get("clusterIPs") or () if address != "None"}
+    return addresses, {(p.get("protocol", "TCP"), p["nodePort"]) for p in spec.get("ports") or () if p.get("nodePort")}
+
+
+def _free_unused(request: Request, before: Object, after: Object) -> None:
+    """What an update does not use any more."""
+    had, has = _used(before), _used(after)
+    for address in had[0] - has[0]:
+        request.server.addresses.release(address)
+    for protocol, port in had[1] - has[1]:
+        request.server.node_ports.release(protocol, port)
+
+
+def released(request: Request, service: Object) -> None:
+    """A Service is gone."""
+    _free_unused(request, service.get("spec") or {}, {})
+
+
+def adopt(server: Any, service: Object) -> None:
+    """A Service that is stored has what it has."""
+    addresses, ports = _used(service.get("spec") or {})
+    server.addresses.taken |= addresses
+    server.node_ports.taken |= ports
+
+
+def _invalid(new: Object, path: str, value: Any, why: str) -> StatusError:
+    return invalid("", "Service", new["metadata"].get("name", ""), [field_invalid(path, value, why)])
+
+
+def _drop(spec: Object, *members: str) -> None:
+    for member in members:
+        spec.pop(member, None)
+
+
+def _release(undo: Undo) -> None:
+    for step in undo:
+        step()
+    undo.clear()
+
+
+SERVICES = Strategy(allocate=allocate, released=released, create_on_update=True, returns_deleted=True)

@@ -1,0 +1,45 @@
+"""The strategies of all kinds: one row each for those that differ from the generic registry."""
+
+from kybern.apiserver.registry.strategies.certificates import CERTIFICATE_SIGNING_REQUESTS
+from kybern.apiserver.registry.strategies.namespaces import NAMESPACES
+from kybern.apiserver.registry.strategies.pods import BINDINGS, PODS
+from kybern.apiserver.registry.strategies.rbac import RBAC
+from kybern.apiserver.registry.strategies.reviews import REVIEWS
+from kybern.apiserver.registry.strategies.scale import replicas_only
+from kybern.apiserver.registry.strategies.service_accounts import SERVICE_ACCOUNTS
+from kybern.apiserver.registry.strategies.services import SERVICES
+from kybern.apiserver.registry.strategy import PLAIN, Strategy
+
+SCALABLE = Strategy(updates={"scale": replicas_only})
+UPSERT = Strategy(create_on_update=True)
+KEPT = Strategy(returns_deleted=True)
+EVENT_TTL = 3600.0
+
+STRATEGIES: dict[tuple[str, str], Strategy] = {
+    ("", "bindings"): BINDINGS,
+    ("", "endpoints"): UPSERT,
+    ("", "events"): Strategy(create_on_update=True, ttl=EVENT_TTL),
+    ("", "limitranges"): UPSERT,
+    ("", "namespaces"): NAMESPACES,
+    ("", "persistentvolumeclaims"): KEPT,
+    ("", "persistentvolumes"): KEPT,
+    ("", "pods"): PODS,
+    ("", "podtemplates"): Strategy(create_on_update=True, returns_deleted=True),
+    ("", "replicationcontrollers"): Strategy(updates={"scale": replicas_only}, orphans_by_default=True),
+    ("", "resourcequotas"): KEPT,
+    ("", "serviceaccounts"): SERVICE_ACCOUNTS,
+    ("", "services"): SERVICES,
+    ("apps", "deployments"): SCALABLE,
+    ("apps", "replicasets"): SCALABLE,
+    ("apps", "statefulsets"): SCALABLE,
+    ("batch", "jobs"): Strategy(orphans_by_default=True),
+    ("certificates.k8s.io", "certificatesigningrequests"): CERTIFICATE_SIGNING_REQUESTS,
+    ("coordination.k8s.io", "leases"): UPSERT,
+    **RBAC,
+    **REVIEWS,
+}
+
+
+def strategy_of(group: str, resource: str) -> Strategy:
+    """The row of a resource (by its storage group)."""
+    return STRATEGIES.get((group, resource), PLAIN)

@@ -1,0 +1,45 @@
+"""Strategy: where a kind differs from the generic registry, as a row of functions and flags."""
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from kybern.apiserver.registry.request import Request
+
+Object = dict[str, Any]
+Prepare = Callable[["Request", Object], None]
+PrepareUpdate = Callable[["Request", Object, Object], None]
+Allocate = Callable[["Request", Object, Object | None], "Allocation"]
+Subcreate = Callable[["Request", bytes], Awaitable[bytes]]  # (request, body) → body of the answer
+Grace = Callable[[Object, int | None], int]
+
+
+@dataclass(frozen=True)
+class Allocation:
+    """What was taken for a write: `undo` when it fails, `done` when it is committed."""
+
+    undo: Callable[[], None] = lambda: None
+    done: Callable[[], None] = lambda: None
+
+
+@dataclass(frozen=True)
+class Strategy:
+    """Defaults are what most kinds do."""
+
+    prepare_create: tuple[Prepare, ...] = ()  # before validation of a new object
+    prepare_update: tuple[PrepareUpdate, ...] = ()  # (request, new, old)
+    status_update: tuple[PrepareUpdate, ...] = ()  # the same, for the status subresource
+    allocate: Allocate | None = None  # before validation
+    released: Callable[["Request", Object], None] | None = None  # after the object is gone
+    grace: Grace | None = None  # graceful deletion: seconds for (object, seconds asked for)
+    orphans_by_default: bool = False
+    returns_deleted: bool = False  # DELETE answers with the object rather than a Status
+    create_on_update: bool = False
+    ttl: float = 0  # seconds that an object lives after its last write; 0 = for ever
+    creates: Mapping[str, Subcreate] = field(default_factory=dict)  # POST to a subresource; "" = to the resource
+    updates: Mapping[str, PrepareUpdate] = field(default_factory=dict)  # PUT/PATCH to a subresource of the same kind
+    validate_delete: Prepare | None = None
+
+
+PLAIN = Strategy()

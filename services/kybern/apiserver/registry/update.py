@@ -1,0 +1,132 @@
+"""Changing an object of any kind, as a whole or one subresource of it.
+
+`produce` turns the current object into the wanted one and is asked again when another writer was faster; a caller who
+sent a resourceVersion gets the conflict instead.
+"""
+
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from kybern.apiserver.registry import commit, create, metadata
+from kybern.apiserver.registry.commit import Stale
+from kybern.apiserver.registry.decode import decode, to_storage
+from kybern.apiserver.registry.delete import is_finished
+from kybern.apiserver.registry.request import Request
+from kybern.apiserver.registry.strategy import Allocation
+from kybern.apiserver.registry.validation import check_update
+from kybern.apiserver.storage.entry import Entry
+from kybern.kube.defaults.create import GENERATION_KINDS
+from kybern.kube.status import bad_request, conflict, not_found
+
+Object = dict[str, Any]
+Produce = Callable[[Object], Awaitable[Object]]
+ATTEMPTS = 20
+
+
+async def update(request: Request, data: bytes) -> tuple[bytes, bool]:
+    """PUT: (bytes in the request's version, whether the object is new)."""
+    wanted = to_storage(request, decode(request, data, request.served.info.gvk))
+    if request.served.storage.get(request.namespace, request.name) is None:
+        if not request.served.strategy.create_on_update or request.subresource:
+            raise not_found(request.group, request.resource, request.name)
+        request.check("create")
+        wanted["metadata"].setdefault("name", request.name)
+        return request.served.present(await create.create_object(request, wanted)), True
+
+    async def produce(_: Object) -> Object:
+        return {**wanted, "metadata": dict(wanted["metadata"])}
+
+    return request.served.present(await change(request, produce)), False
+
+
+async def change(request: Request, produce: Produce) -> bytes:
+    """Read, produce, check, write; until no other writer comes between. Stored bytes."""
+    for _ in range(ATTEMPTS):
+        entry = request.served.storage.get(request.namespace, request.name)
+        if entry is None:
+            raise not_found(request.group, request.resource, request.name)
+        new = await produce(entry.decode())
+        version = new["metadata"].get("resourceVersion") or ""
+        if version not in ("", "0") and version != str(entry.revision):
+            _check_version(version)
+            raise conflict(request.group, request.resource, request.name)
+        try:
+            return await _change(request, entry, new)
+        except Stale:
+            if version not in ("", "0"):
+                raise conflict(request.group, request.resource, request.name) from None
+    raise conflict(request.group, request.resource, request.name)
+
+
+def _check_version(version: str) -> None:
+    if not version.isdigit():
+        raise bad_request(f'invalid resource version "{version}"')
+
+
+async def _change(request: Request, entry: Entry, new: Object) -> bytes:
+    old = entry.decode()
+    metadata.keep(request, new, old)
+    admission = request.server.admission
+    with request.server.telemetry.span("admission", request.traceparent, attributes=commit.span_attributes(request)):
+        await admission.mutate(request, "UPDATE", new, old)
+    prepare(request, new, old)
+    allocate = request.served.strategy.allocate if not request.subresource else None
+    allocation = allocate(request, new, old) if allocate is not None else Allocation()
+    try:
+        check_update(request, new, old)
+        await admission.validate(request, "UPDATE", new, old)
+        data = await _write(request, entry, new, old)
+    except BaseException:
+        allocation.undo()
+        raise
+    create.settle(request, allocation)
+    return data
+
+
+async def _write(request: Request, entry: Entry, new: Object, old: Object) -> bytes:
+    new["metadata"].pop("resourceVersion", None)
+    before = {member: value for member, value in old["metadata"].items() if member != "resourceVersion"}
+    if {**new, "metadata": None} == {**old, "metadata": None} and new["metadata"] == before:
+        return entry.data  # nothing changed: no write, the same resourceVersion
+    if is_finished(request, new):
+        await commit.remove(request, entry)
+        request.server.gone(request, new)
+        return entry.data
+    return await commit.put(request, new, entry.revision)
+
+
+def prepare(request: Request, new: Object, old: Object) -> None:
+    """Keep apart what the main resource and its subresources may each change; count generations."""
+    strategy, stored = request.served.strategy, request.served.stored
+    if not request.subresource:
+        if "status" in stored.subresources:
+            _carry(new, old, "status")
+        for step in strategy.prepare_update:
+            step(request, new, old)
+    elif request.subresource == "status":
+        for member in {*new, *old} - {"kind", "apiVersion", "metadata", "status"}:
+            _carry(new, old, member)
+        new["metadata"] = {**new["metadata"], "ownerReferences": old["metadata"].get("ownerReferences")}
+        if new["metadata"]["ownerReferences"] is None:
+            del new["metadata"]["ownerReferences"]
+        for step in strategy.status_update:
+            step(request, new, old)
+    else:
+        strategy.updates[request.subresource](request, new, old)
+    if stored.kind in GENERATION_KINDS and _counts(stored.kind, new, old):
+        new["metadata"]["generation"] = (old["metadata"].get("generation") or 0) + 1
+        new["metadata"] = metadata.ordered(new["metadata"])
+
+
+def _counts(kind: str, new: Object, old: Object) -> bool:
+    """Whether a change counts as a new generation; a Deployment's annotations do, as upstream."""
+    if metadata.spec_changed(new, old):
+        return True
+    return kind == "Deployment" and new["metadata"].get("annotations") != old["metadata"].get("annotations")
+
+
+def _carry(new: Object, old: Object, member: str) -> None:
+    if member in old:
+        new[member] = old[member]
+    else:
+        new.pop(member, None)

@@ -1,0 +1,28 @@
+"""Validation: every field error of an object at once, as one Invalid status."""
+
+from typing import Any
+
+from kybern.apiserver.registry.request import Request
+from kybern.kube.status import invalid
+from kybern.kube.validation import validate_create, validate_metadata_update, validate_update
+
+Object = dict[str, Any]
+
+
+def check_create(request: Request, obj: Object) -> None:
+    """Raises StatusError (422)."""
+    stored = request.served.stored
+    errors = validate_create(stored, obj)
+    if errors:
+        raise invalid(stored.group, stored.kind, obj["metadata"].get("name", ""), errors)
+
+
+def check_update(request: Request, new: Object, old: Object) -> None:
+    """Raises StatusError (422)."""
+    stored = request.served.stored
+    if request.subresource in ("", "scale"):
+        errors = validate_update(stored, new, old)
+    else:
+        errors = list(validate_metadata_update(new["metadata"], old["metadata"]))
+    if errors:
+        raise invalid(stored.group, stored.kind, new["metadata"].get("name", ""), errors)

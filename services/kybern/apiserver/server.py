@@ -1,0 +1,79 @@
+"""ApiServer: the parts that a request passes through, put together once."""
+
+from dataclasses import dataclass, field
+from random import Random
+from typing import Any
+
+from kybern.apiserver.admission import registry as admission_registry
+from kybern.apiserver.admission.chain import Chain
+from kybern.apiserver.authentication.authenticator import Authenticator
+from kybern.apiserver.authentication.service_account import ServiceAccountTokens, TokenKeys
+from kybern.apiserver.authorization.rbac import RbacAuthorizer
+from kybern.apiserver.core.allocator import IPAllocator, PortAllocator
+from kybern.apiserver.core.user import User
+from kybern.apiserver.metrics import ApiMetrics
+from kybern.apiserver.registry.request import Request
+from kybern.apiserver.registry.resource_table import ResourceTable
+from kybern.apiserver.registry.strategies import services
+from kybern.apiserver.registry.strategies.table import strategy_of
+from kybern.apiserver.storage.entry import Entry
+from kybern.apiserver.storage.feed import Feed
+from kybern.apiserver.storage.leases import Leases
+from kybern.clock import Clock
+from kybern.store.contract import Store
+from kybern.telemetry import Telemetry
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What flags decide."""
+
+    service_cidr: str = "10.96.0.0/16"
+    issuer: str = "https://kubernetes.default.svc.cluster.local"
+    advertise: str = ""  # HOST:PORT that clients in the cluster reach the API at
+    anonymous: bool = True
+    keys: TokenKeys | None = None
+    tokens: dict[str, User] = field(default_factory=dict)
+
+
+class ApiServer:
+    """Everything but the wire."""
+
+    def __init__(self, store: Store, clock: Clock, random: Random, telemetry: Telemetry, settings: Settings) -> None:
+        self.clock = clock
+        self.random = random
+        self.telemetry = telemetry
+        self.settings = settings
+        self.metrics = ApiMetrics(telemetry.registry)
+        self.table = ResourceTable(strategy_of)
+        self.table.add_builtin()
+        self.feed = Feed(store, telemetry)
+        for cacher in self.table.cachers.values():
+            self.feed.add(cacher)
+        self.leases = Leases(store)
+        self.admission: Chain = admission_registry.build()
+        self.authorizer = RbacAuthorizer()
+        self.addresses = IPAllocator.of(settings.service_cidr)
+        self.node_ports = PortAllocator()
+        tokens = None
+        if settings.keys is not None:
+            tokens = ServiceAccountTokens(settings.keys, settings.issuer, (), self._lookup)
+        self.authenticator = Authenticator(
+            telemetry, clock.now, self.authorizer.check, tokens, settings.tokens, settings.anonymous
+        )
+
+    async def load(self) -> None:
+        """Fill the caches and everything that is derived from them."""
+        await self.feed.load()
+        self.authorizer.follow(self.table.cacher)
+        for entry in self.table.cacher("", "services").entries.values():
+            services.adopt(self, entry.decode())
+
+    def _lookup(self, resource: str, namespace: str, name: str) -> Entry | None:
+        return self.table.cacher("", resource).get(namespace, name)
+
+    def gone(self, request: Request, obj: dict[str, Any]) -> None:
+        """An object has been removed."""
+        released = request.served.strategy.released
+        if released is not None:
+            released(request, obj)

@@ -1,0 +1,122 @@
+"""The apiserver as a service: flags, store, bootstrap, gRPC server."""
+
+import asyncio
+from argparse import ArgumentParser, Namespace
+from pathlib import Path
+
+from kybern.apiserver.authentication.service_account import DEFAULT_ISSUER, TokenKeys
+from kybern.apiserver.authentication.token_file import read_token_file
+from kybern.apiserver.bootstrap.run import bootstrap
+from kybern.apiserver.handlers.discovery import Discovery
+from kybern.apiserver.handlers.servicer import Objects
+from kybern.apiserver.server import ApiServer, Settings
+from kybern.protos.api.v1.discovery_pb2_grpc import add_DiscoveryServicer_to_server
+from kybern.protos.api.v1.objects_pb2_grpc import add_ObjectsServicer_to_server
+from kybern.rpc.transport import ANYONE, Policy
+from kybern.runtime.main import ServiceFailure
+from kybern.runtime.service import Env, Service
+from kybern.store.contract import Store
+from kybern.store.errors import StoreError, StoreUnavailable
+from kybern.store.open import open_store
+
+USER = "system:kybern:apiserver"
+EVERYBODY = frozenset({ANYONE})  # what each may do is authorized per request
+POLICY = Policy({"/kybern.api.v1.Objects/": EVERYBODY, "/kybern.api.v1.Discovery/": EVERYBODY})
+GRACE = 5.0  # seconds for calls under way when the service ends
+HISTORY = 300.0  # seconds of history kept in the store
+
+
+def add_flags(parser: ArgumentParser) -> None:
+    """Flags beyond the shared ones."""
+    parser.add_argument("--store", required=True, help="sqlite:PATH or etcd://HOST:PORT[,HOST:PORT...]")
+    parser.add_argument("--service-account-key", default="", metavar="FILE", help="private key that signs tokens")
+    parser.add_argument("--service-account-issuer", default=DEFAULT_ISSUER, metavar="URL", help="issuer of tokens")
+    parser.add_argument("--service-cluster-ip-range", default="10.96.0.0/16", metavar="CIDR", help="cluster IPs")
+    parser.add_argument("--advertise-address", default="", metavar="HOST:PORT", help="endpoint of `kubernetes`")
+    parser.add_argument("--token-auth-file", default="", metavar="FILE", help="static tokens: token,user,uid,groups")
+    parser.add_argument(
+        "--anonymous-auth", default="true", choices=["true", "false"], help="accept requests without credentials"
+    )
+
+
+def read_settings(options: Namespace) -> Settings:
+    """Flags and the files they name. Raises ServiceFailure."""
+    try:
+        keys = TokenKeys.read(Path(options.service_account_key)) if options.service_account_key else None
+    except (OSError, ValueError) as error:
+        raise ServiceFailure(f"--service-account-key {options.service_account_key}: {error}") from error
+    try:
+        tokens = read_token_file(Path(options.token_auth_file)) if options.token_auth_file else {}
+    except (OSError, ValueError) as error:
+        raise ServiceFailure(f"--token-auth-file {options.token_auth_file}: {error}") from error
+    return Settings(
+        service_cidr=options.service_cluster_ip_range,
+        issuer=options.service_account_issuer,
+        advertise=options.advertise_address,
+        anonymous=options.anonymous_auth == "true",
+        keys=keys,
+        tokens=tokens,
+    )
+
+
+async def run(options: Namespace, env: Env) -> None:
+    """Serve until cancelled."""
+    settings = read_settings(options)
+    try:
+        store = await open_store(options.store)
+    except StoreError as error:
+        raise ServiceFailure(str(error)) from error
+    try:
+        ca = Path(options.pki) / "ca.crt"
+        await serve(options.address, env, store, settings, ca.read_text() if ca.is_file() else "")
+    finally:
+        await store.close()
+
+
+async def serve(address: str, env: Env, store: Store, settings: Settings, ca: str = "") -> None:
+    """Serve on a store that is open already, until cancelled."""
+    try:
+        server = ApiServer(store, env.clock, env.random, env.telemetry, settings)
+    except ValueError as error:
+        raise ServiceFailure(f"--service-cluster-ip-range {settings.service_cidr}: {error}") from error
+    await server.load()
+    wire = env.transport.server(address, POLICY)
+    add_ObjectsServicer_to_server(Objects(server), wire)
+    add_DiscoveryServicer_to_server(Discovery(server), wire)
+    async with asyncio.TaskGroup() as tasks:
+        feed = tasks.create_task(server.feed.run())
+        compactor = tasks.create_task(compact(server, store))
+        try:
+            await bootstrap(server, ca)
+            await wire.start()
+            env.ready()
+            env.telemetry.log.info("serving at revision %d on %s", server.feed.revision, address)
+            await asyncio.get_running_loop().create_future()
+        finally:
+            await wire.stop(GRACE)
+            feed.cancel()
+            compactor.cancel()
+
+
+async def compact(server: ApiServer, store: Store) -> None:
+    """Forget history older than HISTORY seconds, every HISTORY seconds."""
+    before = 0
+    while True:
+        await asyncio.sleep(HISTORY)
+        if before:
+            try:
+                await store.compact(before)
+            except StoreUnavailable as error:
+                server.telemetry.log.warning("cannot compact the store: %s", error)
+            except StoreError as error:  # another apiserver was faster
+                server.telemetry.log.debug("not compacted: %s", error)
+        before = server.feed.revision
+
+
+SERVICE = Service(
+    name="apiserver",
+    user=USER,
+    help="The object API: every Kubernetes resource over gRPC; the only service that reaches storage.",
+    add_flags=add_flags,
+    run=run,
+)

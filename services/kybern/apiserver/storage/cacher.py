@@ -1,0 +1,182 @@
+"""Cacher: every object of one resource, encoded, in key order, with the recent past for watches to resume from.
+
+It is changed only by the feed, in revision order, inside one event loop step per change; so a reader sees whole
+revisions. Watchers are kept by the value they pin the trigger field to (a node agent: its own node name), so that a
+change is offered only to those it may concern.
+"""
+
+from bisect import bisect_left, insort
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+
+import orjson
+
+from kybern.apiserver.core import encoding, fields
+from kybern.apiserver.storage.entry import CacheEvent, Convert, Entry, Object
+from kybern.apiserver.storage.selection import Selection
+from kybern.apiserver.storage.watcher import Watcher
+from kybern.kube.status import expired
+from kybern.store.contract import Event, EventKind, KeyValue
+
+RING = 8192  # events kept for watches to resume from
+Listener = Callable[[CacheEvent], None]
+
+
+class Cacher:
+    """See the module's docstring. `head`, group and version are those of the storage version."""
+
+    def __init__(self, group: str, resource: str, kind: str, api_version: str, namespaced: bool, prefix: str) -> None:
+        self.group, self.resource, self.kind = group, resource, kind
+        self.namespaced = namespaced
+        self.prefix = prefix
+        self.head = encoding.head(kind, api_version)
+        self.changed = 0  # revision of the newest change
+        self.entries: dict[str, Entry] = {}
+        self.keys: list[str] = []
+        self._fields = fields.fields_reader(group, resource)
+        self._trigger = fields.trigger(group, resource)
+        self._ring: deque[CacheEvent] = deque(maxlen=RING)
+        self._floor = 0  # every event after this revision is in the ring
+        self._watchers: set[Watcher] = set()
+        self._pinned: dict[str, set[Watcher]] = {}
+        self.listeners: list[Listener] = []
+
+    # Reads
+
+    def get(self, namespace: str, name: str) -> Entry | None:
+        """One object."""
+        return self.entries.get(f"{namespace}/{name}" if self.namespaced else name)
+
+    def select(self, selection: Selection, after: str = "") -> Iterator[Entry]:
+        """Selected entries in key order, strictly after a key."""
+        name = selection.pinned("metadata.name")
+        if name is not None and (selection.namespace or not self.namespaced):
+            entry = self.get(selection.namespace, name)
+            if entry is not None and entry.key > after and selection.matches(entry):
+                yield entry
+            return
+        entries, everything = self.entries, selection.plain
+        for key in self._keys(selection.namespace, after):
+            entry = entries[key]
+            if everything or selection.matches(entry):
+                yield entry
+
+    def count(self, namespace: str, after: str) -> int:
+        """How many objects of a namespace ("" = all) come after a key."""
+        return len(self._keys(namespace, after))
+
+    def _keys(self, namespace: str, after: str) -> Sequence[str]:
+        if not namespace:
+            return self.keys[bisect_left(self.keys, after + "\0") :] if after else self.keys
+        first = bisect_left(self.keys, after + "\0" if after else f"{namespace}/")
+        return self.keys[first : bisect_left(self.keys, f"{namespace}0")]
+
+    # Changes, from the feed alone
+
+    def load(self, kv: KeyValue) -> None:
+        """Take over an object that is in the store at the start."""
+        entry = self.entry(kv, None)
+        if entry.key not in self.entries:
+            insort(self.keys, entry.key)
+        self.entries[entry.key] = entry
+
+    def loaded(self, revision: int) -> None:
+        """Everything up to the revision is loaded; watches can start from there."""
+        self._floor = self.changed = revision
+
+    def reset(self) -> None:
+        """Forget everything (history was lost): watchers are cut off and list again."""
+        for watcher in list(self._watchers):
+            watcher.end()
+        self.entries.clear()
+        self.keys.clear()
+        self._ring.clear()
+
+    def apply(self, event: Event, obj: Object | None, traceparent: str) -> None:
+        """One change, in revision order."""
+        kv = event.kv
+        key = kv.key[len(self.prefix) :]
+        prev = self.entries.get(key)
+        if event.kind is EventKind.DELETE:
+            if prev is None:
+                return
+            del self.entries[key]
+            del self.keys[bisect_left(self.keys, key)]
+            data = encoding.respliced(prev.data, self.head, kv.mod_revision)
+            entry = self._with_data(prev, data, kv.mod_revision)
+        else:
+            entry = self.entry(kv, obj)
+            if prev is None:
+                insort(self.keys, key)
+            self.entries[key] = entry
+        self._publish(CacheEvent(entry, prev, kv.mod_revision, event.kind is EventKind.DELETE, self.head, traceparent))
+
+    def entry(self, kv: KeyValue, obj: Object | None = None) -> Entry:
+        """An entry for a version of an object, decoded here unless it is known."""
+        obj = orjson.loads(kv.value) if obj is None else obj
+        data = encoding.splice(kv.value, self.head, kv.mod_revision)
+        key = kv.key[len(self.prefix) :]
+        return Entry(key, data, kv.mod_revision, obj, self._fields(obj), self.namespaced)
+
+    def _with_data(self, entry: Entry, data: bytes, revision: int) -> Entry:
+        same = Entry(entry.key, data, revision, {}, entry.fields, self.namespaced)
+        same.labels, same.owners, same.uid = entry.labels, entry.owners, entry.uid
+        return same
+
+    def _publish(self, event: CacheEvent) -> None:
+        if len(self._ring) == RING:
+            self._floor = self._ring[0].revision
+        self._ring.append(event)
+        self.changed = event.revision
+        for listener in self.listeners:
+            listener(event)
+        for watcher in tuple(self._watchers):
+            watcher.offer(event)
+        if self._pinned:
+            values = {event.entry.field(self._trigger)}
+            if event.prev is not None:
+                values.add(event.prev.field(self._trigger))
+            for value in values:
+                for watcher in tuple(self._pinned.get(value, ())):
+                    watcher.offer(event)
+
+    # Watches
+
+    def watch(self, selection: Selection, since: int, convert: Convert | None = None) -> Watcher:
+        """A watcher that already holds every matching event after revision `since`. Raises StatusError (410)."""
+        if since < self._floor:
+            raise expired(f"too old resource version: {since} ({self._floor})")
+        watcher = Watcher(selection, convert)
+        for event in self._since(since):
+            watcher.offer(event)
+        self._register(watcher)
+        return watcher
+
+    def _since(self, revision: int) -> list[CacheEvent]:
+        newer = []
+        for event in reversed(self._ring):
+            if event.revision <= revision:
+                break
+            newer.append(event)
+        newer.reverse()
+        return newer
+
+    def _register(self, watcher: Watcher) -> None:
+        value = watcher.selection.pinned(self._trigger)
+        if value is None:
+            self._watchers.add(watcher)
+            watcher.stop = lambda: self._watchers.discard(watcher)
+            return
+        group = self._pinned.setdefault(value, set())
+        group.add(watcher)
+
+        def stop() -> None:
+            group.discard(watcher)
+            if not group and self._pinned.get(value) is group:
+                del self._pinned[value]
+
+        watcher.stop = stop
+
+    def watchers(self) -> int:
+        """How many watches are open."""
+        return len(self._watchers) + sum(map(len, self._pinned.values()))

@@ -1,0 +1,78 @@
+"""Entry: one object as the cache keeps it. CacheEvent: one change of one object, encoded once for all watchers."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import orjson
+
+from kybern.apiserver.core import encoding
+from kybern.protos.api.v1.objects_pb2 import EventType, WatchEvent
+
+Object = dict[str, Any]
+NOTHING: Mapping[str, str] = {}
+
+
+class Entry:
+    """Encoded bytes (with resourceVersion) beside the few decoded values that reads and watches select by."""
+
+    __slots__ = ("data", "fields", "key", "labels", "name", "namespace", "owners", "revision", "uid")
+
+    def __init__(
+        self, key: str, data: bytes, revision: int, obj: Object, fields: Mapping[str, str], namespaced: bool
+    ) -> None:
+        self.key = key
+        self.data = data
+        self.revision = revision
+        self.namespace, _, self.name = key.rpartition("/") if namespaced else ("", "", key)
+        meta = obj.get("metadata") or {}
+        self.uid: str = meta.get("uid") or ""
+        self.labels: Mapping[str, str] = meta.get("labels") or NOTHING
+        self.owners = tuple(owner.get("uid", "") for owner in meta.get("ownerReferences") or ())
+        self.fields = fields
+
+    def decode(self) -> Object:
+        """A fresh decoded copy, the caller's to change."""
+        obj: Object = orjson.loads(self.data)
+        return obj
+
+    def field(self, label: str) -> str:
+        """The value of a selectable field."""
+        if label == "metadata.name":
+            return self.name
+        if label == "metadata.namespace":
+            return self.namespace
+        return self.fields.get(label, "")
+
+
+Convert = Callable[[bytes], bytes]
+
+
+class CacheEvent:
+    """A change: `entry` is the state after it (of a deletion: the last state), `prev` the state before."""
+
+    __slots__ = ("_messages", "deleted", "entry", "head", "prev", "revision", "traceparent")
+
+    def __init__(
+        self, entry: Entry, prev: Entry | None, revision: int, deleted: bool, head: bytes, traceparent: str
+    ) -> None:
+        self.entry = entry
+        self.prev = prev
+        self.revision = revision
+        self.deleted = deleted
+        self.head = head
+        self.traceparent = traceparent
+        self._messages: dict[tuple[int, int], WatchEvent] = {}
+
+    def message(self, kind: int, convert: Convert | None = None) -> WatchEvent:
+        """The event as `kind` (ADDED, MODIFIED, DELETED); built on first use and shared."""
+        at = (kind, id(convert) if convert else 0)
+        found = self._messages.get(at)
+        if found is None:
+            data = self.entry.data
+            if kind == EventType.EVENT_TYPE_DELETED and not self.deleted and self.prev is not None:
+                data = encoding.respliced(self.prev.data, self.head, self.revision)
+            found = WatchEvent(
+                type=EventType.ValueType(kind), object=convert(data) if convert else data, traceparent=self.traceparent
+            )
+            self._messages[at] = found
+        return found

@@ -1,0 +1,165 @@
+"""Feed: the one stream of changes from the store into all caches, in revision order.
+
+A store that is this process's alone tells a writer what its transaction did; that is applied before the write is
+acknowledged, so a client reads its own writes. Revisions are contiguous: a result that comes before its predecessor
+waits for it. A shared store's changes come by its watch alone; a write is acknowledged, and a fresh read answered,
+when the caches have reached its revision.
+"""
+
+import asyncio
+import heapq
+from collections.abc import Sequence
+from itertools import groupby
+
+from kybern.apiserver.core.keys import ROOT
+from kybern.apiserver.storage.cacher import Cacher
+from kybern.apiserver.storage.entry import Object
+from kybern.kube.status import service_unavailable, timeout
+from kybern.store.contract import Event, Store, TxnResult, Write, events_of
+from kybern.store.errors import CompactedError, StoreUnavailable
+from kybern.telemetry import Telemetry
+
+PAGE = 2000
+CATCH_UP = 10.0  # seconds that a read or write waits for the caches
+REMEMBERED = 10_000  # trace contexts of own writes to a shared store
+
+
+class Feed:
+    """Owns the caches' progress. `revision`: everything up to it is in the caches."""
+
+    def __init__(self, store: Store, telemetry: Telemetry) -> None:
+        self.store = store
+        self.revision = 0
+        self._log = telemetry.log
+        self._cachers: dict[str, Cacher] = {}
+        self._ahead: dict[int, tuple[Sequence[Event], Object | None, str]] = {}
+        self._traces: dict[int, str] = {}
+        self._waiting: list[tuple[int, int, asyncio.Future[None]]] = []
+        self._tickets = 0
+
+    def add(self, cacher: Cacher) -> None:
+        """Feed a cache, from the next `load` or change on."""
+        self._cachers[cacher.prefix.removeprefix(ROOT).rstrip("/")] = cacher
+
+    def cacher(self, key: str) -> Cacher | None:
+        """The cache that a key belongs to."""
+        first, _, rest = key.removeprefix(ROOT).partition("/")
+        found = self._cachers.get(first)
+        if found is None and rest:
+            found = self._cachers.get(f"{first}/{rest.partition('/')[0]}")
+        return found
+
+    async def load(self) -> None:
+        """Fill the caches with what is in the store."""
+        after, revision = "", 0
+        while True:
+            page = await self.store.range(ROOT, start_after=after, limit=PAGE, revision=revision)
+            revision = page.revision
+            for kv in page.items:
+                cacher = self.cacher(kv.key)
+                if cacher is not None:
+                    cacher.load(kv)
+            if not page.more:
+                break
+            after = page.items[-1].key
+        for cacher in self._cachers.values():
+            cacher.loaded(revision)
+        self.revision = revision
+
+    async def run(self) -> None:
+        """Follow the store for as long as the service lives."""
+        while True:
+            watch = self.store.watch(ROOT, start_revision=self.revision + 1)
+            try:
+                async for batch in watch:
+                    if self.store.exclusive:
+                        await asyncio.sleep(0)  # writers, who know the trace context, come first
+                    for revision, events in groupby(batch.events, key=lambda event: event.kv.mod_revision):
+                        if revision > self.revision:
+                            self._take(revision, list(events), None, self._traces.pop(revision, ""))
+                    self._advance(batch.revision)
+            except CompactedError as error:
+                self._log.warning("fell behind the store, loading again: %s", error)
+                for cacher in self._cachers.values():
+                    cacher.reset()
+                await self.load()
+                self._wake()
+            finally:
+                close = getattr(watch, "aclose", None)
+                if close is not None:
+                    await close()
+
+    async def commit(self, writes: Sequence[Write], obj: Object | None, traceparent: str) -> TxnResult:
+        """One transaction; returns when it is durable and, if it succeeded, in the caches."""
+        try:
+            result = await self.store.txn(writes)
+        except StoreUnavailable as error:
+            raise service_unavailable(f"storage is not available: {error}") from error
+        if not result.succeeded:
+            return result
+        if self.store.exclusive:
+            events = events_of(writes, result)
+            if events and result.revision > self.revision:
+                self._ahead[result.revision] = (events, obj, traceparent)
+                self._drain()
+        elif traceparent and result.revision > self.revision:
+            self._traces[result.revision] = traceparent
+            if len(self._traces) > REMEMBERED:
+                del self._traces[next(iter(self._traces))]
+        await self.reached(result.revision)
+        return result
+
+    async def fresh(self) -> int:
+        """Wait until the caches show every write acknowledged before now; their revision."""
+        if not self.store.exclusive:
+            await self.reached(await self.store.revision())
+        return self.revision
+
+    async def reached(self, revision: int, seconds: float = CATCH_UP) -> None:
+        """Wait until the caches have reached a revision. Raises StatusError (504) if they do not."""
+        if self.revision >= revision:
+            return
+        future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._tickets += 1
+        heapq.heappush(self._waiting, (revision, self._tickets, future))
+        try:
+            async with asyncio.timeout(seconds):
+                await future
+        except TimeoutError:
+            error = timeout(f"Too large resource version: {revision}, current: {self.revision}", 1)
+            cause = {"reason": "ResourceVersionTooLarge", "message": "Too large resource version"}
+            error.status["details"]["causes"] = [cause]
+            raise error from None
+
+    def _take(self, revision: int, events: Sequence[Event], obj: Object | None, traceparent: str) -> None:
+        """Changes from the watch: they are complete up to their revision."""
+        ahead = self._ahead.pop(revision, None)
+        if ahead is not None:
+            events, obj, traceparent = ahead
+        self._apply(revision, events, obj, traceparent)
+        self._drain()
+
+    def _drain(self) -> None:
+        while (ahead := self._ahead.pop(self.revision + 1, None)) is not None:
+            self._apply(self.revision + 1, *ahead)
+
+    def _apply(self, revision: int, events: Sequence[Event], obj: Object | None, traceparent: str) -> None:
+        self.revision = revision
+        for event in events:
+            cacher = self.cacher(event.kv.key)
+            if cacher is not None:
+                cacher.apply(event, obj if len(events) == 1 else None, traceparent)
+        self._wake()
+
+    def _advance(self, revision: int) -> None:
+        """The watch says that nothing is missing up to the revision."""
+        if revision > self.revision:
+            self.revision = revision
+            self._drain()
+            self._wake()
+
+    def _wake(self) -> None:
+        while self._waiting and self._waiting[0][0] <= self.revision:
+            _, _, future = heapq.heappop(self._waiting)
+            if not future.done():
+                future.set_result(None)

@@ -1,0 +1,83 @@
+"""A real apiserver over the in-memory transport, on a SQLite store in memory, all in one event loop."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from random import Random
+
+import pytest
+from cryptography.hazmat.primitives.asymmetric import ec
+
+from kybern.apiserver.authentication.service_account import TokenKeys
+from kybern.apiserver.core.user import User
+from kybern.apiserver.server import Settings
+from kybern.apiserver.service import serve
+from kybern.client.objects import Client
+from kybern.clock import SystemClock
+from kybern.rpc.memory import MemoryNetwork, MemoryTransport
+from kybern.rpc.transport import Identity
+from kybern.runtime.service import Env
+from kybern.store.sqlite import SqliteStore
+from kybern.telemetry import Telemetry
+
+ADMIN = Identity("admin", ("system:masters",))
+ADDRESS = "apiserver:1"
+KEYS = TokenKeys(ec.generate_private_key(ec.SECP256R1()))
+
+
+@dataclass
+class Cluster:
+    """A running apiserver and how to reach it."""
+
+    network: MemoryNetwork
+    telemetry: Telemetry
+
+    def channel(self, user: str, *groups: str):
+        transport = MemoryTransport(self.network, Identity(user, groups), Telemetry("test"))
+        return transport.channel(ADDRESS, "apiserver.kybern")
+
+    def client(self, user: str = "admin", *groups: str) -> Client:
+        """A client of its own; admin without arguments."""
+        return Client(self.channel(user, *(groups or (("system:masters",) if user == "admin" else ()))))
+
+
+@asynccontextmanager
+async def running(path: str | Path = ":memory:", **settings) -> AsyncIterator[Cluster]:
+    """An apiserver for the length of the block."""
+    network = MemoryNetwork(Random(1))
+    telemetry = Telemetry("apiserver")
+    ready = asyncio.Event()
+    transport = MemoryTransport(network, Identity("system:kybern:apiserver"), telemetry)
+    env = Env(SystemClock(), Random(7), transport, telemetry, ready.set)
+    store = await SqliteStore.open(path, threaded=False)
+    given = {
+        "keys": KEYS,
+        "advertise": "192.0.2.2:6443",
+        "tokens": {"secret": User("alice", ("devs",), "1")},
+    } | settings
+    task = asyncio.create_task(serve(ADDRESS, env, store, Settings(**given)))
+    waiter = asyncio.create_task(ready.wait())
+    await asyncio.wait([task, waiter], return_when=asyncio.FIRST_COMPLETED)
+    if task.done():
+        task.result()
+    try:
+        yield Cluster(network, telemetry)
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+        await transport.close()
+        await store.close()
+
+
+@pytest.fixture
+async def cluster() -> AsyncIterator[Cluster]:
+    async with running() as cluster:
+        yield cluster
+
+
+@pytest.fixture
+async def admin(cluster: Cluster) -> AsyncIterator[Client]:
+    async with cluster.client() as client:
+        yield client
