@@ -48,7 +48,9 @@ def columns(group: str, version: str, resource: str) -> tuple[Column, ...]:
     """The columns of a built-in resource; a version without columns of its own has those of its group."""
     found = schema.columns(group, version, resource)
     if not found:
-        siblings = (info for info in schema.load().resources.values() if (info.group, info.resource) == (group, resource))
+        siblings = (
+            info for info in schema.load().resources.values() if (info.group, info.resource) == (group, resource)
+        )
         found = next((known for info in siblings if (known := schema.columns(group, info.version, resource))), ())
     return tuple(Column(c.name, c.type, c.format, c.priority) for c in found) or DEFAULT_COLUMNS
 
@@ -76,6 +78,10 @@ class Printing:
         if include != "None":
             row["object"] = obj if include == "Object" else partial_object_metadata(obj)
         return row
+
+
+def is_built_in(group: str, version: str, resource: str) -> bool:
+    return schema.resource(group, version, resource) is not None
 
 
 def built_in(group: str, version: str, resource: str) -> Printing:

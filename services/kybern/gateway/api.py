@@ -1,0 +1,104 @@
+"""What every handler needs: the exchange with the apiserver, the resource table, and how a request names its user."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass, field
+from typing import Any
+
+from kybern.gateway.core import options
+from kybern.gateway.core.resources import Resources
+from kybern.gateway.http.message import Request
+from kybern.kube.duration import parse_go
+from kybern.protos.api.v1.discovery_pb2_grpc import DiscoveryStub
+from kybern.protos.api.v1.objects_pb2 import CheckAccessRequest, ExtraValues, Requester
+from kybern.rpc.exchange.client import ExchangeClient
+from kybern.runtime.service import Env
+
+DEFAULT_TIMEOUT = 60.0  # seconds a request may take, as upstream
+EXTRA_PREFIX = "impersonate-extra-"
+_REQUESTER = "requester"
+
+
+@dataclass
+class Api:
+    """`calls` carries requests with one reply; `streams` lists and watches, whose bulk must not hold up the others."""
+
+    env: Env
+    calls: ExchangeClient
+    streams: ExchangeClient
+    discovery: DiscoveryStub
+    resources: Resources = field(default_factory=Resources)
+    loaded: asyncio.Event = field(default_factory=asyncio.Event)  # the resource table has been received
+    channels: dict[tuple[str, str], Any] = field(default_factory=dict)  # to node agents
+
+    async def check_access(self, request: Request) -> None:
+        """Authenticate and authorize a request for a path that is no resource. Raises StatusError."""
+        check = CheckAccessRequest(verb=request.method.lower(), path=request.path)
+        await self.calls.call(check, requester=requester(request), timeout=DEFAULT_TIMEOUT)
+
+    def node_channel(self, target: str, server_name: str) -> Any:
+        """The channel to a node agent; one per agent for the life of the gateway."""
+        key = (target, server_name)
+        if key not in self.channels:
+            self.channels[key] = self.env.transport.channel(target, server_name)
+        return self.channels[key]
+
+
+def requester(request: Request) -> Requester:
+    """On whose behalf a call is made: the client certificate's user, or whoever a token names; kept per connection."""
+    headers = request.headers
+    connection = request.connection
+    authorization, agent = headers.get(b"authorization"), headers.get(b"user-agent")
+    impersonates = b"impersonate-user" in headers or any(name.startswith(b"impersonate-") for name in headers)
+    known = connection.memory.get(_REQUESTER)
+    if known is not None and not impersonates and known[0] == (authorization, agent):
+        return known[1]  # type: ignore[no-any-return]
+    identity = connection.identity
+    found = Requester(
+        user=identity.user,
+        groups=identity.groups,
+        user_agent=request.header(b"user-agent"),
+        source_ip=connection.peer_address,
+    )
+    _authorize(found, request.header(b"authorization"))
+    if impersonates:
+        _impersonate(found, request)
+    else:
+        connection.memory[_REQUESTER] = ((authorization, agent), found)
+    return found
+
+
+def _authorize(found: Requester, authorization: str) -> None:
+    """A certificate wins over a token, as upstream tries X.509 first."""
+    scheme, _, credentials = authorization.partition(" ")
+    if found.user or not credentials:
+        return
+    if scheme.lower() == "bearer":
+        found.bearer_token = credentials.strip()
+    elif scheme.lower() == "basic":
+        found.basic_auth = credentials.strip()
+
+
+def _impersonate(found: Requester, request: Request) -> None:
+    wanted = found.impersonation
+    wanted.SetInParent()
+    wanted.user = request.header(b"impersonate-user")
+    wanted.uid = request.header(b"impersonate-uid")
+    wanted.groups.extend(request.all_headers(b"impersonate-group"))
+    for name in request.headers:
+        text = name.decode("latin-1")
+        if text.startswith(EXTRA_PREFIX):
+            wanted.extra[text.removeprefix(EXTRA_PREFIX)].CopyFrom(ExtraValues(values=request.all_headers(name)))
+
+
+def timeout(request: Request) -> float:
+    """Seconds this request may take: its `timeout` parameter, at most the default."""
+    text = options.first(request.query, "timeout") if request.raw_query else ""
+    if not text:
+        return DEFAULT_TIMEOUT
+    try:
+        seconds = parse_go(text).total_seconds()
+    except ValueError:
+        return DEFAULT_TIMEOUT
+    return min(seconds, DEFAULT_TIMEOUT) if seconds > 0 else DEFAULT_TIMEOUT

@@ -1,0 +1,89 @@
+"""Request bodies: JSON as it is, YAML turned into JSON, anything else refused with 415."""
+
+from __future__ import annotations
+
+import base64
+from typing import Any
+
+import orjson
+import yaml
+
+from kybern.kube.status import bad_request, unsupported_media_type
+
+JSON_TYPES = frozenset({"application/json", "text/json"})
+YAML_TYPES = frozenset({"application/yaml", "application/x-yaml", "text/yaml"})
+APPLY = "application/apply-patch+yaml"
+PATCH_TYPES = (
+    "application/json-patch+json",
+    "application/merge-patch+json",
+    "application/strategic-merge-patch+json",
+    APPLY,
+)
+BODY_TYPES = ("application/json", "application/yaml")
+
+
+class _Loader(yaml.CSafeLoader):
+    """YAML as Kubernetes reads it: like PyYAML's safe loader, but a timestamp stays a string."""
+
+
+_Loader.yaml_implicit_resolvers = {
+    first: [(tag, pattern) for tag, pattern in resolvers if tag != "tag:yaml.org,2002:timestamp"]
+    for first, resolvers in yaml.CSafeLoader.yaml_implicit_resolvers.items()
+}
+
+
+def yaml_to_json(data: bytes) -> bytes:
+    """One YAML document as JSON bytes. Raises StatusError (400)."""
+    try:
+        value = yaml.load(data, _Loader)
+    except (yaml.YAMLError, ValueError) as wrong:
+        raise bad_request(f"error converting YAML to JSON: {wrong}") from None
+    try:
+        return orjson.dumps(value, _special, option=orjson.OPT_NON_STR_KEYS)
+    except (TypeError, RecursionError) as wrong:
+        raise bad_request(f"error converting YAML to JSON: {wrong}") from None
+
+
+def _special(value: Any) -> Any:
+    if isinstance(value, bytes):
+        return base64.b64encode(value).decode()
+    if isinstance(value, set):
+        return sorted(value)
+    raise TypeError(f"{type(value).__name__} has no JSON form")
+
+
+def json_to_yaml(data: bytes) -> bytes:
+    """A JSON document as YAML, keys in alphabetical order."""
+    dumper = yaml.CSafeDumper
+    return yaml.dump(orjson.loads(data), Dumper=dumper, allow_unicode=True, width=10_000).encode()
+
+
+def is_yaml(media_type: str) -> bool:
+    return media_type in YAML_TYPES or media_type == APPLY
+
+
+def check_body_type(media_type: str) -> None:
+    """Raises StatusError (415) for a body that is neither JSON nor YAML."""
+    if media_type not in JSON_TYPES and media_type not in YAML_TYPES:
+        raise unsupported_media_type(BODY_TYPES)
+
+
+def check_patch_type(media_type: str) -> None:
+    """Raises StatusError (415) for a patch of unknown type."""
+    if media_type not in PATCH_TYPES:
+        raise unsupported_media_type(PATCH_TYPES)
+
+
+def indent(data: bytes) -> bytes:
+    """The same JSON, two spaces a level, for `?pretty` and for people's browsers."""
+    return orjson.dumps(orjson.loads(data), option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE)
+
+
+_PEOPLE = ("curl", "Wget", "Mozilla/5.0")
+
+
+def wants_indent(pretty: str, user_agent: str) -> bool:
+    """`?pretty=` decides; without it, command-line tools and browsers get indented JSON, as upstream."""
+    if pretty:
+        return pretty.lower() in ("true", "1")
+    return user_agent.startswith(_PEOPLE)

@@ -1,0 +1,65 @@
+"""The served resources by path, indexed from the apiserver's table: what routing and printing ask for."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from kybern.kube.tables import table
+from kybern.kube.tables.table import Column, Printing
+from kybern.protos.api.v1.discovery_pb2 import ResourceInfo, ResourceTable
+
+
+@dataclass(frozen=True, slots=True)
+class Served:
+    """One resource of one version."""
+
+    group: str
+    version: str
+    resource: str
+    kind: str
+    namespaced: bool
+    verbs: frozenset[str]
+    subresources: dict[str, frozenset[str]]
+    printing: Printing
+
+    @property
+    def api_version(self) -> str:
+        return f"{self.group}/{self.version}" if self.group else self.version
+
+    def allows(self, verb: str, subresource: str) -> bool:
+        return verb in (self.subresources.get(subresource, ()) if subresource else self.verbs)
+
+
+class Resources:
+    """An immutable index once made; replaced when the table changes."""
+
+    def __init__(self, found: ResourceTable | None = None) -> None:
+        self.table = found if found is not None else ResourceTable()
+        self._served = {
+            (group.name, version.version, info.name): Served(
+                group.name,
+                version.version,
+                info.name,
+                info.kind,
+                info.namespaced,
+                frozenset(info.verbs),
+                {sub.name: frozenset(sub.verbs) for sub in info.subresources},
+                _printing(group.name, version.version, info),
+            )
+            for group in self.table.groups
+            for version in group.versions
+            for info in version.resources
+        }
+
+    def find(self, group: str, version: str, resource: str) -> Served | None:
+        return self._served.get((group, version, resource))
+
+    def __len__(self) -> int:
+        return len(self._served)
+
+
+def _printing(group: str, version: str, info: ResourceInfo) -> Printing:
+    columns = tuple(Column(c.name, c.type, c.format, c.priority, c.json_path, c.description) for c in info.columns)
+    if columns or not table.is_built_in(group, version, info.name):
+        return table.custom(columns)
+    return table.built_in(group, version, info.name)

@@ -1,0 +1,204 @@
+"""From a request to its handler: the one table of paths and verbs, and the boundary where every error becomes a Status."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+
+import orjson
+from prometheus_client import generate_latest
+
+from kybern.gateway import answers
+from kybern.gateway.api import Api
+from kybern.gateway.core.router import ResourcePath, group_path, resource_path
+from kybern.gateway.handlers import logs, port_forward, read, remote_command, watch, write
+from kybern.gateway.handlers.documents import HEALTH, NOT_FOUND, Documents, Health
+from kybern.gateway.handlers.target import Target, find
+from kybern.gateway.http.message import TEXT, Request, Response
+from kybern.gateway.metrics import Labels, RequestMetrics
+from kybern.kube.status import StatusError, bad_request, internal, request_entity_too_large
+from kybern.telemetry import Span
+
+Answer = Awaitable[Response | None]
+MUTATING = frozenset({"create", "update", "patch", "delete", "deletecollection"})
+READS: dict[str, Callable[[Api, Request, Target, str], Answer]] = {
+    "get": read.get,
+    "list": read.list_objects,
+    "watch": watch.watch,
+}
+WRITES: dict[str, Callable[[Api, Request, Target, str], Answer]] = {
+    "create": write.create,
+    "update": write.update,
+    "patch": write.patch,
+    "delete": write.delete,
+    "deletecollection": write.delete_collection,
+}
+STREAMS: dict[str, Callable[[Api, Request, Target], Answer]] = {
+    "log": logs.logs,
+    "exec": remote_command.remote_command,
+    "attach": remote_command.remote_command,
+    "portforward": port_forward.port_forward,
+}
+OPENAPI_V3 = "/openapi/v3"
+
+
+class Gateway:
+    """The handler of every connection."""
+
+    def __init__(self, api: Api, ready: Callable[[], bool], server_address: str) -> None:
+        self._api = api
+        self._documents = Documents(api, server_address)
+        self._health = Health(ready)
+        self._log = api.env.telemetry.log
+        self._loop = asyncio.get_running_loop()
+        self.metrics = RequestMetrics(api.env.telemetry.registry)
+        self._labels: dict[tuple[ResourcePath, str], Labels] = {}
+        self._date = b""
+        self._date_until = 0.0
+
+    async def handle(self, request: Request) -> Response | None:
+        """Answer one request. Raises nothing but cancellation."""
+        path = resource_path(request.path)
+        self.metrics.in_flight += 1
+        labels, code, long_running = Labels(request.method, "", "", "", "", ""), 200, False
+        try:
+            if path is None:
+                return await self._other(request)
+            target = await self._find(request, path)
+            labels, long_running = self._labels_of(target), target.verb == "watch" or target.connects
+            response = await self._resource(request, target)
+            code = response.status if response is not None else 200
+            return response
+        except StatusError as error:
+            code = error.code
+            return answers.failure(request, error)
+        except ConnectionResetError:
+            code = 499
+            return None
+        except Exception as error:  # the boundary of the service: whatever went wrong is answered and logged
+            self._log.exception("request failed", extra={"method": request.method, "path": request.path})
+            code = 500
+            return answers.failure(request, internal(str(error) or type(error).__name__))
+        finally:
+            self.metrics.in_flight -= 1
+            self.metrics.record(labels, code, self._loop.time() - request.started, long_running=long_running)
+
+    async def _find(self, request: Request, path: ResourcePath) -> Target:
+        """The target; what is not there is told only to those who may ask."""
+        try:
+            return find(request, path, self._api.resources)
+        except StatusError:
+            await self._api.check_access(request)
+            raise
+
+    async def _resource(self, request: Request, target: Target) -> Response | None:
+        traceparent = request.header(b"traceparent")
+        if target.connects:
+            self.metrics.long_running += 1
+            try:
+                return await STREAMS[target.path.subresource](self._api, request, target)
+            finally:
+                self.metrics.long_running -= 1
+        if target.verb in MUTATING:
+            return await self._write(request, target, traceparent)
+        if target.verb != "watch":
+            return await READS[target.verb](self._api, request, target, traceparent)
+        self.metrics.long_running += 1
+        try:
+            return await READS["watch"](self._api, request, target, traceparent)
+        finally:
+            self.metrics.long_running -= 1
+
+    async def _write(self, request: Request, target: Target, traceparent: str) -> Response | None:
+        """A write, in the root span of whatever happens because of it."""
+        path = target.path
+        resource = f"{path.resource}/{path.subresource}" if path.subresource else path.resource
+        span = self._api.env.telemetry.start_span(f"gateway {request.method} {resource}", traceparent, root=True)
+        try:
+            response = await WRITES[target.verb](self._api, request, target, span.traceparent or traceparent)
+            if span.traceparent and response is not None:
+                _describe(span, target, response)
+            return response
+        except StatusError as error:
+            span.set(http__response__status_code=error.code)
+            span.fail(error.message)
+            raise
+        finally:
+            span.end()
+
+    async def _other(self, request: Request) -> Response | None:
+        """Paths that name no resource. Health and version are open to everybody."""
+        path = request.path
+        if path.startswith(HEALTH) and path.strip("/").partition("/")[0] in ("healthz", "livez", "readyz"):
+            return self._health.handle(request)
+        if path == "/version" or path == "/version/":
+            return await self._documents.version(request)
+        await self._api.check_access(request)
+        if path == "/":
+            return await self._documents.root(request)
+        if path == "/metrics":
+            body = await asyncio.to_thread(generate_latest, self._api.env.telemetry.registry)
+            return Response(body, 200, TEXT)
+        if path == "/openapi/v2":
+            return await self._documents.openapi_v2(request)
+        if path == OPENAPI_V3 or path.startswith(OPENAPI_V3 + "/"):
+            return await self._documents.openapi_v3(request, path.removeprefix(OPENAPI_V3).strip("/"))
+        group = group_path(path)
+        return NOT_FOUND if group is None else await self._documents.groups(request, group)
+
+    def _labels_of(self, target: Target) -> Labels:
+        key = (target.path, target.verb)
+        labels = self._labels.get(key)
+        if labels is None:
+            path = target.path
+            scope = "resource" if path.name else "namespace" if path.namespace else "cluster"
+            labels = Labels(target.verb.upper(), path.group, path.version, path.resource, path.subresource, scope)
+            if len(self._labels) >= 8192:
+                self._labels.clear()
+            self._labels[key] = labels
+        return labels
+
+    def refuse(self, request: Request, code: int) -> Response:
+        """The answer to a request that is too large to be read."""
+        if code == 413:
+            return answers.failure(request, request_entity_too_large("limit is 3145728"))
+        return answers.failure(request, bad_request("request header fields are too large"))
+
+    def standard_headers(self, request: Request) -> bytes:
+        """Headers of every response."""
+        audit_id = request.headers.get(b"audit-id") or self._new_audit_id()
+        return b"Audit-Id: %b\r\nCache-Control: no-cache, private\r\nDate: %b\r\n" % (audit_id, self._http_date())
+
+    def _new_audit_id(self) -> bytes:
+        text = f"{self._api.env.random.getrandbits(128):032x}"
+        return f"{text[:8]}-{text[8:12]}-4{text[13:16]}-a{text[17:20]}-{text[20:]}".encode()
+
+    def _http_date(self) -> bytes:
+        now = self._loop.time()
+        if now >= self._date_until:
+            self._date = self._api.env.clock.now().strftime("%a, %d %b %Y %H:%M:%S GMT").encode()
+            self._date_until = now + 1.0
+        return self._date
+
+
+def _describe(span: Span, target: Target, response: Response) -> None:
+    """Name the object that a write made or changed, so that its trace can be found."""
+    span.set(
+        http__response__status_code=response.status,
+        k8s__resource=target.path.resource,
+        k8s__namespace__name=target.path.namespace,
+    )
+    name = target.path.name or _created_name(response)
+    if name:
+        span.set(k8s__object__name=name)
+        if target.path.resource == "pods":
+            span.set(k8s__pod__name=name)
+
+
+def _created_name(response: Response) -> str:
+    if response.status != 201 or response.content_type != b"application/json":
+        return ""
+    try:
+        return str((orjson.loads(response.body).get("metadata") or {}).get("name") or "")
+    except (orjson.JSONDecodeError, AttributeError):
+        return ""

@@ -1,0 +1,46 @@
+"""A look at the first reply of a stream before the response begins: an error can still become a proper status."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from typing import Generic, TypeVar
+
+T = TypeVar("T")
+PATIENCE = 0.25  # seconds to wait for a first reply; a quiet stream begins without one
+
+
+class Ahead(Generic[T]):
+    """`peek`, then iterate; `close` in any case."""
+
+    def __init__(self, source: AsyncIterator[T]) -> None:
+        self._source = source
+        self._first: asyncio.Task[list[T]] | None = None
+
+    async def _take(self) -> list[T]:
+        """The next item, or nothing at the end."""
+        async for item in self._source:
+            return [item]
+        return []
+
+    async def peek(self) -> None:
+        """Wait a moment for the first reply; raises what the stream fails with in that time."""
+        self._first = asyncio.create_task(self._take())
+        await asyncio.wait({self._first}, timeout=PATIENCE)
+        if self._first.done():
+            self._first.result()
+
+    async def __aiter__(self) -> AsyncIterator[T]:
+        for item in await self._first if self._first is not None else ():
+            yield item
+        async for item in self._source:
+            yield item
+
+    async def close(self) -> None:
+        """End the stream."""
+        if self._first is not None and not self._first.done():
+            self._first.cancel()
+            await asyncio.wait({self._first})
+        aclose = getattr(self._source, "aclose", None)
+        if aclose is not None:
+            await aclose()

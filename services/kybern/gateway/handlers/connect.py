@@ -1,0 +1,38 @@
+"""The way to a node agent: the apiserver authorizes a streaming subresource and says which agent serves it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from kybern.gateway.api import Api, requester, timeout
+from kybern.gateway.handlers.target import Target
+from kybern.gateway.http.message import Request
+from kybern.kube.status import StatusError, bad_request
+from kybern.protos.api.v1.objects_pb2 import ConnectRequest, ConnectResponse
+from kybern.protos.node.v1.node_pb2 import ContainerRef
+from kybern.protos.node.v1.node_pb2_grpc import NodeAgentStub
+
+
+async def connect(api: Api, request: Request, target: Target, verb: str) -> tuple[Any, ContainerRef]:
+    """The agent's stub, and the container as the agent knows it. Raises StatusError."""
+    wanted = ConnectRequest(
+        resource=target.resource(), name=target.path.name, verb=verb, container=request.parameter("container")
+    )
+    found: ConnectResponse = await api.calls.call(wanted, requester=requester(request), timeout=timeout(request))
+    container = ContainerRef(
+        node_name=found.node_name,
+        namespace=target.path.namespace,
+        pod=target.path.name,
+        container=found.container or wanted.container,
+    )
+    return NodeAgentStub(api.node_channel(found.target, found.server_name)), container
+
+
+def upgrade_required(request: Request) -> StatusError | None:
+    """What is wrong with a request that has to be a WebSocket handshake; None if nothing is."""
+    headers = request.headers
+    if headers.get(b"upgrade", b"").lower() != b"websocket" or request.method != "GET":
+        return bad_request("Upgrade request required")
+    if b"sec-websocket-key" not in headers or headers.get(b"sec-websocket-version") != b"13":
+        return bad_request("a WebSocket handshake of version 13 is required")
+    return None

@@ -1,0 +1,179 @@
+"""Documents about the API itself: discovery, OpenAPI, /version, / and the health checks."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import grpc
+import orjson
+
+from kybern.gateway import answers
+from kybern.gateway.api import DEFAULT_TIMEOUT, Api
+from kybern.gateway.core import discovery
+from kybern.gateway.core.negotiation import PLAIN, MediaType, negotiate_discovery
+from kybern.gateway.core.router import GroupPath
+from kybern.gateway.http.message import TEXT, Request, Response
+from kybern.kube.status import not_acceptable
+from kybern.protos.api.v1.discovery_pb2 import GetOpenAPIRequest, GroupInfo
+from kybern.rpc.errors import status_error
+
+VERSION = {
+    "major": "1",
+    "minor": "36",
+    "emulationMajor": "1",
+    "emulationMinor": "36",
+    "minCompatibilityMajor": "1",
+    "minCompatibilityMinor": "35",
+    "gitVersion": "v1.36.0+kybern",
+    "gitCommit": "",
+    "gitTreeState": "clean",
+    "buildDate": "2026-04-22T00:00:00Z",
+    "goVersion": "none",
+    "compiler": "cpython",
+    "platform": "linux/amd64",
+}
+VERSION_BODY = orjson.dumps(VERSION)
+NOT_FOUND = Response(b"404 page not found\n", 404, TEXT)
+HEALTH = ("/healthz", "/livez", "/readyz")
+OTHER_PATHS = (*HEALTH, "/metrics", "/openapi/v2", "/openapi/v3", "/version")
+
+
+class Documents:
+    """Discovery documents are made once per resource table, OpenAPI documents fetched once per hash."""
+
+    def __init__(self, api: Api, server_address: str) -> None:
+        self._api = api
+        self._server_address = server_address
+        self._etag = ""
+        self._made: dict[tuple[str, ...], bytes] = {}
+        self._openapi: dict[tuple[str, str, str, str], tuple[bytes, str]] = {}
+
+    def _document(self, key: tuple[str, ...], make: Callable[[], Any]) -> bytes:
+        etag = self._api.resources.table.etag
+        if etag != self._etag:
+            self._etag, self._made = etag, {}
+            self._openapi.clear()
+        if key not in self._made:
+            self._made[key] = orjson.dumps(make())
+        return self._made[key]
+
+    async def groups(self, request: Request, path: GroupPath) -> Response:
+        """/api, /apis and what is below them, down to a group-version."""
+        media = negotiate_discovery(request.header(b"accept"))
+        if media is None:
+            raise not_acceptable(answers.OFFERED)
+        table = self._api.resources.table
+        if not path.group and not path.version:
+            return await self._root(request, path.legacy, media)
+        if media.view:
+            media = PLAIN
+        group = next((g for g in table.groups if g.name == path.group), None)
+        if group is None:
+            return NOT_FOUND
+        if not path.version:
+            body = self._document(("group", group.name), lambda: discovery.api_group(group))
+            return await answers.answer(request, body, media)
+        return await self._group_version(request, group, path.version, media)
+
+    async def _root(self, request: Request, legacy: bool, media: MediaType) -> Response:
+        table = self._api.resources.table
+        if media.view == "APIGroupDiscoveryList":
+            key = ("aggregated", str(legacy), media.version)
+            body = self._document(key, lambda: discovery.aggregated(table, legacy, media.version))
+            etag = f'"{table.etag}"'.encode()
+            if request.headers.get(b"if-none-match") == etag:
+                return Response(b"", 304, b"", ((b"ETag", etag),))
+            headers = ((b"ETag", etag), (b"Vary", b"Accept"))
+            return await answers.answer(request, body, media, headers=headers)
+        if legacy:
+            body = self._document(("api",), lambda: discovery.api_versions(table, self._server_address))
+        else:
+            body = self._document(("apis",), lambda: discovery.api_group_list(table))
+        return await answers.answer(request, body, media, headers=((b"Vary", b"Accept"),))
+
+    async def _group_version(self, request: Request, group: GroupInfo, name: str, media: MediaType) -> Response:
+        version = next((v for v in group.versions if v.version == name), None)
+        if version is None:
+            return NOT_FOUND
+        key = ("version", group.name, version.version)
+        body = self._document(key, lambda: discovery.api_resource_list(group.name, version))
+        return await answers.answer(request, body, media)
+
+    async def root(self, request: Request) -> Response:
+        table = self._api.resources.table
+        body = self._document(("root",), lambda: discovery.root_paths(table, OTHER_PATHS))
+        return await answers.answer(request, body)
+
+    async def version(self, request: Request) -> Response:
+        return await answers.answer(request, VERSION_BODY)
+
+    async def openapi_v2(self, request: Request) -> Response:
+        return await self._openapi_document(request, "", "", "v2", "")
+
+    async def openapi_v3(self, request: Request, path: str) -> Response:
+        """The index, or one group-version's document."""
+        table = self._api.resources.table
+        if not path:
+            body = self._document(("openapi",), lambda: discovery.openapi_v3_index(table))
+            return await answers.answer(request, body)
+        for group in table.groups:
+            for version in group.versions:
+                if discovery.gv_path(group.name, version.version) == path:
+                    return await self._openapi_document(
+                        request, group.name, version.version, "v3", version.openapi_hash
+                    )
+        return NOT_FOUND
+
+    async def _openapi_document(
+        self, request: Request, group: str, version: str, openapi: str, known_hash: str
+    ) -> Response:
+        key = (group, version, openapi, self._api.resources.table.etag)
+        if key not in self._openapi:
+            wanted = GetOpenAPIRequest(group=group, version=version, openapi_version=openapi)
+            try:
+                reply = await self._api.discovery.GetOpenAPI(wanted, timeout=DEFAULT_TIMEOUT)
+            except grpc.aio.AioRpcError as error:
+                raise status_error(error) from error
+            self._openapi[key] = (reply.document, known_hash or reply.hash)
+        document, found_hash = self._openapi[key]
+        etag = f'"{found_hash}"'.encode()
+        if request.headers.get(b"if-none-match") == etag:
+            return Response(b"", 304, b"", ((b"ETag", etag),))
+        forever = request.parameter("hash") == found_hash and found_hash != ""
+        caching = ((b"Cache-Control", b"public, immutable"),) if forever else ()
+        return await answers.answer(request, document, headers=((b"ETag", etag), *caching))
+
+
+class Health:
+    """/healthz, /livez, /readyz: the same checks, except that liveness does not ask for the apiserver."""
+
+    def __init__(self, ready: Callable[[], bool]) -> None:
+        self._ready = ready
+
+    def handle(self, request: Request) -> Response:
+        endpoint, _, check = request.path.strip("/").partition("/")
+        results = self._checks(endpoint)
+        excluded = set(request.query.get("exclude", ())) if request.raw_query else set()
+        if check:
+            if check not in results:
+                return NOT_FOUND
+            results = {check: results[check]}
+        failed = [name for name, good in results.items() if not good and name not in excluded]
+        verbose = "verbose" in request.query if request.raw_query else False
+        if not failed and not verbose:
+            return Response(b"ok", 200, TEXT)
+        lines = [_line(name, good, name in excluded) for name, good in results.items()]
+        lines.append(f"{endpoint} check {'failed' if failed else 'passed'}")
+        return Response("\n".join((*lines, "")).encode(), 500 if failed else 200, TEXT)
+
+    def _checks(self, endpoint: str) -> dict[str, bool]:
+        if endpoint == "livez":
+            return {"ping": True}
+        return {"ping": True, "apiserver": self._ready()}
+
+
+def _line(name: str, good: bool, excluded: bool) -> str:
+    if excluded:
+        return f"[+]{name} excluded: ok"
+    return f"[+]{name} ok" if good else f"[-]{name} failed: reason withheld"

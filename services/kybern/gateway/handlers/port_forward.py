@@ -1,0 +1,204 @@
+"""port-forward: SPDY tunnelled in a WebSocket (kubectl 1.31 and later), or the classic channels of v4.
+
+Each forwarded connection is one PortForward call to the node agent. In the tunnel a connection is a pair of SPDY
+streams, data and error, that share a request id; in the classic protocol each port is one connection.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import grpc
+
+from kybern.gateway.api import Api
+from kybern.gateway.core import channels, spdy
+from kybern.gateway.handlers.connect import connect, upgrade_required
+from kybern.gateway.handlers.target import Target
+from kybern.gateway.http.message import Request
+from kybern.gateway.http.websocket import WebSocket, WebSocketClosed
+from kybern.kube.status import bad_request
+from kybern.protos.node.v1.node_pb2 import ContainerRef, PortForwardRequest, PortForwardStart
+from kybern.rpc.errors import status_error
+
+MAX_WAITING = 64  # messages of one connection that the agent has not taken yet
+END = b""
+Send = Callable[[bytes], Awaitable[None]]
+
+
+async def port_forward(api: Api, request: Request, target: Target) -> None:
+    """Serve one port-forward. Raises StatusError when it is refused before the handshake."""
+    wrong = upgrade_required(request)
+    if wrong is not None:
+        raise wrong
+    protocol = channels.choose(request.header(b"sec-websocket-protocol"), channels.PORT_FORWARD)
+    if protocol is None:
+        raise bad_request(f"unable to negotiate protocol: supported are {', '.join(channels.PORT_FORWARD)}")
+    ports: list[int] = []
+    if protocol != channels.TUNNEL:
+        try:
+            ports = channels.read_ports(request.query.get("ports", ()))
+        except ValueError as error:
+            raise bad_request(str(error)) from None
+    agent, container = await connect(api, request, target, "create")
+    socket = request.connection.upgrade(request, protocol)
+    try:
+        async with asyncio.TaskGroup() as tasks:
+            forwards = Forwards(agent, container, tasks)
+            if protocol == channels.TUNNEL:
+                await Tunnel(socket, forwards).run()
+            else:
+                await classic(socket, forwards, ports)
+            forwards.stop()
+    finally:
+        socket.close()
+
+
+class Forwards:
+    """The connections of one port-forward request."""
+
+    def __init__(self, agent: Any, container: ContainerRef, tasks: asyncio.TaskGroup) -> None:
+        self._agent = agent
+        self._container = container
+        self._tasks = tasks
+        self._running: set[asyncio.Task[None]] = set()
+
+    def start(self, port: int, send: Send, finish: Callable[[str], Awaitable[None]]) -> asyncio.Queue[bytes]:
+        """Connect to a port; what is put into the queue goes to the pod, END says that no more will come.
+
+        `send` gets what the pod says, `finish` the error or "" once the connection is over.
+        """
+        inputs: asyncio.Queue[bytes] = asyncio.Queue(MAX_WAITING)
+        task = self._tasks.create_task(self._forward(port, inputs, send, finish))
+        self._running.add(task)
+        task.add_done_callback(self._running.discard)
+        return inputs
+
+    def stop(self) -> None:
+        """The client has gone away."""
+        for task in list(self._running):
+            task.cancel()
+
+    async def _forward(
+        self, port: int, inputs: asyncio.Queue[bytes], send: Send, finish: Callable[[str], Awaitable[None]]
+    ) -> None:
+        call = self._agent.PortForward()
+        writer = asyncio.create_task(self._write(call, port, inputs))
+        problem = ""
+        try:
+            async for response in call:
+                if response.data:
+                    await send(response.data)
+                if response.error:
+                    problem = response.error
+        except grpc.aio.AioRpcError as error:
+            problem = status_error(error).message
+        except WebSocketClosed:
+            return
+        finally:
+            writer.cancel()
+            await asyncio.wait({writer})
+            call.cancel()
+        try:
+            await finish(problem)
+        except WebSocketClosed:
+            return
+
+    async def _write(self, call: Any, port: int, inputs: asyncio.Queue[bytes]) -> None:
+        try:
+            start = PortForwardStart(container=self._container, port=port)
+            await call.write(PortForwardRequest(start=start))
+            while data := await inputs.get():
+                await call.write(PortForwardRequest(data=data))
+            await call.done_writing()
+        except (grpc.RpcError, asyncio.InvalidStateError):
+            # The reader learns why. Go on taking, so that nobody waits for room in the queue.
+            while await inputs.get():
+                pass
+
+
+class Tunnel:
+    """A SPDY session inside one WebSocket."""
+
+    def __init__(self, socket: WebSocket, forwards: Forwards) -> None:
+        self._socket = socket
+        self._forwards = forwards
+        self._session = spdy.Session()
+        self._errors: dict[str, int] = {}  # request id → its error stream
+        self._inputs: dict[int, asyncio.Queue[bytes]] = {}  # data stream → what goes to the pod
+
+    async def run(self) -> None:
+        """Until the client goes away, or says something that is not SPDY."""
+        try:
+            while True:
+                for event in self._session.receive(await self._socket.next()):
+                    await self._take(event)
+        except (WebSocketClosed, spdy.SpdyError):
+            return
+
+    async def _take(self, event: spdy.Event) -> None:
+        match event:
+            case spdy.Opened():
+                await self._opened(event)
+            case spdy.Data(stream=stream, data=data, finished=finished) if stream in self._inputs:
+                if data:
+                    await self._inputs[stream].put(data)
+                if finished:
+                    await self._inputs.pop(stream).put(END)
+            case spdy.Reset(stream=stream) if stream in self._inputs:
+                await self._inputs.pop(stream).put(END)
+            case spdy.Pinged(id=ping_id):
+                await self._socket.send(self._session.ping(ping_id))
+
+    async def _opened(self, event: spdy.Opened) -> None:
+        kind, request_id = event.headers.get("streamtype", ""), event.headers.get("requestid", "")
+        port = event.headers.get("port", "")
+        known = kind == "error" or (kind == "data" and request_id in self._errors)
+        if not known or not port.isdigit() or not 0 < int(port) < 65536:
+            await self._socket.send(self._session.reset(event.stream))
+            return
+        await self._socket.send(self._session.reply(event.stream))
+        if kind == "error":
+            self._errors[request_id] = event.stream
+        else:
+            self._connect(event.stream, self._errors.pop(request_id), int(port))
+
+    def _connect(self, data: int, error: int, port: int) -> None:
+        async def send(chunk: bytes) -> None:
+            await self._socket.send(self._session.data(data, chunk))
+
+        async def finish(problem: str) -> None:
+            message = f"an error occurred forwarding {port}: {problem}".encode() if problem else b""
+            ends = self._session.data(error, message, finished=True), self._session.data(data, b"", finished=True)
+            await self._socket.send(b"".join(ends))
+
+        self._inputs[data] = self._forwards.start(port, send, finish)
+
+
+async def classic(socket: WebSocket, forwards: Forwards, ports: list[int]) -> None:
+    """Channels 2n and 2n+1 for the n-th port, each greeted with the port's number."""
+    inputs = []
+    for index, port in enumerate(ports):
+        for channel in (2 * index, 2 * index + 1):
+            await socket.send(channels.port_greeting(channel, port))
+        inputs.append(forwards.start(port, *_channel_pair(socket, index)))
+    try:
+        while True:
+            message = await socket.next()
+            index, is_error = divmod(message[0], 2) if message else (len(inputs), 0)
+            if index < len(inputs) and not is_error and len(message) > 1:
+                await inputs[index].put(message[1:])
+    except WebSocketClosed:
+        return
+
+
+def _channel_pair(socket: WebSocket, index: int) -> tuple[Send, Callable[[str], Awaitable[None]]]:
+    async def send(chunk: bytes) -> None:
+        await socket.send(channels.channel_message(2 * index, chunk))
+
+    async def finish(problem: str) -> None:
+        if problem:
+            await socket.send(channels.channel_message(2 * index + 1, problem.encode()))
+
+    return send, finish

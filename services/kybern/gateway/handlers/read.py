@@ -1,0 +1,150 @@
+"""GET of objects and lists: in the plain case stored bytes go from the apiserver to the client undecoded."""
+
+from __future__ import annotations
+
+import asyncio
+import zlib
+from collections.abc import AsyncIterator
+from contextlib import aclosing
+
+import orjson
+
+from kybern.gateway import answers
+from kybern.gateway.api import Api, requester, timeout
+from kybern.gateway.core import options, views
+from kybern.gateway.core.negotiation import MediaType
+from kybern.gateway.core.resources import Served
+from kybern.gateway.core.views import TableView
+from kybern.gateway.handlers.target import Target
+from kybern.gateway.http.message import Request, Response
+from kybern.kube.meta import Object
+from kybern.kube.status import StatusError, bad_request
+from kybern.protos.api.v1.objects_pb2 import GetRequest, ListRequest, ListResponse
+
+
+def table_view(request: Request, media: MediaType, served: Served) -> TableView | None:
+    """How to print tables, if that is what was asked for. Raises StatusError (400)."""
+    if not media.table:
+        return None
+    include = views.include_object(request.parameter("includeObject"))
+    if include is None:
+        raise bad_request(f"unrecognized includeObject value: {request.parameter('includeObject')!r}")
+    return TableView(served.printing, include, media.version)
+
+
+async def get(api: Api, request: Request, target: Target, traceparent: str) -> Response:
+    media = answers.media_type(request)
+    wanted = GetRequest(resource=target.resource(), name=target.path.name)
+    if request.raw_query:
+        wanted.resource_version = request.parameter("resourceVersion")
+    reply = await api.calls.call(
+        wanted, requester=requester(request), traceparent=traceparent, timeout=timeout(request)
+    )
+    body = reply.object
+    if not media.plain:
+        body = views.view(body, media, table_view(request, media, target.served), api.env.clock.now())
+    return await answers.answer(request, body, media)
+
+
+def list_request(request: Request, target: Target) -> ListRequest:
+    query = request.query
+    return ListRequest(
+        resource=target.resource(),
+        label_selector=options.first(query, "labelSelector"),
+        field_selector=options.first(query, "fieldSelector"),
+        limit=options.integer(query, "limit") or 0,
+        continue_token=options.first(query, "continue"),
+        resource_version=options.first(query, "resourceVersion"),
+        resource_version_match=options.first(query, "resourceVersionMatch"),
+    )
+
+
+async def list_objects(api: Api, request: Request, target: Target, traceparent: str) -> Response | None:
+    media = answers.media_type(request)
+    tables = table_view(request, media, target.served)
+    chunks = api.streams.stream(
+        list_request(request, target),
+        requester=requester(request),
+        traceparent=traceparent,
+        timeout=timeout(request),
+    )
+    async with aclosing(chunks):  # type: ignore[type-var]  # an async generator
+        first: ListResponse = await anext(chunks)
+        if not media.plain:
+            return await _converted(api, request, target, media, tables, first, chunks)
+        if first.last or answers.indents(request):
+            items = await _all_items(first, chunks)
+            document = views.list_document(f"{target.served.kind}List", target.served.api_version, *items)
+            return await answers.answer(request, document, media)
+        await _streamed(request, target, first, chunks)
+        return None
+
+
+def _metadata(chunk: ListResponse) -> Object:
+    remaining = chunk.remaining_item_count if chunk.HasField("remaining_item_count") else None
+    return views.list_metadata(chunk.resource_version, chunk.continue_token, remaining)
+
+
+async def _all_items(first: ListResponse, chunks: AsyncIterator[ListResponse]) -> tuple[bytes, Object]:
+    parts, chunk = [first.items] if first.items else [], first
+    while not chunk.last:
+        chunk = await anext(chunks)
+        if chunk.items:
+            parts.append(chunk.items)
+    return b",".join(parts), _metadata(chunk)
+
+
+async def _converted(
+    api: Api,
+    request: Request,
+    target: Target,
+    media: MediaType,
+    tables: TableView | None,
+    chunk: ListResponse,
+    chunks: AsyncIterator[ListResponse],
+) -> Response:
+    """A list as a Table, as PartialObjectMetadata or as YAML; decoded a chunk at a time, the loop gets its turn between."""
+    now = api.env.clock.now()
+    if tables is None and not media.metadata_only:
+        items = await _all_items(chunk, chunks)
+        document = views.list_document(f"{target.served.kind}List", target.served.api_version, *items)
+        return await answers.answer(request, document, media)
+    found: list[Object] = []
+    while True:
+        decoded = views.split_items(chunk.items)
+        if tables is not None:
+            found += tables.rows(decoded, now)
+        else:
+            found += ({"metadata": item.get("metadata") or {}} for item in decoded)
+        if chunk.last:
+            break
+        await asyncio.sleep(0)
+        chunk = await anext(chunks)
+    if tables is not None:
+        document = orjson.dumps(tables.table([], _metadata(chunk), now) | {"rows": found})
+    else:
+        document = orjson.dumps(views.partial_list(found, _metadata(chunk), media.version))
+    return await answers.answer(request, document, media)
+
+
+async def _streamed(request: Request, target: Target, chunk: ListResponse, chunks: AsyncIterator[ListResponse]) -> None:
+    """A list too large for one chunk, passed on as it comes."""
+    compress = answers.wants_gzip(request)
+    headers = ((b"Content-Encoding", b"gzip"), *answers.VARY) if compress else ()
+    packer = zlib.compressobj(answers.GZIP_LEVEL, zlib.DEFLATED, 31) if compress else None
+    stream = request.connection.stream(request, 200, b"application/json", headers)
+    try:
+        part = views.list_open(f"{target.served.kind}List", target.served.api_version) + chunk.items
+        while True:
+            if chunk.last:
+                part += views.list_close(_metadata(chunk))
+            await stream.write(packer.compress(part) if packer is not None else part)
+            if chunk.last:
+                break
+            chunk = await anext(chunks)
+            part = b"," + chunk.items if chunk.items else b""
+        if packer is not None:
+            await stream.write(packer.flush())
+        stream.end()
+    except StatusError:
+        stream.abort()

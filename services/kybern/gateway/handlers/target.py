@@ -1,0 +1,73 @@
+"""A resource request after routing: what it names, whether the API has it, and what a handler gets."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from kybern.gateway.core import options
+from kybern.gateway.core.resources import Resources, Served
+from kybern.gateway.core.router import ResourcePath, verb
+from kybern.gateway.http.message import Request
+from kybern.kube.status import StatusError, status_error, unknown_resource
+from kybern.protos.api.v1.objects_pb2 import Resource
+
+CONNECT = frozenset({"log", "exec", "attach", "portforward"})
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """A request for a resource that exists, with a verb that it takes."""
+
+    served: Served
+    path: ResourcePath
+    verb: str
+
+    def resource(self) -> Resource:
+        path = self.path
+        return Resource(
+            group=path.group,
+            version=path.version,
+            resource=path.resource,
+            subresource=path.subresource,
+            namespace=path.namespace,
+        )
+
+    @property
+    def connects(self) -> bool:
+        return self.path.subresource in CONNECT
+
+
+def not_allowed() -> StatusError:
+    error = status_error(405, "MethodNotAllowed", "the server does not allow this method on the requested resource")
+    error.status["details"] = {}
+    return error
+
+
+def find(request: Request, path: ResourcePath, resources: Resources) -> Target:
+    """The target of a request. Raises StatusError: 404 for what the API does not have, 405 for a wrong method."""
+    served = resources.find(path.group, path.version, path.resource)
+    if served is None or (path.namespace and not served.namespaced):
+        raise unknown_resource()
+    if path.subresource and path.subresource not in served.subresources:
+        raise unknown_resource()
+    wanted = verb(request.method, path, _watches(request, path))
+    if served.namespaced and not path.namespace:
+        if path.name:
+            raise unknown_resource()
+        if wanted not in ("list", "watch"):
+            raise not_allowed()
+    if not _takes(served, wanted, path):
+        raise not_allowed()
+    return Target(served, path, wanted)
+
+
+def _watches(request: Request, path: ResourcePath) -> bool:
+    if path.watch:
+        return True
+    return b"watch" in request.raw_query and not path.subresource and options.boolean(request.query, "watch")
+
+
+def _takes(served: Served, wanted: str, path: ResourcePath) -> bool:
+    if path.subresource in CONNECT:
+        return wanted in ("get", "create")
+    return bool(wanted) and served.allows(wanted, path.subresource)

@@ -1,0 +1,92 @@
+"""Watches: one chunk per batch of events, each event a line of JSON, until the client or the apiserver ends it."""
+
+from __future__ import annotations
+
+import orjson
+
+from kybern.gateway import answers
+from kybern.gateway.api import Api, requester
+from kybern.gateway.core import options, views
+from kybern.gateway.core.negotiation import MediaType
+from kybern.gateway.core.views import EventName, TableView
+from kybern.gateway.handlers.ahead import Ahead
+from kybern.gateway.handlers.read import table_view
+from kybern.gateway.handlers.target import Target
+from kybern.gateway.http.message import Request
+from kybern.kube.status import StatusError
+from kybern.protos.api.v1.objects_pb2 import (
+    EVENT_TYPE_ADDED,
+    EVENT_TYPE_BOOKMARK,
+    EVENT_TYPE_DELETED,
+    EVENT_TYPE_ERROR,
+    EVENT_TYPE_MODIFIED,
+    WatchEvent,
+    WatchRequest,
+    WatchResponse,
+)
+
+NAMES: dict[int, EventName] = {
+    EVENT_TYPE_ADDED: "ADDED",
+    EVENT_TYPE_MODIFIED: "MODIFIED",
+    EVENT_TYPE_DELETED: "DELETED",
+    EVENT_TYPE_BOOKMARK: "BOOKMARK",
+    EVENT_TYPE_ERROR: "ERROR",
+}
+
+
+def watch_request(request: Request, target: Target) -> WatchRequest:
+    query = request.query
+    return WatchRequest(
+        resource=target.resource(),
+        name=target.path.name,
+        label_selector=options.first(query, "labelSelector"),
+        field_selector=options.first(query, "fieldSelector"),
+        resource_version=options.first(query, "resourceVersion"),
+        resource_version_match=options.first(query, "resourceVersionMatch"),
+        allow_bookmarks=options.boolean(query, "allowWatchBookmarks"),
+        send_initial_events=options.boolean(query, "sendInitialEvents"),
+        timeout_seconds=options.integer(query, "timeoutSeconds") or 0,
+    )
+
+
+async def watch(api: Api, request: Request, target: Target, traceparent: str) -> None:
+    """Serve one watch. Raises StatusError when it is refused before it began."""
+    media = answers.media_type(request)
+    writer = FrameWriter(api, media, table_view(request, media, target.served))
+    events: Ahead[WatchResponse] = Ahead(
+        api.streams.stream(watch_request(request, target), requester=requester(request), traceparent=traceparent)
+    )
+    try:
+        await events.peek()
+        content_type = media.content_type + (b";stream=watch" if media.stream or not media.plain else b"")
+        stream = request.connection.stream(request, 200, content_type)
+        try:
+            async for batch in events:
+                await stream.write(writer.frames(batch))
+        except StatusError as error:
+            if error.code == 410:
+                await stream.write(views.frame("ERROR", orjson.dumps(error.status)))
+        stream.end()
+    finally:
+        await events.close()
+
+
+class FrameWriter:
+    """Events as lines, in the view that was agreed on."""
+
+    def __init__(self, api: Api, media: MediaType, tables: TableView | None) -> None:
+        self._api = api
+        self._media = media
+        self._tables = tables
+
+    def frames(self, batch: WatchResponse) -> bytes:
+        if self._media.view:
+            return b"".join(views.frame(NAMES[event.type], self._view(event)) for event in batch.events)
+        return b"".join(views.frame(NAMES[event.type], event.object) for event in batch.events)
+
+    def _view(self, event: WatchEvent) -> bytes:
+        if event.type == EVENT_TYPE_ERROR:
+            return event.object
+        if self._tables is not None:
+            return orjson.dumps(self._tables.event(orjson.loads(event.object), self._api.env.clock.now()))
+        return orjson.dumps(views.partial(orjson.loads(event.object), self._media.version))

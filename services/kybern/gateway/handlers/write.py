@@ -1,0 +1,121 @@
+"""Create, update, patch, delete, deletecollection: bodies become JSON, options come from the query."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+from kybern.gateway import answers
+from kybern.gateway.api import Api, requester, timeout
+from kybern.gateway.core import bodies, options, views
+from kybern.gateway.core.negotiation import content_type
+from kybern.gateway.handlers.read import table_view
+from kybern.gateway.handlers.target import Target
+from kybern.gateway.http.message import Request, Response
+from kybern.protos.api.v1.objects_pb2 import (
+    CreateRequest,
+    DeleteCollectionRequest,
+    DeleteRequest,
+    PatchRequest,
+    UpdateRequest,
+    WriteOptions,
+)
+
+INLINE_YAML = 16 << 10  # bytes of YAML that are converted on the event loop
+
+
+async def json_body(request: Request, media_type: str) -> bytes:
+    """The body as JSON. Raises StatusError (400, 415)."""
+    if not bodies.is_yaml(media_type) or not request.body:
+        return request.body
+    if len(request.body) <= INLINE_YAML:
+        return bodies.yaml_to_json(request.body)
+    return await asyncio.to_thread(bodies.yaml_to_json, request.body)
+
+
+async def object_body(request: Request) -> bytes:
+    media_type = content_type(request.header(b"content-type"))
+    bodies.check_body_type(media_type)
+    return await json_body(request, media_type)
+
+
+def write_options(request: Request) -> WriteOptions:
+    query = request.query
+    return WriteOptions(
+        dry_run=options.dry_run(query),
+        field_manager=options.field_manager(query, request.header(b"user-agent")),
+        field_validation=options.field_validation(query),
+    )
+
+
+async def create(api: Api, request: Request, target: Target, traceparent: str) -> Response:
+    body = await object_body(request)
+    wanted = CreateRequest(
+        resource=target.resource(), name=target.path.name, object=body, options=write_options(request)
+    )
+    reply = await _call(api, request, wanted, traceparent)
+    return await _object(api, request, target, reply, 201)
+
+
+async def update(api: Api, request: Request, target: Target, traceparent: str) -> Response:
+    body = await object_body(request)
+    wanted = UpdateRequest(
+        resource=target.resource(), name=target.path.name, object=body, options=write_options(request)
+    )
+    reply = await _call(api, request, wanted, traceparent)
+    return await _object(api, request, target, reply, 201 if reply.created else 200)
+
+
+async def patch(api: Api, request: Request, target: Target, traceparent: str) -> Response:
+    media_type = content_type(request.header(b"content-type"))
+    bodies.check_patch_type(media_type)
+    wanted = PatchRequest(
+        resource=target.resource(),
+        name=target.path.name,
+        patch_type=media_type,
+        patch=await json_body(request, media_type),
+        force=options.boolean(request.query, "force"),
+        options=write_options(request),
+    )
+    if media_type == bodies.APPLY:  # apply has no default manager
+        wanted.options.field_manager = options.first(request.query, "fieldManager")
+    reply = await _call(api, request, wanted, traceparent)
+    return await _object(api, request, target, reply, 201 if reply.created else 200)
+
+
+async def delete(api: Api, request: Request, target: Target, traceparent: str) -> Response:
+    body = await object_body(request) if request.body else b""
+    wanted = DeleteRequest(
+        resource=target.resource(), name=target.path.name, options=options.delete_options(request.query, body)
+    )
+    reply = await _call(api, request, wanted, traceparent)
+    media = answers.media_type(request)
+    headers = answers.warning_headers(list(reply.warnings)) if reply.warnings else ()
+    return await answers.answer(request, reply.object, media if media.yaml else answers.PLAIN, 200, headers)
+
+
+async def delete_collection(api: Api, request: Request, target: Target, traceparent: str) -> Response:
+    body = await object_body(request) if request.body else b""
+    query = request.query
+    wanted = DeleteCollectionRequest(
+        resource=target.resource(),
+        label_selector=options.first(query, "labelSelector"),
+        field_selector=options.first(query, "fieldSelector"),
+        options=options.delete_options(query, body),
+        resource_version=options.first(query, "resourceVersion"),
+        resource_version_match=options.first(query, "resourceVersionMatch"),
+    )
+    reply = await _call(api, request, wanted, traceparent)
+    return await answers.answer(request, reply.list)
+
+
+async def _call(api: Api, request: Request, wanted: Any, traceparent: str) -> Any:
+    return await api.calls.call(wanted, requester=requester(request), traceparent=traceparent, timeout=timeout(request))
+
+
+async def _object(api: Api, request: Request, target: Target, reply: Any, status: int) -> Response:
+    media, body = answers.media_type(request), reply.object
+    if media.view:
+        body = views.view(body, media, table_view(request, media, target.served), api.env.clock.now())
+    headers = answers.warning_headers(list(reply.warnings)) if reply.warnings else ()
+    return await answers.answer(request, body, media, status, headers)

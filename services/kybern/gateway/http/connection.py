@@ -1,0 +1,263 @@
+"""One client connection: bytes in, requests to the handler one at a time, bytes out.
+
+httptools parses; each request runs as one task that is cancelled when the client goes away. Requests that a client
+pipelines wait their turn. Answers respect the client's pace (`drain`). A request body larger than MAX_BODY is refused
+with 413 before it is read.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+from collections import deque
+from collections.abc import Awaitable
+from typing import Any, Protocol
+
+import httptools
+
+from kybern.gateway.http.message import Headers, Request, Response, status_line
+from kybern.gateway.http.stream import ResponseStream
+from kybern.gateway.http.websocket import WebSocket
+from kybern.rpc.exchange.eager import start
+from kybern.rpc.identity import certificate_identity
+from kybern.rpc.transport import Identity
+
+MAX_BODY = 3 << 20  # bytes, as upstream
+MAX_HEADERS = 1 << 20  # bytes of one request's header names and values
+MAX_PIPELINED = 16
+CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
+WEBSOCKET = b"websocket"
+
+
+class Handler(Protocol):
+    """What answers requests: `handle` gives a response, or None when it has written one itself."""
+
+    def handle(self, request: Request) -> Awaitable[Response | None]: ...
+
+    def refuse(self, request: Request, code: int) -> Response: ...
+
+    def standard_headers(self, request: Request) -> bytes: ...
+
+
+class Connection(asyncio.Protocol):
+    """The protocol of one accepted connection."""
+
+    def __init__(self, handler: Handler, open_connections: set[Connection]) -> None:
+        self.handler = handler
+        self.identity = Identity("")
+        self.peer_address = ""
+        self.memory: dict[Any, Any] = {}  # what handlers keep for the life of the connection
+        self.websocket: WebSocket | None = None
+        self._open = open_connections
+        self._loop = asyncio.get_running_loop()
+        self._waiting: deque[Request] = deque()
+        self._task: asyncio.Task[None] | None = None
+        self._busy = False
+        self._upgrading: bytearray | None = None
+        self._paused: asyncio.Future[None] | None = None
+        self._closing = False
+        self._last = False
+
+    # The transport's side
+
+    def connection_made(self, transport: Any) -> None:
+        self.transport = transport
+        self._parser: Any = httptools.HttpRequestParser(self)
+        self._open.add(self)
+        peer = transport.get_extra_info("peername")
+        self.peer_address = peer[0] if isinstance(peer, tuple) else ""
+        tls = transport.get_extra_info("ssl_object")
+        der = tls.getpeercert(binary_form=True) if tls is not None else None
+        if der:
+            self.identity = certificate_identity(ssl.DER_cert_to_PEM_cert(der).encode())
+
+    def data_received(self, data: bytes) -> None:
+        if self.websocket is not None:
+            self.websocket.receive(data)
+            return
+        if self._upgrading is not None:
+            self._upgrading += data
+            return
+        try:
+            self._parser.feed_data(data)
+        except httptools.HttpParserUpgrade as upgrade:
+            rest = data[upgrade.args[0] :]
+            if self.websocket is not None:
+                self.websocket.receive(rest)
+            else:
+                self._upgrading = bytearray(rest)
+        except httptools.HttpParserError:
+            if not self._closing:
+                self.transport.write(b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
+                self.close()
+
+    def eof_received(self) -> bool:
+        return False
+
+    def connection_lost(self, error: Exception | None) -> None:
+        self._open.discard(self)
+        self._closing = True
+        self._waiting.clear()
+        if self.websocket is not None:
+            self.websocket.lost()
+        self.resume_writing()
+        if self._task is not None:
+            self._task.cancel()
+
+    def pause_writing(self) -> None:
+        if self._paused is None:
+            self._paused = self._loop.create_future()
+
+    def resume_writing(self) -> None:
+        if self._paused is not None:
+            self._paused.set_result(None)
+            self._paused = None
+
+    # The parser's side
+
+    def on_message_begin(self) -> None:
+        self._target = b""
+        self._headers: dict[bytes, bytes] = {}
+        self._repeated: dict[bytes, list[bytes]] = {}
+        self._body: list[bytes] = []
+        self._body_size = 0
+        self._header_size = 0
+
+    def on_url(self, url: bytes) -> None:
+        self._target += url
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        self._header_size += len(name) + len(value)
+        if self._header_size > MAX_HEADERS:
+            self._refuse(431)
+            return
+        name = name.lower()
+        if name in self._headers:
+            self._repeated.setdefault(name, [self._headers[name]]).append(value)
+        self._headers[name] = value
+
+    def on_headers_complete(self) -> None:
+        if not self._headers:
+            return
+        length = self._headers.get(b"content-length", b"")
+        if length.isdigit() and int(length) > MAX_BODY:
+            self._refuse(413)
+        elif self._headers.get(b"expect", b"").lower() == b"100-continue":
+            self.transport.write(CONTINUE)
+
+    def on_body(self, body: bytes) -> None:
+        self._body_size += len(body)
+        if self._body_size > MAX_BODY:
+            self._refuse(413)
+        else:
+            self._body.append(body)
+
+    def on_message_complete(self) -> None:
+        if self._closing:
+            return
+        request = self._request()
+        if self._busy:
+            self._waiting.append(request)
+            if len(self._waiting) >= MAX_PIPELINED:
+                self.transport.pause_reading()
+        else:
+            self._begin(request)
+
+    def _request(self) -> Request:
+        body = self._body[0] if len(self._body) == 1 else b"".join(self._body)
+        method = self._parser.get_method().decode("latin-1")
+        request = Request(self, method, self._target, self._headers, self._repeated, body)
+        request.started = self._loop.time()
+        request.keep_alive = self._parser.should_keep_alive()
+        return request
+
+    def _refuse(self, code: int) -> None:
+        """Answer before the request was read; nothing more is read then."""
+        if not self._closing:
+            request = self._request()
+            request.keep_alive = False
+            self._write(request, self.handler.refuse(request, code))
+
+    # The answer's side
+
+    def _begin(self, request: Request) -> None:
+        self._busy = True
+        self._task = start(self._loop, self._serve(request))
+
+    async def _serve(self, request: Request) -> None:
+        response = await self.handler.handle(request)
+        if response is not None:
+            self._write(request, response)
+        self._finish(request)
+
+    def _write(self, request: Request, response: Response) -> None:
+        """Send a whole response in one write."""
+        if self._closing:
+            return
+        body = response.body
+        head = self.head(request, response.status, response.content_type, response.headers)
+        lengths = b"Content-Length: %d\r\n" % len(body) if response.status != 304 else b""
+        close = b"" if request.keep_alive and self._upgrading is None else b"Connection: close\r\n"
+        self.transport.write(b"".join((head, lengths, close, b"\r\n", body if request.method != "HEAD" else b"")))
+        if close:
+            self.close()
+
+    def head(self, request: Request, status: int, content_type: bytes, headers: Headers) -> bytes:
+        """Status line and headers, without the empty line that ends them."""
+        parts = [status_line(status), self.handler.standard_headers(request)]
+        if content_type:
+            parts += (b"Content-Type: ", content_type, b"\r\n")
+        for name, value in headers:
+            parts += (name, b": ", value, b"\r\n")
+        return b"".join(parts)
+
+    def stream(self, request: Request, status: int, content_type: bytes, headers: Headers = ()) -> ResponseStream:
+        """Begin a response of unknown length."""
+        chunked = self._parser.get_http_version() != "1.0"
+        request.keep_alive = request.keep_alive and chunked
+        encoding = b"Transfer-Encoding: chunked\r\n" if chunked else b"Connection: close\r\n"
+        head = self.head(request, status, content_type, headers)
+        self.transport.write(b"".join((head, encoding, b"\r\n")))
+        return ResponseStream(self, chunked)
+
+    def upgrade(self, request: Request, protocol: str) -> WebSocket:
+        """Accept a WebSocket handshake; from now on the connection is a WebSocket."""
+        self.websocket = WebSocket(self, request.headers[b"sec-websocket-key"], protocol)
+        if self._upgrading:
+            self.websocket.receive(bytes(self._upgrading))
+        self._upgrading = None
+        return self.websocket
+
+    def _finish(self, request: Request) -> None:
+        """The request is answered: take the next one."""
+        self._busy, self._task = False, None
+        if self.websocket is not None or self._upgrading is not None or not request.keep_alive or self._last:
+            self.close()
+        elif self._waiting:
+            following = self._waiting.popleft()
+            if len(self._waiting) == MAX_PIPELINED - 1:
+                self.transport.resume_reading()
+            self._begin(following)
+
+    async def drain(self) -> None:
+        """Return once the client has taken most of what was written. Raises ConnectionResetError when it is gone."""
+        while self._paused is not None:
+            await asyncio.shield(self._paused)
+        if self._closing:
+            raise ConnectionResetError
+
+    def close(self) -> None:
+        """Close after what was written is sent."""
+        self._closing = True
+        self.transport.close()
+
+    @property
+    def idle(self) -> bool:
+        return not self._busy
+
+    def stop(self) -> None:
+        """The server goes away: close now if idle, after the current answer otherwise."""
+        if self.idle:
+            self.close()
+        else:
+            self._last = True

@@ -1,0 +1,85 @@
+"""HTTP requests and responses as the handlers see them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import cached_property
+from http import HTTPStatus
+from typing import TYPE_CHECKING
+from urllib.parse import parse_qs, unquote
+
+if TYPE_CHECKING:
+    from kybern.gateway.http.connection import Connection
+
+JSON = b"application/json"
+TEXT = b"text/plain; charset=utf-8"
+REASONS = {status.value: status.phrase for status in HTTPStatus}
+_STATUS_LINES = {code: f"HTTP/1.1 {code} {phrase}\r\n".encode() for code, phrase in REASONS.items()}
+
+Query = dict[str, list[str]]
+Headers = Sequence[tuple[bytes, bytes]]
+
+
+def status_line(code: int) -> bytes:
+    return _STATUS_LINES.get(code) or f"HTTP/1.1 {code} Unknown\r\n".encode()
+
+
+class Request:
+    """One request with its whole body. Header names are lower case; `repeated` keeps headers that came several times."""
+
+    def __init__(
+        self,
+        connection: Connection,
+        method: str,
+        target: bytes,
+        headers: dict[bytes, bytes],
+        repeated: dict[bytes, list[bytes]],
+        body: bytes,
+    ) -> None:
+        self.connection = connection
+        self.method = method
+        self.headers = headers
+        self.repeated = repeated
+        self.body = body
+        self.started = 0.0
+        self.keep_alive = True
+        self.audit_id = ""
+        raw_path, _, raw_query = target.partition(b"?")
+        self.raw_query = raw_query
+        path = raw_path.decode("latin-1")
+        self.path = unquote(path) if "%" in path else path
+
+    @cached_property
+    def query(self) -> Query:
+        """Query parameters, each with all its values."""
+        if not self.raw_query:
+            return {}
+        return parse_qs(self.raw_query.decode("latin-1"), keep_blank_values=True)
+
+    def header(self, name: bytes) -> str:
+        """A header's value, "" when it is absent."""
+        value = self.headers.get(name)
+        return value.decode("latin-1") if value else ""
+
+    def all_headers(self, name: bytes) -> list[str]:
+        """Every value of a header that may repeat."""
+        if name in self.repeated:
+            return [value.decode("latin-1") for value in self.repeated[name]]
+        return [self.header(name)] if name in self.headers else []
+
+    def parameter(self, name: str) -> str:
+        """The first value of a query parameter, "" when it is absent."""
+        values = self.query.get(name) if self.raw_query else None
+        return values[0] if values else ""
+
+
+class Response:
+    """A response whose body is at hand. `headers` are beyond the standard ones."""
+
+    __slots__ = ("body", "content_type", "headers", "status")
+
+    def __init__(self, body: bytes = b"", status: int = 200, content_type: bytes = JSON, headers: Headers = ()) -> None:
+        self.body = body
+        self.status = status
+        self.content_type = content_type
+        self.headers = headers

@@ -1,0 +1,28 @@
+"""TLS of the HTTPS port: the gateway's certificate, client certificates of the cluster's CA welcome but not required.
+
+A rotation changes the context in place: new handshakes use the new certificate, open connections are left alone.
+"""
+
+from __future__ import annotations
+
+import ssl
+from pathlib import Path
+
+from kybern.pki.source import FileCertificateSource, KeyPair
+
+
+def server_context(source: FileCertificateSource) -> ssl.SSLContext:
+    """A server context that follows `source`, which its owner polls."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    context.set_alpn_protocols(["http/1.1"])
+    context.verify_mode = ssl.CERT_OPTIONAL
+    context.num_tickets = 1
+    _load(context, source.path, source.current())
+    source.on_change(lambda pair: _load(context, source.path, pair))
+    return context
+
+
+def _load(context: ssl.SSLContext, bundle: Path, pair: KeyPair) -> None:
+    context.load_cert_chain(bundle)
+    context.load_verify_locations(cadata=pair.ca.decode())

@@ -1,0 +1,143 @@
+"""The gateway's shell: the HTTPS port, the streams to the apiserver, the resource table, certificates, draining."""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import os
+from argparse import ArgumentParser, Namespace
+from contextlib import AsyncExitStack
+from pathlib import Path
+
+import grpc
+
+from kybern.gateway.api import Api
+from kybern.gateway.core.resources import Resources
+from kybern.gateway.dispatch import Gateway
+from kybern.gateway.http.connection import Connection
+from kybern.gateway.http.tls import server_context
+from kybern.pki.source import FileCertificateSource
+from kybern.protos.api.v1.discovery_pb2 import WatchResourcesRequest
+from kybern.protos.api.v1.discovery_pb2_grpc import DiscoveryStub
+from kybern.rpc.exchange.client import ExchangeClient
+from kybern.rpc.transport import Policy
+from kybern.runtime.service import Env, Service
+
+APISERVER = "apiserver.kybern"
+BACKLOG = 1024
+POLL_SECONDS = 2.0  # between looks at the certificate
+RETRY_SECONDS = 0.1  # between attempts to get the resource table
+DRAIN_SECONDS = 2.0  # that requests under way may still take at the end
+
+
+def add_flags(parser: ArgumentParser) -> None:
+    """Flags beyond the shared ones."""
+    parser.add_argument("--bind-address", default="0.0.0.0", help="address of the HTTPS port")
+    parser.add_argument("--secure-port", type=int, default=6443, help="the HTTPS port")
+    parser.add_argument("--reuse-port", action="store_true", help="share the port with other gateways on this host")
+    parser.add_argument(
+        "--external-address", default="", help="host:port that /api tells clients; default: the port's own"
+    )
+
+
+class Front:
+    """Readiness as the health checks see it."""
+
+    def __init__(self) -> None:
+        self.connected = False
+
+    def ready(self) -> bool:
+        return self.connected
+
+
+async def follow_resources(api: Api, front: Front) -> None:
+    """Keep the resource table: the apiserver sends it again after each change."""
+    while True:
+        try:
+            async for response in api.discovery.WatchResources(WatchResourcesRequest()):
+                api.resources = Resources(response.table)
+                front.connected = True
+                api.loaded.set()
+        except grpc.aio.AioRpcError as error:
+            if front.connected:
+                api.env.telemetry.log.warning("the apiserver is away: %s", error.details())
+        front.connected = False
+        await asyncio.sleep(RETRY_SECONDS)
+
+
+async def follow_certificate(source: FileCertificateSource, env: Env) -> None:
+    while True:
+        await asyncio.sleep(POLL_SECONDS)
+        if source.poll():
+            env.telemetry.log.info("the certificate was rotated")
+
+
+async def listen(
+    options: Namespace, gateway: Gateway, connections: set[Connection], source: FileCertificateSource
+) -> asyncio.Server:
+    """Open the HTTPS port. Raises ServiceFailure when it cannot be had."""
+    from kybern.runtime.main import ServiceFailure
+
+    try:
+        return await asyncio.get_running_loop().create_server(
+            lambda: Connection(gateway, connections),
+            options.bind_address,
+            options.secure_port,
+            ssl=server_context(source),
+            backlog=BACKLOG,
+            reuse_port=options.reuse_port or None,
+        )
+    except OSError as error:
+        where = f"{options.bind_address}:{options.secure_port}"
+        if error.errno == errno.EADDRINUSE:
+            raise ServiceFailure(
+                f"port {where} is in use: stop what listens there, or choose another --secure-port"
+            ) from error
+        raise ServiceFailure(f"cannot listen on {where}: {os.strerror(error.errno or 0)}") from error
+
+
+async def drain(connections: set[Connection]) -> None:
+    """Let requests under way end, then close what is left."""
+    for connection in list(connections):
+        connection.stop()
+    deadline = asyncio.get_running_loop().time() + DRAIN_SECONDS
+    while connections and asyncio.get_running_loop().time() < deadline:
+        await asyncio.sleep(0.02)
+    for connection in list(connections):
+        connection.transport.abort()
+
+
+async def run(options: Namespace, env: Env) -> None:
+    """Serve until cancelled."""
+    source = FileCertificateSource(Path(options.pki))
+    channel = env.transport.channel(options.apiserver, APISERVER)
+    grpc_server = env.transport.server(options.address, Policy())
+    front, connections = Front(), set[Connection]()
+    address = options.external_address or f"{options.bind_address}:{options.secure_port}"
+    async with AsyncExitStack() as stack:
+        calls = await stack.enter_async_context(ExchangeClient(channel))
+        streams = await stack.enter_async_context(ExchangeClient(channel))
+        api = Api(env, calls, streams, DiscoveryStub(channel))
+        gateway = Gateway(api, front.ready, address)
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(follow_resources(api, front))
+            tasks.create_task(follow_certificate(source, env))
+            await grpc_server.start()
+            server = await listen(options, gateway, connections, source)
+            try:
+                await api.loaded.wait()
+                env.ready()
+                await asyncio.get_running_loop().create_future()
+            finally:
+                server.close()
+                await drain(connections)
+                await grpc_server.stop(1.0)
+
+
+SERVICE = Service(
+    name="gateway",
+    user="system:kybern:gateway",
+    help="Kubernetes' REST API on one HTTPS port.",
+    add_flags=add_flags,
+    run=run,
+)
