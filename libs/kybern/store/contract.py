@@ -189,7 +189,7 @@ def event_of(write: Write, prev: KeyValue | None, revision: int) -> Event | None
 
 
 def check_writes(writes: Sequence[Write]) -> None:
-    """Raise ValueError for a transaction no store accepts."""
+    """Raise ValueError (or TypeError) for a transaction no store accepts."""
     keys = [write.key for write in writes]
     if not keys:
         raise ValueError("a transaction needs at least one write")
@@ -200,3 +200,6 @@ def check_writes(writes: Sequence[Write]) -> None:
             raise ValueError("a key may not be empty")
         if not key.isascii():
             key.encode()  # UnicodeEncodeError is a ValueError
+    for write in writes:
+        if isinstance(write, Put) and not isinstance(write.value, bytes):
+            raise TypeError(f"the value of {write.key} is not bytes")

@@ -60,7 +60,7 @@ def _write_until_killed(path: Path, round_: str, seconds: float) -> list[tuple[i
     return [(int(revision), operation, key) for revision, operation, key in whole]
 
 
-async def _check_transactions_are_whole(store: SqliteStore, round_: int) -> None:
+async def _check_transactions_are_whole(store: SqliteStore) -> None:
     """A put and its mark were one transaction: the mark names the newest put."""
     for mark in (await store.range("/last/")).items:
         key = mark.value.decode()
@@ -384,3 +384,43 @@ async def test_progress_notes_when_idle(tmp_path: Path) -> None:
     await store.close()
     with pytest.raises(StoreUnavailable):
         await store.revision()
+
+
+async def test_a_progress_note_never_overtakes_an_event() -> None:
+    """Timeouts and commits in the same moment, many times: a note's revision must be behind what is still to come."""
+    store = await SqliteStore.open(":memory:", threaded=False)
+    chance = random.Random(1)
+    known = 1
+
+    async def write() -> None:
+        for i in range(400):
+            await asyncio.sleep(chance.choice([0, 0.0009, 0.001, 0.0011]))
+            await store.txn([Put(chance.choice(["/seen/a", "/else/a"]), b"%d" % i)])
+        await store.txn([Put("/seen/end", b"")])
+
+    watch = store.watch("/seen/", start_revision=2, progress=0.001)
+    writing = asyncio.create_task(write())
+    notes = 0
+    async for batch in watch:
+        assert all(e.kv.mod_revision > known for e in batch.events), "an event behind an earlier note"
+        assert batch.revision >= known
+        known = batch.revision
+        notes += not batch.events
+        if batch.events and batch.events[-1].kv.key == "/seen/end":
+            break
+    await watch.aclose()
+    await writing
+    assert notes > 10
+    await store.close()
+
+
+async def test_an_unexpected_error_is_an_answer_and_not_the_end(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = await SqliteStore.open(tmp_path / "store.db")
+    with monkeypatch.context() as patch:
+        patch.setattr(Database, "_insert", lambda self, rows: 1 / 0)
+        with pytest.raises(StoreUnavailable, match="commit failed: ZeroDivisionError"):
+            await store.txn([Put("/a", b"doomed")])
+    assert (await store.txn([Put("/a", b"fine")])).revision == 2
+    await store.close()

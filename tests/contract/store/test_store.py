@@ -120,11 +120,13 @@ async def test_deleting_nothing_is_no_revision(store: Store) -> None:
         pytest.param([Put("/a", b""), Delete("/a")], id="a key twice"),
         pytest.param([Put("", b"")], id="empty key"),
         pytest.param([Put("/\ud800", b"")], id="lone surrogate"),
+        pytest.param([Put("/a", "text")], id="text for a value"),  # type: ignore[arg-type]
     ],
 )
 async def test_refuses(store: Store, writes: list[Write]) -> None:
-    with pytest.raises(ValueError, match=r"\w"):
+    with pytest.raises((ValueError, TypeError), match=r"\w"):
         await store.txn(writes)
+    assert (await store.range("")).count == 0
 
 
 async def test_concurrent_writers_of_one_key_take_turns(store: Store) -> None:
@@ -400,3 +402,14 @@ async def test_close_ends_watches_and_refuses_more(store: Store) -> None:
 async def drain(watch: AsyncGenerator[WatchBatch, None]) -> list[WatchBatch]:
     """Everything until the watch ends."""
     return [batch async for batch in watch]
+
+
+async def test_close_while_calls_are_under_way(store: Store) -> None:
+    """Each is answered or refused; none hangs, and none looks like a cancellation."""
+    tasks = [asyncio.create_task(store.txn([Put(f"/{i}", b"")])) for i in range(20)]
+    tasks_reading = [asyncio.create_task(store.range("/")) for _ in range(20)]
+    await asyncio.sleep(0)
+    await store.close()
+    async with asyncio.timeout(10):
+        outcomes = await asyncio.gather(*tasks, *tasks_reading, return_exceptions=True)
+    assert all(not isinstance(o, BaseException) or isinstance(o, StoreUnavailable) for o in outcomes), outcomes

@@ -26,6 +26,8 @@ from kybern.store.errors import (
 T = TypeVar("T")
 HAS_LEADER = (("hasleader", "true"),)
 """Asks a member without a quorum to refuse rather than to hang or answer from the past."""
+NOT_DONE = ("failed to connect to all addresses", "etcdserver: no leader")
+"""Answers after which even a write may be sent again: it was not carried out."""
 PAUSE = 0.1
 OPTIONS = [
     ("grpc.max_receive_message_length", -1),
@@ -124,9 +126,16 @@ class Cluster:
                 if not isinstance(error, StoreUnavailable) or isinstance(error, StoreFull):
                     raise error from e
                 self.leave(member)
-                if not repeatable or self.closed or asyncio.get_running_loop().time() > deadline:
+                may_repeat = repeatable or any(words in str(error) for words in NOT_DONE)
+                if not may_repeat or self.closed or asyncio.get_running_loop().time() > deadline:
                     raise error from e
                 await asyncio.sleep(PAUSE)
+            except (grpc.aio.UsageError, asyncio.CancelledError) as e:
+                # Closing the channel cancels its calls: to the caller that is no cancellation of its own.
+                task = asyncio.current_task()
+                if self.closed and (task is None or not task.cancelling()):
+                    raise StoreUnavailable("the store is closed") from e
+                raise
 
     async def close(self) -> None:
         """Close all channels."""

@@ -129,10 +129,12 @@ class Database:
                     self._connection.executemany(sql, parameters)
             if writing:
                 self._connection.execute("COMMIT")
-        except sqlite3.Error as e:
+        except Exception as e:
             if self._connection.in_transaction:
                 self._connection.execute("ROLLBACK")
-            raise self.translate(e) from e
+            if isinstance(e, sqlite3.Error):
+                raise self.translate(e) from e
+            raise
 
     def _insert(self, rows: list[Row]) -> None:
         start = 0

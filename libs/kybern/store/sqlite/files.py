@@ -8,7 +8,7 @@ from pathlib import Path
 from kybern.store.durable import replacing
 from kybern.store.errors import StoreUnusable
 from kybern.store.sqlite.database import MEMORY, Database, FileLock
-from kybern.store.sqlite.index import SUB_BITS, Index, Version
+from kybern.store.sqlite.index import COMPACT_STEP, SUB_BITS, Index, Version
 
 
 @dataclass(frozen=True)
@@ -63,8 +63,7 @@ def _recover(lock: FileLock | None, database: Database) -> Files:
 
     index = Index()
     index.load(versions())
-    gone = index.compact(counters["compacted"])
-    if gone:
+    while gone := index.compact(counters["compacted"], COMPACT_STEP):
         database.delete(gone)
     leases, last_lease = database.leases()
     revision = max(counters["revision"], last >> SUB_BITS)

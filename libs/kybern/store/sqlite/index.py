@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 SUB_BITS = 16
 MAX_WRITES = 1 << SUB_BITS
+COMPACT_STEP = 2000
 
 
 class Version(NamedTuple):
@@ -109,10 +110,10 @@ class Index:
                     found.append((key, visible))
         return found, count
 
-    def compact(self, revision: int) -> list[int]:
-        """Forget what nobody can read at or after `revision`; the ids of the rows to delete."""
+    def compact(self, revision: int, limit: int) -> list[int]:
+        """Forget what nobody can read at or after `revision`, a step at a time; the ids of the rows to delete."""
         gone: list[int] = []
-        while self._garbage and self._garbage[0].revision <= revision:
+        while len(gone) < limit and self._garbage and self._garbage[0].revision <= revision:
             _, key, version_id = self._garbage.popleft()
             versions = self._versions[key]
             for position, version in enumerate(versions):

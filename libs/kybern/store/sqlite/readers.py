@@ -1,7 +1,7 @@
 """Reading from disk without blocking the event loop or the writer: a few threads with a connection each."""
 
 import threading
-from asyncio import get_running_loop
+from asyncio import get_running_loop, to_thread
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Protocol, TypeVar
@@ -18,7 +18,7 @@ class Reader(Protocol):
         """The read's result."""
         ...
 
-    def close(self) -> None:
+    async def close(self) -> None:
         """Give the connections back."""
         ...
 
@@ -33,7 +33,7 @@ class InlineReader:
         """Read now."""
         return read(self._database)
 
-    def close(self) -> None:
+    async def close(self) -> None:
         """The connection is the writer's."""
 
 
@@ -54,8 +54,8 @@ class ThreadReader:
         """Read in one of the threads."""
         return await get_running_loop().run_in_executor(self._pool, lambda: read(self._local.database))
 
-    def close(self) -> None:
+    async def close(self) -> None:
         """Wait for reads under way, then close."""
-        self._pool.shutdown(wait=True)
+        await to_thread(self._pool.shutdown, wait=True)
         for database in self._open:
             database.close()

@@ -13,7 +13,7 @@ from kybern.store.contract import Delete, KeyValue, Put, RangeResult, TxnResult,
 from kybern.store.errors import CompactedError, FutureRevisionError, LeaseNotFoundError, StoreUnavailable
 from kybern.store.sqlite.database import DELETE, MEMORY
 from kybern.store.sqlite.files import Files, open_files
-from kybern.store.sqlite.index import Version
+from kybern.store.sqlite.index import COMPACT_STEP, Version
 from kybern.store.sqlite.leases import Leases
 from kybern.store.sqlite.readers import InlineReader, Reader, ThreadReader
 from kybern.store.sqlite.recent import RecentValues
@@ -22,7 +22,6 @@ from kybern.store.sqlite.watch import WatchHub
 from kybern.store.sqlite.writer import InlineWriter, ThreadWriter, Writer
 
 CACHE_BYTES = 16 << 20
-COMPACT_STEP = 2000
 EXPIRY_RETRY = 1.0
 
 
@@ -190,12 +189,10 @@ class SqliteStore:
         if revision <= self._hub.compacted:
             raise CompactedError(revision, self._hub.compacted)
         self._hub.compacted = revision
-        gone = [(version_id,) for version_id in self._index.compact(revision)]
         counters = [(self._sequencer.visible, "revision"), (revision, "compacted")]
         await self._sequencer.submit((), [("UPDATE counter SET value = ? WHERE name = ?", counters)])
-        for start in range(0, len(gone), COMPACT_STEP):
-            step = gone[start : start + COMPACT_STEP]
-            await self._sequencer.submit((), [(DELETE, step)])
+        while gone := self._index.compact(revision, COMPACT_STEP):
+            await self._sequencer.submit((), [(DELETE, [(version_id,) for version_id in gone])])
 
     async def snapshot(self, path: Path) -> int:
         """See Store. The copy is a store file: `restore` puts it in place."""
@@ -211,7 +208,7 @@ class SqliteStore:
             self._timer.cancel()
         self._hub.close()
         await self._writer.close()
-        self._reader.close()
+        await self._reader.close()
         self._files.close()
 
     def _check_open(self) -> None:

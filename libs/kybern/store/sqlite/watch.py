@@ -63,7 +63,8 @@ class WatchHub:
             if position > self._recent.last:
                 position, idle = await self._wait(prefix, position, progress)
                 if idle and not self.closed:
-                    yield WatchBatch(self._recent.last)
+                    # Not simply the last revision: an event may have arrived in the same moment as the timeout.
+                    yield WatchBatch(min(position - 1, self._recent.last))
                 continue
             events, last = await self._events(prefix, position)
             position = last + 1

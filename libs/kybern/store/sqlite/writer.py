@@ -4,7 +4,8 @@ The event loop decides (order, revisions, comparisons); the writer only carries 
 while it waits for the disk, more items gather, and the next round takes them all. `InlineWriter` does the same in
 place, for simulations. Items are finished in the order of `submit`, in the event loop.
 
-When a round fails, so does every item of the same epoch: their comparisons may have seen what did not happen.
+The queue needs no bound of its own: each item has a caller who waits for it, and callers are bounded before they come
+here. When a round fails, so does every item of the same epoch: their comparisons may have seen what did not happen.
 """
 
 import asyncio
@@ -58,9 +59,10 @@ class Rounds:
         if todo and not broken:
             try:
                 self._database.commit(todo)
-            except StoreError as e:
-                log.error("commit failed: %s", e)
-                self._failed_epoch, self._failure = max(item.epoch for item in todo), e
+            except Exception as e:  # a writer that died would leave everybody waiting
+                log.error("commit failed: %s", e, exc_info=not isinstance(e, StoreError))
+                self._failed_epoch = max(item.epoch for item in todo)
+                self._failure = e if isinstance(e, StoreError) else StoreUnavailable(f"commit failed: {e!r}")
         elif broken:
             self._failed_epoch = max(item.epoch for item in items)
         return [self._failure if item.epoch <= self._failed_epoch else None for item in items]
