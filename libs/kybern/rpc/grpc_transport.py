@@ -28,6 +28,8 @@ SERVER_OPTIONS = (
     ("grpc.max_send_message_length", MAX_MESSAGE),
     ("grpc.max_metadata_size", 1 << 20),
     ("grpc.absolute_max_metadata_size", 2 << 20),
+    ("grpc.server.max_pending_requests", 100_000),  # beyond it, calls are refused at random
+    ("grpc.server.max_pending_requests_hard_limit", 200_000),
     ("grpc.so_reuseport", 0),  # two servers on one port is a mistake, not load balancing
     ("grpc.keepalive_time_ms", 60_000),
     ("grpc.keepalive_timeout_ms", 20_000),

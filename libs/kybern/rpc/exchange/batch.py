@@ -7,6 +7,7 @@ bytes are joined, so a batch is a join of bytes.
 import asyncio
 
 MAX_BATCH = 4 << 20  # bytes in one message, unless a single entry is larger
+MAX_ENTRIES = 64  # in one message: small enough that both sides work at the same time
 MAX_WAITING = 16 << 20  # bytes after which `room` waits
 
 
@@ -39,11 +40,11 @@ class Outbox:
             self._something.clear()
             await self._something.wait()
         entries, size = self._entries, self._size
-        if size <= MAX_BATCH:
+        if size <= MAX_BATCH and len(entries) <= MAX_ENTRIES:
             self._entries = []
         else:
             size, count = 0, 0
-            while count < len(entries) and (count == 0 or size + len(entries[count]) <= MAX_BATCH):
+            while count < min(len(entries), MAX_ENTRIES) and (not count or size + len(entries[count]) <= MAX_BATCH):
                 size += len(entries[count])
                 count += 1
             self._entries, entries = entries[count:], entries[:count]
