@@ -51,7 +51,9 @@ class UnaryCalls:
             raise status_error(error) from error
 
     async def stream(self, verb: str, request: Any, traceparent: str, timeout: float) -> AsyncIterator[Any]:
-        call = getattr(self._stub, METHODS[verb])(request, timeout=timeout, metadata=_metadata(traceparent))
+        """Waits for a server that is just starting, within the timeout."""
+        method = getattr(self._stub, METHODS[verb])
+        call = method(request, timeout=timeout, metadata=_metadata(traceparent), wait_for_ready=True)
         try:
             async for response in call:
                 yield response

@@ -65,10 +65,9 @@ def run(options: argparse.Namespace, layout: Layout) -> int:
         raise UsageError(f"a cluster already runs on {layout.data}; see `kybern status`, or stop it with `kybern down`")
     for notice in decision.notices:
         progress.say(notice)
-    address = primary_address()
+    host = primary_address()
     bind = cluster.bind_address or ("0.0.0.0" if cluster.nodes else "127.0.0.1")
     chosen = replace(cluster, secure_port=choose_port(cluster.secure_port, bind))
-    host = address if cluster.nodes else "127.0.0.1"
     nodes = place_nodes(chosen, host)
     plan = make_plan(chosen, layout, nodes, host)
     with suppress(FileNotFoundError):

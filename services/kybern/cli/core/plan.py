@@ -12,6 +12,7 @@ CLUSTER_CIDR = "10.244.0.0/16"
 CLUSTER_DNS = "10.96.0.10"
 CLUSTER_DOMAIN = "cluster.local"
 ISSUER = "https://kubernetes.default.svc.cluster.local"
+LOOPBACK = "127.0.0.1"
 DNS_PORT = 10053  # where dns listens behind the kube-dns Service
 AGENTS, LOOPS, FRONT, CORE, TRACES, RUNTIMES = range(6)  # stop order
 
@@ -60,6 +61,8 @@ def service(
 def control_plane(options: ClusterOptions, layout: Layout, host_address: str, bind_address: str) -> list[ProcessSpec]:
     """The services that every cluster has once."""
     store = options.store or f"sqlite:{layout.data / 'store' / 'kybern.db'}"
+    reachable = host_address != LOOPBACK  # endpoints may not be loopback addresses
+    advertised = ("--advertise-address", f"{host_address}:{options.secure_port}") if reachable else ()
     keep = ("--otlp-endpoint", options.otlp_endpoint) if options.otlp_endpoint else ()
     return [
         service(layout, "traces", *keep, stop_order=TRACES),
@@ -69,7 +72,7 @@ def control_plane(options: ClusterOptions, layout: Layout, host_address: str, bi
             *("--store", store),
             *("--service-account-key", str(layout.pki / "sa.key"), "--service-account-issuer", ISSUER),
             *("--service-cluster-ip-range", SERVICE_RANGE),
-            *("--advertise-address", f"{host_address}:{options.secure_port}"),
+            *advertised,
             stop_order=CORE,
         ),
         service(
@@ -84,7 +87,14 @@ def control_plane(options: ClusterOptions, layout: Layout, host_address: str, bi
             "controllers",
             *("--cluster-cidr", CLUSTER_CIDR, "--root-ca-file", str(layout.pki / "ca.crt")),
         ),
-        service(layout, "dns", "--cluster-domain", CLUSTER_DOMAIN, "--listen", f"{host_address}:{DNS_PORT}"),
+        service(
+            layout,
+            "dns",
+            "--cluster-domain",
+            CLUSTER_DOMAIN,
+            "--listen",
+            f"{host_address}:{DNS_PORT}" if options.nodes else f"{LOOPBACK}:0",
+        ),
     ]
 
 
@@ -142,7 +152,7 @@ def simulated_nodes(count: int, layout: Layout) -> ProcessSpec:
 
 def make_plan(options: ClusterOptions, layout: Layout, nodes: tuple[Node, ...], host_address: str) -> Plan:
     """Every process of the cluster. `host_address` is where pods reach the host."""
-    bind = options.bind_address or ("0.0.0.0" if nodes else "127.0.0.1")
+    bind = options.bind_address or ("0.0.0.0" if nodes else LOOPBACK)
     specs = control_plane(options, layout, host_address, bind)
     for node in nodes:
         specs += node_processes(node, layout)
