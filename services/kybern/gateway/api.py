@@ -10,7 +10,6 @@ from kybern.gateway.core import options
 from kybern.gateway.core.resources import Resources
 from kybern.gateway.http.message import Request
 from kybern.kube.duration import parse_go
-from kybern.protos.api.v1.discovery_pb2_grpc import DiscoveryStub
 from kybern.protos.api.v1.objects_pb2 import CheckAccessRequest, ExtraValues, Requester
 from kybern.rpc.exchange.client import ExchangeClient
 from kybern.runtime.service import Env
@@ -27,7 +26,7 @@ class Api:
     env: Env
     calls: ExchangeClient
     streams: ExchangeClient
-    discovery: DiscoveryStub
+    discovery: Any  # a DiscoveryStub
     resources: Resources = field(default_factory=Resources)
     loaded: asyncio.Event = field(default_factory=asyncio.Event)  # the resource table has been received
     channels: dict[tuple[str, str], Any] = field(default_factory=dict)  # to node agents

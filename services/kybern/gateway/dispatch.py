@@ -1,4 +1,4 @@
-"""From a request to its handler: the one table of paths and verbs, and the boundary where every error becomes a Status."""
+"""From a request to its handler: one table of paths and verbs, and the boundary where errors become Statuses."""
 
 from __future__ import annotations
 

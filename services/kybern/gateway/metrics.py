@@ -53,10 +53,10 @@ class RequestMetrics(Collector):
         yield total
         duration = HistogramMetricFamily("apiserver_request_duration_seconds", "Time to answer.", labels=names)
         for labels, row in list(self._seconds.items()):
-            count, buckets = 0.0, []
+            above, buckets = 0.0, []
             for bound, number in zip((*map(str, BUCKETS), "+Inf"), row, strict=False):
-                count += number
-                buckets.append((bound, count))
+                above += number
+                buckets.append((bound, above))
             duration.add_metric(list(labels), buckets, row[-1])
         yield duration
         in_flight = GaugeMetricFamily("apiserver_current_inflight_requests", "Requests under way.")

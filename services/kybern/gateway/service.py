@@ -8,6 +8,7 @@ import os
 from argparse import ArgumentParser, Namespace
 from contextlib import AsyncExitStack
 from pathlib import Path
+from typing import Any
 
 import grpc
 
@@ -101,7 +102,7 @@ async def drain(connections: set[Connection]) -> None:
     for connection in list(connections):
         connection.stop()
     deadline = asyncio.get_running_loop().time() + DRAIN_SECONDS
-    while connections and asyncio.get_running_loop().time() < deadline:
+    while connections and asyncio.get_running_loop().time() < deadline:  # noqa: ASYNC110 — a set has no event
         await asyncio.sleep(0.02)
     for connection in list(connections):
         connection.transport.abort()
@@ -117,7 +118,8 @@ async def run(options: Namespace, env: Env) -> None:
     async with AsyncExitStack() as stack:
         calls = await stack.enter_async_context(ExchangeClient(channel))
         streams = await stack.enter_async_context(ExchangeClient(channel))
-        api = Api(env, calls, streams, DiscoveryStub(channel))
+        discovery: Any = DiscoveryStub(channel)
+        api = Api(env, calls, streams, discovery)
         gateway = Gateway(api, front.ready, address)
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(follow_resources(api, front))

@@ -6,7 +6,7 @@ In the plain case stored bytes are joined and never decoded.
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import orjson
 
@@ -15,9 +15,7 @@ from kybern.kube.meta import Object
 from kybern.kube.tables.table import IncludeObject, Printing, partial_object_metadata, table
 
 EventName = Literal["ADDED", "MODIFIED", "DELETED", "BOOKMARK", "ERROR"]
-_FRAMES = {
-    name: b'{"type":"%b","object":' % name.encode() for name in ("ADDED", "MODIFIED", "DELETED", "BOOKMARK", "ERROR")
-}
+_FRAMES = {name: b'{"type":"%b","object":' % name.encode() for name in get_args(EventName)}
 
 
 def list_metadata(resource_version: str, continue_token: str = "", remaining: int | None = None) -> Object:

@@ -103,7 +103,7 @@ async def _converted(
     chunk: ListResponse,
     chunks: AsyncIterator[ListResponse],
 ) -> Response:
-    """A list as a Table, as PartialObjectMetadata or as YAML; decoded a chunk at a time, the loop gets its turn between."""
+    """A list as a Table, PartialObjectMetadata or YAML; decoded chunk by chunk, with turns for the loop between."""
     now = api.env.clock.now()
     if tables is None and not media.metadata_only:
         items = await _all_items(chunk, chunks)

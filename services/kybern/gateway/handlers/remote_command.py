@@ -48,7 +48,7 @@ async def remote_command(api: Api, request: Request, target: Target) -> None:
 def _start(request: Request, subresource: str) -> Any:
     """The first message to the agent. Raises StatusError (400) for streams that make no sense."""
     query = request.query
-    wanted = {name: options.boolean(query, name) for name in ("stdin", "stdout", "stderr", "tty")}
+    wanted: dict[str, Any] = {name: options.boolean(query, name) for name in ("stdin", "stdout", "stderr", "tty")}
     if not (wanted["stdin"] or wanted["stdout"] or wanted["stderr"]):
         raise bad_request("you must specify at least 1 of stdin, stdout, stderr")
     if wanted["tty"]:

@@ -8,7 +8,7 @@ from typing import Any
 from kybern.gateway import answers
 from kybern.gateway.api import Api, requester, timeout
 from kybern.gateway.core import bodies, options, views
-from kybern.gateway.core.negotiation import content_type
+from kybern.gateway.core.negotiation import PLAIN, content_type
 from kybern.gateway.handlers.read import table_view
 from kybern.gateway.handlers.target import Target
 from kybern.gateway.http.message import Request, Response
@@ -91,7 +91,7 @@ async def delete(api: Api, request: Request, target: Target, traceparent: str) -
     reply = await _call(api, request, wanted, traceparent)
     media = answers.media_type(request)
     headers = answers.warning_headers(list(reply.warnings)) if reply.warnings else ()
-    return await answers.answer(request, reply.object, media if media.yaml else answers.PLAIN, 200, headers)
+    return await answers.answer(request, reply.object, media if media.yaml else PLAIN, 200, headers)
 
 
 async def delete_collection(api: Api, request: Request, target: Target, traceparent: str) -> Response:

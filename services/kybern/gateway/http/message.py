@@ -25,7 +25,7 @@ def status_line(code: int) -> bytes:
 
 
 class Request:
-    """One request with its whole body. Header names are lower case; `repeated` keeps headers that came several times."""
+    """One request with its whole body. Header names are lower case; `repeated` has headers that came several times."""
 
     def __init__(
         self,
