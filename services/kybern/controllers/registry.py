@@ -4,6 +4,8 @@ from collections.abc import Sequence
 
 from kybern.controllers.context import Starter
 from kybern.controllers.deployment.reconcile import DeploymentController
+from kybern.controllers.endpoints.reconcile import EndpointsController
+from kybern.controllers.endpointslice.reconcile import EndpointSliceController
 from kybern.controllers.namespace.reconcile import NamespaceController
 from kybern.controllers.replicaset.reconcile import replica_set_controller, replication_controller
 from kybern.controllers.root_ca.reconcile import RootCAPublisher
@@ -13,6 +15,8 @@ CONTROLLERS: dict[str, Starter] = {
     "serviceaccount-controller": ServiceAccountController,
     "root-ca-certificate-publisher-controller": RootCAPublisher,
     "namespace-controller": NamespaceController,
+    "endpoints-controller": EndpointsController,
+    "endpointslice-controller": EndpointSliceController,
     "deployment-controller": DeploymentController,
     "replicaset-controller": replica_set_controller,
     "replicationcontroller-controller": replication_controller,
