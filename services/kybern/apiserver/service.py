@@ -3,15 +3,16 @@
 import asyncio
 from argparse import ArgumentParser, Namespace
 from pathlib import Path
+from typing import Any
 
 from kybern.apiserver.authentication.service_account import DEFAULT_ISSUER, TokenKeys
 from kybern.apiserver.authentication.token_file import read_token_file
 from kybern.apiserver.bootstrap.run import bootstrap
 from kybern.apiserver.handlers.discovery import Discovery
-from kybern.apiserver.handlers.servicer import Objects
+from kybern.apiserver.handlers.table import handlers
 from kybern.apiserver.server import ApiServer, Settings
 from kybern.protos.api.v1.discovery_pb2_grpc import add_DiscoveryServicer_to_server
-from kybern.protos.api.v1.objects_pb2_grpc import add_ObjectsServicer_to_server
+from kybern.rpc.exchange.servicer import add_objects_to_server
 from kybern.rpc.transport import ANYONE, Policy
 from kybern.runtime.main import ServiceFailure
 from kybern.runtime.service import Env, Service
@@ -81,8 +82,9 @@ async def serve(address: str, env: Env, store: Store, settings: Settings, ca: st
         raise ServiceFailure(f"--service-cluster-ip-range {settings.service_cidr}: {error}") from error
     await server.load()
     wire = env.transport.server(address, POLICY)
-    add_ObjectsServicer_to_server(Objects(server), wire)
-    add_DiscoveryServicer_to_server(Discovery(server), wire)
+    add_objects_to_server(handlers(server), wire, env.telemetry.log)
+    served: Any = wire
+    add_DiscoveryServicer_to_server(Discovery(server), served)
     async with asyncio.TaskGroup() as tasks:
         feed = tasks.create_task(server.feed.run())
         compactor = tasks.create_task(compact(server, store))

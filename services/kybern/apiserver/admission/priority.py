@@ -2,7 +2,7 @@
 
 from kybern.apiserver.admission.plugin import CREATE, UPDATE, Object, Plugin
 from kybern.apiserver.registry.request import Request
-from kybern.kube.status import forbidden
+from kybern.kube.status import StatusError, forbidden
 
 GROUP = "scheduling.k8s.io"
 HIGHEST_USER = 1_000_000_000
@@ -33,7 +33,8 @@ class Priority(Plugin):
         if new.get("globalDefault"):
             default = _default(request)
             if default is not None and default["metadata"]["name"] != request.name:
-                why = f"PriorityClass {default['metadata']['name']} is already marked as default. Only one default can exist"
+                name = default["metadata"]["name"]
+                why = f"PriorityClass {name} is already marked as default. Only one default can exist"
                 raise forbidden(GROUP, "priorityclasses", request.name, why)
 
 
@@ -49,16 +50,23 @@ def _set(request: Request, spec: Object) -> None:
         name = (found.get("metadata") or {}).get("name", "")
     value = found.get("value", 0)
     if spec.get("priority") is not None and spec["priority"] != value:
-        why = f"the integer value of priority ({spec['priority']}) must not be provided in pod spec; priority admission controller computed {value} from the given PriorityClass name"
-        raise forbidden("", "pods", request.name, why)
+        raise _given(request, f"integer value of priority ({spec['priority']})", value)
     if name:
         spec["priorityClassName"] = name
     spec["priority"] = value
     policy = found.get("preemptionPolicy") or "PreemptLowerPriority"
     if spec.get("preemptionPolicy") not in (None, policy):
-        why = f"the string value of PreemptionPolicy ({spec['preemptionPolicy']}) must not be provided in pod spec; priority admission controller computed {policy} from the given PriorityClass name"
-        raise forbidden("", "pods", request.name, why)
+        raise _given(request, f"string value of PreemptionPolicy ({spec['preemptionPolicy']})", policy)
     spec["preemptionPolicy"] = policy
+
+
+def _given(request: Request, what: str, computed: object) -> StatusError:
+    """A pod states what its class decides."""
+    why = (
+        f"the {what} must not be provided in pod spec; priority admission controller computed {computed} "
+        "from the given PriorityClass name"
+    )
+    return forbidden("", "pods", request.name, why)
 
 
 def _default(request: Request) -> Object | None:

@@ -84,9 +84,9 @@ def choose_container(request: Request, pod: Object, wanted: str) -> str:
         return str(default)
     containers = groups["containers"]
     if len(containers) == 1:
-        return containers[0]
+        return str(containers[0])
     if request.subresource in ("exec", "attach") and containers:
-        return containers[0]
+        return str(containers[0])
     choices = f"choose one of: [{' '.join(containers)}]"
     if groups["initContainers"]:
         choices += f" or one of the init containers: [{' '.join(groups['initContainers'])}]"

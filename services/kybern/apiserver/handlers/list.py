@@ -4,7 +4,7 @@ A first page shows the present and pins its revision; further pages show that sa
 nothing of the resource has changed since, else from the store's history.
 """
 
-from collections.abc import AsyncIterator, Iterable, Iterator
+from collections.abc import AsyncGenerator, Iterable, Iterator
 
 import orjson
 
@@ -25,7 +25,9 @@ CHUNK = 1 << 20  # bytes
 PAGE = 500  # keys read from the store at a time
 
 
-async def list_objects(server: ApiServer, message: ListRequest, call: CallContext) -> AsyncIterator[ListResponse]:
+async def list_objects(
+    server: ApiServer, message: ListRequest, call: CallContext
+) -> AsyncGenerator[ListResponse, None]:
     """The chunks of one list."""
     request = begin(server, call, "list", message.resource)
     if request.served.cacher is None:

@@ -1,7 +1,8 @@
 """The handler table: one entry per request of `Call`; each is timed and counted here."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
+from contextlib import aclosing
 from typing import Any
 
 from kybern.apiserver.handlers.check_access import check_access
@@ -19,7 +20,7 @@ from kybern.kube.status import StatusError
 from kybern.rpc.exchange.context import CallContext, Handlers
 
 Unary = Callable[[ApiServer, Any, CallContext], Awaitable[Any]]
-Streaming = Callable[[ApiServer, Any, CallContext], AsyncIterator[Any]]
+Streaming = Callable[[ApiServer, Any, CallContext], AsyncGenerator[Any, None]]
 UNARY: dict[str, Unary] = {
     "get": get,
     "create": create_object,
@@ -73,8 +74,9 @@ def _counted_stream(server: ApiServer, verb: str, handler: Streaming) -> Callabl
         time = asyncio.get_running_loop().time
         started, code = time(), 200
         try:
-            async for response in handler(server, message, call):
-                yield response
+            async with aclosing(handler(server, message, call)) as responses:
+                async for response in responses:
+                    yield response
         except StatusError as error:
             code = error.code
             raise

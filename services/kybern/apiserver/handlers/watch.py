@@ -1,7 +1,7 @@
 """Watch: events in batches, from the present or resumed from a revision, with bookmarks while nothing happens."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncGenerator, Iterable
 
 from kybern.apiserver.core import encoding
 from kybern.apiserver.handlers.begin import begin, selection
@@ -18,7 +18,7 @@ BOOKMARK_SECONDS = 60.0
 TIMEOUT = (1800.0, 3600.0)  # seconds, for a client that sets none
 
 
-async def watch(server: ApiServer, message: WatchRequest, call: CallContext) -> AsyncIterator[WatchResponse]:
+async def watch(server: ApiServer, message: WatchRequest, call: CallContext) -> AsyncGenerator[WatchResponse, None]:
     """Batches until the client, its timeout, or a full queue ends the stream."""
     resource = message.resource
     request = begin(server, call, "watch", resource, message.name)
@@ -70,7 +70,7 @@ async def _start(server: ApiServer, message: WatchRequest) -> tuple[int, bool]:
 
 async def _follow(
     server: ApiServer, request: Request, watcher: Watcher, message: WatchRequest, since: int
-) -> AsyncIterator[WatchResponse]:
+) -> AsyncGenerator[WatchResponse, None]:
     loop = asyncio.get_running_loop()
     seconds = float(message.timeout_seconds) or server.random.uniform(*TIMEOUT)
     deadline = loop.time() + seconds

@@ -7,6 +7,7 @@ from kybern.apiserver.registry.decode import decode, to_storage
 from kybern.apiserver.registry.request import Request
 from kybern.apiserver.registry.strategy import Allocation
 from kybern.apiserver.registry.validation import check_create
+from kybern.kube import names
 from kybern.kube.defaults import apply_create_defaults, apply_defaults
 from kybern.kube.status import StatusError, generate_name_conflict
 
@@ -69,5 +70,5 @@ async def _commit(request: Request, obj: Object) -> bytes:
                 raise
             if attempt == ATTEMPTS - 1:
                 break
-            request.name = obj["metadata"]["name"] = metadata.names.generate_name(base, request.server.random)
+            request.name = obj["metadata"]["name"] = names.generate_name(base, request.server.random)
     raise generate_name_conflict(request.group, request.resource, request.name)

@@ -31,6 +31,7 @@ def _asked(spec: Object, namespace: str = "") -> Attributes:
         raise bad_request("spec: exactly one of nonResourceAttributes or resourceAttributes must be specified")
     if path is not None:
         return Attributes(path.get("verb") or "", path=path.get("path") or "")
+    resource = resource or {}
     return Attributes(
         resource.get("verb") or "",
         resource.get("group") or "",

@@ -73,14 +73,18 @@ def _bindings(request: Request, ref: Object) -> list[Binding]:
     if entry is None:
         raise not_found("", resource, name)
     if ref.get("uid") and ref["uid"] != entry.uid:
-        why = f"the UID in the bound object reference ({ref['uid']}) does not match the UID in record. The object might have been deleted and then recreated"
+        why = (
+            f"the UID in the bound object reference ({ref['uid']}) does not match the UID in record. "
+            "The object might have been deleted and then recreated"
+        )
         raise conflict("", resource, name, why)
     bindings = [Binding(kind, name, entry.uid)]
     if kind == "Pod":
         account = entry.field("spec.serviceAccountName")
         if account != request.name:
             raise bad_request(
-                f'cannot bind token for serviceaccount "{request.name}" to pod running with different serviceaccount name.'
+                f'cannot bind token for serviceaccount "{request.name}" to pod running with different serviceaccount '
+                "name."
             )
         node = find("", "nodes").get("", entry.field("spec.nodeName"))
         if node is not None:
