@@ -1,11 +1,12 @@
 """The zygote and supervisor of a cluster on one host.
 
-It imports the heavy libraries once and forks one process a service before any gRPC object exists, so it must itself
-never create one. One thread, one loop: signals, readiness, exits, due restarts, due certificate rotations. Its state
+It imports the services' code once and forks one process a service before any gRPC object exists, so it must itself
+never create one. Services are forked in the order given, each as soon as its own imports are done. One thread, one loop: signals, readiness, exits, due restarts, due certificate rotations. Its state
 for others is `run/status.json`, replaced whole at every change.
 """
 
 import gc
+import importlib
 import json
 import logging
 import os
@@ -57,8 +58,7 @@ class Supervisor:
     def run(self) -> None:
         """Supervise until a signal ends it; returns with every process gone."""
         self._install_signals()
-        gc.collect()
-        gc.freeze()
+        gc.disable()  # in the zygote; forks turn it on again
         try:
             while not self.stopping:
                 self._start_due()
@@ -88,6 +88,9 @@ class Supervisor:
                 continue
             if child.spec.waits_for and not Path(child.spec.waits_for).exists():
                 continue
+            if child.spec.service:  # imported here, once, while those forked before are already starting
+                importlib.import_module(f"kybern.{child.spec.service}.service")
+                gc.freeze()  # what is shared with the forks stays shared
             child.pid, child.ready_socket = spawn(child.spec, self.log_dir / f"{child.spec.name}.log")
             child.start_at, child.started, child.ready = None, now, child.ready_socket is None
             if child.ready_socket is not None:

@@ -37,17 +37,15 @@ def detach(layout: Layout) -> None:
 
 
 def run_supervisor(plan: Plan, options: ClusterOptions, layout: Layout, host: str, go: socket.socket) -> None:
-    """Import what the services need, wait for the word to start, then supervise until a signal."""
+    """Import what the first service needs, wait for the word to start, then supervise until a signal."""
     os.environ["GRPC_ENABLE_FORK_SUPPORT"] = "0"
     from kybern.cli.certificates import make_rotation
     from kybern.runtime.supervisor import Supervisor
     from kybern.telemetry.logs import configure
 
     configure("info")
-    for package in dict.fromkeys(spec.service for spec in plan.specs if spec.service):
-        importlib.import_module(f"kybern.{package}.service")
-    for module in ("kybern.rpc.grpc_transport", "uvloop", "aiohttp.web", "kybern.runtime.metrics"):
-        importlib.import_module(module)
+    for module in ("uvloop", "kybern.rpc.grpc_transport", f"kybern.{plan.specs[0].service or 'apiserver'}.service"):
+        importlib.import_module(module)  # the longest wait; the rest is imported while the first services start
     if not go.recv(1):
         return  # the command gave up before anything started
     go.close()

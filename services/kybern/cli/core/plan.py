@@ -65,7 +65,6 @@ def control_plane(options: ClusterOptions, layout: Layout, host_address: str, bi
     advertised = ("--advertise-address", f"{host_address}:{options.secure_port}") if reachable else ()
     keep = ("--otlp-endpoint", options.otlp_endpoint) if options.otlp_endpoint else ()
     return [
-        service(layout, "traces", *keep, stop_order=TRACES),
         service(
             layout,
             "apiserver",

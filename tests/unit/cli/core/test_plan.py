@@ -12,7 +12,7 @@ LAYOUT = Layout(Path("/data"))
 def test_a_simulated_cluster_has_no_program_and_listens_on_loopback() -> None:
     plan = make_plan(ClusterOptions(simulated_nodes=7), LAYOUT, (), "127.0.0.1")
     assert [s.name for s in plan.specs] == [
-        "traces", "apiserver", "gateway", "scheduler", "controllers", "dns", "simulated",
+        "apiserver", "gateway", "scheduler", "controllers", "traces", "dns", "simulated",
     ]  # fmt: skip
     assert all(not s.program for s in plan.specs)
     gateway = next(s for s in plan.specs if s.name == "gateway")
