@@ -1,8 +1,9 @@
 """The zygote and supervisor of a cluster on one host.
 
 It imports the services' code once and forks one process a service before any gRPC object exists, so it must itself
-never create one. Services are forked in the order given, each as soon as its own imports are done. One thread, one loop: signals, readiness, exits, due restarts, due certificate rotations. Its state
-for others is `run/status.json`, replaced whole at every change.
+never create one. Services are forked in the order given, each as soon as its own imports are done. One thread, one
+loop: signals, readiness, exits, due restarts, due certificate rotations. Its state for others is `run/status.json`,
+replaced whole at every change.
 """
 
 import gc

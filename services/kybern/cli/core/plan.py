@@ -86,6 +86,7 @@ def control_plane(options: ClusterOptions, layout: Layout, host_address: str, bi
             "controllers",
             *("--cluster-cidr", CLUSTER_CIDR, "--root-ca-file", str(layout.pki / "ca.crt")),
         ),
+        service(layout, "traces", *keep, stop_order=TRACES),
         service(
             layout,
             "dns",
