@@ -162,6 +162,8 @@ class Registration:
             NODES, self.facts.name, patch=patch, patch_type=STRATEGIC_MERGE_PATCH, subresource="status"
         )
         self._written, self._reported = status, loop_time
+        if self._runtime.simulated is not None and (cidr := (self._node.get("spec") or {}).get("podCIDR")):
+            self._runtime.simulated.set_pod_cidr(cidr)
 
     async def _images(self) -> list[cri.Image]:
         try:

@@ -5,7 +5,8 @@ in this process (`simulated`). A failed call raises CriError; what a caller asks
 is no error.
 """
 
-from collections.abc import AsyncIterator, Awaitable
+import json
+from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -53,6 +54,7 @@ class Runtime:
 
     def __init__(self, runtime: Any, images: Any, channel: Any = None) -> None:
         self._runtime, self._images, self._channel = runtime, images, channel
+        self.simulated: Any = None  # the SimulatedRuntime behind it, if it is one
 
     @classmethod
     def connect(cls, endpoint: str) -> "Runtime":
@@ -67,9 +69,8 @@ class Runtime:
 
     async def _call(self, method: str, request: Any, timeout: float, *, images: bool = False) -> Any:
         stub = self._images if images else self._runtime
-        call: Awaitable[Any] = getattr(stub, method)(request, timeout=timeout)
         try:
-            return await call
+            return await getattr(stub, method)(request, timeout=timeout)
         except grpc.aio.AioRpcError as error:
             raise CriError(method, error.code(), error.details() or "") from None
 
@@ -100,6 +101,12 @@ class Runtime:
     async def pod_sandbox_status(self, sandbox: str) -> cri.PodSandboxStatus:
         request = cri.PodSandboxStatusRequest(pod_sandbox_id=sandbox)
         return (await self._call("PodSandboxStatus", request, SHORT)).status  # type: ignore[no-any-return]
+
+    async def sandbox_pid(self, sandbox: str) -> int:
+        """A process in the sandbox's namespaces; 0 when the runtime does not tell."""
+        request = cri.PodSandboxStatusRequest(pod_sandbox_id=sandbox, verbose=True)
+        info = (await self._call("PodSandboxStatus", request, SHORT)).info
+        return int(json.loads(info["info"]).get("pid") or 0) if "info" in info else 0
 
     async def list_pod_sandboxes(self, labels: dict[str, str]) -> list[cri.PodSandbox]:
         """Sandboxes that carry these labels."""
