@@ -29,7 +29,7 @@ def validate_config_map(obj: Object) -> Errors:
             yield invalid(f"binaryData[{key}]", key, "duplicate of key present in data")
         size += len(value) * 3 // 4
     if size > MAX_SIZE:
-        yield too_long("", MAX_SIZE)
+        yield too_long("[]", MAX_SIZE)
 
 
 def validate_immutable_data(obj: Object, old: Object) -> Errors:

@@ -1,0 +1,414 @@
+"""Validation: one valid object per kind, and what a single change to it is answered with."""
+
+import copy
+from typing import Any
+
+import pytest
+
+from kybern.kube import schema
+from kybern.kube.defaults import apply_defaults
+from kybern.kube.validation import validate_create, validate_update
+
+LABEL = (
+    "a lowercase RFC 1123 label must consist of lower case alphanumeric characters or '-', and must start and end with "
+    "an alphanumeric character (e.g. 'my-name',  or '123-abc', regex used for validation is "
+    "'[a-z0-9]([-a-z0-9]*[a-z0-9])?')"
+)
+SUBDOMAIN = (
+    "a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '-' or '.', and must start and "
+    "end with an alphanumeric character (e.g. 'example.com', regex used for validation is "
+    r"'[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*')"
+)
+POD = {
+    "containers": [{"name": "c", "image": "web:1", "ports": [{"containerPort": 80, "name": "http"}]}],
+    "initContainers": [{"name": "i", "image": "init:1"}],
+    "volumes": [{"name": "v"}],
+}
+TEMPLATE: dict[str, Any] = {"metadata": {"labels": {"a": "b"}}, "spec": {"containers": [{"name": "c", "image": "web:1"}]}}
+WORKLOAD = {"selector": {"matchLabels": {"a": "b"}}, "template": TEMPLATE}
+ONCE = {**TEMPLATE, "spec": {**TEMPLATE["spec"], "restartPolicy": "Never"}}
+CLAIM = {"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": "1Gi"}}}
+RULE = {"operations": ["CREATE"], "apiGroups": [""], "apiVersions": ["v1"], "resources": ["pods"]}
+HOOK = {
+    "name": "a.b.c", "rules": [RULE], "clientConfig": {"service": {"name": "s", "namespace": "n"}},
+    "sideEffects": "None", "admissionReviewVersions": ["v1"],
+}  # fmt: skip
+VERSION = {"name": "v1", "served": True, "storage": True, "schema": {"openAPIV3Schema": {"type": "object"}}}
+BACKEND = {"service": {"name": "s", "port": {"number": 80}}}
+RBAC = "rbac.authorization.k8s.io"
+
+VALID: dict[str, tuple[str, dict[str, Any]]] = {
+    "Pod": ("v1", {"spec": POD}),
+    "PodTemplate": ("v1", {"template": TEMPLATE}),
+    "Deployment": ("apps/v1", {"spec": WORKLOAD}),
+    "ReplicaSet": ("apps/v1", {"spec": WORKLOAD}),
+    "DaemonSet": ("apps/v1", {"spec": WORKLOAD}),
+    "StatefulSet": ("apps/v1", {"spec": WORKLOAD}),
+    "ControllerRevision": ("apps/v1", {"data": {}, "revision": 1}),
+    "ReplicationController": ("v1", {"spec": {"template": TEMPLATE}}),
+    "Job": ("batch/v1", {"spec": {"template": ONCE}}),
+    "CronJob": ("batch/v1", {"spec": {"schedule": "*/5 1-3 * jan mon", "jobTemplate": {"spec": {"template": ONCE}}}}),
+    "Service": ("v1", {"spec": {"ports": [{"port": 80}], "selector": {"a": "b"}}}),
+    "Endpoints": ("v1", {"subsets": [{"addresses": [{"ip": "10.0.0.1"}], "ports": [{"port": 80}]}]}),
+    "EndpointSlice": (
+        "discovery.k8s.io/v1",
+        {"addressType": "IPv4", "endpoints": [{"addresses": ["10.0.0.1"]}], "ports": [{"port": 80}]},
+    ),
+    "Ingress": (
+        "networking.k8s.io/v1",
+        {"spec": {"rules": [{"host": "a.b", "http": {"paths": [
+            {"path": "/", "pathType": "Prefix", "backend": BACKEND}]}}]}},
+    ),
+    "IngressClass": ("networking.k8s.io/v1", {"spec": {"controller": "example.com/c"}}),
+    "NetworkPolicy": (
+        "networking.k8s.io/v1",
+        {"spec": {"podSelector": {}, "ingress": [
+            {"from": [{"ipBlock": {"cidr": "10.0.0.0/8"}}], "ports": [{"port": 1}]}]}},
+    ),
+    "ConfigMap": ("v1", {"data": {"a": "b"}}),
+    "Secret": ("v1", {"data": {"a": "Yg=="}}),
+    "Namespace": ("v1", {}),
+    "ServiceAccount": ("v1", {}),
+    "Node": ("v1", {"spec": {"podCIDRs": ["10.0.0.0/24"], "podCIDR": "10.0.0.0/24"}}),
+    "LimitRange": ("v1", {"spec": {"limits": [{"type": "Container", "max": {"cpu": "2"}}]}}),
+    "ResourceQuota": ("v1", {"spec": {"hard": {"pods": "2", "requests.cpu": "1"}}}),
+    "Event": ("v1", {"involvedObject": {"kind": "Pod", "namespace": "ns"}}),
+    "PersistentVolume": (
+        "v1", {"spec": {"accessModes": ["ReadWriteOnce"], "capacity": {"storage": "1Gi"}, "hostPath": {"path": "/x"}}}),
+    "PersistentVolumeClaim": ("v1", {"spec": CLAIM}),
+    "StorageClass": ("storage.k8s.io/v1", {"provisioner": "example.com/p"}),
+    "VolumeAttachment": (
+        "storage.k8s.io/v1", {"spec": {"attacher": "a", "nodeName": "n", "source": {"persistentVolumeName": "v"}}}),
+    "CSIDriver": ("storage.k8s.io/v1", {"spec": {}}),
+    "CSINode": ("storage.k8s.io/v1", {"spec": {"drivers": [{"name": "d", "nodeID": "n"}]}}),
+    "Role": (f"{RBAC}/v1", {"rules": [{"verbs": ["get"], "apiGroups": [""], "resources": ["pods"]}]}),
+    "ClusterRole": (f"{RBAC}/v1", {"rules": [{"verbs": ["get"], "nonResourceURLs": ["/healthz"]}]}),
+    "RoleBinding": (
+        f"{RBAC}/v1", {"roleRef": {"kind": "Role", "name": "r"}, "subjects": [{"kind": "User", "name": "u"}]}),
+    "ClusterRoleBinding": (
+        f"{RBAC}/v1",
+        {"roleRef": {"kind": "ClusterRole", "name": "system:x"},
+         "subjects": [{"kind": "ServiceAccount", "name": "s", "namespace": "n"}]},
+    ),
+    "PodDisruptionBudget": ("policy/v1", {"spec": {"minAvailable": "50%", "selector": {"matchLabels": {"a": "b"}}}}),
+    "PriorityClass": ("scheduling.k8s.io/v1", {"value": 1}),
+    "Lease": ("coordination.k8s.io/v1", {"spec": {"holderIdentity": "h", "leaseDurationSeconds": 1}}),
+    "RuntimeClass": ("node.k8s.io/v1", {"handler": "runc"}),
+    "HorizontalPodAutoscaler": (
+        "autoscaling/v2", {"spec": {"maxReplicas": 3, "scaleTargetRef": {"kind": "Deployment", "name": "d"}}}),
+    "CertificateSigningRequest": (
+        "certificates.k8s.io/v1",
+        {"spec": {"request": "eA==", "signerName": "example.com/s", "usages": ["client auth"]}},
+    ),
+    "MutatingWebhookConfiguration": ("admissionregistration.k8s.io/v1", {"webhooks": [HOOK]}),
+    "CustomResourceDefinition": (
+        "apiextensions.k8s.io/v1",
+        {"metadata": {"name": "foos.a.b"},
+         "spec": {"group": "a.b", "scope": "Cluster", "names": {"plural": "foos", "kind": "Foo"},
+                  "versions": [VERSION]}},
+    ),
+}  # fmt: skip
+
+
+def build(kind: str) -> tuple[schema.ResourceInfo, dict[str, Any]]:
+    """The valid object of a kind, defaulted, and its resource."""
+    api_version, rest = VALID[kind]
+    group, _, version = api_version.rpartition("/")
+    info = schema.kind(group, version, kind)
+    assert info is not None
+    metadata = {"name": "x", **({"namespace": "ns"} if info.namespaced else {})}
+    obj: dict[str, Any] = {"apiVersion": api_version, "kind": kind, "metadata": metadata, **copy.deepcopy(rest)}
+    apply_defaults(info, obj)
+    return info, obj
+
+
+REMOVE = object()
+
+
+def change(obj: dict[str, Any], path: str, value: Any) -> None:
+    """Set or remove the value at a dotted path with list indexes as numbers."""
+    *parents, last = path.split(".")
+    here: Any = obj
+    for part in parents:
+        here = here[int(part)] if isinstance(here, list) else here.setdefault(part, {})
+    if value is REMOVE:
+        del here[last]
+    elif isinstance(here, list):
+        here[int(last) :] = [value]
+    else:
+        here[last] = value
+
+
+@pytest.mark.parametrize("kind", VALID)
+def test_valid(kind: str) -> None:
+    info, obj = build(kind)
+    assert schema.check(schema.definition(info.gvk) or {}, obj) == ([], [])
+    assert [str(error) for error in validate_create(info, obj)] == []
+
+
+@pytest.mark.parametrize("kind", VALID)
+def test_an_update_that_changes_nothing_is_valid(kind: str) -> None:
+    info, obj = build(kind)
+    assert [str(error) for error in validate_update(info, copy.deepcopy(obj), obj)] == []
+
+
+C = "spec.containers.0"
+CREATE: list[tuple[str, str, Any, list[str]]] = [
+    ("Pod", "metadata.name", REMOVE, ["metadata.name: Required value: name or generateName is required"]),
+    ("Pod", "metadata.name", "A", [f'metadata.name: Invalid value: "A": {SUBDOMAIN}']),
+    ("Pod", "metadata.namespace", REMOVE, ["metadata.namespace: Required value"]),
+    ("Namespace", "metadata.namespace", "x", ["metadata.namespace: Forbidden: not allowed on this type"]),
+    ("Namespace", "metadata.name", "a.b", ['metadata.name: Invalid value: "a.b": must not contain dots']),
+    ("Namespace", "metadata.name", "a" * 64,
+     [f'metadata.name: Invalid value: "{"a" * 64}": must be no more than 63 bytes']),
+    ("ConfigMap", "metadata.labels", {"a/": "b"}, [
+        'metadata.labels: Invalid value: "a/": name part must be non-empty',
+        'metadata.labels: Invalid value: "a/": name part must consist of alphanumeric characters, '
+        "'-', '_' or '.', "
+        "and must start and end with an alphanumeric character (e.g. 'MyName',  or 'my.name',  or "
+        "'123-abc', regex used for validation is '([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]')"]),
+    ("ConfigMap", "metadata.annotations", {"a": "x" * 300_000},
+     ["metadata.annotations: Too long: may not be more than 262144 bytes"]),
+    ("ConfigMap", "metadata.finalizers", ["mine"], [
+        'metadata.finalizers[0]: Invalid value: "mine": name is neither a standard finalizer name nor is it fully '
+        "qualified"]),
+    ("Pod", "spec.containers", [], ["spec.containers: Required value"]),
+    ("Pod", f"{C}.name", "", ["spec.containers[0].name: Required value"]),
+    ("Pod", f"{C}.name", "A", [f'spec.containers[0].name: Invalid value: "A": {LABEL}']),
+    ("Pod", f"{C}.name", "i", ['spec.initContainers[0].name: Duplicate value: "i"']),
+    ("Pod", f"{C}.image", "", ["spec.containers[0].image: Required value"]),
+    ("Pod", f"{C}.image", " x",
+     ['spec.containers[0].image: Invalid value: " x": must not have leading or trailing whitespace']),
+    ("Pod", f"{C}.ports.0.containerPort", 70000,
+     ["spec.containers[0].ports[0].containerPort: Invalid value: 70000: must be between 1 and 65535, inclusive"]),
+    ("Pod", f"{C}.ports.0.protocol", "tcp",
+     ['spec.containers[0].ports[0].protocol: Unsupported value: "tcp": supported values: "SCTP", "TCP", "UDP"']),
+    ("Pod", f"{C}.ports.1", {"containerPort": 81, "name": "http", "protocol": "TCP"},
+     ['spec.containers[0].ports[1].name: Duplicate value: "http"']),
+    ("Pod", f"{C}.env", [{"name": ""}], ["spec.containers[0].env[0].name: Required value"]),
+    ("Pod", f"{C}.env", [{"name": "a", "valueFrom": {}}],
+     ['spec.containers[0].env[0].valueFrom: Invalid value: "": must specify one of: `fieldRef`, `resourceFieldRef`, '
+      "`configMapKeyRef` or `secretKeyRef`"]),
+    ("Pod", f"{C}.volumeMounts", [{"name": "z", "mountPath": "/z"}],
+     ['spec.containers[0].volumeMounts[0].name: Not found: "z"']),
+    ("Pod", f"{C}.volumeMounts", [{"name": "v", "mountPath": "/z"}, {"name": "v", "mountPath": "/z"}],
+     ['spec.containers[0].volumeMounts[1].mountPath: Invalid value: "/z": must be unique']),
+    ("Pod", f"{C}.resources", {"requests": {"cpu": "2"}, "limits": {"cpu": "1"}},
+     ['spec.containers[0].resources.requests: Invalid value: "2": must be less than or equal to cpu limit of 1']),
+    ("Pod", f"{C}.resources", {"requests": {"cpu": "-1"}},
+     ['spec.containers[0].resources.requests[cpu]: Invalid value: "-1": must be greater than or equal to 0']),
+    ("Pod", f"{C}.resources", {"requests": {"gpu": "1"}},
+     ['spec.containers[0].resources.requests: Invalid value: "gpu": must be a standard resource for containers']),
+    ("Pod", f"{C}.livenessProbe", {},
+     ["spec.containers[0].livenessProbe: Required value: must specify a handler type"]),
+    ("Pod", f"{C}.livenessProbe", {"tcpSocket": {"port": 1}, "successThreshold": 2},
+     ["spec.containers[0].livenessProbe.successThreshold: Invalid value: 2: must be 1"]),
+    ("Pod", "spec.initContainers.0.livenessProbe", {"tcpSocket": {"port": 1}},
+     ["spec.initContainers[0].livenessProbe: Forbidden: may not be set for init containers without "
+      "restartPolicy=Always"]),
+    ("Pod", "spec.restartPolicy", "Sometimes",
+     ['spec.restartPolicy: Unsupported value: "Sometimes": supported values: "Always", "Never", "OnFailure"']),
+    ("Pod", "spec.dnsPolicy", "None",
+     ["spec.dnsConfig.nameservers: Required value: must provide at least one DNS nameserver when `dnsPolicy` is None"]),
+    ("Pod", "spec.volumes.1", {"name": "v", "emptyDir": {}}, ['spec.volumes[1].name: Duplicate value: "v"']),
+    ("Pod", "spec.volumes.0", {"name": "v", "emptyDir": {}, "hostPath": {"path": "/"}},
+     ["spec.volumes[0].hostPath: Forbidden: may not specify more than 1 volume type"]),
+    ("Pod", "spec.volumes.0", {"name": "v", "secret": {}}, ["spec.volumes[0].secret.secretName: Required value"]),
+    ("Pod", "spec.activeDeadlineSeconds", 0,
+     ["spec.activeDeadlineSeconds: Invalid value: 0: must be between 1 and 2147483647, inclusive"]),
+    ("Pod", "spec.tolerations", [{"key": "a", "operator": "Exists", "value": "b"}],
+     ['spec.tolerations[0].operator: Invalid value: "b": value must be empty when `operator` is \'Exists\'']),
+    ("Pod", "spec.ephemeralContainers", [{"name": "e", "image": "x"}],
+     ["spec.ephemeralContainers: Forbidden: cannot be set on create"]),
+    ("Deployment", "spec.selector", REMOVE, ["spec.selector: Required value"]),
+    ("Deployment", "spec.selector", {},
+     ["spec.selector: Invalid value: {}: empty selector is invalid for deployment"]),
+    ("Deployment", "spec.selector.matchLabels", {"a": "c"},
+     ['spec.template.metadata.labels: Invalid value: {"a":"b"}: `selector` does not match template `labels`']),
+    ("Deployment", "spec.replicas", -1,
+     ["spec.replicas: Invalid value: -1: must be greater than or equal to 0"]),
+    ("Deployment", "spec.strategy.rollingUpdate", {"maxSurge": 0, "maxUnavailable": 0},
+     ["spec.strategy.rollingUpdate.maxUnavailable: Invalid value: 0: may not be 0 when `maxSurge` is 0"]),
+    ("Deployment", "spec.strategy.type", "Recreate",
+     ["spec.strategy.rollingUpdate: Forbidden: may not be specified when strategy `type` is 'Recreate'"]),
+    ("Deployment", "spec.template.spec.restartPolicy", "Never",
+     ['spec.template.spec.restartPolicy: Unsupported value: "Never": supported values: "Always"']),
+    ("StatefulSet", "spec.podManagementPolicy", "Odd",
+     ['spec.podManagementPolicy: Invalid value: "Odd": must be \'OrderedReady\' or \'Parallel\'']),
+    ("DaemonSet", "spec.updateStrategy.rollingUpdate", {"maxSurge": 1, "maxUnavailable": 1},
+     ["spec.updateStrategy.rollingUpdate.maxSurge: Invalid value: 1: may not be set when maxUnavailable is non-zero"]),
+    ("Job", "spec.template.spec.restartPolicy", "Always",
+     ['spec.template.spec.restartPolicy: Required value: valid values: "OnFailure", "Never"']),
+    ("Job", "spec.parallelism", -1, ["spec.parallelism: Invalid value: -1: must be greater than or equal to 0"]),
+    ("CronJob", "spec.schedule", "* * *",
+     ['spec.schedule: Invalid value: "* * *": expected exactly 5 fields, found 3: [* * *]']),
+    ("CronJob", "spec.schedule", "99 * * * *",
+     ['spec.schedule: Invalid value: "99 * * * *": end of range (99) above maximum (59): 99']),
+    ("CronJob", "metadata.name", "a" * 53,
+     [f'metadata.name: Invalid value: "{"a" * 53}": must be no more than 52 characters']),
+    ("Service", "spec.ports", [], ["spec.ports: Required value"]),
+    ("Service", "spec.ports.0.port", 0,
+     ["spec.ports[0].port: Invalid value: 0: must be between 1 and 65535, inclusive"]),
+    ("Service", "spec.ports.1", {"port": 81, "targetPort": 81, "protocol": "TCP"},
+     ["spec.ports[0].name: Required value", "spec.ports[1].name: Required value"]),
+    ("Service", "spec.type", "Odd",
+     ['spec.type: Unsupported value: "Odd": supported values: "ClusterIP", "ExternalName", "LoadBalancer", '
+      '"NodePort"']),
+    ("Service", "spec.ports.0.nodePort", 30000,
+     ["spec.ports[0].nodePort: Forbidden: may not be used when `type` is 'ClusterIP'"]),
+    ("Service", "spec.clusterIP", "nonsense",
+     ['spec.clusterIPs[0]: Invalid value: "nonsense": must be a valid IP address']),
+    ("EndpointSlice", "endpoints.0.addresses", ["::1"],
+     ['endpoints[0].addresses[0]: Invalid value: "::1": must be an IPv4 address']),
+    ("Ingress", "spec.rules.0.http.paths.0.path", "x",
+     ['spec.rules[0].http.paths[0].path: Invalid value: "x": must be an absolute path']),
+    ("Ingress", "spec.rules.0.host", "10.0.0.1",
+     ['spec.rules[0].host: Invalid value: "10.0.0.1": must be a DNS name, not an IP address']),
+    ("NetworkPolicy", "spec.policyTypes", ["Odd"],
+     ['spec.policyTypes[0]: Unsupported value: "Odd": supported values: "Egress", "Ingress"']),
+    ("NetworkPolicy", "spec.ingress.0.from.0.ipBlock.except", ["11.0.0.0/8"],
+     ['spec.ingress[0].from[0].ipBlock.except[0]: Invalid value: "11.0.0.0/8": must be a strict subset of `cidr`']),
+    ("ConfigMap", "data", {"a b": ""}, [
+        'data[a b]: Invalid value: "a b": a valid config key must consist of alphanumeric characters, '
+        "'-', '_' or '.' "
+        "(e.g. 'key.name',  or 'KEY_NAME',  or 'key-name', regex used for validation is '[-._a-zA-Z0-9]+')"]),
+    ("ConfigMap", "data", {"a": "x" * (1024 * 1024 + 1)}, ["[]: Too long: may not be more than 1048576 bytes"]),
+    ("Secret", "type", "kubernetes.io/tls", ["data[tls.crt]: Required value", "data[tls.key]: Required value"]),
+    ("Node", "spec.taints", [{"key": "a", "effect": "Odd"}],
+     ['metadata.taints[0].effect: Unsupported value: "Odd": supported values: "NoExecute", "NoSchedule", '
+      '"PreferNoSchedule"']),
+    ("LimitRange", "spec.limits.0.min", {"cpu": "3"},
+     ['spec.limits[0].min[cpu]: Invalid value: "3": min value 3 is greater than max value 2',
+      'spec.limits[0].defaultRequest[cpu]: Invalid value: "2": min value 3 is greater than default request value 2',
+      'spec.limits[0].min[cpu]: Invalid value: "3": min value 3 is greater than default value 2']),
+    ("ResourceQuota", "spec.hard", {"unicorns": "1"},
+     ['spec.hard[unicorns]: Invalid value: "unicorns": must be a standard resource type or fully qualified']),
+    ("Event", "involvedObject.namespace", "other",
+     ['involvedObject.namespace: Invalid value: "other": does not match event.namespace']),
+    ("PersistentVolumeClaim", "spec.accessModes", [],
+     ["spec.accessModes: Required value: at least 1 access mode is required"]),
+    ("PersistentVolumeClaim", "spec.resources", {}, ["spec.resources[storage]: Required value"]),
+    ("PersistentVolume", "spec.hostPath", REMOVE, ["spec: Required value: must specify a volume type"]),
+    ("StorageClass", "reclaimPolicy", "Odd",
+     ['reclaimPolicy: Unsupported value: "Odd": supported values: "Delete", "Retain"']),
+    ("Role", "rules.0.verbs", [], ["rules[0].verbs: Required value: verbs must contain at least one value"]),
+    ("Role", "rules.0.nonResourceURLs", ["/x"],
+     ["rules[0].nonResourceURLs: Forbidden: namespaced rules cannot apply to non-resource URLs",
+      "rules[0].nonResourceURLs: Forbidden: rules cannot apply to both regular resources and non-resource URLs"]),
+    ("RoleBinding", "roleRef.kind", "Odd",
+     ['roleRef.kind: Unsupported value: "Odd": supported values: "ClusterRole", "Role"']),
+    ("ClusterRoleBinding", "subjects.0.namespace", REMOVE, ["subjects[0].namespace: Required value"]),
+    ("PriorityClass", "value", 2_000_000_000,
+     ["value: Forbidden: maximum allowed value of a user defined priority is 1000000000"]),
+    ("PodDisruptionBudget", "spec.maxUnavailable", 1,
+     ['spec: Invalid value: {"maxUnavailable":1,"minAvailable":"50%","selector":{"matchLabels":{"a":"b"}}}: '
+      "minAvailable and maxUnavailable cannot be both set"]),
+    ("Lease", "spec.leaseDurationSeconds", 0,
+     ["spec.leaseDurationSeconds: Invalid value: 0: must be greater than 0"]),
+    ("HorizontalPodAutoscaler", "spec.maxReplicas", 0,
+     ["spec.maxReplicas: Invalid value: 0: must be greater than 0",
+      "spec.maxReplicas: Invalid value: 0: must be greater than or equal to `minReplicas`"]),
+    ("MutatingWebhookConfiguration", "webhooks.0.name", "x",
+     ['webhooks[0].name: Invalid value: "x": should be a domain with at least three segments separated by dots']),
+    ("CustomResourceDefinition", "spec.versions.0.storage", False, [
+        'spec.versions: Invalid value: [{"name":"v1","served":true,"storage":false,"schema":{"openAPIV3Schema":'
+        '{"type":"object"}}}]: must have exactly one version marked as storage version']),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("kind", "path", "value", "wanted"), CREATE)
+def test_create(kind: str, path: str, value: Any, wanted: list[str]) -> None:
+    info, obj = build(kind)
+    change(obj, path, value)
+    assert [str(error) for error in validate_create(info, obj)] == wanted
+
+
+UPDATABLE = (
+    "pod updates may not change fields other than `spec.containers[*].image`,`spec.initContainers[*].image`,"
+    "`spec.activeDeadlineSeconds`,`spec.tolerations` (only additions to existing tolerations),"
+    "`spec.terminationGracePeriodSeconds` (allow it to be set to 1 if it was previously negative)"
+)
+UPDATE: list[tuple[str, str, Any, list[str]]] = [
+    ("Pod", "metadata.name", "y", ['metadata.name: Invalid value: "y": field is immutable']),
+    ("Pod", "metadata.labels", {"new": "label"}, []),
+    ("Pod", f"{C}.image", "web:2", []),
+    ("Pod", f"{C}.image", "", ["spec.containers[0].image: Required value"]),
+    ("Pod", f"{C}.command", ["x"], [f"spec: Forbidden: {UPDATABLE}"]),
+    ("Pod", "spec.nodeName", "n", [f"spec: Forbidden: {UPDATABLE}"]),
+    ("Pod", "spec.tolerations", [{"key": "a", "operator": "Exists"}], []),
+    ("Pod", "spec.containers.1", {"name": "d", "image": "x"},
+     ["spec.containers: Forbidden: pod updates may not add or remove containers"]),
+    ("Deployment", "spec.replicas", 5, []),
+    ("Deployment", "spec.template.spec.containers.0.image", "web:2", []),
+    ("Deployment", "spec.selector.matchExpressions", [{"key": "a", "operator": "Exists"}], [
+        'spec.selector: Invalid value: {"matchExpressions":[{"key":"a","operator":"Exists"}],"matchLabels":{"a":"b"}}: '
+        "field is immutable"]),
+    ("StatefulSet", "spec.serviceName", "y", [
+        "spec: Forbidden: updates to statefulset spec for fields other than 'replicas', 'ordinals', 'template', "
+        "'updateStrategy', 'revisionHistoryLimit', 'persistentVolumeClaimRetentionPolicy' and 'minReadySeconds' are "
+        "forbidden"]),
+    ("Job", "spec.parallelism", 3, []),
+    ("Job", "spec.completions", 3, ["spec.completions: Invalid value: 3: field is immutable"]),
+    ("Secret", "type", "other", ['type: Invalid value: "other": field is immutable']),
+    ("RoleBinding", "roleRef.name", "other", [
+        'roleRef: Invalid value: {"apiGroup":"rbac.authorization.k8s.io","kind":"Role","name":"other"}: '
+        "cannot change roleRef"]),
+    ("PersistentVolumeClaim", "spec.volumeName", "v", []),
+    ("PersistentVolumeClaim", "spec.accessModes", ["ReadWriteMany"], [
+        "spec: Forbidden: spec is immutable after creation except resources.requests and volumeAttributesClassName for "
+        "bound claims"]),
+    ("StorageClass", "provisioner", "example.com/q",
+     ["provisioner: Forbidden: updates to provisioner are forbidden."]),
+    ("PriorityClass", "value", 2, ["value: Forbidden: may not be changed in an update."]),
+    ("Node", "spec.podCIDRs", ["10.1.0.0/24"],
+     ['spec.podCIDRs: Forbidden: node updates may not change podCIDR except from "" to valid']),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("kind", "path", "value", "wanted"), UPDATE)
+def test_update(kind: str, path: str, value: Any, wanted: list[str]) -> None:
+    info, old = build(kind)
+    new = copy.deepcopy(old)
+    change(new, path, value)
+    assert [str(error) for error in validate_update(info, new, old)] == wanted
+
+
+def test_immutable_data_stays() -> None:
+    info, old = build("ConfigMap")
+    old["immutable"] = True
+    new = copy.deepcopy(old)
+    new["data"]["a"], new["immutable"] = "c", False
+    assert [str(error) for error in validate_update(info, new, old)] == [
+        "immutable: Forbidden: field is immutable when `immutable` is set",
+        "data: Forbidden: field is immutable when `immutable` is set",
+    ]
+
+
+def test_cluster_ip_stays() -> None:
+    info, old = build("Service")
+    old["spec"] |= {"clusterIP": "10.0.0.1", "clusterIPs": ["10.0.0.1"]}
+    new = copy.deepcopy(old)
+    new["spec"] |= {"clusterIP": "10.0.0.2", "clusterIPs": ["10.0.0.2"]}
+    assert [str(error) for error in validate_update(info, new, old)] == [
+        'spec.clusterIPs[0]: Invalid value: ["10.0.0.2"]: may not change once set'
+    ]
+
+
+def test_no_finalizer_is_added_to_what_is_being_deleted() -> None:
+    info, old = build("ConfigMap")
+    old["metadata"]["deletionTimestamp"] = "2024-01-01T00:00:00Z"
+    new = copy.deepcopy(old)
+    new["metadata"]["finalizers"] = ["a.b/c"]
+    assert [str(error) for error in validate_update(info, new, old)] == [
+        "metadata.finalizers: Forbidden: no new finalizers can be added if the object is being deleted, found new "
+        'finalizers []string{"a.b/c"}'
+    ]
+
+
+def test_enumerations_are_checked_where_no_rule_speaks() -> None:
+    info = schema.resource("admissionregistration.k8s.io", "v1", "validatingadmissionpolicies")
+    assert info is not None
+    obj = {"metadata": {"name": "x"}, "spec": {"failurePolicy": "Odd"}}
+    assert [str(error) for error in validate_create(info, obj)] == [
+        'spec.failurePolicy: Unsupported value: "Odd": supported values: "Fail", "Ignore"'
+    ]
