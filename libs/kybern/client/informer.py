@@ -204,6 +204,10 @@ class SharedInformerFactory:
         informer.store.add_indexers(indexers or {})
         return informer
 
+    def find(self, resource: Resource) -> SharedInformer | None:
+        """The informer of a collection, if anybody asked for one."""
+        return self._informers.get(resource)
+
     async def run(self) -> None:
         """Run every informer, those asked for later too, until cancelled."""
         async with asyncio.TaskGroup() as tasks:

@@ -6,10 +6,15 @@ from kybern.controllers.context import Starter
 from kybern.controllers.deployment.reconcile import DeploymentController
 from kybern.controllers.endpoints.reconcile import EndpointsController
 from kybern.controllers.endpointslice.reconcile import EndpointSliceController
+from kybern.controllers.garbage_collector.reconcile import GarbageCollector
 from kybern.controllers.namespace.reconcile import NamespaceController
+from kybern.controllers.node_ipam.reconcile import NodeIpamController
+from kybern.controllers.node_lifecycle.reconcile import NodeLifecycleController
+from kybern.controllers.pod_gc.reconcile import PodGarbageCollector
 from kybern.controllers.replicaset.reconcile import replica_set_controller, replication_controller
 from kybern.controllers.root_ca.reconcile import RootCAPublisher
 from kybern.controllers.serviceaccount.reconcile import ServiceAccountController
+from kybern.controllers.taint_eviction.reconcile import TaintEvictionController
 
 CONTROLLERS: dict[str, Starter] = {
     "serviceaccount-controller": ServiceAccountController,
@@ -20,6 +25,11 @@ CONTROLLERS: dict[str, Starter] = {
     "deployment-controller": DeploymentController,
     "replicaset-controller": replica_set_controller,
     "replicationcontroller-controller": replication_controller,
+    "node-ipam-controller": NodeIpamController,
+    "node-lifecycle-controller": NodeLifecycleController,
+    "taint-eviction-controller": TaintEvictionController,
+    "pod-garbage-collector-controller": PodGarbageCollector,
+    "garbage-collector-controller": GarbageCollector,  # last: it listens to the informers of all others
 }
 
 

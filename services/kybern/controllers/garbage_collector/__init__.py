@@ -1,0 +1,1 @@
+"""Garbage collection by ownerReferences: dependents follow their owners, in background or foreground, or go free."""
