@@ -3,6 +3,7 @@
 import errno
 import os
 import socket
+import stat
 from contextlib import closing
 
 UNIX = "unix:"
@@ -34,6 +35,8 @@ def _prepare_unix(path: str) -> None:
         raise CannotListen(f"cannot listen on {path}: its folder does not exist")
     if not os.path.lexists(path):
         return
+    if not stat.S_ISSOCK(os.lstat(path).st_mode):
+        raise CannotListen(f"cannot listen on {path}: there is a file that is not a socket")
     with closing(socket.socket(socket.AF_UNIX)) as probe:
         probe.settimeout(1)
         try:

@@ -6,8 +6,7 @@ Inside the first step `asyncio.current_task()` is a stand-in that hands cancella
 """
 
 import asyncio
-import types
-from collections.abc import Callable, Coroutine, Generator
+from collections.abc import Coroutine, Generator
 from typing import Any
 
 
@@ -45,24 +44,37 @@ class _Starting:
             task.cancel()
 
 
-@types.coroutine
-def _continue(coroutine: Coroutine[Any, Any, Any], waiting_for: Any) -> Generator[Any, Any, Any]:
-    """The rest of a coroutine that has been started and waits for `waiting_for`."""
-    while True:
-        try:
-            sent = yield waiting_for
-        except GeneratorExit:
-            coroutine.close()
-            raise
-        except BaseException as error:
-            step: Callable[[Any], Any] = coroutine.throw
-            value: Any = error
-        else:
-            step, value = coroutine.send, sent
-        try:
-            waiting_for = step(value)
-        except StopIteration as stop:
-            return stop.value
+class _Rest(Coroutine[Any, Any, None]):
+    """What is left of a coroutine that has been started and waits for `waiting_for`.
+
+    A task's first step finds it where it stands: it waits on, or is cancelled as if it had been a task all along.
+    """
+
+    __slots__ = ("_coroutine", "_first", "_waiting_for")
+
+    def __init__(self, coroutine: Coroutine[Any, Any, None], waiting_for: Any) -> None:
+        self._coroutine = coroutine
+        self._waiting_for = waiting_for
+        self._first = True
+
+    def send(self, value: Any) -> Any:
+        if self._first:
+            self._first = False
+            return self._waiting_for
+        return self._coroutine.send(value)
+
+    def throw(self, *error: Any) -> Any:
+        if self._first:
+            self._first = False
+            if self._waiting_for is not None and self._waiting_for.cancel():
+                return self._waiting_for
+        return self._coroutine.throw(*error)
+
+    def close(self) -> None:
+        self._coroutine.close()
+
+    def __await__(self) -> Generator[Any, Any, None]:
+        return self._coroutine.__await__()
 
 
 def start(loop: asyncio.AbstractEventLoop, coroutine: Coroutine[Any, Any, None]) -> asyncio.Task[None] | None:
@@ -80,6 +92,6 @@ def start(loop: asyncio.AbstractEventLoop, coroutine: Coroutine[Any, Any, None])
         asyncio.tasks._leave_task(loop, starting)
         if current is not None:
             asyncio.tasks._enter_task(loop, current)
-    task = loop.create_task(_continue(coroutine, waiting_for))
+    task = loop.create_task(_Rest(coroutine, waiting_for))
     starting.become(task)
     return task
