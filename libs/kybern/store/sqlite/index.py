@@ -7,12 +7,15 @@ fails, `rollback` takes them out again. Pure: no I/O, no clock.
 
 from bisect import bisect_left, bisect_right, insort
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from itertools import islice, takewhile
 from typing import NamedTuple
 
 SUB_BITS = 16
 MAX_WRITES = 1 << SUB_BITS
 COMPACT_STEP = 2000
+REMEMBERED = 10_000
+"""Changes back to which a page's count is found without looking at every key."""
 
 
 class Version(NamedTuple):
@@ -44,6 +47,10 @@ class Index:
         self._keys: list[str] = []
         self._versions: dict[str, list[Version]] = {}
         self._garbage: deque[Garbage] = deque()
+        self._dead: list[str] = []  # keys whose newest version is a tombstone, sorted
+        self._changes: deque[tuple[int, str]] = deque()
+        self._remembered = REMEMBERED
+        self._forgotten = 0  # the newest change no longer in _changes
 
     def head(self, key: str) -> Version | None:
         """The newest version, None if there is none or it is a tombstone."""
@@ -74,9 +81,15 @@ class Index:
         versions = self._versions.setdefault(key, [])
         if versions:
             self._garbage.append(Garbage(version.revision, key, versions[-1].id))
+            if not versions[-1].version:
+                _remove(self._dead, key)
         if not version.version:
             self._garbage.append(Garbage(version.revision, key, version.id))
+            insort(self._dead, key)
         versions.append(version)
+        self._changes.append((version.id, key))
+        if len(self._changes) > self._remembered:
+            self._forgotten = self._changes.popleft()[0]
 
     def rollback(self, revision: int, keys: list[str]) -> None:
         """Forget everything after `revision`; `keys` are the keys written since."""
@@ -85,10 +98,16 @@ class Index:
             versions = self._versions.get(key)
             if versions is None or versions[-1].id < limit:
                 continue
+            if not versions[-1].version:
+                _remove(self._dead, key)
             while versions and versions[-1].id >= limit:
                 versions.pop()
             if not versions:
                 self._drop(key)
+            elif not versions[-1].version:
+                insort(self._dead, key)
+        while self._changes and self._changes[-1][0] >= limit:
+            self._changes.pop()
         while self._garbage and self._garbage[-1].revision > revision:
             self._garbage.pop()
 
@@ -97,18 +116,32 @@ class Index:
         lo = bisect_right(self._keys, start_after) if start_after >= prefix else bisect_left(self._keys, prefix)
         end = prefix_end(prefix)
         hi = len(self._keys) if end is None else bisect_left(self._keys, end, lo)
-        upto = (revision + 1) << SUB_BITS
-        found: list[tuple[str, Version]] = []
-        count = 0
-        for key in self._keys[lo:hi]:
-            versions = self._versions[key]
-            newest = versions[-1]
-            visible = (newest if newest.version else None) if newest.id < upto else _visible(versions, upto)
-            if visible is not None:
-                count += 1
-                if not limit or count <= limit:
-                    found.append((key, visible))
-        return found, count
+        visible = self._visible_keys(lo, hi, (revision + 1) << SUB_BITS)
+        found = list(islice(visible, limit)) if limit else list(visible)
+        if not limit or len(found) < limit:
+            return found, len(found)
+        count = self._count(lo, hi, (revision + 1) << SUB_BITS)
+        return found, len(found) + sum(1 for _ in visible) if count is None else count
+
+    def _visible_keys(self, lo: int, hi: int, before_id: int) -> Iterator[tuple[str, Version]]:
+        for position in range(lo, hi):
+            key = self._keys[position]
+            version = _visible(self._versions[key], before_id)
+            if version is not None:
+                yield key, version
+
+    def _count(self, lo: int, hi: int, before_id: int) -> int | None:
+        """How many of these keys were visible: those that are now, corrected by what changed since. None if too much
+        changed to remember."""
+        if self._forgotten >= before_id:
+            return None
+        first, last = self._keys[lo], self._keys[hi - 1]
+        count = hi - lo - (bisect_right(self._dead, last) - bisect_left(self._dead, first))
+        changed = {key for _, key in takewhile(lambda change: change[0] >= before_id, reversed(self._changes))}
+        for key in changed:
+            if first <= key <= last and (versions := self._versions.get(key)):
+                count += (_visible(versions, before_id) is not None) - bool(versions[-1].version)
+        return count
 
     def compact(self, revision: int, limit: int) -> list[int]:
         """Forget what nobody can read at or after `revision`, a step at a time; the ids of the rows to delete."""
@@ -120,14 +153,15 @@ class Index:
                 if version.id == version_id:
                     del versions[position]
                     break
-            if not versions:
+            if not versions:  # the last to go was its tombstone
+                _remove(self._dead, key)
                 self._drop(key)
             gone.append(version_id)
         return gone
 
     def _drop(self, key: str) -> None:
         del self._versions[key]
-        del self._keys[bisect_left(self._keys, key)]
+        _remove(self._keys, key)
 
 
 def _visible(versions: "list[Version] | tuple[()]", before_id: int) -> Version | None:
@@ -136,6 +170,10 @@ def _visible(versions: "list[Version] | tuple[()]", before_id: int) -> Version |
         if version.id < before_id:
             return version if version.version else None
     return None
+
+
+def _remove(ordered: list[str], key: str) -> None:
+    del ordered[bisect_left(ordered, key)]
 
 
 def prefix_end(prefix: str) -> str | None:
