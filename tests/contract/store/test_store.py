@@ -93,7 +93,7 @@ async def test_a_failed_comparison_changes_nothing_and_tells_the_state(
 async def test_one_transaction_is_one_revision(store: Store) -> None:
     await put(store, "/b", b"old")
     base = await store.revision()
-    writes = [Put("/a", b"1"), Delete("/b"), Put("/c", b""), Check("/d", ABSENT), Delete("/none")]
+    writes: list[Write] = [Put("/a", b"1"), Delete("/b"), Put("/c", b""), Check("/d", ABSENT), Delete("/none")]
     watch = store.watch("/", start_revision=base + 1)
     result = await store.txn(writes)
     assert result.succeeded
