@@ -160,7 +160,8 @@ class LeaderElector:
                 lease = await self._client.get(LEASES, self._name, self._namespace)
                 spec = lease.get("spec") or {}
                 if spec.get("holderIdentity") == self.identity:
-                    free = {**spec, "holderIdentity": "", "leaseDurationSeconds": 1}
+                    free = {**spec, "leaseDurationSeconds": 1}
+                    del free["holderIdentity"]  # an empty one is not valid
                     await self._client.update(LEASES, {**lease, "spec": free})
         except (StatusError, TimeoutError) as error:
             self._log.info("lease %s/%s was not released: %s", self._namespace, self._name, error)

@@ -12,11 +12,17 @@ import asyncio
 from argparse import ArgumentParser
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from random import Random
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from kybern.client.objects import Client
 from kybern.clock import SystemClock
+from kybern.pki import authority
+from kybern.pki.authority import create_ca, issue
+from kybern.pki.files import write_bundle
 from kybern.rpc.memory import MemoryNetwork, MemoryTransport
 from kybern.rpc.transport import Identity
 from kybern.runtime.service import Env, Service, add_shared_flags
@@ -46,9 +52,10 @@ class Running:
 class Mesh:
     """The network and the services on it."""
 
-    def __init__(self, tasks: asyncio.TaskGroup, seed: int = 1) -> None:
+    def __init__(self, tasks: asyncio.TaskGroup, pki: Path, seed: int = 1) -> None:
         self.network = MemoryNetwork(Random(seed))
-        self._tasks, self._seed = tasks, seed
+        self._tasks, self._seed, self._pki = tasks, seed, pki
+        self._ca = create_ca(pki, datetime.now(UTC))
         self._running: list[Running] = []
 
     async def start(self, service: Service, *flags: str, address: str = "") -> Running:
@@ -57,7 +64,9 @@ class Mesh:
         parser = ArgumentParser()
         add_shared_flags(parser)
         service.add_flags(parser)
-        shared = ["--address", address, "--pki", "/nonexistent", "--apiserver", "apiserver:1"]
+        pair = issue(self._ca, authority.Identity(service.user, service.groups), timedelta(days=1), datetime.now(UTC))
+        write_bundle(self._pki / service.name, pair)
+        shared = ["--address", address, "--pki", str(self._pki / service.name), "--apiserver", "apiserver:1"]
         options = parser.parse_args([*shared, *flags])
         clock, random, spans = SystemClock(), Random(f"{self._seed} {address}"), SpanBuffer()
         telemetry = Telemetry(service.name, clock, make_provider(service.name, random, spans))
@@ -94,8 +103,9 @@ async def _until_cancelled(service: Service, options: Any, env: Env) -> None:
 async def mesh(seed: int = 1) -> AsyncIterator[Mesh]:
     """An empty mesh for the length of the block."""
     async with asyncio.TaskGroup() as tasks:
-        net = Mesh(tasks, seed)
-        try:
-            yield net
-        finally:
-            await net.stop()
+        with TemporaryDirectory(prefix="kybern-mesh-") as folder:
+            net = Mesh(tasks, Path(folder), seed)
+            try:
+                yield net
+            finally:
+                await net.stop()

@@ -93,7 +93,7 @@ class Cycle:
         total = evaluation.score()
         best = np.flatnonzero(total == total.max())
         chosen = int(best[0]) if len(best) == 1 else int(best[self._random.randrange(len(best))])
-        top = _top(total, chosen, min(TOP, feasible))
+        top = _top(total, best, chosen, min(TOP, feasible))
         return Placed(
             node=nodes.names[chosen],
             evaluated=len(nodes),
@@ -122,8 +122,10 @@ class Cycle:
         self._nodes.remove_pod(facts, node)
 
 
-def _top(total: Ints, chosen: int, count: int) -> NDArray[np.intp]:
-    """The best slots, the chosen one first."""
-    best = np.argpartition(total, -count)[-count:] if count < len(total) else np.arange(len(total))
-    ordered: list[int] = best[np.argsort(-total[best], kind="stable")].tolist()
-    return np.array([chosen, *[slot for slot in ordered if slot != chosen]][:count], np.intp)
+def _top(total: Ints, best: NDArray[np.intp], chosen: int, count: int) -> NDArray[np.intp]:
+    """`count` slots with the highest totals, the chosen one first; `best` are those that share the highest."""
+    ordered = best
+    if len(best) < count:
+        ordered = np.argpartition(total, -count)[-count:] if count < len(total) else np.arange(len(total))
+        ordered = ordered[np.argsort(-total[ordered], kind="stable")]
+    return np.array([chosen, *[slot for slot in ordered[:count].tolist() if slot != chosen]][:count], np.intp)
