@@ -11,6 +11,7 @@ from kybern.apiserver.bootstrap.run import bootstrap
 from kybern.apiserver.handlers.discovery import Discovery
 from kybern.apiserver.handlers.table import handlers
 from kybern.apiserver.server import ApiServer, Settings
+from kybern.pki.source import FileCertificateSource
 from kybern.protos.api.v1.discovery_pb2_grpc import add_DiscoveryServicer_to_server
 from kybern.rpc.exchange.servicer import add_objects_to_server
 from kybern.rpc.transport import ANYONE, Policy
@@ -68,8 +69,8 @@ async def run(options: Namespace, env: Env) -> None:
     except StoreError as error:
         raise ServiceFailure(str(error)) from error
     try:
-        ca = Path(options.pki) / "ca.crt"
-        await serve(options.address, env, store, settings, ca.read_text() if ca.is_file() else "")
+        ca = FileCertificateSource(Path(options.pki)).current().ca.decode()
+        await serve(options.address, env, store, settings, ca)
     finally:
         await store.close()
 

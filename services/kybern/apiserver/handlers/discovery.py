@@ -1,13 +1,17 @@
 """Discovery: the resource table and its schemas, for gateways."""
 
 import asyncio
+import base64
 import hashlib
 from collections.abc import AsyncIterator
+from functools import cache
+from importlib.resources import files
 from typing import Any
 
 import orjson
 
 from kybern.apiserver.server import ApiServer
+from kybern.kube import openapi
 from kybern.kube.status import not_found
 from kybern.protos.api.v1 import discovery_pb2 as pb
 from kybern.protos.api.v1.discovery_pb2_grpc import DiscoveryServicer
@@ -19,7 +23,7 @@ def build_table(server: ApiServer) -> pb.ResourceTable:
     for group in server.table.groups:
         info = table.groups.add(name=group.name)
         for version in group.versions:
-            shown = info.versions.add(version=version)
+            shown = info.versions.add(version=version, openapi_hash=openapi_hash(server, group.name, version))
             for served in server.table.in_group_version(group.name, version):
                 resource = served.info
                 row = shown.resources.add(
@@ -45,9 +49,19 @@ def build_table(server: ApiServer) -> pb.ResourceTable:
     return table
 
 
-def _hash(api_version: str, kind: str) -> str:
-    import base64
+def openapi_hash(server: ApiServer, group: str, version: str) -> str:
+    """Changes when the document does: documents follow from the schema tables and the resource table."""
+    text = f"{_tables()}/{server.table.etag}/{group}/{version}"
+    return hashlib.sha256(text.encode()).hexdigest().upper()
 
+
+@cache
+def _tables() -> str:
+    data = (files("kybern.kube.schema") / "data" / "definitions.json").read_bytes()
+    return hashlib.sha256(data).hexdigest()
+
+
+def _hash(api_version: str, kind: str) -> str:
     return base64.b64encode(hashlib.sha256(f"{api_version}/{kind}".encode()).digest()[:8]).decode()
 
 
@@ -77,12 +91,10 @@ class Discovery(DiscoveryServicer):
             if made is None:
                 raise not_found("", "openapi", f"{request.group}/{request.version}")
             document = self._documents[key] = orjson.dumps(made)
-        return pb.GetOpenAPIResponse(document=document, hash=hashlib.sha256(document).hexdigest().upper())
+        return pb.GetOpenAPIResponse(document=document, hash=openapi_hash(self._server, request.group, request.version))
 
 
 def _document(openapi_version: str, group: str, version: str) -> Any:
-    from kybern.kube import openapi
-
     if openapi_version == "v2":
         return openapi.v2()
     return openapi.v3(group, version)
