@@ -99,7 +99,7 @@ async def client(pair: KeyPair, address: str, options: argparse.Namespace) -> No
     channel = transport.channel(address, NAME)
     request = GetRequest(resource=Resource(version="v1", resource="pods", namespace="default"), name="pod-1")
     requester = Requester(user="alice", groups=["system:authenticated"], user_agent="bench")
-    stub = ObjectsStub(channel)
+    stub = ObjectsStub(channel)  # type: ignore[call-overload]
     await stub.Get(request, wait_for_ready=True, timeout=10)
     rates = {}
     async with ExchangeClient(channel) as exchange:

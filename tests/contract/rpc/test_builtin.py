@@ -42,7 +42,7 @@ def exporter(wires: Any) -> InMemorySpanExporter:
 @pytest.fixture
 async def channel(wires: Any, exporter: InMemorySpanExporter) -> Any:
     policy = Policy({"/kybern.api.v1.Objects/": frozenset({ANYONE})})
-    await wires.serve(lambda server: add_ObjectsServicer_to_server(Objects(), server), policy)
+    await wires.serve(lambda server: add_ObjectsServicer_to_server(Objects(), server), policy)  # type: ignore[abstract]
     return wires.channel("anybody", ())
 
 
@@ -76,7 +76,7 @@ async def test_reflection_names_what_was_registered(channel: Any) -> None:
 
 async def spans(exporter: InMemorySpanExporter, count: int) -> list[ReadableSpan]:
     async with asyncio.timeout(2):
-        while len(exporter.get_finished_spans()) < count:
+        while len(exporter.get_finished_spans()) < count:  # noqa: ASYNC110
             await asyncio.sleep(0.01)
     return list(exporter.get_finished_spans())
 

@@ -47,8 +47,8 @@ class Running:
         self.source = FixedCertificateSource(pair)
         self.transport = GrpcTransport(self.source, Telemetry("server"))
         self.server = self.transport.server(address, POLICY)
-        self.objects = Objects()
-        add_ObjectsServicer_to_server(self.objects, self.server)
+        self.objects = Objects()  # type: ignore[abstract]
+        add_ObjectsServicer_to_server(self.objects, self.server)  # type: ignore[arg-type]
         self.clients: list[GrpcTransport] = []
 
     @property
