@@ -2,6 +2,7 @@
 
 import asyncio
 from argparse import ArgumentParser, Namespace
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -75,12 +76,20 @@ async def run(options: Namespace, env: Env) -> None:
         await store.close()
 
 
-async def serve(address: str, env: Env, store: Store, settings: Settings, ca: str = "") -> None:
-    """Serve on a store that is open already, until cancelled."""
+async def serve(
+    address: str,
+    env: Env,
+    store: Store,
+    settings: Settings,
+    ca: str = "",
+    made: Callable[[ApiServer], None] = lambda server: None,
+) -> None:
+    """Serve on a store that is open already, until cancelled; `made` is told of the server behind the wire."""
     try:
         server = ApiServer(store, env.clock, env.random, env.telemetry, settings)
     except ValueError as error:
         raise ServiceFailure(f"--service-cluster-ip-range {settings.service_cidr}: {error}") from error
+    made(server)
     await server.load()
     wire = env.transport.server(address, POLICY)
     add_objects_to_server(handlers(server), wire, env.telemetry.log)

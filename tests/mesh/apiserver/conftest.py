@@ -12,7 +12,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 from kybern.apiserver.authentication.service_account import TokenKeys
 from kybern.apiserver.core.user import User
-from kybern.apiserver.server import Settings
+from kybern.apiserver.server import ApiServer, Settings
 from kybern.apiserver.service import serve
 from kybern.client.objects import Client
 from kybern.clock import SystemClock
@@ -33,6 +33,7 @@ class Cluster:
 
     network: MemoryNetwork
     telemetry: Telemetry
+    server: ApiServer
 
     def channel(self, user: str, *groups: str):
         transport = MemoryTransport(self.network, Identity(user, groups), Telemetry("test"))
@@ -51,19 +52,20 @@ async def running(path: str | Path = ":memory:", **settings) -> AsyncIterator[Cl
     ready = asyncio.Event()
     transport = MemoryTransport(network, Identity("system:kybern:apiserver"), telemetry)
     env = Env(SystemClock(), Random(7), transport, telemetry, ready.set)
+    made: list[ApiServer] = []
     store = await SqliteStore.open(path, threaded=False)
     given = {
         "keys": KEYS,
         "advertise": "192.0.2.2:6443",
         "tokens": {"secret": User("alice", ("devs",), "1")},
     } | settings
-    task = asyncio.create_task(serve(ADDRESS, env, store, Settings(**given)))
+    task = asyncio.create_task(serve(ADDRESS, env, store, Settings(**given), made=made.append))
     waiter = asyncio.create_task(ready.wait())
     await asyncio.wait([task, waiter], return_when=asyncio.FIRST_COMPLETED)
     if task.done():
         task.result()
     try:
-        yield Cluster(network, telemetry)
+        yield Cluster(network, telemetry, made[0])
     finally:
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)

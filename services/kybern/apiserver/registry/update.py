@@ -113,16 +113,20 @@ def prepare(request: Request, new: Object, old: Object) -> None:
             step(request, new, old)
     else:
         strategy.updates[request.subresource](request, new, old)
-    if stored.kind in GENERATION_KINDS and _counts(stored.kind, new, old):
+    if stored.kind in GENERATION_KINDS and _counts(stored.kind, request.subresource, new, old):
         new["metadata"]["generation"] = (old["metadata"].get("generation") or 0) + 1
         new["metadata"] = metadata.ordered(new["metadata"])
 
 
-def _counts(kind: str, new: Object, old: Object) -> bool:
-    """Whether a change counts as a new generation; a Deployment's annotations do, as upstream."""
+def _counts(kind: str, subresource: str, new: Object, old: Object) -> bool:
+    """Whether a change counts as a new generation; a Deployment's annotations do, except with its status, as upstream."""
     if metadata.spec_changed(new, old):
         return True
-    return kind == "Deployment" and new["metadata"].get("annotations") != old["metadata"].get("annotations")
+    return (
+        kind == "Deployment"
+        and not subresource
+        and new["metadata"].get("annotations") != old["metadata"].get("annotations")
+    )
 
 
 def _carry(new: Object, old: Object, member: str) -> None:

@@ -124,7 +124,7 @@ class Cacher:
         return same
 
     def _publish(self, event: CacheEvent) -> None:
-        if len(self._ring) == RING:
+        if len(self._ring) == self._ring.maxlen:
             self._floor = self._ring[0].revision
         self._ring.append(event)
         self.changed = event.revision
@@ -176,6 +176,13 @@ class Cacher:
                 del self._pinned[value]
 
         watcher.stop = stop
+
+    def limit_ring(self, events: int) -> None:
+        """Keep another number of recent events."""
+        kept = list(self._ring)[-events:]
+        if len(kept) < len(self._ring):
+            self._floor = self._ring[-len(kept) - 1].revision
+        self._ring = deque(kept, maxlen=events)
 
     def watchers(self) -> int:
         """How many watches are open."""

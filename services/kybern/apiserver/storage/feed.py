@@ -30,6 +30,7 @@ class Feed:
     def __init__(self, store: Store, telemetry: Telemetry) -> None:
         self.store = store
         self.revision = 0
+        self.patience = CATCH_UP
         self._log = telemetry.log
         self._cachers: dict[str, Cacher] = {}
         self._ahead: dict[int, tuple[Sequence[Event], Object | None, str]] = {}
@@ -115,7 +116,7 @@ class Feed:
             await self.reached(await self.store.revision())
         return self.revision
 
-    async def reached(self, revision: int, seconds: float = CATCH_UP) -> None:
+    async def reached(self, revision: int) -> None:
         """Wait until the caches have reached a revision. Raises StatusError (504) if they do not."""
         if self.revision >= revision:
             return
@@ -123,7 +124,7 @@ class Feed:
         self._tickets += 1
         heapq.heappush(self._waiting, (revision, self._tickets, future))
         try:
-            async with asyncio.timeout(seconds):
+            async with asyncio.timeout(self.patience):
                 await future
         except TimeoutError:
             error = timeout(f"Too large resource version: {revision}, current: {self.revision}", 1)
