@@ -1,5 +1,7 @@
 """What upstream's strategies set when an object is created, and never again."""
 
+import copy
+
 from kybern.kube.defaults.rules import Object, child
 from kybern.kube.schema import ResourceInfo
 
@@ -15,15 +17,45 @@ GENERATION_KINDS = frozenset(
 )  # fmt: skip
 
 
+# What a status says before anyone has written one: the counts and parts that are always there.
+INITIAL_STATUS: dict[tuple[str, str], Object] = {
+    ("", "Namespace"): {"phase": "Active"},
+    ("", "PersistentVolume"): {"phase": "Pending"},
+    ("", "PersistentVolumeClaim"): {"phase": "Pending"},
+    ("", "ReplicationController"): {"replicas": 0},
+    ("", "ResourceQuota"): {},
+    ("", "Service"): {"loadBalancer": {}},
+    ("apps", "DaemonSet"): {
+        "currentNumberScheduled": 0, "desiredNumberScheduled": 0, "numberMisscheduled": 0, "numberReady": 0,
+    },
+    ("apps", "Deployment"): {},
+    ("apps", "ReplicaSet"): {"replicas": 0},
+    ("apps", "StatefulSet"): {"availableReplicas": 0, "replicas": 0},
+    ("autoscaling", "HorizontalPodAutoscaler"): {"desiredReplicas": 0},
+    ("batch", "CronJob"): {},
+    ("batch", "Job"): {},
+    ("certificates.k8s.io", "CertificateSigningRequest"): {},
+    ("flowcontrol.apiserver.k8s.io", "FlowSchema"): {},
+    ("flowcontrol.apiserver.k8s.io", "PriorityLevelConfiguration"): {},
+    ("networking.k8s.io", "Ingress"): {"loadBalancer": {}},
+    ("policy", "PodDisruptionBudget"): {
+        "currentHealthy": 0, "desiredHealthy": 0, "disruptionsAllowed": 0, "expectedPods": 0,
+    },
+    ("storage.k8s.io", "VolumeAttachment"): {"attached": False},
+}  # fmt: skip
+
+
 def apply_create_defaults(info: ResourceInfo, obj: Object) -> None:
-    """Namespace: Active and guarded by the `kubernetes` finalizer; Pod: Pending; generation 1 where it is counted."""
+    """The first status of a kind, generation 1 where it is counted, the finalizer that guards a namespace."""
     if info.kind in GENERATION_KINDS:
         child(obj, "metadata")["generation"] = 1
-    if info.gvk == ("", "v1", "Namespace"):
+    key = (info.group, info.kind)
+    if key in INITIAL_STATUS:
+        obj["status"] = copy.deepcopy(INITIAL_STATUS[key])
+    if key == ("", "Namespace"):
         finalizers = child(obj, "spec").get("finalizers") or []
         obj["spec"]["finalizers"] = [*finalizers, *(["kubernetes"] if "kubernetes" not in finalizers else [])]
-        obj["status"] = {"phase": "Active"}
-    elif info.gvk == ("", "v1", "Pod"):
+    elif key == ("", "Pod"):
         obj["status"] = {"phase": "Pending", "qosClass": qos_class(obj)}
 
 

@@ -2,20 +2,27 @@
 
     validate_create(info, obj)        -> list[FieldError]   empty when the object may be created
     validate_update(info, new, old)   -> list[FieldError]   both complete objects, new already defaulted
+    validate_subresource_update(info, subresource, new, old) -> list[FieldError]   status, resize, ephemeralcontainers …
 
 Objects have passed `schema.prune` and `defaults.apply_defaults`, so types are right and defaults present. An object
 without `namespace` or `name` yet (generateName) gets them before validation. `kube.status.invalid` turns the errors
-into the response. Status subresources are not validated here: `validate_metadata_update` is what they share.
+into the response.
 """
 
 from kybern.kube.field import FieldError
 from kybern.kube.schema import ResourceInfo
 from kybern.kube.validation.fields import Object, child
 from kybern.kube.validation.metadata import validate_metadata, validate_metadata_update
-from kybern.kube.validation.registry import rules_for
+from kybern.kube.validation.registry import SUBRESOURCES, rules_for
 from kybern.kube.validation.structural import validate_enums
 
-__all__ = ["validate_create", "validate_metadata", "validate_metadata_update", "validate_update"]
+__all__ = [
+    "validate_create",
+    "validate_metadata",
+    "validate_metadata_update",
+    "validate_subresource_update",
+    "validate_update",
+]
 
 
 def validate_create(info: ResourceInfo, obj: Object) -> list[FieldError]:
@@ -38,6 +45,15 @@ def validate_update(info: ResourceInfo, new: Object, old: Object) -> list[FieldE
     if rules.update is not None:
         errors += rules.update(new, old)
     return _with_enums(errors, info, new)
+
+
+def validate_subresource_update(info: ResourceInfo, subresource: str, new: Object, old: Object) -> list[FieldError]:
+    """Every field error of a write through a subresource; the whole object as it would become, and as it is."""
+    errors = list(validate_metadata_update(child(new, "metadata"), child(old, "metadata")))
+    rules = SUBRESOURCES.get((info.group, info.kind, subresource))
+    if rules is not None:
+        errors += rules(new, old)
+    return errors
 
 
 def _with_enums(errors: list[FieldError], info: ResourceInfo, obj: Object) -> list[FieldError]:

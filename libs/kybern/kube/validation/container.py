@@ -1,43 +1,28 @@
-"""Containers of every sort: names, images, ports, environment, mounts, probes, lifecycle hooks."""
+"""Containers of every sort: names, images, ports, mounts, devices, resize policies."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 
 from kybern.kube.field import duplicate, forbidden, invalid, not_found, not_supported, required
+from kybern.kube.validation.env import validate_env, validate_env_from
 from kybern.kube.validation.fields import (
     Errors,
     Object,
     child,
-    in_range,
     items,
-    non_negative,
     one_of,
-    port_number_or_name,
     required_text,
     text,
-)  # fmt: skip
+)
 from kybern.kube.validation.names import (
-    config_map_key,
     dns1123_label,
-    dns1123_subdomain,
-    env_var_name,
-    http_header_name,
     port_name,
     port_number,
-)  # fmt: skip
+)
 from kybern.kube.validation.resources import validate_requirements
+from kybern.kube.validation.security import validate_security_context
 
 PROTOCOLS = ("SCTP", "TCP", "UDP")
 _PULL_POLICIES = ("Always", "IfNotPresent", "Never")
-_HANDLERS = ("exec", "httpGet", "tcpSocket", "grpc")
-_FIELD_PATHS = frozenset(
-    {
-        "metadata.name", "metadata.namespace", "metadata.uid", "spec.nodeName", "spec.serviceAccountName",
-        "status.hostIP", "status.hostIPs", "status.podIP", "status.podIPs",
-    }
-)  # fmt: skip
-_CONTAINER_RESOURCES = frozenset(f"{kind}.{name}" for kind in ("limits", "requests")
-                                 for name in ("cpu", "memory", "ephemeral-storage"))  # fmt: skip
-_ENV_SOURCES = ("fieldRef", "resourceFieldRef", "configMapKeyRef", "secretKeyRef", "fileKeyRef")
 
 
 def validate_container(container: Object, volumes: Mapping[str, Object], host_network: bool, path: str) -> Errors:
@@ -51,8 +36,8 @@ def validate_container(container: Object, volumes: Mapping[str, Object], host_ne
     yield from one_of(container, "terminationMessagePolicy", path, ("FallbackToLogsOnError", "File"), must=True)
     yield from one_of(container, "imagePullPolicy", path, _PULL_POLICIES, must=True)
     yield from _ports(items(container, "ports"), host_network, f"{path}.ports")
-    yield from _env(items(container, "env"), f"{path}.env")
-    yield from _env_from(items(container, "envFrom"), f"{path}.envFrom")
+    yield from validate_env(items(container, "env"), f"{path}.env")
+    yield from validate_env_from(items(container, "envFrom"), f"{path}.envFrom")
     yield from _mounts(container, volumes, f"{path}.volumeMounts")
     yield from _devices(container, volumes, f"{path}.volumeDevices")
     yield from validate_requirements(child(container, "resources"), f"{path}.resources")
@@ -96,94 +81,6 @@ def host_port_conflicts(containers: list[Object], path: str) -> Errors:
                     shown = f"{port['hostPort']}/{port.get('protocol')}"
                     yield duplicate(f"{path}[{index}].ports[{position}].hostPort", shown)
                 taken.add(key)
-
-
-def _env(variables: list[Object], path: str) -> Errors:
-    for index, variable in enumerate(variables):
-        at = f"{path}[{index}]"
-        name = variable.get("name") or ""
-        if not name:
-            yield required(f"{at}.name")
-        else:
-            yield from text(name, f"{at}.name", env_var_name)
-        source = variable.get("valueFrom")
-        if source is not None:
-            yield from _env_source(source, variable, f"{at}.valueFrom")
-
-
-def _env_source(source: Object, variable: Object, path: str) -> Errors:
-    given = [name for name in _ENV_SOURCES if source.get(name) is not None]
-    listed = "`fieldRef`, `resourceFieldRef`, `configMapKeyRef` or `secretKeyRef`"
-    if not given:
-        yield invalid(path, "", f"must specify one of: {listed}")
-        return
-    if variable.get("value"):
-        yield invalid(path, "", "may not be specified when `value` is not empty")
-    elif len(given) > 1:
-        yield invalid(path, "", "may not have more than one field specified at a time")
-    for name in given:
-        yield from _SOURCE_CHECKS[name](source[name], f"{path}.{name}")
-
-
-def validate_field_ref(ref: Object, path: str, supported: frozenset[str] = _FIELD_PATHS) -> Errors:
-    if not ref.get("apiVersion"):
-        yield required(f"{path}.apiVersion")
-    field = ref.get("fieldPath") or ""
-    if not field:
-        yield required(f"{path}.fieldPath")
-        return
-    base, bracket, rest = field.partition("[")
-    if bracket and base in ("metadata.labels", "metadata.annotations") and rest.endswith("']") and rest[0] == "'":
-        return
-    if field not in supported:
-        if field.startswith(("metadata.", "spec.", "status.")):
-            yield not_supported(f"{path}.fieldPath", field, supported)
-        else:
-            yield invalid(f"{path}.fieldPath", field, f"error converting fieldPath: field label not supported: {field}")
-
-
-def validate_resource_field_ref(ref: Object, path: str, *, volume: bool = False) -> Errors:
-    resource = ref.get("resource") or ""
-    if volume and not ref.get("containerName"):
-        yield required(f"{path}.containerName")
-    if not resource:
-        yield required(f"{path}.resource")
-    elif resource not in _CONTAINER_RESOURCES and not resource.startswith(("limits.hugepages-", "requests.hugepages-")):
-        yield not_supported(f"{path}.resource", resource, _CONTAINER_RESOURCES)
-
-
-def _key_ref(ref: Object, path: str) -> Errors:
-    if not ref.get("name"):
-        yield required(f"{path}.name")
-    yield from required_text(ref, "key", path, config_map_key)
-
-
-def _file_key_ref(ref: Object, path: str) -> Errors:
-    for name in ("key", "volumeName", "path"):
-        yield from required_text(ref, name, path)
-
-
-_SOURCE_CHECKS: dict[str, Callable[[Object, str], Errors]] = {
-    "fieldRef": validate_field_ref,
-    "resourceFieldRef": validate_resource_field_ref,
-    "configMapKeyRef": _key_ref,
-    "secretKeyRef": _key_ref,
-    "fileKeyRef": _file_key_ref,
-}
-
-
-def _env_from(sources: list[Object], path: str) -> Errors:
-    for index, source in enumerate(sources):
-        at = f"{path}[{index}]"
-        if source.get("prefix"):
-            yield from text(source["prefix"], f"{at}.prefix", env_var_name)
-        given = [name for name in ("configMapRef", "secretRef") if source.get(name) is not None]
-        for name in given:
-            yield from required_text(source[name], "name", f"{at}.{name}", dns1123_subdomain)
-        if not given:
-            yield invalid(at, "", "must specify one of: `configMapRef` or `secretRef`")
-        elif len(given) > 1:
-            yield invalid(at, "", "may not have more than one field specified at a time")
 
 
 def _mounts(container: Object, volumes: Mapping[str, Object], path: str) -> Errors:
@@ -246,85 +143,3 @@ def _resize_policy(policies: list[Object], path: str) -> Errors:
         if name not in ("cpu", "memory"):
             yield not_supported(f"{path}[{index}].resourceName", name, ("cpu", "memory"))
         yield from one_of(policy, "restartPolicy", f"{path}[{index}]", ("NotRequired", "RestartContainer"), must=True)
-
-
-def validate_security_context(context: Object, path: str) -> Errors:
-    """The user, group and privileges of one container."""
-    for name in ("runAsUser", "runAsGroup"):
-        yield from in_range(context, name, path, 0, 2**32 - 1)
-    yield from one_of(context, "procMount", path, ("Default", "Unmasked"))
-    if context.get("allowPrivilegeEscalation") is False:
-        if context.get("privileged"):
-            detail = "cannot set `allowPrivilegeEscalation` to false and `privileged` to true"
-            yield invalid(path, context, detail)
-        if "SYS_ADMIN" in child(context, "capabilities").get("add", ()):
-            detail = "cannot set `allowPrivilegeEscalation` to false and `capabilities.Add` CAP_SYS_ADMIN"
-            yield invalid(path, context, detail)
-    yield from validate_seccomp(child(context, "seccompProfile"), f"{path}.seccompProfile")
-
-
-def validate_seccomp(profile: Object, path: str) -> Errors:
-    if not profile:
-        return
-    kind = profile.get("type")
-    if kind == "Localhost" and not profile.get("localhostProfile"):
-        yield required(f"{path}.localhostProfile", "must be set when seccomp type is Localhost")
-    elif kind != "Localhost" and profile.get("localhostProfile"):
-        yield invalid(
-            f"{path}.localhostProfile", profile["localhostProfile"], "can only be set when seccomp type is Localhost"
-        )
-    yield from one_of(profile, "type", path, ("Localhost", "RuntimeDefault", "Unconfined"), must=True)
-
-
-def validate_probe(probe: Object, path: str, *, success_must_be_one: bool = False) -> Errors:
-    yield from _handler(probe, _HANDLERS, path)
-    for name in ("initialDelaySeconds", "timeoutSeconds", "periodSeconds", "successThreshold", "failureThreshold"):
-        yield from non_negative(probe, name, path)
-    grace = probe.get("terminationGracePeriodSeconds")
-    if grace is not None and grace <= 0:
-        yield invalid(f"{path}.terminationGracePeriodSeconds", grace, "must be greater than 0")
-    if success_must_be_one and probe.get("successThreshold", 1) != 1:
-        yield invalid(f"{path}.successThreshold", probe["successThreshold"], "must be 1")
-
-
-def validate_lifecycle(lifecycle: Object, path: str) -> Errors:
-    for name in ("postStart", "preStop"):
-        if lifecycle.get(name) is not None:
-            yield from _handler(lifecycle[name], ("exec", "httpGet", "tcpSocket", "sleep"), f"{path}.{name}")
-
-
-def _handler(handler: Object, allowed: tuple[str, ...], path: str) -> Errors:
-    given = [name for name in allowed if handler.get(name) is not None]
-    for name in given[1:]:
-        yield forbidden(f"{path}.{name}", "may not specify more than 1 handler type")
-    if not given:
-        yield required(path, "must specify a handler type")
-        return
-    name = given[0]
-    yield from _HANDLER_CHECKS[name](handler[name], f"{path}.{name}")
-
-
-def _exec(action: Object, path: str) -> Errors:
-    if not action.get("command"):
-        yield required(f"{path}.command")
-
-
-def _http_get(action: Object, path: str) -> Errors:
-    if not action.get("path"):
-        yield required(f"{path}.path")
-    yield from port_number_or_name(action.get("port") or 0, f"{path}.port")
-    yield from one_of(action, "scheme", path, ("HTTP", "HTTPS"))
-    for index, header in enumerate(items(action, "httpHeaders")):
-        yield from text(header.get("name") or "", f"{path}.httpHeaders[{index}].name", http_header_name)
-
-
-def _tcp_socket(action: Object, path: str) -> Errors:
-    yield from port_number_or_name(action.get("port") or 0, f"{path}.port")
-
-
-def _sleep(action: Object, path: str) -> Errors:
-    if (action.get("seconds") or 0) < 0:
-        yield invalid(path, action["seconds"], "must be non-negative")
-
-
-_HANDLER_CHECKS = {"exec": _exec, "httpGet": _http_get, "tcpSocket": _tcp_socket, "grpc": _tcp_socket, "sleep": _sleep}

@@ -1,16 +1,7 @@
-"""Pod: its containers and volumes together, scheduling and DNS fields, and the few fields an update may change."""
-
-import copy
-from typing import Any
+"""Pod: its containers and volumes together, scheduling and DNS fields, and the references between them."""
 
 from kybern.kube.field import duplicate, forbidden, invalid, not_found, not_supported, required
-from kybern.kube.validation.container import (
-    host_port_conflicts,
-    validate_container,
-    validate_lifecycle,
-    validate_probe,
-    validate_seccomp,
-)  # fmt: skip
+from kybern.kube.validation.container import host_port_conflicts, validate_container
 from kybern.kube.validation.fields import (
     Errors,
     Object,
@@ -20,7 +11,6 @@ from kybern.kube.validation.fields import (
     non_negative,
     one_of,
     required_text,
-    same,
     text,
 )  # fmt: skip
 from kybern.kube.validation.metadata import validate_annotations, validate_labels
@@ -31,7 +21,9 @@ from kybern.kube.validation.names import (
     qualified_name,
     range_error,
 )  # fmt: skip
+from kybern.kube.validation.probe import validate_lifecycle, validate_probe
 from kybern.kube.validation.scheduling import validate_affinity, validate_tolerations, validate_topology_spread
+from kybern.kube.validation.security import validate_seccomp
 from kybern.kube.validation.volume import validate_volumes
 
 RESTART_POLICIES = ("Always", "OnFailure", "Never")
@@ -231,84 +223,3 @@ def _scheduling_gates(gates: list[Object], path: str) -> Errors:
         if name in names:
             yield duplicate(f"{path}[{index}]", name)
         names.add(name)
-
-
-_UPDATABLE = (
-    "pod updates may not change fields other than `spec.containers[*].image`,`spec.initContainers[*].image`,"
-    "`spec.activeDeadlineSeconds`,`spec.tolerations` (only additions to existing tolerations),"
-    "`spec.terminationGracePeriodSeconds` (allow it to be set to 1 if it was previously negative)"
-)
-
-
-def validate_pod_update(pod: Object, old: Object) -> Errors:
-    """Images, a shorter deadline, more tolerations, fewer scheduling gates: the rest of spec stays."""
-    spec, before = child(pod, "spec"), child(old, "spec")
-    yield from _mirror_update(pod, old)
-    for name in ("containers", "initContainers"):
-        if len(items(spec, name)) != len(items(before, name)):
-            yield forbidden(f"spec.{name}", "pod updates may not add or remove containers")
-            return
-        for index, container in enumerate(items(spec, name)):
-            if not container.get("image"):
-                yield required(f"spec.{name}[{index}].image")
-    yield from _deadline_update(spec, before)
-    yield from validate_tolerations(items(spec, "tolerations"), "spec.tolerations")
-    yield from _tolerations_update(spec, before)
-    old_gates = items(before, "schedulingGates")
-    if any(gate not in old_gates for gate in items(spec, "schedulingGates")):
-        yield forbidden("spec.schedulingGates", "only deletion is allowed, but found new scheduling gate")
-    if not same(_with_updatable(spec, before), before):
-        yield forbidden("spec", _UPDATABLE)
-
-
-def _with_updatable(spec: Object, before: Object) -> Object:
-    """`spec` with what may change put back to what it was."""
-    munged = copy.deepcopy(spec)
-    for name in ("containers", "initContainers"):
-        for container, old in zip(items(munged, name), items(before, name), strict=True):
-            container["image"] = old.get("image")
-    gated = bool(before.get("schedulingGates"))
-    for name in ("activeDeadlineSeconds", "tolerations", "schedulingGates", *(("nodeSelector",) if gated else ())):
-        _put_back(munged, before, name)
-    if gated and not before.get("affinity"):
-        munged.pop("affinity", None)
-    if (before.get("terminationGracePeriodSeconds") or 0) < 0 and munged.get("terminationGracePeriodSeconds") == 1:
-        _put_back(munged, before, "terminationGracePeriodSeconds")
-    return munged
-
-
-def _put_back(munged: Object, before: Object, name: str) -> None:
-    munged.pop(name, None)
-    if name in before:
-        munged[name] = before[name]
-
-
-def _mirror_update(pod: Object, old: Object) -> Errors:
-    new_value = child(child(pod, "metadata"), "annotations").get(MIRROR)
-    old_value = child(child(old, "metadata"), "annotations").get(MIRROR)
-    if new_value != old_value:
-        verb = "add" if old_value is None else "remove or update"
-        yield forbidden(f"metadata.annotations[{MIRROR}]", f"may not {verb} mirror pod annotation")
-
-
-def _deadline_update(spec: Object, before: Object) -> Errors:
-    path = "spec.activeDeadlineSeconds"
-    new, old = spec.get("activeDeadlineSeconds"), before.get("activeDeadlineSeconds")
-    if new is None:
-        if old is not None:
-            yield invalid(path, None, "must not update from a positive integer to nil value")
-    elif not 0 <= new <= _MAX_INT32:
-        yield invalid(path, new, range_error(0, _MAX_INT32))
-    elif old is not None and old < new:
-        yield invalid(path, new, "must be less than or equal to previous value")
-
-
-def _tolerations_update(spec: Object, before: Object) -> Errors:
-    """Tolerations may be added, and an existing one's tolerationSeconds changed."""
-
-    def key(toleration: Object) -> tuple[Any, ...]:
-        return tuple(toleration.get(name) or "" for name in ("key", "operator", "value", "effect"))
-
-    kept = {key(toleration) for toleration in items(spec, "tolerations")}
-    if any(key(toleration) not in kept for toleration in items(before, "tolerations")):
-        yield forbidden("spec.tolerations", "existing toleration can not be modified except its tolerationSeconds")

@@ -11,6 +11,7 @@ from kybern.kube.validation import (
     network,
     node,
     pod,
+    pod_update,
     policy,
     rbac,
     service,
@@ -52,7 +53,7 @@ RULES: dict[tuple[str, str], Rules] = {
     ("", "Node"): Rules(node.validate_node, node.validate_node_update),
     ("", "PersistentVolume"): Rules(storage.validate_volume, storage.validate_volume_update),
     ("", "PersistentVolumeClaim"): Rules(storage.validate_claim, storage.validate_claim_update),
-    ("", "Pod"): Rules(pod.validate_pod, pod.validate_pod_update, update_only=True),
+    ("", "Pod"): Rules(pod.validate_pod, pod_update.validate_pod_update, update_only=True),
     ("", "PodTemplate"): Rules(workloads.validate_pod_template),
     ("", "ReplicationController"): Rules(workloads.validate_replication_controller),
     ("", "ResourceQuota"): Rules(config.validate_resource_quota, config.validate_resource_quota_update),
@@ -97,6 +98,14 @@ RULES: dict[tuple[str, str], Rules] = {
     ("storage.k8s.io", "CSINode"): Rules(storage.validate_csi_node),
     ("storage.k8s.io", "StorageClass"): Rules(storage.validate_storage_class, storage.validate_storage_class_update),
     ("storage.k8s.io", "VolumeAttachment"): Rules(storage.validate_attachment, storage.validate_attachment_update),
+}
+
+
+# (group, kind, subresource) → what a write of that subresource may not do.
+SUBRESOURCES: dict[tuple[str, str, str], ValidateUpdate] = {
+    ("", "Pod", "ephemeralcontainers"): pod_update.validate_ephemeral_containers_update,
+    ("", "Pod", "resize"): pod_update.validate_resize_update,
+    ("", "Pod", "status"): pod_update.validate_pod_status_update,
 }
 
 

@@ -3,7 +3,8 @@
 from collections.abc import Callable
 
 from kybern.kube.field import duplicate, forbidden, invalid, required
-from kybern.kube.validation.container import local_path, validate_field_ref, validate_resource_field_ref
+from kybern.kube.validation.container import local_path
+from kybern.kube.validation.env import validate_field_ref, validate_resource_field_ref
 from kybern.kube.validation.fields import Errors, Object, child, items, one_of, required_text, resource_amount, text
 from kybern.kube.validation.names import dns1123_label, dns1123_subdomain
 

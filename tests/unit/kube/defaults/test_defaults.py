@@ -10,13 +10,16 @@ import pytest
 
 from kybern.kube import schema
 from kybern.kube.defaults import apply_create_defaults, apply_defaults, apply_definition_defaults
-from kybern.kube.defaults.create import qos_class
+from kybern.kube.defaults.create import INITIAL_STATUS, qos_class
 from kybern.kube.defaults.engine import _rules
 from kybern.kube.defaults.pod import image_pull_policy
 
 GOLDEN = Path(__file__).resolve().parents[3] / "golden" / "kube" / "defaults.json"
 
-TEMPLATE: dict[str, Any] = {"metadata": {"labels": {"a": "b"}}, "spec": {"containers": [{"name": "c", "image": "web:1"}]}}
+TEMPLATE: dict[str, Any] = {
+    "metadata": {"labels": {"a": "b"}},
+    "spec": {"containers": [{"name": "c", "image": "web:1"}]},
+}
 RULE = {"operations": ["CREATE"], "apiGroups": [""], "apiVersions": ["v1"], "resources": ["pods"]}
 HOOKS = {"webhooks": [{"name": "a.b.c", "rules": [RULE], "clientConfig": {"service": {"name": "s", "namespace": "n"}}}]}
 CLAIM: dict[str, Any] = {"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": "1Gi"}}}
@@ -215,6 +218,30 @@ def test_creation_guards_a_namespace() -> None:
     apply_create_defaults(info_of("v1", "Namespace"), obj)
     assert obj["spec"] == {"finalizers": ["kubernetes"]}
     assert obj["status"] == {"phase": "Active"}
+
+
+@pytest.mark.parametrize(
+    ("api_version", "kind", "wanted"),
+    [
+        ("v1", "PersistentVolumeClaim", {"phase": "Pending"}),
+        ("v1", "Service", {"loadBalancer": {}}),
+        ("apps/v1", "ReplicaSet", {"replicas": 0}),
+        ("apps/v1", "Deployment", {}),
+    ],
+)
+def test_creation_begins_with_the_first_status(api_version: str, kind: str, wanted: dict[str, Any]) -> None:
+    obj: dict[str, Any] = {"metadata": {"name": "x"}, "status": {"observedGeneration": 7}}
+    apply_create_defaults(info_of(api_version, kind), obj)
+    assert obj["status"] == wanted
+
+
+def test_first_statuses_are_valid() -> None:
+    for (group, kind), status in INITIAL_STATUS.items():
+        info = next(i for i in schema.load().resources.values() if (i.group, i.kind) == (group, kind))
+        assert schema.check(schema.definition(info.gvk) or {}, {"status": status}) == ([], [])
+        properties = (schema.definition(info.gvk) or {})["properties"]
+        definition = schema.load().resolve(properties["status"])
+        assert set(definition.get("required", ())) - {"currentMetrics"} <= status.keys(), kind
 
 
 def test_creation_starts_a_deployment_at_generation_one() -> None:
