@@ -12,14 +12,14 @@ import asyncio
 from argparse import ArgumentParser
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 from random import Random
 from tempfile import TemporaryDirectory
 from typing import Any
 
 from kybern.client.objects import Client
-from kybern.clock import SystemClock
+from kybern.clock import Clock, SystemClock
 from kybern.pki import authority
 from kybern.pki.authority import create_ca, issue
 from kybern.pki.files import write_bundle
@@ -52,10 +52,11 @@ class Running:
 class Mesh:
     """The network and the services on it."""
 
-    def __init__(self, tasks: asyncio.TaskGroup, pki: Path, seed: int = 1) -> None:
+    def __init__(self, tasks: asyncio.TaskGroup, pki: Path, seed: int = 1, clock: Clock | None = None) -> None:
+        self.clock: Clock = clock or SystemClock()
         self.network = MemoryNetwork(Random(seed))
         self._tasks, self._seed, self._pki = tasks, seed, pki
-        self._ca = create_ca(pki, datetime.now(UTC))
+        self._ca = create_ca(pki, self.clock.now())
         self._running: list[Running] = []
 
     async def start(self, service: Service, *flags: str, address: str = "") -> Running:
@@ -64,11 +65,11 @@ class Mesh:
         parser = ArgumentParser()
         add_shared_flags(parser)
         service.add_flags(parser)
-        pair = issue(self._ca, authority.Identity(service.user, service.groups), timedelta(days=1), datetime.now(UTC))
+        pair = issue(self._ca, authority.Identity(service.user, service.groups), timedelta(days=1), self.clock.now())
         write_bundle(self._pki / service.name, pair)
         shared = ["--address", address, "--pki", str(self._pki / service.name), "--apiserver", "apiserver:1"]
         options = parser.parse_args([*shared, *flags])
-        clock, random, spans = SystemClock(), Random(f"{self._seed} {address}"), SpanBuffer()
+        clock, random, spans = self.clock, Random(f"{self._seed} {address}"), SpanBuffer()
         telemetry = Telemetry(service.name, clock, make_provider(service.name, random, spans))
         transport = MemoryTransport(self.network, Identity(service.user, service.groups), telemetry)
         ready = asyncio.Event()
@@ -100,11 +101,11 @@ async def _until_cancelled(service: Service, options: Any, env: Env) -> None:
 
 
 @asynccontextmanager
-async def mesh(seed: int = 1) -> AsyncIterator[Mesh]:
-    """An empty mesh for the length of the block."""
+async def mesh(seed: int = 1, clock: Clock | None = None) -> AsyncIterator[Mesh]:
+    """An empty mesh for the length of the block; under virtual time it is given the virtual clock."""
     async with asyncio.TaskGroup() as tasks:
         with TemporaryDirectory(prefix="kybern-mesh-") as folder:
-            net = Mesh(tasks, Path(folder), seed)
+            net = Mesh(tasks, Path(folder), seed, clock)
             try:
                 yield net
             finally:

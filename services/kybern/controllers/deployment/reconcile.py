@@ -92,12 +92,17 @@ class DeploymentController:
         for update in plan.updates:
             await self._update(deployment, update)
         await self._delete(plan.deletes)
+        await self._write_status(deployment, plan)
+
+    async def _write_status(self, deployment: Object, plan: Plan) -> None:
+        """Status and revision in one write: with the status, an annotation makes no new generation."""
+        metadata = deployment["metadata"]
         if plan.revision is not None:
-            annotations = {**meta.annotations(deployment), REVISION: plan.revision}
-            metadata = {**deployment["metadata"], "annotations": annotations}
-            deployment = await self._client.update(DEPLOYMENTS, {**deployment, "metadata": metadata})
-        if plan.status is not None:
-            await self._client.update_status(DEPLOYMENTS, {**deployment, "status": plan.status})
+            metadata = {**metadata, "annotations": {**meta.annotations(deployment), REVISION: plan.revision}}
+        elif plan.status is None:
+            return
+        status = plan.status if plan.status is not None else deployment.get("status") or {}
+        await self._client.update_status(DEPLOYMENTS, {**deployment, "metadata": metadata, "status": status})
 
     async def _create(self, deployment: Object, rs: Object) -> bool:
         """Create the new ReplicaSet; False when a name collision was met and counted, for another try."""
