@@ -119,7 +119,7 @@ def prepare(request: Request, new: Object, old: Object) -> None:
 
 
 def _counts(kind: str, subresource: str, new: Object, old: Object) -> bool:
-    """Whether a change counts as a new generation; a Deployment's annotations do, except with its status, as upstream."""
+    """Whether a change counts as a new generation; a Deployment's annotations do (not with its status), as upstream."""
     if metadata.spec_changed(new, old):
         return True
     return (
