@@ -33,7 +33,7 @@ def full_zone(pods: str = "insecure") -> Zone:
     zone.set_service(service("plain", clusterIP="10.96.0.8", ports=[{"port": 80}]))
     zone.set_service(service("kube-dns", "kube-system", clusterIP="10.96.0.10", ports=[]))
     zone.set_service(service("db", clusterIP="None", ports=[HTTP]))
-    endpoints = [
+    endpoints: list[Object] = [
         {"addresses": ["10.244.0.1"], "hostname": "db-0", "conditions": {"ready": True}},
         {"addresses": ["10.244.0.2"]},
         {"addresses": ["10.244.0.3"], "hostname": "db-2", "conditions": {"ready": False}},
