@@ -1,4 +1,4 @@
-"""Request bodies: JSON as it is, YAML turned into JSON, anything else refused with 415."""
+"""Request bodies: JSON as it is, YAML and protobuf turned into JSON, anything else refused with 415."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import Any
 import orjson
 import yaml
 
+from kybern.kube import protobuf
 from kybern.kube.status import bad_request, unsupported_media_type
 
 JSON_TYPES = frozenset({"application/json", "text/json"})
@@ -19,7 +20,7 @@ PATCH_TYPES = (
     "application/strategic-merge-patch+json",
     APPLY,
 )
-BODY_TYPES = ("application/json", "application/yaml")
+BODY_TYPES = ("application/json", "application/yaml", protobuf.CONTENT_TYPE)
 
 
 class _Loader(yaml.CSafeLoader):
@@ -44,6 +45,14 @@ def yaml_to_json(data: bytes) -> bytes:
         raise bad_request(f"error converting YAML to JSON: {wrong}") from None
 
 
+def protobuf_to_json(data: bytes) -> bytes:
+    """A protobuf body as JSON bytes. Raises StatusError (400)."""
+    try:
+        return orjson.dumps(protobuf.decode(data))
+    except protobuf.ProtobufError as wrong:
+        raise bad_request(str(wrong)) from None
+
+
 def _special(value: Any) -> Any:
     if isinstance(value, bytes):
         return base64.b64encode(value).decode()
@@ -63,8 +72,8 @@ def is_yaml(media_type: str) -> bool:
 
 
 def check_body_type(media_type: str) -> None:
-    """Raises StatusError (415) for a body that is neither JSON nor YAML."""
-    if media_type not in JSON_TYPES and media_type not in YAML_TYPES:
+    """Raises StatusError (415) for a body of another type."""
+    if media_type not in JSON_TYPES and media_type not in YAML_TYPES and media_type != protobuf.CONTENT_TYPE:
         raise unsupported_media_type(BODY_TYPES)
 
 

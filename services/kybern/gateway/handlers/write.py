@@ -12,6 +12,7 @@ from kybern.gateway.core.negotiation import PLAIN, content_type
 from kybern.gateway.handlers.read import table_view
 from kybern.gateway.handlers.target import Target
 from kybern.gateway.http.message import Request, Response
+from kybern.kube.protobuf import CONTENT_TYPE
 from kybern.protos.api.v1.objects_pb2 import (
     CreateRequest,
     DeleteCollectionRequest,
@@ -26,6 +27,8 @@ INLINE_YAML = 16 << 10  # bytes of YAML that are converted on the event loop
 
 async def json_body(request: Request, media_type: str) -> bytes:
     """The body as JSON. Raises StatusError (400, 415)."""
+    if media_type == CONTENT_TYPE and request.body:
+        return bodies.protobuf_to_json(request.body)
     if not bodies.is_yaml(media_type) or not request.body:
         return request.body
     if len(request.body) <= INLINE_YAML:

@@ -1,0 +1,9 @@
+"""Protobuf bodies (`application/vnd.kubernetes.protobuf`): built-in kinds between Kubernetes' wire form and JSON.
+
+A body is four bytes, `k8s` and zero, and a `runtime.Unknown` that carries apiVersion, kind and the message. JSON stays
+the form that everything else works on.
+"""
+
+from kybern.kube.protobuf.codec import CONTENT_TYPE, ProtobufError, decode, encode
+
+__all__ = ["CONTENT_TYPE", "ProtobufError", "decode", "encode"]

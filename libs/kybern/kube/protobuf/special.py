@@ -1,0 +1,120 @@
+"""Messages whose JSON form is not an object of their fields: times, quantities, durations, embedded JSON."""
+
+import json
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Any
+
+META, RUNTIME = "k8s.io.apimachinery.pkg.apis.meta.v1", "k8s.io.apimachinery.pkg.runtime"
+APIEXTENSIONS = "k8s.io.apiextensions_apiserver.pkg.apis.apiextensions.v1"
+UNITS = (("h", 3_600_000_000_000), ("m", 60_000_000_000), ("s", 1_000_000_000), ("ms", 1_000_000), ("µs", 1_000))
+Read = Callable[[Any], Any]
+Write = Callable[[Any, Any], None]
+
+
+def read_time(message: Any) -> str | None:
+    """RFC 3339 in whole seconds; the zero time is null."""
+    if not message.HasField("f1"):
+        return None
+    return datetime.fromtimestamp(message.f1, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def read_micro_time(message: Any) -> str | None:
+    """RFC 3339 with microseconds."""
+    if not message.HasField("f1"):
+        return None
+    text = datetime.fromtimestamp(message.f1, UTC).strftime("%Y-%m-%dT%H:%M:%S")
+    return f"{text}.{message.f2 // 1000:06d}Z"
+
+
+def write_time(message: Any, value: Any) -> None:
+    """Seconds and nanoseconds since the epoch."""
+    if value is None:
+        return
+    at = datetime.fromisoformat(value.replace("Z", "+00:00"))
+    message.f1, message.f2 = int(at.replace(microsecond=0).timestamp()), at.microsecond * 1000
+
+
+def read_int_or_string(message: Any) -> int | str:
+    """A number, or a string such as a port name or a percentage."""
+    return str(message.f3) if message.f1 == 1 else int(message.f2)
+
+
+def write_int_or_string(message: Any, value: Any) -> None:
+    if isinstance(value, str):
+        message.f1, message.f2, message.f3 = 1, 0, value
+    else:
+        message.f1, message.f2, message.f3 = 0, value, ""
+
+
+def read_quantity(message: Any) -> str:
+    return str(message.f1)
+
+
+def write_quantity(message: Any, value: Any) -> None:
+    message.f1 = str(value)
+
+
+def read_json(message: Any) -> Any:
+    """JSON inside protobuf."""
+    return json.loads(message.f1) if message.f1 else None
+
+
+def write_json(message: Any, value: Any) -> None:
+    message.f1 = json.dumps(value, separators=(",", ":")).encode()
+
+
+def read_duration(message: Any) -> str:
+    """As Go writes it: `1h30m0s`."""
+    rest, text = abs(int(message.f1)), ""
+    if rest == 0:
+        return "0s"
+    if rest < UNITS[2][1]:
+        unit, size = next((u for u in UNITS[3:] if rest >= u[1]), ("ns", 1))
+        text = f"{rest / size:g}{unit}"
+    else:
+        hours, rest = divmod(rest, UNITS[0][1])
+        minutes, rest = divmod(rest, UNITS[1][1])
+        text = f"{hours}h{minutes}m" if hours else f"{minutes}m" if minutes else ""
+        text += f"{rest / UNITS[2][1]:.9f}".rstrip("0").rstrip(".") + "s"
+    return ("-" if message.f1 < 0 else "") + text
+
+
+def write_duration(message: Any, value: str) -> None:
+    """The reverse, for what `read_duration` writes."""
+    sizes = {**dict(UNITS), "ns": 1, "us": 1000}
+    total, number, unit = 0.0, "", ""
+    for character in value.lstrip("-+") + "0":
+        if (character.isdigit() or character == ".") and unit:
+            total += float(number) * sizes[unit]
+            number, unit = "", ""
+        if character.isdigit() or character == ".":
+            number += character
+        else:
+            unit += character
+    message.f1 = round(-total if value.startswith("-") else total)
+
+
+def read_list(message: Any) -> list[str]:
+    return list(message.f1)
+
+
+def write_list(message: Any, value: Any) -> None:
+    message.f1.extend(value)
+
+
+SPECIAL: dict[str, tuple[Read, Write]] = {
+    f"{META}.Time": (read_time, write_time),
+    f"{META}.MicroTime": (read_micro_time, write_time),
+    f"{META}.Duration": (read_duration, write_duration),
+    f"{META}.FieldsV1": (read_json, write_json),
+    f"{META}.Verbs": (read_list, write_list),
+    f"{RUNTIME}.RawExtension": (read_json, write_json),
+    f"{APIEXTENSIONS}.JSON": (read_json, write_json),
+    "k8s.io.apimachinery.pkg.api.resource.Quantity": (read_quantity, write_quantity),
+    "k8s.io.apimachinery.pkg.api.resource.QuantityValue": (read_quantity, write_quantity),
+    "k8s.io.apimachinery.pkg.util.intstr.IntOrString": (read_int_or_string, write_int_or_string),
+    "k8s.io.api.authentication.v1.ExtraValue": (read_list, write_list),
+    "k8s.io.api.authorization.v1.ExtraValue": (read_list, write_list),
+    "k8s.io.api.certificates.v1.ExtraValue": (read_list, write_list),
+}
