@@ -16,7 +16,7 @@ from kybern.gateway.handlers.documents import HEALTH, NOT_FOUND, Documents, Heal
 from kybern.gateway.handlers.target import Target, find
 from kybern.gateway.http.message import TEXT, Request, Response
 from kybern.gateway.metrics import Labels, RequestMetrics
-from kybern.kube.status import StatusError, bad_request, internal, request_entity_too_large
+from kybern.kube.status import StatusError, bad_request, internal, request_entity_too_large, service_unavailable
 from kybern.telemetry import Span
 
 Answer = Awaitable[Response | None]
@@ -85,6 +85,8 @@ class Gateway:
 
     async def _find(self, request: Request, path: ResourcePath) -> Target:
         """The target; what is not there is told only to those who may ask."""
+        if not self._api.loaded.is_set():
+            raise service_unavailable("the gateway has not reached the apiserver yet")
         try:
             return find(request, path, self._api.resources)
         except StatusError:

@@ -1,7 +1,7 @@
 """Content negotiation: which of JSON, YAML, Table, PartialObjectMetadata or aggregated discovery a client wants.
 
-The first acceptable entry by quality, then by order, wins. Protobuf is not offered: clients that ask for it also list
-JSON. An entry with an `as` that is unknown is skipped, as upstream.
+The first acceptable entry by quality, then by order, wins. Protobuf is
+not offered: clients that ask for it also list JSON. An entry with an `as` that is unknown is skipped, as upstream.
 """
 
 from __future__ import annotations
@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 JSON, YAML = "application/json", "application/yaml"
-OFFERED = (JSON, YAML, "application/vnd.kubernetes.protobuf")
 _YAML_NAMES = frozenset({YAML, "application/x-yaml", "text/yaml"})
 _ANY = frozenset({"*/*", "application/*", JSON})
 META, DISCOVERY = "meta.k8s.io", "apidiscovery.k8s.io"
