@@ -46,6 +46,7 @@ class GrpcServer:
         self.address = address
         self.port = 0  # the one in use, after start; 1 for a unix socket
         self.health: Any = None  # grpc_health's servicer, after start
+        self.draining = asyncio.Event()  # set when the server begins to stop
         self._credentials = credentials
         self._guard = guard
         self.metrics = guard.metrics
@@ -75,6 +76,7 @@ class GrpcServer:
 
     async def stop(self, grace: float | None) -> None:
         """Refuse new calls, let open ones end within `grace` seconds, remove the socket."""
+        self.draining.set()
         if self.health is not None:
             await self.health.enter_graceful_shutdown()
         await self._server.stop(grace)

@@ -5,6 +5,7 @@
 
 from bisect import bisect_left
 from collections.abc import Iterator
+from weakref import WeakKeyDictionary
 
 from prometheus_client import CollectorRegistry
 from prometheus_client.core import CounterMetricFamily, HistogramMetricFamily, Metric
@@ -54,8 +55,13 @@ def split(method: str) -> list[str]:
     return [service, name]
 
 
+_collectors: "WeakKeyDictionary[CollectorRegistry, ServerMetrics]" = WeakKeyDictionary()
+
+
 def server_metrics(registry: CollectorRegistry) -> ServerMetrics:
-    """A collector in this registry; the caller keeps it (one per transport)."""
-    metrics = ServerMetrics()
-    registry.register(metrics)
+    """The collector in this registry, shared by all servers of one service."""
+    metrics = _collectors.get(registry)
+    if metrics is None:
+        metrics = _collectors[registry] = ServerMetrics()
+        registry.register(metrics)
     return metrics

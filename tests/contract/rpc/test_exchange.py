@@ -241,6 +241,36 @@ async def test_a_broken_stream_fails_what_was_under_way(wires: Any, client: Exch
     assert handlers.events.count("update started") == 1, "a write is never sent twice"
 
 
+async def test_a_server_that_drains(wires: Any, client: ExchangeClient, handlers: Handlers) -> None:
+    write = asyncio.create_task(client.call(pb.UpdateRequest(name="0.3", object=b"x")))
+    watch: Any = client.stream(pb.WatchRequest(timeout_seconds=1, name="stays"))
+    await anext(watch)
+    await until(lambda: handlers.events == ["update started"])
+    started = asyncio.get_running_loop().time()
+    await wires.server.stop(10)
+    assert asyncio.get_running_loop().time() - started < 2, "an idle stream does not hold the server up"
+    assert (await write).object == b"x"
+    with pytest.raises(StatusError) as caught:
+        await anext(watch)
+    assert caught.value.code == 503
+
+
+async def test_a_handler_that_waited_for_something_cancelled(client: ExchangeClient, handlers: Handlers) -> None:
+    async def delete(request: pb.DeleteRequest, context: CallContext) -> pb.DeleteResponse:
+        gone = asyncio.get_running_loop().create_future()
+        gone.cancel()
+        if request.name == "later":
+            await asyncio.sleep(0)
+        await gone
+        return pb.DeleteResponse()
+
+    handlers.table["delete"] = delete
+    for name in ("at once", "later"):
+        with pytest.raises(StatusError, match="delete was cancelled"):
+            await client.call(pb.DeleteRequest(name=name), timeout=2)
+    assert (await client.call(pb.GetRequest(name="x"))).object == b"x"
+
+
 async def test_a_refused_exchange_says_so(wires: Any) -> None:
     await wires.serve(lambda server: add_objects_to_server({}, server, wires.telemetry.log), Policy())
     async with ExchangeClient(wires.channel()) as client:

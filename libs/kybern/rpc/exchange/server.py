@@ -10,6 +10,7 @@ import inspect
 import logging
 from collections.abc import AsyncIterator, Awaitable
 from contextlib import aclosing
+from enum import Enum
 from typing import Any
 
 from kybern.kube import status as statuses
@@ -28,26 +29,43 @@ DEFAULT_TIMEOUT = 60.0  # seconds, for calls with one reply whose client set non
 MAX_OPEN = 16_384  # calls of one stream that wait for something
 
 
+class By(Enum):
+    """Who ended a call early."""
+
+    CLIENT = "cancelled"
+    DEADLINE = "too late"
+    SERVER = "draining"
+    GONE = "the stream broke"
+
+
 async def serve(
     requests: AsyncIterator[ExchangeRequest],
     context: Any,
     handlers: Handlers,
     log: logging.Logger,
     metrics: ServerMetrics | None = None,
+    draining: asyncio.Event | None = None,
 ) -> None:
-    """Answer one Exchange until the client ends it; writes serialized ExchangeResponses to the context."""
+    """Answer one Exchange until the client ends it; writes serialized ExchangeResponses to the context.
+
+    Once `draining` is set no further call is taken, lists and watches end, and the other open calls are answered.
+    """
     await context.send_initial_metadata(())  # tells the client that it is connected
     exchange = Exchange(peer(context), handlers, log, metrics)
     writer = asyncio.create_task(exchange.write(context), name="exchange writer")
+    reader = asyncio.create_task(exchange.read(requests), name="exchange reader")
+    stopping = asyncio.create_task((draining or asyncio.Event()).wait(), name="exchange draining")
     try:
-        async for message in requests:
-            for call in message.calls:
-                exchange.dispatch(call)
-            await exchange.room()
-        await exchange.drained()
+        await asyncio.wait((reader, writer, stopping), return_when=asyncio.FIRST_COMPLETED)
+        if not reader.done():
+            reader.cancel()
+            exchange.end_streams()
+        else:
+            reader.result()
+        if not writer.done():
+            await exchange.drained()
     finally:
-        writer.cancel()
-        await exchange.close(writer)
+        await exchange.close(reader, writer, stopping)
 
 
 class Exchange:
@@ -62,7 +80,8 @@ class Exchange:
         self._metrics = metrics
         self._loop = asyncio.get_running_loop()
         self._open: dict[int, asyncio.Task[None]] = {}
-        self._expired: set[int] = set()
+        self._streams: set[int] = set()
+        self._ending: dict[int, By] = {}  # calls that were cancelled
         self._fewer = asyncio.Event()
         self._outbox = Outbox()
 
@@ -70,8 +89,7 @@ class Exchange:
         """Start one call; it may be answered before this returns."""
         field = call.WhichOneof("request")
         if field == "cancel":
-            if call.id in self._open:
-                self._open[call.id].cancel()
+            self._end(call.id, By.CLIENT)
             return
         started, seconds = self._loop.time(), call.timeout_millis / 1000
         handler = self._handlers.get(field) if field is not None else None
@@ -99,6 +117,7 @@ class Exchange:
         """Answer with many replies: an iterable at once, an async iterable as it goes."""
         if hasattr(result, "__aiter__"):
             task = self._loop.create_task(self._answer_all(call_id, field, result, started))
+            self._streams.add(call_id)
             self._track(call_id, task, seconds)
             return
         try:
@@ -112,22 +131,28 @@ class Exchange:
     def _track(self, call_id: int, task: asyncio.Task[None], seconds: float) -> None:
         """Remember an open call until it ends, at its deadline (0: none) at the latest."""
         self._open[call_id] = task
-        timer = self._loop.call_later(seconds, self._expire, call_id) if seconds else None
+        timer = self._loop.call_later(seconds, self._end, call_id, By.DEADLINE) if seconds else None
 
         def ended(task: asyncio.Task[None]) -> None:
             if timer is not None:
                 timer.cancel()
             if self._open.get(call_id) is task:
                 del self._open[call_id]
-            self._expired.discard(call_id)
+            self._streams.discard(call_id)
+            self._ending.pop(call_id, None)
             self._fewer.set()
 
         task.add_done_callback(ended)
 
-    def _expire(self, call_id: int) -> None:
+    def _end(self, call_id: int, by: By) -> None:
         if call_id in self._open:
-            self._expired.add(call_id)
+            self._ending.setdefault(call_id, by)
             self._open[call_id].cancel()
+
+    def end_streams(self) -> None:
+        """End every list and watch."""
+        for call_id in list(self._streams):
+            self._end(call_id, By.SERVER)
 
     async def _answer(self, call_id: int, field: str, result: Awaitable[Any], started: float) -> None:
         try:
@@ -155,11 +180,18 @@ class Exchange:
             self._record(field, "OK", started)
 
     def _cancelled(self, call_id: int, field: str, started: float) -> None:
-        """The task was cancelled: by its deadline, which is answered, or because nobody waits."""
-        if call_id not in self._expired:
-            self._record(field, "CANCELLED", started)
-            raise asyncio.CancelledError
-        self._fail(call_id, field, statuses.timeout(f"{field} took longer than its deadline"), started)
+        """A handler was cancelled. The client is told, unless it has asked for it or has gone."""
+        match self._ending.get(call_id):
+            case By.CLIENT | By.GONE:
+                self._record(field, "CANCELLED", started)
+                raise asyncio.CancelledError
+            case By.DEADLINE:
+                error = statuses.timeout(f"{field} took longer than its deadline")
+            case By.SERVER:
+                error = statuses.service_unavailable("the server is shutting down")
+            case _:  # something that the handler waited for had been cancelled
+                error = statuses.internal(f"{field} was cancelled")
+        self._fail(call_id, field, error, started)
 
     def _reply(self, call_id: int, field: str, response: Any, more: bool = False) -> None:
         envelope = ExchangeResponse()
@@ -183,6 +215,13 @@ class Exchange:
         if self._metrics is not None:
             self._metrics.record(FULL_METHODS.get(field, field), code, self._loop.time() - started)
 
+    async def read(self, requests: AsyncIterator[ExchangeRequest]) -> None:
+        """Start calls as they come, until the client ends the stream."""
+        async for message in requests:
+            for call in message.calls:
+                self.dispatch(call)
+            await self.room()
+
     async def write(self, context: Any) -> None:
         """Send replies as they come, as many as are waiting in one message."""
         while True:
@@ -202,9 +241,11 @@ class Exchange:
             await self._fewer.wait()
         await self._outbox.empty()
 
-    async def close(self, writer: asyncio.Task[None]) -> None:
+    async def close(self, *workers: asyncio.Task[Any]) -> None:
         """End what is still open."""
-        tasks = [writer, *self._open.values()]
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        calls = dict(self._open)
+        for call_id in calls:
+            self._end(call_id, By.GONE)
+        for worker in workers:
+            worker.cancel()
+        await asyncio.gather(*calls.values(), *workers, return_exceptions=True)

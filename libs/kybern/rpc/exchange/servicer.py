@@ -25,10 +25,10 @@ def add_objects_to_server(handlers: Handlers, server: Any, log: logging.Logger) 
             behavior = streaming(handlers[field]) if field in STREAMS else unary(handlers[field])
             response_type = getattr(objects_pb2, f"{METHODS[field]}Response")
             methods[METHODS[field]] = make(behavior, request_type.FromString, response_type.SerializeToString)
-    metrics = getattr(server, "metrics", None)
+    metrics, draining = getattr(server, "metrics", None), getattr(server, "draining", None)
 
     async def exchange(requests: Any, context: Any) -> None:
-        await serve(requests, context, handlers, log, metrics)
+        await serve(requests, context, handlers, log, metrics, draining)
 
     methods["Exchange"] = grpc.stream_stream_rpc_method_handler(
         exchange, objects_pb2.ExchangeRequest.FromString, response_serializer=None

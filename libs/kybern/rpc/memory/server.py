@@ -34,6 +34,7 @@ class MemoryServer:
         self.port = 0
         self.metrics = guard.metrics
         self.health: Any = None
+        self.draining = asyncio.Event()  # set when the server begins to stop
         self._network = network
         self._guard = guard
         self._methods: dict[str, Any] = {}
@@ -66,6 +67,7 @@ class MemoryServer:
     async def stop(self, grace: float | None) -> None:
         """Refuse new calls, let open ones end within `grace` seconds."""
         self._network.unlisten(self.address, self)
+        self.draining.set()
         if self._serving:
             await self.health.enter_graceful_shutdown()
         self._serving = False
