@@ -97,7 +97,6 @@ def build_agent(options: NodeOptions, runtime: Runtime, shared: Shared, stagger:
             cgroup_root=options.cgroup_root,
             memory_capacity=facts.memory,
             host_dns=machine.host_dns() if options.root is not None else ((), (), ()),
-            host_hostname=facts.hostname,
         ),
         runtime=runtime,
         cache=RuntimeCache(runtime, options.name),

@@ -10,7 +10,6 @@ from kybern.clock import Clock
 from kybern.kube.meta import Object
 from kybern.node.core.backoff import Backoff
 from kybern.node.core.pod_sandbox import NodeSettings
-from kybern.node.core.volumes import Reference
 from kybern.node.cri.client import Runtime
 from kybern.node.host import Host
 from kybern.node.references import References
@@ -53,6 +52,3 @@ class NodeContext:
         """Record an Event about a pod or one of its containers."""
         field_ = f"spec.{'initContainers' if init else 'containers'}{{{container}}}" if container else ""
         self.recorder.event(pod, type_, reason, message, field_path=field_)
-
-
-__all__ = ["NodeContext", "Reference"]

@@ -16,7 +16,8 @@ from kybern.kube.meta import Object
 from kybern.node.core.container_config import Mount
 from kybern.node.core.environment import expand
 from kybern.node.core.hosts import render_hosts
-from kybern.node.core.resources import all_containers, pod_cgroup, pod_values
+from kybern.node.core.pod_sandbox import log_directory
+from kybern.node.core.resources import pod_cgroup, pod_values
 from kybern.node.core.volumes import VolumeError
 from kybern.node.volumes import host as on_host
 from kybern.node.volumes.sources import PodFacts, Sources, is_api_volume
@@ -41,7 +42,7 @@ class Host(Protocol):
     async def make_cgroup(self, pod: Object) -> None: ...
 
     async def forget(self, pod: Object) -> None:
-        """Remove the pod's directory and cgroup."""
+        """Remove the pod's directory, logs and cgroup."""
         ...
 
     async def pods(self) -> list[str]:
@@ -147,6 +148,7 @@ class RealHost:
 
     async def forget(self, pod: Object) -> None:
         await self.forget_directory(pod["metadata"]["uid"])
+        await asyncio.to_thread(remove_tree, log_directory(pod, str(self.root / "logs" / "pods")))
         await asyncio.to_thread(remove_cgroup, pod_cgroup(pod, self.cgroup_root))
 
     async def pods(self) -> list[str]:
@@ -192,6 +194,3 @@ def remove_cgroup(path: str) -> None:
 
 def remove_tree(path: str) -> None:
     shutil.rmtree(path, ignore_errors=True)
-
-
-__all__ = ["Host", "NoHost", "RealHost", "all_containers", "hosts_text", "make_cgroup", "remove_cgroup", "remove_tree"]

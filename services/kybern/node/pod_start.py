@@ -2,7 +2,7 @@
 
 import asyncio
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 
 from kybern.kube.meta import Object
@@ -37,13 +37,14 @@ class StartFailed(Exception):
 
 @dataclass
 class Started:
-    """What came of it: reasons of containers that wait, and when to try again (seconds)."""
+    """What came of it: reasons of containers that wait, and in how many seconds to try again."""
 
-    waiting: dict[str, tuple[str, str]]
-    retry: float | None = None
+    waiting: dict[str, tuple[str, str]] = field(default_factory=dict)
+    retry: dict[str, float] = field(default_factory=dict)
 
-    def later(self, seconds: float) -> None:
-        self.retry = seconds if self.retry is None else min(self.retry, seconds)
+    def later(self, name: str, reason: str, message: str, seconds: float) -> None:
+        """A container waits for this reason, and is tried again after so long."""
+        self.waiting[name], self.retry[name] = (reason, message), seconds
 
 
 class PodStart:
@@ -52,7 +53,7 @@ class PodStart:
     def __init__(self, node: NodeContext, pod: Object, runtime: RuntimePod, traceparent: str) -> None:
         self.node, self.pod, self.runtime, self.traceparent = node, pod, runtime, traceparent
         self.meta = pod["metadata"]
-        self.result = Started({})
+        self.result = Started()
 
     def span(self, name: str, container: str = "") -> AbstractContextManager[Span]:
         """One step of the pod's way, in its trace."""
@@ -101,8 +102,7 @@ class PodStart:
         where = f"{self.meta['name']}_{self.meta['namespace']}({self.meta['uid']})"
         delay = backoff.text(self.node.crashes.delay(key))
         message = f"back-off {delay} restarting failed container={name} pod={where}"
-        self.result.waiting[name] = ("CrashLoopBackOff", message)
-        self.result.later(remaining + 0.01)
+        self.result.later(name, "CrashLoopBackOff", message, remaining + 0.01)
         text = f"Back-off restarting failed container {name} in pod {where}"
         self.node.event(self.pod, "Warning", "BackOff", text, name)
         return False
@@ -129,8 +129,8 @@ class PodStart:
         node = self.node
         host = list(node.host_ips)
         own = host if self.pod["spec"].get("hostNetwork") else list(ips)
-        field = partial(pod_field, self.pod, node_name=node.name, host_ips=host, pod_ips=own)
-        return PodFacts(field, node.allocatable)
+        read = partial(pod_field, self.pod, node_name=node.name, host_ips=host, pod_ips=own)
+        return PodFacts(read, node.allocatable)
 
     async def env_objects(self, containers: list[Object]) -> dict[str, dict[str, Object | None]]:
         """The ConfigMaps and Secrets behind environments."""
@@ -210,8 +210,7 @@ class PodStart:
                 await self.launch(container, id_)
             await self.post_start(container, id_, ips)
         except StartFailed as failure:
-            self.result.waiting[name] = (failure.reason, str(failure))
-            self.result.later(failure.retry)
+            self.result.later(name, failure.reason, str(failure), failure.retry)
             if failure.reason not in ("ImagePullBackOff", "ErrImagePull"):
                 self.node.event(self.pod, "Warning", "Failed", f"Error: {failure}", name)
 
@@ -274,6 +273,3 @@ class PodStart:
 
 def facts_of(image: cri.Image) -> ImageFacts:
     return ImageFacts(image.id, image.uid.value if image.HasField("uid") else None, image.username)
-
-
-__all__ = ["PodStart", "StartFailed", "Started"]

@@ -9,7 +9,6 @@ from kybern.node.context import NodeContext
 from kybern.node.core import labels
 from kybern.node.core.pod_actions import is_sidecar
 from kybern.node.core.runtime_pod import Container, RuntimePod
-from kybern.node.cri.client import CriError
 from kybern.node.handlers import Target, run_handler
 
 MIN_GRACE_AFTER_PRE_STOP = 2.0
@@ -78,6 +77,3 @@ def dead_containers(runtime: RuntimePod) -> list[Container]:
         if seen[container.name] > 2 and container not in runtime.alive:
             found.append(container)
     return found
-
-
-__all__ = ["CriError", "dead_containers", "kill_all", "kill_container", "kill_pod", "remove_pod"]

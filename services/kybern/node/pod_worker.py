@@ -19,7 +19,7 @@ from kybern.node.core.pod_actions import PodActions
 from kybern.node.core.runtime_pod import Container, RuntimePod
 from kybern.node.core.volumes import VolumeError
 from kybern.node.cri.client import CriError
-from kybern.node.pod_start import PodStart, Started
+from kybern.node.pod_start import PodStart
 from kybern.node.pod_stop import dead_containers, kill_container, kill_pod, remove_pod
 from kybern.node.probes import Probes
 from kybern.node.volumes.sources import PodFacts
@@ -47,7 +47,8 @@ class PodWorker:
         self._wake = asyncio.Event()
         self._wake.set()
         self._look = True
-        self._started = Started({})
+        self._waiting: dict[str, tuple[str, str]] = {}
+        self._hold: dict[str, float] = {}  # container → when it may be tried again, in loop time
         self._failures = 0
         self._next: float | None = None
         self._killing: asyncio.Task[None] | None = None
@@ -62,6 +63,7 @@ class PodWorker:
             self.traceparent = traceparent
         if not same_wish(old, pod):
             self._volumes_due = True
+            self._hold = {name: at for name, at in self._hold.items() if self._waiting[name][0] == "CrashLoopBackOff"}
             self._wake.set()
 
     def remove(self) -> None:
@@ -75,7 +77,9 @@ class PodWorker:
         self._wake.set()
 
     def refresh_volumes(self) -> None:
+        """A ConfigMap or Secret changed: files are written anew, and what waited for it is tried again."""
         self._volumes_due = True
+        self._hold.clear()
         self._wake.set()
 
     async def run(self) -> None:
@@ -134,7 +138,7 @@ class PodWorker:
             await self._sync_terminating()
             return
         self.probes.follow(self.pod, self.runtime)
-        actions = pod_actions.compute_pod_actions(self.pod, self.runtime, self.probes.health(self.runtime))
+        actions = self._without_held(self._decide())
         self._report(actions)
         if self.terminal:
             self._wake.set()
@@ -151,6 +155,18 @@ class PodWorker:
             self._wake.set()
         await self._collect()
 
+    def _decide(self) -> PodActions:
+        return pod_actions.compute_pod_actions(self.pod, self.runtime, self.probes.health(self.runtime))
+
+    def _without_held(self, actions: PodActions) -> PodActions:
+        """Containers that failed to start, or crash, are left alone until their time has come."""
+        now = asyncio.get_running_loop().time()
+        self._hold = {name: at for name, at in self._hold.items() if at > now and name in actions.start}
+        self._waiting = {name: why for name, why in self._waiting.items() if name in actions.start}
+        for at in self._hold.values():
+            self._again(at - now)
+        return replace(actions, start=tuple(name for name in actions.start if name not in self._hold))
+
     async def _kill(self, kill: pod_actions.Kill) -> None:
         sandbox = self.runtime.ready_sandbox
         address = sandbox.ips[0] if sandbox and sandbox.ips else ""
@@ -164,16 +180,18 @@ class PodWorker:
             self.runtime = await self.node.cache.fetch(self.uid)
         self._volumes_due = False
         try:
-            self._started = await PodStart(self.node, self.pod, self.runtime, self.traceparent).run(actions)
+            done = await PodStart(self.node, self.pod, self.runtime, self.traceparent).run(actions)
         finally:
             self.runtime = await self.node.cache.fetch(self.uid)
-        self._again(self._started.retry)
+        now = asyncio.get_running_loop().time()
+        self._waiting |= done.waiting
+        self._hold |= {name: now + seconds for name, seconds in done.retry.items()}
         self.probes.follow(self.pod, self.runtime)
-        after = pod_actions.compute_pod_actions(self.pod, self.runtime, self.probes.health(self.runtime))
+        after = self._without_held(self._decide())
         if self.traceparent and self._ready_span is None and actions.start and self.status is not None:
             self._begin_ready()
         self._report(after)
-        if set(after.start) - set(self._started.waiting) or after.kill:
+        if after.start or after.kill or after.kill_pod:
             self._wake.set()
 
     def _begin_ready(self) -> None:
@@ -183,14 +201,11 @@ class PodWorker:
 
     def _report(self, actions: PodActions | None) -> None:
         """Compute the status and send it if it says something new."""
-        waiting = self._started.waiting
-        if actions is not None:  # a container that is about to start again no longer waits for the old reason
-            waiting = {name: why for name, why in waiting.items() if name in actions.start}
         observed = pod_status.Observed(
             self.runtime,
             self.node.clock.now(),
             self.probes.health(self.runtime),
-            waiting,
+            self._waiting,
             self.node.host_ips,
             bool(actions and actions.initialized),
         )
@@ -234,7 +249,7 @@ class PodWorker:
                 self._killing = self._tasks.create_task(self._kill_pod(grace))
             self._report(None)
             return
-        self._started.waiting.clear()
+        self._waiting.clear()
         self._report(None)
         if self.removed or meta.is_deleting(self.pod):
             await self._let_go()

@@ -19,7 +19,7 @@ from kybern.node.core.runtime_pod import Container, State
 from kybern.node.cri.client import CriError
 from kybern.node.log_reader import read_log
 from kybern.node.pod_worker import PodWorker
-from kybern.node.streaming import ERROR, STDERR, STDIN, STDOUT, Stream, exit_status
+from kybern.node.streaming import ERROR, RESIZE, STDERR, STDIN, STDOUT, Stream, exit_status
 from kybern.node.summary import summarize
 from kybern.protos.node.v1 import node_pb2 as pb
 from kybern.protos.node.v1.node_pb2_grpc import NodeAgentServicer
@@ -99,7 +99,7 @@ class NodeAgentService(NodeAgentServicer):
             stdout=start.stdout or not start.stderr,
             stderr=start.stderr and not start.tty,
         )
-        stream = await open_stream(agent.node.runtime.exec(asked))
+        stream = await open_stream(agent.node.runtime.exec(asked), asked)
         async for channel, data in relay(stream, request_iterator):
             yield pb.ExecResponse(**{channel: data})
 
@@ -116,7 +116,7 @@ class NodeAgentService(NodeAgentServicer):
             stdout=start.stdout or not start.stderr,
             stderr=start.stderr and not start.tty,
         )
-        stream = await open_stream(agent.node.runtime.attach(asked))
+        stream = await open_stream(agent.node.runtime.attach(asked), asked)
         async for channel, data in relay(stream, request_iterator):
             yield pb.AttachResponse(**{channel: data})
 
@@ -161,10 +161,11 @@ async def pump(requests: AsyncIterator[pb.PortForwardRequest], writer: asyncio.S
         writer.write_eof()
 
 
-async def open_stream(url: Awaitable[str]) -> Stream:
+async def open_stream(url: Awaitable[str], asked: cri.ExecRequest | cri.AttachRequest) -> Stream:
     """Ask the runtime for a stream and connect to it. Raises StatusError."""
+    wanted = ((STDIN, asked.stdin), (STDOUT, asked.stdout), (STDERR, asked.stderr), (RESIZE, asked.tty))
     try:
-        return await Stream.open(await url)
+        return await Stream.open(await url, [channel for channel, on in wanted if on])
     except CriError as error:
         raise status.internal(f"error executing command in container: {error.details}") from None
 

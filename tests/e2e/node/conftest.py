@@ -23,7 +23,10 @@ from kybern.node.builder import NodeOptions, Shared, build_agent
 from kybern.node.cri.client import Runtime
 from kybern.node.network import PodNetwork
 from kybern.node.pod_source import PodSource
+from kybern.node.server import NodeAgentService
 from kybern.protos.api.v1 import objects_pb2 as pb
+from kybern.protos.node.v1 import node_pb2
+from kybern.protos.node.v1.node_pb2_grpc import NodeAgentStub, add_NodeAgentServicer_to_server
 from kybern.rpc.memory import MemoryNetwork, MemoryTransport
 from kybern.rpc.transport import Identity, Policy
 from kybern.runtime import containerd, containerd_cleanup, images
@@ -76,8 +79,9 @@ class World:
         """Start an agent (again): nothing of an earlier one's memory is left."""
         self._running = asyncio.create_task(self._run())
         async with asyncio.timeout(20):
-            while not hasattr(self, "agent") or not self.agent.registration.ready.is_set():
+            while not hasattr(self, "agent"):  # noqa: ASYNC110
                 await asyncio.sleep(0.01)
+            await self.agent.registration.ready.wait()
 
     async def _run(self) -> None:
         telemetry = Telemetry("node")
@@ -89,10 +93,20 @@ class World:
             )
             self.agent = build_agent(options, self.runtime, shared)
             source = PodSource(client, {"node-1": self.agent}, Random(3), telemetry)
-            async with asyncio.TaskGroup() as tasks:
-                tasks.create_task(self.agent.run())
-                await self.agent.started.wait()
-                tasks.create_task(source.run())
+            server = transport.server("node-1:1", Policy({"/kybern.node.v1.NodeAgent/": frozenset({"gateway"})}))
+            add_NodeAgentServicer_to_server(NodeAgentService({"node-1": self.agent}), server)  # type: ignore[arg-type]
+            await server.start()
+            calling = MemoryTransport(self.network, Identity("gateway"), Telemetry("gateway"))
+            channel: Any = calling.channel("node-1:1", "node-1.node.kybern")
+            self.stub: Any = NodeAgentStub(channel)
+            try:
+                async with asyncio.TaskGroup() as tasks:
+                    tasks.create_task(self.agent.run())
+                    await self.agent.started.wait()
+                    tasks.create_task(source.run())
+            finally:
+                await calling.close()
+                await server.stop(None)
 
     async def stop(self) -> None:
         """Stop the agent; containers run on."""
@@ -143,6 +157,13 @@ class World:
         done = await self.runtime.exec_sync(found.id, list(command), 10)
         return (done.stdout + done.stderr).decode()
 
+    def ref(self, name: str, container: str = "") -> node_pb2.ContainerRef:
+        return node_pb2.ContainerRef(node_name="node-1", namespace="default", pod=name, container=container)
+
+    async def logs(self, name: str, **options: Any) -> str:
+        request = node_pb2.LogsRequest(container=self.ref(name), **options)
+        return b"".join([answer.data async for answer in self.stub.Logs(request, timeout=20)]).decode()
+
 
 def is_phase(phase: str) -> Callable[[Object], bool]:
     return lambda pod: pod.get("status", {}).get("phase") == phase
@@ -155,7 +176,8 @@ def is_ready(pod: Object) -> bool:
 
 def first(pod: Object) -> Object:
     """The status of the first container."""
-    return pod.get("status", {}).get("containerStatuses", [{}])[0]
+    found: Object = pod.get("status", {}).get("containerStatuses", [{}])[0]
+    return found
 
 
 @pytest.fixture(scope="session")
@@ -186,9 +208,7 @@ async def world(node_machine: tuple[containerd.Layout, Path]) -> AsyncIterator[W
     for pod in world.api.all(PODS):
         world.delete(pod["metadata"]["name"], 0)
     async with asyncio.timeout(30):
-        while world.agent.workers:
+        while world.agent.workers:  # noqa: ASYNC110
             await asyncio.sleep(0.02)
     await world.stop()
     await world.runtime.close()
-
-

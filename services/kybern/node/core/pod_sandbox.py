@@ -20,7 +20,6 @@ class NodeSettings:
     cgroup_root: str = "/kybern"
     memory_capacity: int = 0
     host_dns: tuple[tuple[str, ...], tuple[str, ...], tuple[str, ...]] = ((), (), ())  # servers, searches, options
-    host_hostname: str = ""
 
 
 def hostname(pod: Object) -> str:
@@ -148,8 +147,6 @@ def sandbox_config(pod: Object, settings: NodeSettings, attempt: int, logs_root:
         labels=labels.sandbox_labels(pod, settings.node_name),
         annotations={k: v for k, v in (meta.get("annotations") or {}).items() if not k.startswith("kubectl.")},
     )
-    if spec.get("hostNetwork"):
-        config.hostname = settings.host_hostname
     config.annotations[labels.CONFIG_SOURCE] = "api"
     linux = config.linux
     linux.cgroup_parent = resources.pod_cgroup(pod, settings.cgroup_root)

@@ -81,14 +81,15 @@ def check_host_path(source: Object) -> Path:
     return path
 
 
-def sub_path(volume: Path, name: str, create_mode: int = 0o750) -> Path:
+def sub_path(volume: Path, name: str) -> Path:
     """A path inside a volume, made when missing, that no symbolic link leads out of. Raises VolumeError."""
     top = volume.resolve()
     target = (top / name).resolve()
     if target != top and top not in target.parents:
         raise VolumeError(f"subPath {name} leads out of the volume")
     if not target.exists():
-        target.mkdir(parents=True, mode=create_mode)
+        target.mkdir(parents=True)
+        os.chmod(target, top.stat().st_mode & 0o7777)
     return target
 
 

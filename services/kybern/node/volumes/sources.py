@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from kybern.kube.meta import Object
 from kybern.node.core.resources import all_containers, resource_field
-from kybern.node.core.volumes import DEFAULT_MODE, File, Files, Reference, VolumeError, downward_files, mode_of, select
+from kybern.node.core.volumes import DEFAULT_MODE, File, Files, Reference, VolumeError, downward_files, select
 from kybern.node.references import References
 from kybern.node.tokens import Tokens
 
@@ -72,6 +72,3 @@ def resource_reader(pod: Object, facts: PodFacts, container: Object | None = Non
         return resource_field(named, ref["resource"], str(ref.get("divisor") or "1"), facts.allocatable)
 
     return read
-
-
-__all__ = ["API_KINDS", "PodFacts", "Sources", "is_api_volume", "mode_of", "resource_reader"]

@@ -1,0 +1,162 @@
+"""Simulated nodes in virtual time: the whole agent on an in-memory runtime."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from random import Random
+from typing import Any
+
+import pytest
+
+from kybern.client.objects import Client
+from kybern.clock import virtual
+from kybern.clock.virtual import VirtualClock
+from kybern.node.agent import NodeAgent
+from kybern.node.builder import NodeOptions, Shared, build_agent
+from kybern.node.cri import simulated
+from kybern.node.pod_source import PodSource
+from kybern.rpc.memory import MemoryNetwork, MemoryTransport
+from kybern.rpc.transport import Identity, Policy
+from kybern.telemetry import Telemetry
+from kybern.testing.objects import FakeObjects
+
+PODS, NODES, LEASES = ("", "pods"), ("", "nodes"), ("coordination.k8s.io", "leases")
+
+
+class World:
+    """An API and some simulated nodes."""
+
+    def __init__(self, clock: VirtualClock, random: Random, count: int) -> None:
+        self.clock, self.random = clock, random
+        self.api = FakeObjects(clock.now)
+        self.names = [f"node-{i}" for i in range(count)]
+        self.agents: dict[str, NodeAgent] = {}
+
+    async def run(self, test: "Callable[[World], Awaitable[None]]") -> None:
+        network = MemoryNetwork(self.random)
+        serving = MemoryTransport(network, Identity("server"), Telemetry("server"))
+        server = serving.server("apiserver:1", Policy({"/kybern.api.v1.Objects/": frozenset({"agent"})}))
+        self.api.serve(server)
+        await server.start()
+        telemetry = Telemetry("node")
+        transport = MemoryTransport(network, Identity("agent"), telemetry)
+        async with Client(transport.channel("apiserver:1", "apiserver.kybern")) as client, asyncio.TaskGroup() as tasks:
+            shared = Shared(client, self.clock, self.random, telemetry, list)
+            for name in self.names:
+                runtime = simulated.connect(simulated.SimulatedRuntime(self.clock, name))
+                self.agents[name] = build_agent(NodeOptions(name, None), runtime, shared)
+            running = [tasks.create_task(agent.run()) for agent in self.agents.values()]
+            for agent in self.agents.values():
+                await agent.started.wait()
+            running.append(tasks.create_task(PodSource(client, self.agents, self.random, telemetry).run()))
+            await test(self)
+            for task in running:
+                task.cancel()
+        await serving.close()
+
+    def pod(self, name: str, node: str = "node-0", image: str = "app:1", annotations: Any = None, **spec: Any) -> None:
+        metadata = {"name": name, "namespace": "default", "annotations": annotations or {}}
+        containers = [{"name": "main", "image": image}]
+        wish = {"nodeName": node, "containers": containers, "restartPolicy": "Always", **spec}
+        self.api.put(PODS, {"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "spec": wish})
+
+    def status(self, name: str) -> Any:
+        return (self.api.get(PODS, f"default/{name}") or {}).get("status", {})
+
+    def main(self, name: str) -> Any:
+        return self.status(name)["containerStatuses"][0]
+
+
+def simulate(test: Callable[[World], Awaitable[None]], count: int = 1, seed: int = 7) -> World:
+    """Run a test against simulated nodes; the world as it ended."""
+    worlds = []
+
+    async def main(clock: VirtualClock, random: Random) -> None:
+        worlds.append(World(clock, random, count))
+        await worlds[0].run(test)
+
+    virtual.run(main, seed=seed)
+    return worlds[0]
+
+
+def test_a_pod_runs() -> None:
+    async def scenario(world: World) -> None:
+        world.pod("web", annotations={"simulated.kybern.io/start-seconds": "3"})
+        await asyncio.sleep(2)
+        assert world.status("web")["phase"] == "Pending"
+        assert world.main("web")["state"] == {"waiting": {"reason": "ContainerCreating"}}
+        await asyncio.sleep(2)
+        assert world.status("web")["phase"] == "Running"
+        assert world.main("web")["ready"]
+        assert world.status("web")["podIP"]
+
+    simulate(scenario)
+
+
+def test_crashes_back_off_and_recover_their_count() -> None:
+    async def scenario(world: World) -> None:
+        world.pod("bad", image="simulated/exit:3")
+        await asyncio.sleep(5)  # started, died after 1 s, restarted at once, died again
+        status = world.main("bad")
+        assert status["restartCount"] == 1
+        assert status["state"]["waiting"]["reason"] == "CrashLoopBackOff"
+        assert status["state"]["waiting"]["message"].startswith(
+            "back-off 10s restarting failed container=main pod=bad_"
+        )
+        assert status["lastState"]["terminated"]["exitCode"] == 3
+        await asyncio.sleep(60)  # after 10 s, 20 s
+        assert world.main("bad")["restartCount"] == 3
+        await asyncio.sleep(3600)
+        assert "back-off 5m0s" in world.main("bad")["state"]["waiting"]["message"]
+
+    simulate(scenario)
+
+
+@pytest.mark.parametrize(("image", "policy", "phase"), [
+    ("simulated/exit:0", "Never", "Succeeded"),
+    ("simulated/exit:2", "Never", "Failed"),
+    ("simulated/exit:0", "OnFailure", "Succeeded"),
+    ("simulated/exit:2", "OnFailure", "Running"),
+])  # fmt: skip
+def test_ends(image: str, policy: str, phase: str) -> None:
+    async def scenario(world: World) -> None:
+        world.pod("job", image=image, restartPolicy=policy)
+        await asyncio.sleep(8)
+        assert world.status("job")["phase"] == phase
+
+    simulate(scenario)
+
+
+def test_a_missing_image_backs_off() -> None:
+    async def scenario(world: World) -> None:
+        world.pod("lost", image="simulated/missing")
+        await asyncio.sleep(0.5)
+        assert world.main("lost")["state"]["waiting"]["reason"] == "ErrImagePull"
+        await asyncio.sleep(5)
+        assert world.main("lost")["state"]["waiting"]["reason"] == "ImagePullBackOff"
+
+    simulate(scenario)
+
+
+def test_many_nodes_register_and_renew_leases() -> None:
+    async def scenario(world: World) -> None:
+        await asyncio.sleep(65)
+        assert len(world.api.all(NODES)) == 50
+        for node in world.api.all(NODES):
+            assert {c["type"]: c["status"] for c in node["status"]["conditions"]}["Ready"] == "True"
+        writes = [r for r in world.api.requests if r[0] == "update"]
+        assert 290 <= len(writes) <= 310  # a lease every 10 s
+
+    simulate(scenario, count=50)
+
+
+def test_the_same_seed_repeats_itself() -> None:
+    async def scenario(world: World) -> None:
+        for i in range(20):
+            world.pod(f"p{i}", node=f"node-{i % 3}", image=f"simulated/exit:{i % 2}")
+        await asyncio.sleep(100)
+
+    def record(seed: int) -> list[tuple[str, str, str]]:
+        requests = simulate(scenario, count=3, seed=seed).api.requests
+        return [(verb, request.name if hasattr(request, "name") else "", str(request)) for verb, request, _ in requests]
+
+    assert record(1) == record(1)
