@@ -1,6 +1,5 @@
 """The certificates of a cluster on one host: made before the first start, rotated by the supervisor."""
 
-import importlib
 import logging
 import time
 from collections.abc import Callable
@@ -8,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 from kybern.cli.core.layout import Layout
 from kybern.cli.core.options import ClusterOptions
-from kybern.cli.core.plan import Plan
+from kybern.cli.core.plan import USERS, Node, Plan
 from kybern.pki.authority import Identity, open_ca
 from kybern.pki.kubeconfig import write_kubeconfig
 from kybern.pki.rotation import Issuer
@@ -19,6 +18,7 @@ LOOK_EVERY = 0.1  # the part of a certificate's lifetime between two looks
 GATEWAY_NAMES = ("kubernetes", "kubernetes.default", "kubernetes.default.svc", "kubernetes.default.svc.cluster.local")
 SERVICE_IP = "10.96.0.1"
 NODE_GROUP = "system:nodes"
+SIMULATED = Identity("system:kybern:simulated-nodes", (NODE_GROUP,), ("*.node.kybern",))  # one agent, many nodes
 log = logging.getLogger("kybern.certificates")
 
 
@@ -28,23 +28,25 @@ def identities(plan: Plan, host: str) -> dict[str, Identity]:
     nodes = {node.name: node for node in plan.nodes}
     for spec in plan.specs:
         if spec.service == "node":
-            ips = (nodes[spec.name].address,) if spec.name in nodes else ()
-            names = (f"{spec.name}.node.kybern", spec.name)
-            result[spec.name] = Identity(f"system:node:{spec.name}", (NODE_GROUP,), names, ips)
+            result[spec.name] = node_identity(nodes[spec.name]) if spec.name in nodes else SIMULATED
         elif spec.service:
             result[spec.service] = service_identity(spec.service, host)
     return result
 
 
+def node_identity(node: Node) -> Identity:
+    """A node agent: itself, and one of the nodes."""
+    return Identity(f"system:node:{node.name}", (NODE_GROUP,), (f"{node.name}.node.kybern", node.name), (node.address,))
+
+
 def service_identity(package: str, host: str) -> Identity:
     """The identity of a service that is not bound to a node."""
-    service = importlib.import_module(f"kybern.{package}.service").SERVICE
     names = [f"{package}.kybern", "localhost"]
     ips = ["127.0.0.1"]
     if package == "gateway":
         names += GATEWAY_NAMES
         ips += [SERVICE_IP, *([host] if host != "127.0.0.1" else [])]
-    return Identity(service.user, service.groups, tuple(names), tuple(ips))
+    return Identity(USERS[package], (), tuple(names), tuple(ips))
 
 
 def make_issuer(plan: Plan, options: ClusterOptions, layout: Layout, host: str) -> Issuer:

@@ -14,6 +14,15 @@ CLUSTER_DOMAIN = "cluster.local"
 ISSUER = "https://kubernetes.default.svc.cluster.local"
 LOOPBACK = "127.0.0.1"
 DNS_PORT = 10053  # where dns listens behind the kube-dns Service
+USERS = {
+    "apiserver": "system:kybern:apiserver",
+    "controllers": "system:kube-controller-manager",
+    "dns": "system:kybern:dns",
+    "gateway": "system:kybern:gateway",
+    "proxy": "system:kube-proxy",
+    "scheduler": "system:kube-scheduler",
+    "traces": "system:kybern:traces",
+}  # as each service's SERVICE.user says, without importing the services
 AGENTS, LOOPS, FRONT, CORE, TRACES, RUNTIMES = range(6)  # stop order
 
 
@@ -119,7 +128,8 @@ def node_processes(node: Node, layout: Layout) -> list[ProcessSpec]:
             *("--node-name", node.name, "--node-ip", node.address),
             *("--runtime", node.runtime_endpoint or containerd.endpoint),
             *("--state-dir", str(layout.node(node.name)), "--cni-conf-dir", str(containerd.cni_conf_dir)),
-            *("--cluster-dns", CLUSTER_DNS, "--cluster-domain", CLUSTER_DOMAIN),
+            *("--cluster-dns", CLUSTER_DNS, "--cluster-domain", CLUSTER_DOMAIN, "--cluster-cidr", CLUSTER_CIDR),
+            *("--bridge", bridge_name(node.name), "--cgroup-root", cgroup_root(node.name)),
             name=node.name,
             stop_order=AGENTS,
             namespace=node.namespace,

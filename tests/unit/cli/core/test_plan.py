@@ -1,10 +1,11 @@
 """The processes that options mean."""
 
+import importlib
 from pathlib import Path
 
 from kybern.cli.core.layout import Layout, default_data_dir
 from kybern.cli.core.options import ClusterOptions
-from kybern.cli.core.plan import Node, make_plan
+from kybern.cli.core.plan import USERS, Node, make_plan
 
 LAYOUT = Layout(Path("/data"))
 
@@ -51,3 +52,8 @@ def test_default_data_dirs() -> None:
     assert default_data_dir(True, "/root", "") == Path("/var/lib/kybern")
     assert default_data_dir(False, "/home/u", "") == Path("/home/u/.local/share/kybern")
     assert default_data_dir(False, "/home/u", "/x") == Path("/x/kybern")
+
+
+def test_users_are_those_that_the_services_name() -> None:
+    found = {name: importlib.import_module(f"kybern.{name}.service").SERVICE.user for name in USERS}
+    assert found == USERS
