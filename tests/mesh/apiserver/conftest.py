@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from random import Random
+from typing import Any
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
@@ -45,7 +46,7 @@ class Cluster:
 
 
 @asynccontextmanager
-async def running(path: str | Path = ":memory:", **settings) -> AsyncIterator[Cluster]:
+async def run_apiserver(path: str | Path = ":memory:", **settings) -> AsyncIterator[Cluster]:
     """An apiserver for the length of the block."""
     network = MemoryNetwork(Random(1))
     telemetry = Telemetry("apiserver")
@@ -75,7 +76,7 @@ async def running(path: str | Path = ":memory:", **settings) -> AsyncIterator[Cl
 
 @pytest.fixture
 async def cluster() -> AsyncIterator[Cluster]:
-    async with running() as cluster:
+    async with run_apiserver() as cluster:
         yield cluster
 
 
@@ -83,3 +84,9 @@ async def cluster() -> AsyncIterator[Cluster]:
 async def admin(cluster: Cluster) -> AsyncIterator[Client]:
     async with cluster.client() as client:
         yield client
+
+
+@pytest.fixture
+def running() -> Any:
+    """`running(path, **settings)` is an apiserver for the length of an `async with` block."""
+    return run_apiserver

@@ -20,6 +20,8 @@ class NamespaceLifecycle(Plugin):
             return
         if operation != CREATE or not request.served.info.namespaced or request.resource in ALLOWED:
             return
+        if request.subresource:
+            return
         namespace = request.server.table.cacher("", "namespaces").get("", request.namespace)
         if namespace is None:
             raise not_found("", "namespaces", request.namespace)

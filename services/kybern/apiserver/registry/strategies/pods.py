@@ -6,6 +6,7 @@ import orjson
 
 from kybern.apiserver.registry.decode import decode
 from kybern.apiserver.registry.request import Request
+from kybern.apiserver.registry.strategies.eviction import evict
 from kybern.apiserver.registry.strategy import Object, Strategy
 from kybern.apiserver.registry.update import change
 from kybern.kube import conditions, meta
@@ -147,7 +148,7 @@ PODS = Strategy(
     status_update=(status_update,),
     grace=grace,
     returns_deleted=True,
-    creates={"binding": bind},
+    creates={"binding": bind, "eviction": evict},
     updates={"ephemeralcontainers": ephemeral_containers, "resize": resize, "binding": keep_all},
 )
 BINDINGS = Strategy(creates={"": bind})

@@ -14,6 +14,12 @@ from kybern.kube.field import invalid as field_invalid
 from kybern.kube.status import StatusError, invalid
 
 WITH_PORTS = ("NodePort", "LoadBalancer")
+TYPE_DEPENDENT = {
+    "externalTrafficPolicy": WITH_PORTS,
+    "allocateLoadBalancerNodePorts": ("LoadBalancer",),
+    "loadBalancerClass": ("LoadBalancer",),
+    "healthCheckNodePort": ("LoadBalancer",),
+}
 Undo = list[Callable[[], None]]
 
 
@@ -34,6 +40,22 @@ def allocate(request: Request, new: Object, old: Object | None) -> Allocation:
         _release(undo)
         raise
     return Allocation(lambda: _release(undo), lambda: _free_unused(request, before, spec))
+
+
+def prepare_update(request: Request, new: Object, old: Object) -> None:
+    """What only the former type needed goes with it, unless the client changed it: then validation speaks."""
+    spec, before = new.get("spec") or {}, old.get("spec") or {}
+    for member, types in TYPE_DEPENDENT.items():
+        needed = before.get("type") in types and spec.get("type") not in types
+        if needed and spec.get(member) == before.get(member):
+            spec.pop(member, None)
+    if before.get("type") in WITH_PORTS and spec.get("type") not in WITH_PORTS:
+        had = {_port_key(port): port.get("nodePort") for port in before.get("ports") or ()}
+        for port in spec.get("ports") or ():
+            if port.get("nodePort") and port["nodePort"] == had.get(_port_key(port)):
+                del port["nodePort"]
+    if spec.get("type") == "ExternalName" and before.get("type") != "ExternalName":
+        _drop(spec, "clusterIP", "clusterIPs", "ipFamilies", "ipFamilyPolicy", "internalTrafficPolicy")
 
 
 def _cluster_ip(request: Request, new: Object, spec: Object, before: Object, undo: Undo) -> None:
@@ -78,8 +100,7 @@ def _node_ports(request: Request, new: Object, spec: Object, before: Object, und
     for index, port in enumerate(spec.get("ports") or ()):
         protocol = port.get("protocol", "TCP")
         if spec.get("type") not in WITH_PORTS:
-            port.pop("nodePort", None)
-            continue
+            continue  # a number that is left over from another type is gone already, any other is invalid
         number = port.get("nodePort") or had.get(_port_key(port)) or 0
         if number and (protocol, number) in owned:
             port["nodePort"] = number
@@ -92,6 +113,21 @@ def _node_ports(request: Request, new: Object, spec: Object, before: Object, und
             port["nodePort"] = number
         if port.get("nodePort"):
             same[port.get("port", 0)] = port["nodePort"]
+    if spec.get("type") == "LoadBalancer" and spec.get("externalTrafficPolicy") == "Local":
+        _health_port(request, new, spec, before, undo)
+
+
+def _health_port(request: Request, new: Object, spec: Object, before: Object, undo: Undo) -> None:
+    """The port at which load balancers ask a node whether it has endpoints."""
+    ports, had = request.server.node_ports, before.get("healthCheckNodePort")
+    number = spec.get("healthCheckNodePort") or had or 0
+    if not number or number != had:
+        try:
+            number = _take(ports, "TCP", number, request)
+        except AllocationError as error:
+            raise _invalid(new, "spec.healthCheckNodePort", number, str(error)) from None
+        undo.append(lambda: ports.release("TCP", number))
+    spec["healthCheckNodePort"] = number
 
 
 def _take(ports: Any, protocol: str, number: int, request: Request) -> int:
@@ -107,7 +143,10 @@ def _port_key(port: Object) -> tuple[Any, ...]:
 
 def _used(spec: Object) -> tuple[set[str], set[tuple[str, int]]]:
     addresses = {address for address in spec.get("clusterIPs") or () if address != "None"}
-    return addresses, {(p.get("protocol", "TCP"), p["nodePort"]) for p in spec.get("ports") or () if p.get("nodePort")}
+    ports = {(p.get("protocol", "TCP"), p["nodePort"]) for p in spec.get("ports") or () if p.get("nodePort")}
+    if spec.get("healthCheckNodePort"):
+        ports.add(("TCP", spec["healthCheckNodePort"]))
+    return addresses, ports
 
 
 def _free_unused(request: Request, before: Object, after: Object) -> None:
@@ -146,4 +185,6 @@ def _release(undo: Undo) -> None:
     undo.clear()
 
 
-SERVICES = Strategy(allocate=allocate, released=released, create_on_update=True, returns_deleted=True)
+SERVICES = Strategy(
+    prepare_update=(prepare_update,), allocate=allocate, released=released, create_on_update=True, returns_deleted=True
+)

@@ -1,0 +1,289 @@
+"""Authentication, authorization, impersonation, escalation, and the rights of each service."""
+
+from collections.abc import AsyncIterator
+from typing import Any
+
+import jwt
+import pytest
+
+from kybern.client.objects import Client
+from kybern.client.resources import (
+    CLUSTER_ROLE_BINDINGS,
+    CLUSTER_ROLES,
+    CONFIG_MAPS,
+    LEASES,
+    NAMESPACES,
+    NODES,
+    PODS,
+    ROLE_BINDINGS,
+    ROLES,
+    SECRETS,
+    SERVICE_ACCOUNTS,
+    SERVICES,
+    SUBJECT_ACCESS_REVIEWS,
+    TOKEN_REVIEWS,
+    Resource,
+)
+from kybern.kube.status import StatusError
+from kybern.protos.api.v1 import objects_pb2 as pb
+from kybern.rpc.exchange.client import ExchangeClient
+
+RBAC = "rbac.authorization.k8s.io"
+MASTERS = ("system:masters",)
+POD_LIST = pb.ListRequest(resource=pb.Resource(version="v1", resource="pods", namespace="ns"))
+WHO = Resource("authentication.k8s.io", "v1", "selfsubjectreviews", "SelfSubjectReview", False)
+
+
+async def refused(awaitable: Any) -> StatusError:
+    with pytest.raises(StatusError) as caught:
+        await awaitable
+    return caught.value
+
+
+@pytest.fixture
+async def gateway(cluster: Any) -> AsyncIterator[ExchangeClient]:
+    async with ExchangeClient(cluster.channel("system:kybern:gateway")) as client:
+        yield client
+
+
+async def who(gateway: ExchangeClient, requester: pb.Requester) -> Any:
+    import orjson
+
+    request = pb.CreateRequest(resource=pb.Resource(group=WHO.group, version="v1", resource=WHO.resource), object=b"{}")
+    response = await gateway.call(request, requester=requester)
+    return orjson.loads(response.object)["status"]["userInfo"]
+
+
+async def bind(admin: Client, name: str, user: str, rules: list[dict], namespace: str = "") -> None:
+    kind = "Role" if namespace else "ClusterRole"
+    roles, bindings = (ROLES, ROLE_BINDINGS) if namespace else (CLUSTER_ROLES, CLUSTER_ROLE_BINDINGS)
+    metadata = {"name": name, **({"namespace": namespace} if namespace else {})}
+    await admin.create(roles, {"metadata": metadata, "rules": rules})
+    ref = {"apiGroup": RBAC, "kind": kind, "name": name}
+    subjects = [{"kind": "User", "apiGroup": RBAC, "name": user}]
+    await admin.create(bindings, {"metadata": metadata, "roleRef": ref, "subjects": subjects})
+
+
+@pytest.mark.parametrize(
+    ("request_message", "message"),
+    [
+        (
+            pb.GetRequest(resource=pb.Resource(version="v1", resource="pods", namespace="ns"), name="p"),
+            'pods "p" is forbidden: User "bob" cannot get resource "pods" in API group "" in the namespace "ns"',
+        ),
+        (
+            pb.GetRequest(resource=pb.Resource(group="apps", version="v1", resource="deployments", namespace="ns",
+                                               subresource="scale"), name="d"),
+            'deployments.apps "d" is forbidden: User "bob" cannot get resource "deployments/scale" in API group "apps" '
+            'in the namespace "ns"',
+        ),
+        (
+            pb.GetRequest(resource=pb.Resource(version="v1", resource="nodes"), name="n"),
+            'nodes "n" is forbidden: User "bob" cannot get resource "nodes" in API group "" at the cluster scope',
+        ),
+        (
+            pb.CheckAccessRequest(verb="get", path="/metrics"),
+            'forbidden: User "bob" cannot get path "/metrics"',
+        ),
+    ],
+)  # fmt: skip
+async def test_forbidden_as_upstream_words_it(gateway: ExchangeClient, request_message: Any, message: str) -> None:
+    error = await refused(gateway.call(request_message, requester=pb.Requester(user="bob")))
+    assert (error.code, error.reason, error.message) == (403, "Forbidden", message)
+
+
+async def test_lists_are_forbidden_too(cluster: Any) -> None:
+    error = await refused(cluster.client("bob").list(PODS, "ns"))
+    assert error.message == (
+        'pods is forbidden: User "bob" cannot list resource "pods" in API group "" in the namespace "ns"'
+    )
+
+
+async def test_roles_count_as_soon_as_they_are_bound(admin: Client, cluster: Any) -> None:
+    bob = cluster.client("bob")
+    assert (await refused(bob.list(SECRETS, "default"))).code == 403
+    await bind(admin, "reader", "bob", [{"verbs": ["list"], "apiGroups": [""], "resources": ["secrets"]}], "default")
+    assert (await bob.list(SECRETS, "default")).items == []
+    assert (await refused(bob.list(SECRETS, "kube-system"))).code == 403
+    assert (await refused(bob.list(SECRETS))).code == 403
+    await admin.delete(ROLE_BINDINGS, "reader", "default")
+    assert (await refused(bob.list(SECRETS, "default"))).code == 403
+
+
+async def test_resource_names(admin: Client, cluster: Any) -> None:
+    rule = {"verbs": ["get"], "apiGroups": [""], "resources": ["configmaps"], "resourceNames": ["mine"]}
+    await bind(admin, "one", "bob", [rule])
+    for name in ("mine", "other"):
+        await admin.create(CONFIG_MAPS, {"metadata": {"name": name, "namespace": "default"}})
+    bob = cluster.client("bob")
+    assert (await bob.get(CONFIG_MAPS, "mine", "default"))["metadata"]["name"] == "mine"
+    assert (await refused(bob.get(CONFIG_MAPS, "other", "default"))).code == 403
+
+
+async def test_only_a_gateway_may_speak_for_others(cluster: Any, gateway: ExchangeClient) -> None:
+    async with ExchangeClient(cluster.channel("bob")) as bob:
+        request = pb.GetRequest(resource=pb.Resource(version="v1", resource="namespaces"), name="default")
+        error = await refused(bob.call(request, requester=pb.Requester(user="admin", groups=MASTERS)))
+        assert error.code == 401
+        assert (await gateway.call(request, requester=pb.Requester(user="admin", groups=MASTERS))).object
+
+
+async def test_who_am_i(gateway: ExchangeClient) -> None:
+    assert await who(gateway, pb.Requester(user="bob", groups=["devs"])) == {
+        "username": "bob",
+        "groups": ["devs", "system:authenticated"],
+    }
+    assert await who(gateway, pb.Requester(bearer_token="secret")) == {
+        "username": "alice",
+        "uid": "1",
+        "groups": ["devs", "system:authenticated"],
+    }
+    assert (await refused(who(gateway, pb.Requester(bearer_token="wrong")))).code == 401
+    anonymous = await refused(who(gateway, pb.Requester()))
+    assert 'User "system:anonymous" cannot create' in anonymous.message
+
+
+async def test_impersonation(admin: Client, gateway: ExchangeClient) -> None:
+    def acting(user: str, target: str, *groups: str) -> pb.Requester:
+        return pb.Requester(user=user, impersonation=pb.Impersonation(user=target, groups=groups))
+
+    error = await refused(who(gateway, acting("bob", "carol")))
+    assert error.message == (
+        'users "carol" is forbidden: User "bob" cannot impersonate resource "users" in API group "" '
+        "at the cluster scope"
+    )
+    await bind(admin, "imp", "bob", [{"verbs": ["impersonate"], "apiGroups": [""], "resources": ["users"]}])
+    assert await who(gateway, acting("bob", "carol")) == {"username": "carol", "groups": ["system:authenticated"]}
+    assert (await refused(who(gateway, acting("bob", "carol", "system:masters")))).code == 403
+    account = await refused(who(gateway, acting("bob", "system:serviceaccount:ns:sa")))
+    assert 'serviceaccounts "sa" is forbidden' in account.message
+
+
+async def test_nobody_grants_what_they_do_not_have(admin: Client, cluster: Any) -> None:
+    rules = [
+        {"verbs": ["*"], "apiGroups": [RBAC], "resources": ["roles", "rolebindings", "clusterrolebindings"]},
+        {"verbs": ["get"], "apiGroups": [""], "resources": ["pods"]},
+    ]
+    for rule in rules[:1]:
+        rule["verbs"] = ["create", "update", "get"]
+    await bind(admin, "granter", "bob", rules)
+    bob = cluster.client("bob")
+    metadata = {"name": "r", "namespace": "default"}
+    grant = {"verbs": ["get", "list"], "apiGroups": [""], "resources": ["pods"]}
+    error = await refused(bob.create(ROLES, {"metadata": metadata, "rules": [grant]}))
+    assert error.message == (
+        'roles.rbac.authorization.k8s.io "r" is forbidden: user "bob" (groups=["system:authenticated"]) is attempting '
+        'to grant RBAC permissions not currently held:\n{APIGroups:[""], Resources:["pods"], Verbs:["list"]}'
+    )
+    await bob.create(ROLES, {"metadata": metadata, "rules": [{**grant, "verbs": ["get"]}]})
+    binding = {
+        "metadata": metadata,
+        "roleRef": {"apiGroup": RBAC, "kind": "ClusterRole", "name": "cluster-admin"},
+        "subjects": [{"kind": "User", "apiGroup": RBAC, "name": "bob"}],
+    }
+    assert (await refused(bob.create(ROLE_BINDINGS, binding))).code == 403
+    await bob.create(ROLE_BINDINGS, {**binding, "roleRef": {"apiGroup": RBAC, "kind": "Role", "name": "r"}})
+    fixed = await refused(bob.update(ROLE_BINDINGS, binding))
+    assert "cannot change roleRef" in fixed.message
+
+
+async def test_access_reviews(admin: Client, cluster: Any) -> None:
+    await bind(admin, "reader", "bob", [{"verbs": ["list"], "apiGroups": [""], "resources": ["pods"]}], "default")
+    asked = {"verb": "list", "resource": "pods", "namespace": "default"}
+    spec = {"user": "bob", "resourceAttributes": asked}
+    assert (await admin.create(SUBJECT_ACCESS_REVIEWS, {"spec": spec}))["status"]["allowed"] is True
+    spec = {"user": "eve", "resourceAttributes": asked}
+    assert (await admin.create(SUBJECT_ACCESS_REVIEWS, {"spec": spec}))["status"]["allowed"] is False
+    own = Resource("authorization.k8s.io", "v1", "selfsubjectaccessreviews", "SelfSubjectAccessReview", False)
+    bob = cluster.client("bob")
+    assert (await bob.create(own, {"spec": {"resourceAttributes": asked}}))["status"]["allowed"] is True
+    listed = Resource("authorization.k8s.io", "v1", "selfsubjectrulesreviews", "SelfSubjectRulesReview", False)
+    rules = (await bob.create(listed, {"spec": {"namespace": "default"}}))["status"]["resourceRules"]
+    assert {"verbs": ["list"], "apiGroups": [""], "resources": ["pods"]} in rules
+
+
+async def test_service_account_tokens(admin: Client, gateway: ExchangeClient, cluster: Any) -> None:
+    account = await admin.create(SERVICE_ACCOUNTS, {"metadata": {"name": "sa", "namespace": "default"}})
+    spec = {"serviceAccountName": "sa", "containers": [{"name": "c", "image": "i"}]}
+    pod = await admin.create(PODS, {"metadata": {"name": "p", "namespace": "default"}, "spec": spec})
+    bound = {"kind": "Pod", "apiVersion": "v1", "name": "p", "uid": pod["metadata"]["uid"]}
+    answer = await admin.create_subresource(
+        SERVICE_ACCOUNTS, "token", "sa", {"spec": {"boundObjectRef": bound, "expirationSeconds": 600}}, "default"
+    )
+    token = answer["status"]["token"]
+    claims = jwt.decode(token, options={"verify_signature": False})
+    assert claims["sub"] == "system:serviceaccount:default:sa"
+    assert claims["exp"] - claims["iat"] == 600
+    assert claims["kubernetes.io"]["pod"] == {"name": "p", "uid": pod["metadata"]["uid"]}
+    info = await who(gateway, pb.Requester(bearer_token=token))
+    assert info["username"] == "system:serviceaccount:default:sa"
+    assert info["uid"] == account["metadata"]["uid"]
+    assert "system:serviceaccounts:default" in info["groups"]
+    assert info["extra"]["authentication.kubernetes.io/pod-name"] == ["p"]
+    review = await admin.create(TOKEN_REVIEWS, {"spec": {"token": token}})
+    assert review["status"]["authenticated"] is True
+    elsewhere = await admin.create(TOKEN_REVIEWS, {"spec": {"token": token, "audiences": ["other"]}})
+    assert not elsewhere["status"].get("authenticated")
+    await admin.delete(PODS, "p", "default")
+    gone = await admin.create(TOKEN_REVIEWS, {"spec": {"token": token}})
+    assert not gone["status"].get("authenticated")
+    forged = token[:-4] + ("AAAA" if not token.endswith("AAAA") else "BBBB")
+    assert (await refused(who(gateway, pb.Requester(bearer_token=forged)))).code == 401
+
+
+async def test_token_requests_are_checked(admin: Client) -> None:
+    await admin.create(SERVICE_ACCOUNTS, {"metadata": {"name": "sa", "namespace": "default"}})
+    short = {"spec": {"expirationSeconds": 10}}
+    error = await refused(admin.create_subresource(SERVICE_ACCOUNTS, "token", "sa", short, "default"))
+    assert "may not specify a duration less than 10 minutes" in error.message
+    missing = {"spec": {"boundObjectRef": {"kind": "Pod", "apiVersion": "v1", "name": "nope"}}}
+    assert (await refused(admin.create_subresource(SERVICE_ACCOUNTS, "token", "sa", missing, "default"))).code == 404
+
+
+@pytest.mark.parametrize(
+    ("user", "groups", "allowed", "denied"),
+    [
+        ("system:kube-scheduler", (), [("list", PODS), ("create", "pods/binding")], [("list", SECRETS)]),
+        ("system:kube-controller-manager", (), [("list", PODS), ("create", PODS), ("delete", CONFIG_MAPS)], []),
+        ("system:kube-proxy", (), [("list", SERVICES), ("watch", NODES)], [("list", PODS), ("list", SECRETS)]),
+        ("system:kybern:dns", (), [("list", SERVICES), ("watch", PODS)], [("list", SECRETS), ("create", PODS)]),
+        ("system:node:n", ("system:nodes",), [("update", LEASES), ("list", PODS)], [("create", NAMESPACES)]),
+        ("system:kybern:gateway", (), [], [("list", PODS), ("list", SECRETS)]),
+    ],
+)
+async def test_each_service_holds_what_its_role_needs(
+    cluster: Any, user: str, groups: tuple[str, ...], allowed: list[Any], denied: list[Any]
+) -> None:
+    from kybern.apiserver.core.user import User, authenticated
+    from kybern.kube.rbac import Attributes
+
+    who = authenticated(User(user, groups))
+
+    def may(verb: str, what: Any) -> bool:
+        name, group = (what, "") if isinstance(what, str) else (what.resource, what.group)
+        resource, _, subresource = name.partition("/")
+        return bool(cluster.server.authorizer.may(who, Attributes(verb, group, resource, subresource, "default")))
+
+    assert [what for what in allowed if not may(*what)] == []
+    assert [what for what in denied if may(*what)] == []
+
+
+async def test_node_agents_touch_only_what_is_theirs(admin: Client, cluster: Any) -> None:
+    await admin.create(SERVICE_ACCOUNTS, {"metadata": {"name": "default", "namespace": "default"}})
+    one = cluster.client("system:node:one", "system:nodes")
+    made = await one.create(NODES, {"metadata": {"name": "one"}})
+    assert made["spec"]["taints"]
+    error = await refused(one.create(NODES, {"metadata": {"name": "two"}}))
+    assert 'node "one" is not allowed to modify node "two"' in error.message
+    for name in ("one", "two"):
+        spec = {"nodeName": name, "containers": [{"name": "c", "image": "i"}]}
+        await admin.create(PODS, {"metadata": {"name": name, "namespace": "default"}, "spec": spec})
+    patch = {"status": {"phase": "Running"}}
+    assert (await one.patch(PODS, "one", "default", patch=patch, subresource="status"))["status"]["phase"] == "Running"
+    assert (await refused(one.patch(PODS, "two", "default", patch=patch, subresource="status"))).code == 403
+    assert (await refused(one.delete(PODS, "two", "default"))).code == 403
+    await one.delete(PODS, "one", "default", grace_period_seconds=0)
+    lease = {"metadata": {"name": "one", "namespace": "kube-node-lease"}, "spec": {"holderIdentity": "one"}}
+    assert (await one.create(LEASES, lease))["spec"]["holderIdentity"] == "one"
+    lease["metadata"]["name"] = "two"  # type: ignore[index]
+    assert (await refused(one.create(LEASES, lease))).code == 403

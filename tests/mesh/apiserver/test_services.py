@@ -1,0 +1,117 @@
+"""Services: cluster IPs and node ports, given out once, given back, and still known after a restart."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from kybern.client.objects import Client
+from kybern.client.resources import ENDPOINT_SLICES, ENDPOINTS, SERVICES
+from kybern.kube.status import StatusError
+
+
+def service(name: str, *ports: dict[str, Any], **spec: Any) -> dict[str, Any]:
+    given = list(ports) or [{"port": 80}]
+    return {"metadata": {"name": name, "namespace": "default"}, "spec": {"ports": given, **spec}}
+
+
+async def refused(awaitable: Any) -> StatusError:
+    with pytest.raises(StatusError) as caught:
+        await awaitable
+    return caught.value
+
+
+async def test_cluster_ip(admin: Client) -> None:
+    made = await admin.create(SERVICES, service("a"))
+    spec = made["spec"]
+    assert spec["clusterIP"].startswith("10.96.")
+    assert spec["clusterIPs"] == [spec["clusterIP"]]
+    assert (spec["ipFamilies"], spec["ipFamilyPolicy"], spec["type"]) == (["IPv4"], "SingleStack", "ClusterIP")
+    assert "nodePort" not in spec["ports"][0]
+    error = await refused(admin.create(SERVICES, service("b", clusterIP=spec["clusterIP"])))
+    assert "provided IP is already allocated" in error.message
+    assert error.details["causes"][0]["field"] == "spec.clusterIPs"
+    await admin.delete(SERVICES, "a", "default")
+    again = await admin.create(SERVICES, service("b", clusterIP=spec["clusterIP"]))
+    assert again["spec"]["clusterIP"] == spec["clusterIP"]
+
+
+@pytest.mark.parametrize(
+    ("spec", "words"),
+    [
+        ({"clusterIP": "192.0.2.1"}, "is not in the valid range"),
+        ({"clusterIP": "x"}, "clusterIP"),
+        ({"type": "NodePort", "ports": [{"port": 80, "nodePort": 80}]}, "provided port is not in the valid range"),
+    ],
+)
+async def test_refused(admin: Client, spec: dict[str, Any], words: str) -> None:
+    body = {"metadata": {"name": "a", "namespace": "default"}, "spec": {"ports": [{"port": 80}], **spec}}
+    assert words in (await refused(admin.create(SERVICES, body))).message
+
+
+async def test_what_fails_takes_nothing(admin: Client, cluster: Any) -> None:
+    before = set(cluster.server.addresses.taken), set(cluster.server.node_ports.taken)
+    await refused(admin.create(SERVICES, service("Bad-Name", type="NodePort")))
+    await admin.create(SERVICES, service("dry", type="NodePort"), dry_run=True)
+    assert (cluster.server.addresses.taken, cluster.server.node_ports.taken) == before
+
+
+async def test_headless_and_external_name(admin: Client) -> None:
+    headless = await admin.create(SERVICES, service("h", clusterIP="None"))
+    assert headless["spec"]["clusterIPs"] == ["None"]
+    external = await admin.create(SERVICES, service("e", type="ExternalName", externalName="example.com"))
+    assert "clusterIP" not in external["spec"]
+
+
+async def test_node_ports(admin: Client, cluster: Any) -> None:
+    dns = [{"name": "u", "port": 53, "protocol": "UDP"}, {"name": "t", "port": 53, "protocol": "TCP"}]
+    made = await admin.create(SERVICES, service("a", *dns, type="NodePort"))
+    numbers = [port["nodePort"] for port in made["spec"]["ports"]]
+    assert numbers[0] == numbers[1]
+    assert 30000 <= numbers[0] <= 32767
+    error = await refused(admin.create(SERVICES, service("b", {"port": 1, "nodePort": numbers[0]}, type="NodePort")))
+    assert "provided port is already allocated" in error.message
+    kept = await admin.patch(SERVICES, "a", "default", patch={"metadata": {"labels": {"x": "y"}}})
+    assert [port["nodePort"] for port in kept["spec"]["ports"]] == numbers
+    plain = await admin.patch(SERVICES, "a", "default", patch={"spec": {"type": "ClusterIP"}})
+    assert all("nodePort" not in port for port in plain["spec"]["ports"])
+    assert plain["spec"]["clusterIP"] == made["spec"]["clusterIP"]
+    assert cluster.server.node_ports.taken == set()
+
+
+async def test_an_update_keeps_the_address(admin: Client) -> None:
+    made = await admin.create(SERVICES, service("a"))
+    body = service("a", {"port": 81})
+    body["metadata"]["resourceVersion"] = made["metadata"]["resourceVersion"]
+    changed = await admin.update(SERVICES, body)
+    assert changed["spec"]["clusterIP"] == made["spec"]["clusterIP"]
+    assert changed["spec"]["ports"][0]["port"] == 81
+
+
+async def test_the_kubernetes_service(admin: Client) -> None:
+    found = await admin.get(SERVICES, "kubernetes", "default")
+    assert found["spec"]["clusterIP"] == "10.96.0.1"
+    endpoints = await admin.get(ENDPOINTS, "kubernetes", "default")
+    assert endpoints["subsets"] == [
+        {"addresses": [{"ip": "192.0.2.2"}], "ports": [{"name": "https", "port": 6443, "protocol": "TCP"}]}
+    ]
+    (slice_,) = (await admin.list(ENDPOINT_SLICES, "default")).items
+    assert slice_["endpoints"][0]["addresses"] == ["192.0.2.2"]
+
+
+async def test_a_restart_keeps_everything(running: Any, tmp_path: Path) -> None:
+    path = tmp_path / "store.db"
+    async with running(path) as cluster:
+        admin = cluster.client()
+        made = await admin.create(SERVICES, service("a", type="NodePort"))
+        revision = cluster.server.feed.revision
+    async with running(path, advertise="192.0.2.9:7443") as cluster:
+        admin = cluster.client()
+        assert await admin.get(SERVICES, "a", "default") == made
+        assert cluster.server.feed.revision == revision + 2  # the two endpoint objects
+        endpoints = await admin.get(ENDPOINTS, "kubernetes", "default")
+        assert endpoints["subsets"][0]["addresses"] == [{"ip": "192.0.2.9"}]
+        same = service("b", {"port": 1, "nodePort": made["spec"]["ports"][0]["nodePort"]}, type="NodePort")
+        assert "already allocated" in (await refused(admin.create(SERVICES, same))).message
+        error = await refused(anext(admin.watch(SERVICES, resource_version="3")))
+        assert error.reason == "Expired"
