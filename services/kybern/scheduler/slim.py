@@ -33,6 +33,11 @@ def slim_node(node: Object) -> Object:
     return {**_head(node), "spec": node.get("spec") or {}, "status": _members(node.get("status") or {}, _NODE_STATUS)}
 
 
+def slim_namespace(namespace: Object) -> Object:
+    """A namespace's metadata."""
+    return _head(namespace)
+
+
 def _head(obj: Object) -> Object:
     return {**_members(obj, ("apiVersion", "kind")), "metadata": _members(obj.get("metadata") or {}, _METADATA)}
 

@@ -37,3 +37,15 @@ def watch_pods(informer: SharedInformer, loop: Loop) -> None:
             loop.enqueue(pod, informer.traceparent(pod.key))
 
     informer.add_handler(EventHandler(changed, lambda old, new: changed(new), deleted))
+
+
+def watch_namespaces(informer: SharedInformer, loop: Loop) -> None:
+    """Know the labels of namespaces, which affinity terms may select."""
+
+    def changed(namespace: Object) -> None:
+        loop.cache.nodes.set_namespace(meta.name(namespace), meta.labels(namespace))
+
+    def deleted(namespace: Object, final_state_unknown: bool) -> None:
+        loop.cache.nodes.set_namespace(meta.name(namespace), None)
+
+    informer.add_handler(EventHandler(changed, lambda old, new: changed(new), deleted))

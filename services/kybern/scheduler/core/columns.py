@@ -90,3 +90,12 @@ def meets(columns: Mapping[str, LabelColumn], requirements: Sequence[Requirement
         else:
             mask &= column.matches(requirement, rows)
     return mask
+
+
+def domain_sums(column: LabelColumn, amounts: Ints, among: Mask) -> tuple[Ints, Mask]:
+    """Per value of a label: the sum of amounts over the nodes `among`, and whether any of them has that value."""
+    chosen = among & (column.codes != ABSENT)
+    codes = column.codes[chosen]
+    sums: Ints = np.bincount(codes, weights=amounts[chosen], minlength=len(column.values) + 1).astype(np.int64)
+    found: Mask = np.bincount(codes, minlength=len(column.values) + 1) > 0
+    return sums, found  # the last entry, which ABSENT takes, is 0 and false

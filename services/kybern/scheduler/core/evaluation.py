@@ -53,7 +53,7 @@ class Evaluation:
         if not self._scored:
             self._raw = {}
             for plugin, _ in self._profile.scores:
-                raw = plugin.score(self._facts, self._nodes, ALL)
+                raw = self._score_all(plugin)
                 if raw is not None:
                     self._raw[plugin.name] = raw
             self._scored = True
@@ -108,7 +108,7 @@ class Evaluation:
                 continue
             known = self._raw.get(plugin.name)
             if plugin.scope in WIDE:
-                raw = plugin.score(self._facts, self._nodes, ALL)
+                raw = self._score_all(plugin)
                 if raw is not None:
                     self._raw[plugin.name] = raw
                 else:
@@ -123,6 +123,18 @@ class Evaluation:
             self._sum()
         else:
             self._sum_rows(rows)
+
+    def _score_all(self, plugin: ScorePlugin) -> Ints | None:
+        """Raw scores of every node; what looks at the whole cluster is told which nodes are feasible."""
+        if plugin.scope is not Scope.CLUSTER:
+            return plugin.score(self._facts, self._nodes, ALL)
+        rows = np.flatnonzero(self.feasible)
+        scores = plugin.score(self._facts, self._nodes, rows)
+        if scores is None:
+            return None
+        raw: Ints = np.zeros(self._nodes.capacity, np.int64)
+        raw[rows] = scores
+        return raw
 
     def _join(self, rows: Rows) -> None:
         if isinstance(rows, slice):

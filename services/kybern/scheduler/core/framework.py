@@ -76,7 +76,7 @@ class ScorePlugin(Protocol):
     normalizes: bool  # whether `normalize` has to see the raw scores of all feasible nodes
 
     def score(self, pod: Facts, nodes: Snapshot, rows: Rows) -> Ints | None:
-        """Raw scores of the rows; None: this plugin has no preference for such a pod."""
+        """Raw scores of the rows (with scope CLUSTER: all feasible ones); None: no preference for such a pod."""
         ...
 
     def normalize(self, raw: Ints) -> Ints:

@@ -38,6 +38,11 @@ class Facts:
         return self.spec.get("affinity") or {}
 
     @property
+    def to_pods(self) -> bool:
+        """Whether the pod has affinity or anti-affinity to other pods."""
+        return bool(self.affinity.get("podAffinity") or self.affinity.get("podAntiAffinity"))
+
+    @property
     def tolerations(self) -> list[dict[str, Any]]:
         return self.spec.get("tolerations") or []
 

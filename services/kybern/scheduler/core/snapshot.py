@@ -5,7 +5,7 @@ something from the columns can catch up with just those rows; `epoch` says when 
 """
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -38,6 +38,8 @@ class Snapshot:
         self.images: dict[str, dict[int, int]] = {}  # image name → slot → bytes
         self.ports: dict[tuple[str, int], dict[int, Counter[str]]] = {}  # (protocol, port) → slot → addresses
         self.pods: dict[Facts, Counter[int]] = {}  # how many pods with these facts on each slot
+        self.affine: dict[Facts, Counter[int]] = {}  # of `pods`, those with affinity or anti-affinity to pods
+        self.namespaces: dict[str, Mapping[str, str]] = {}  # labels of namespaces
         self.epoch = 0
         self.changes: list[tuple[int, bool]] = []  # (slot, whether the node itself changed)
         self._free = list(range(capacity - 1, -1, -1))
@@ -96,6 +98,7 @@ class Snapshot:
         for counts in self.pods.values():
             counts.pop(slot, None)
         self.pods = {facts: counts for facts, counts in self.pods.items() if counts}
+        self.affine = {facts: counts for facts, counts in self.affine.items() if counts}
         self._free.append(slot)
         self._log(slot, True)
 
@@ -153,6 +156,27 @@ class Snapshot:
         if slot is not None and facts in self.pods and self.pods[facts][slot]:
             self._count(facts, slot, -1)
 
+    def tally(self, matches: Callable[[Facts], bool]) -> Ints:
+        """How many pods with matching facts are on each node."""
+        counts: Ints = np.zeros(self.capacity, np.int64)
+        for facts, slots in self.pods.items():
+            if matches(facts):
+                for slot, count in slots.items():
+                    counts[slot] += count
+        return counts
+
+    def set_namespace(self, name: str, labels: Mapping[str, str] | None) -> None:
+        """Know the labels of a namespace, or (None) forget it."""
+        if labels == self.namespaces.get(name):
+            return
+        if labels is None:
+            del self.namespaces[name]
+        else:
+            self.namespaces[name] = labels
+        self._new_epoch()
+
+    # The log and the sums
+
     def _count(self, facts: Facts, slot: int, by: int) -> None:
         for resource, value in facts.requests.items():
             column = self.column(resource)
@@ -164,11 +188,12 @@ class Snapshot:
             _tally(self.ports.setdefault((protocol, port), {}).setdefault(slot, Counter()), address, by)
         counts = self.pods.setdefault(facts, Counter())
         _tally(counts, slot, by)
+        if facts.to_pods:
+            self.affine[facts] = counts
         if not counts:
             del self.pods[facts]
+            self.affine.pop(facts, None)
         self._log(slot, False)
-
-    # The log
 
     def _log(self, slot: int, node: bool) -> None:
         self.changes.append((slot, node))

@@ -10,6 +10,7 @@ import numpy as np
 
 from kybern.scheduler.core.columns import Ints, Mask, Rows
 from kybern.scheduler.core.framework import Event, Scope, normalized
+from kybern.scheduler.core.node_rules import taint_mask
 from kybern.scheduler.core.pod import Facts
 from kybern.scheduler.core.snapshot import Snapshot, node_taints
 from kybern.scheduler.core.tolerations import disliked, untolerated
@@ -27,8 +28,7 @@ class TaintToleration:
     events = {Event.NODE_ADD: node_is_tolerated, Event.NODE_TAINT: node_is_tolerated}
 
     def filter(self, pod: Facts, nodes: Snapshot, rows: Rows) -> Mask | None:
-        fine = [untolerated(pod.tolerations, taints) is None for taints in nodes.taints.values]
-        return np.array(fine, np.bool_)[nodes.taints.codes[rows]]
+        return taint_mask(pod, nodes, rows)
 
     def reasons(self, pod: Facts, nodes: Snapshot, rejected: Rows) -> Counter[str]:
         return Counter({"node(s) had untolerated taint(s)": nodes.size(rejected)})

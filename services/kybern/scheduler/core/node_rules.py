@@ -1,0 +1,86 @@
+"""Which nodes a pod's own node rules allow: its node selector and affinity, and its tolerations.
+
+The plugins NodeAffinity and TaintToleration filter with these; PodTopologySpread counts domains with them.
+"""
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import numpy as np
+
+from kybern.kube import meta
+from kybern.kube.selectors import Selector, SelectorError, from_labels, from_node_selector_term
+from kybern.scheduler.core.columns import ALL, Mask, Rows, meets
+from kybern.scheduler.core.pod import Facts
+from kybern.scheduler.core.snapshot import Snapshot
+from kybern.scheduler.core.tolerations import untolerated
+
+Term = tuple[Selector, Selector]  # over labels, over fields (metadata.name)
+
+
+def parse_term(term: Mapping[str, Any]) -> Term | None:
+    """The selectors of a NodeSelectorTerm; None when it is empty or cannot be read, and so matches nothing."""
+    expressions, fields = term.get("matchExpressions"), term.get("matchFields")
+    if not expressions and not fields:
+        return None
+    try:
+        return from_node_selector_term(expressions), from_node_selector_term(fields)
+    except SelectorError:
+        return None
+
+
+def required_terms(pod: Facts) -> list[Term] | None:
+    """The alternatives the pod requires; None when it requires none."""
+    required = (pod.affinity.get("nodeAffinity") or {}).get("requiredDuringSchedulingIgnoredDuringExecution")
+    return _parsed(required.get("nodeSelectorTerms") or ()) if required else None
+
+
+def _parsed(terms: Iterable[Mapping[str, Any]]) -> list[Term]:
+    return [parsed for term in terms if (parsed := parse_term(term)) is not None]
+
+
+def required_mask(pod: Facts, nodes: Snapshot, rows: Rows) -> Mask | None:
+    """Which rows the pod's node selector and required node affinity allow; None: all, whatever changes."""
+    selector, terms = from_labels(pod.spec.get("nodeSelector")), required_terms(pod)
+    if selector.empty and terms is None:
+        return None
+    mask = meets(nodes.labels, selector.requirements, rows, nodes.size(rows))
+    if terms is not None:
+        allowed: Mask = np.zeros(nodes.size(rows), np.bool_)
+        for term in terms:
+            allowed |= term_mask(term, nodes, rows)
+        mask &= allowed
+    return mask
+
+
+def term_mask(term: Term, nodes: Snapshot, rows: Rows) -> Mask:
+    """Which rows one term matches."""
+    labels, fields = term
+    mask = meets(nodes.labels, labels.requirements, rows, nodes.size(rows))
+    if fields.requirements:
+        named: Mask = np.zeros(nodes.capacity, np.bool_)
+        for name, slot in nodes.slots.items():
+            named[slot] = fields.matches({"metadata.name": name})
+        mask &= named[rows]
+    return mask
+
+
+def affinity_mask(pod: Facts, nodes: Snapshot) -> Mask:
+    """`required_mask` over all nodes, as a mask in any case."""
+    mask = required_mask(pod, nodes, ALL)
+    return np.ones(nodes.capacity, np.bool_) if mask is None else mask
+
+
+def taint_mask(pod: Facts, nodes: Snapshot, rows: Rows = ALL) -> Mask:
+    """Which rows have no taint that repels the pod. Each distinct list of taints is judged once."""
+    fine = [untolerated(pod.tolerations, taints) is None for taints in nodes.taints.values]
+    return np.array(fine, np.bool_)[nodes.taints.codes[rows]]
+
+
+def node_is_allowed(pod: Facts, node: Any) -> bool:
+    """Whether one Node object meets the pod's node selector and required node affinity."""
+    labels, fields = meta.labels(node), {"metadata.name": meta.name(node)}
+    terms = required_terms(pod)
+    return from_labels(pod.spec.get("nodeSelector")).matches(labels) and (
+        terms is None or any(term[0].matches(labels) and term[1].matches(fields) for term in terms)
+    )
