@@ -1,5 +1,7 @@
 """Bootstrap: bring a store, new or old, to the state every cluster starts from. Runs before the server is ready."""
 
+import asyncio
+from collections.abc import Callable
 from ipaddress import ip_address
 from typing import Any
 
@@ -14,27 +16,34 @@ from kybern.kube.defaults import apply_defaults
 from kybern.kube.status import StatusError
 
 Object = dict[str, Any]
+Reconcile = Callable[[Object, Object], Object | None]
+Row = tuple[str, str, Object, Reconcile | None]  # group, resource, object
 SELF = User("system:apiserver", (MASTERS,))
 
 
 async def bootstrap(server: ApiServer, ca: str = "") -> None:
     """Make what is missing; add to RBAC what is missing there; point `kubernetes` at this server."""
-    for namespace in objects.namespaces():
-        await ensure(server, "", "namespaces", namespace)
-    for resource, obj in bootstrap_objects():
-        await ensure(server, GROUP, resource, obj, reconciled)
-    for group, resource, obj in objects.fixed():
-        await ensure(server, group, resource, obj)
-    await ensure(server, "", "services", objects.kubernetes_service(server.addresses.first()))
+    await _all(server, [("", "namespaces", namespace, None) for namespace in objects.namespaces()])
+    rows: list[Row] = [(GROUP, resource, obj, reconciled) for resource, obj in bootstrap_objects()]
+    rows += [(group, resource, obj, None) for group, resource, obj in objects.fixed()]
+    rows.append(("", "services", objects.kubernetes_service(server.addresses.first()), None))
     host, _, port = server.settings.advertise.rpartition(":")
     if _is_address(host):
-        for group, resource, obj in objects.kubernetes_endpoints(host, int(port)):
-            await ensure(server, group, resource, obj, _pointed)
+        endpoints = objects.kubernetes_endpoints(host, int(port))
+        rows += [(group, resource, obj, _pointed) for group, resource, obj in endpoints]
     if ca:
-        await ensure(server, "", "configmaps", objects.authentication_config(ca), _data)
+        rows.append(("", "configmaps", objects.authentication_config(ca), _data))
+    await _all(server, rows)
 
 
-async def ensure(server: ApiServer, group: str, resource: str, obj: Object, reconcile: Any = None) -> None:
+async def _all(server: ApiServer, rows: list[Row]) -> None:
+    """At the same time, so that one fsync serves many."""
+    async with asyncio.TaskGroup() as tasks:
+        for group, resource, obj, reconcile in rows:
+            tasks.create_task(ensure(server, group, resource, obj, reconcile))
+
+
+async def ensure(server: ApiServer, group: str, resource: str, obj: Object, reconcile: Reconcile | None = None) -> None:
     """Create the object, or let `reconcile(current, wanted)` say what it should become (None: as it is)."""
     metadata = obj["metadata"]
     version = obj["apiVersion"].rpartition("/")[2]
@@ -55,8 +64,7 @@ async def ensure(server: ApiServer, group: str, resource: str, obj: Object, reco
     apply_defaults(served.info, obj)
 
     async def produce(current: Object) -> Object:
-        found: Object | None = reconcile(current, obj)
-        return found or current
+        return reconcile(current, obj) or current
 
     await change(request, produce)
 
