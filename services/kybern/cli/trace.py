@@ -1,10 +1,11 @@
 """`kybern trace`: the newest trace of an object as a waterfall."""
 
 import argparse
+from typing import Any
 
 from kybern.cli.core.layout import Layout
 from kybern.cli.core.options import UsageError
-from kybern.cli.core.waterfall import Row, render
+from kybern.cli.core.waterfall import Row, focus, render
 from kybern.cli.running import require_running
 
 RESOURCES = {
@@ -27,6 +28,12 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
     """Flags of `kybern trace`."""
     parser.add_argument("object", metavar="KIND/NAME", help="for example pod/web-1, or trace/ID")
     parser.add_argument("-n", "--namespace", default="default", help="namespace of the object (default: default)")
+    parser.add_argument("--all", action="store_true", help="of a pod's trace, also what happened to other objects")
+
+
+def about(span: Any) -> str:
+    """The name of the object that a span speaks of."""
+    return str(span.attributes.get("k8s.pod.name") or span.attributes.get("k8s.object.name", ""))
 
 
 def parse_object(text: str) -> tuple[str, str]:
@@ -59,8 +66,10 @@ def run(options: argparse.Namespace, layout: Layout) -> int:
                 raise UsageError(f"{error.details()} (only recent traces are; restart the object to see it)") from None
             raise UsageError(f"the trace service does not answer ({error.details()}); see `kybern status`") from None
     rows = [
-        Row(s.span_id, s.parent_span_id, s.service, s.name, s.start_unix_nano, s.end_unix_nano, s.error)
+        Row(s.span_id, s.parent_span_id, s.service, s.name, s.start_unix_nano, s.end_unix_nano, s.error, about(s))
         for s in trace.spans
     ]
+    if not options.all and resource == "pods":
+        rows = focus(rows, name) or rows
     print(render(trace.trace_id, rows), end="")
     return 0

@@ -16,6 +16,26 @@ class Row:
     start: int
     end: int
     error: str = ""
+    about: str = ""  # name of the object it speaks of, "" for none
+
+
+def focus(rows: list[Row], name: str) -> list[Row]:
+    """The way of one object: spans that speak of it, what led to them, and what they did on its behalf.
+
+    A span that speaks of another object is left out with everything below it, unless it led to the object.
+    """
+    by_id = {row.span_id: row for row in rows}
+    kept = {row.span_id for row in rows if row.about == name}
+    for span_id in [*kept]:
+        parent = by_id[span_id].parent
+        while parent in by_id and parent not in kept:
+            kept.add(parent)
+            parent = by_id[parent].parent
+    below: set[str] = {row.span_id for row in rows if row.about == name}
+    for row in sorted(rows, key=lambda r: r.start):
+        if row.parent in below and row.about in ("", name):
+            below.add(row.span_id)
+    return [row for row in rows if row.span_id in kept | below]
 
 
 def depth_first(rows: list[Row]) -> list[tuple[int, Row]]:

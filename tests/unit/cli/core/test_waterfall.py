@@ -1,6 +1,6 @@
 """The picture of a trace."""
 
-from kybern.cli.core.waterfall import BAR, Row, bar, depth_first, render
+from kybern.cli.core.waterfall import BAR, Row, bar, depth_first, focus, render
 
 MS = 1_000_000
 ROWS = [
@@ -32,3 +32,17 @@ def test_render_names_times_and_errors() -> None:
 
 def test_an_empty_trace() -> None:
     assert render("t", []) == "The trace is empty.\n"
+
+
+def test_focus_keeps_what_led_to_an_object_and_what_was_done_for_it() -> None:
+    rows = [
+        Row("root", "", "gateway", "POST", 0, 9, about="web"),
+        Row("rs", "root", "controllers", "reconcile", 1, 8, about="web-1"),
+        Row("mine", "rs", "apiserver", "commit", 2, 3, about="pod-a"),
+        Row("work", "mine", "node", "sandbox", 3, 4, about="pod-a"),
+        Row("write", "work", "apiserver", "admission", 4, 5),
+        Row("other", "rs", "apiserver", "commit", 2, 3, about="pod-b"),
+        Row("back", "work", "controllers", "reconcile", 5, 6, about="web-1"),
+    ]
+    assert [row.span_id for row in focus(rows, "pod-a")] == ["root", "rs", "mine", "work", "write"]
+    assert focus(rows, "unknown") == []
