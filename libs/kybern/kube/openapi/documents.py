@@ -1,7 +1,6 @@
 """The documents themselves: paths from operations, components from definitions, in OpenAPI v2 and v3."""
 
 from collections.abc import Callable, Iterable
-from functools import cache
 from typing import Any
 
 from kybern.kube.openapi.operations import PATCH as PATCH_GVK
@@ -27,7 +26,6 @@ def group_version_path(group: str, version: str) -> str:
     return root(group, version).removeprefix("/")
 
 
-@cache
 def v3(group: str, version: str) -> JSON | None:
     """The document of a built-in group-version, or None."""
     schema = load()
@@ -45,7 +43,6 @@ def v3_index(hash_of: Callable[[str], str], paths: Iterable[str] | None = None) 
     return {"paths": {path: {"serverRelativeURL": f"/openapi/v3/{path}?hash={hash_of(path)}"} for path in paths}}
 
 
-@cache
 def v2() -> JSON:
     """The one document of all built-in kinds."""
     schema = load()

@@ -69,7 +69,7 @@ class _Walk:
     def __init__(self) -> None:
         self.errors: list[str] = []
         self.unknown: list[str] = []
-        self.fixes: list[tuple[dict[str, Any], str, str | None]] = []
+        self.fixes: list[tuple[Any, str | int, str | None]] = []
         self.definitions = load().definitions
 
     def value(self, schema: Definition, value: Any, path: str, owner: str) -> None:
@@ -140,8 +140,12 @@ class _Walk:
             self.wrong(schema, value, path, owner)
             return
         items = schema["items"]
+        quantities = items.get("$ref") == _QUANTITY
         for index, child in enumerate(value):
             if child is None:
+                continue
+            if quantities:
+                self.quantity(value, index, child)
                 continue
             self.value(items, child, f"{path}[{index}]", owner)
 
@@ -174,7 +178,7 @@ class _Walk:
         elif not _is_time(value):
             self.errors.append(_time_error(value))
 
-    def quantity(self, holder: dict[str, Any], member: str, value: Any) -> None:
+    def quantity(self, holder: Any, member: str | int, value: Any) -> None:
         try:
             text = quantity.canonical(value)
         except quantity.QuantityError as error:

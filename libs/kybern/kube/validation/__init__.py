@@ -2,6 +2,7 @@
 
     validate_create(info, obj)        -> list[FieldError]   empty when the object may be created
     validate_update(info, new, old)   -> list[FieldError]   both complete objects, new already defaulted
+    validate_review(group, kind, obj) -> list[FieldError]   TokenReview, SubjectAccessReview …: answered, never kept
     validate_subresource_update(info, subresource, new, old) -> list[FieldError]   status, resize, ephemeralcontainers …
 
 Objects have passed `schema.prune` and `defaults.apply_defaults`, so types are right and defaults present. An object
@@ -13,13 +14,14 @@ from kybern.kube.field import FieldError
 from kybern.kube.schema import ResourceInfo
 from kybern.kube.validation.fields import Object, child
 from kybern.kube.validation.metadata import validate_metadata, validate_metadata_update
-from kybern.kube.validation.registry import SUBRESOURCES, rules_for
+from kybern.kube.validation.registry import REVIEWS, SUBRESOURCES, rules_for
 from kybern.kube.validation.structural import validate_enums
 
 __all__ = [
     "validate_create",
     "validate_metadata",
     "validate_metadata_update",
+    "validate_review",
     "validate_subresource_update",
     "validate_update",
 ]
@@ -54,6 +56,12 @@ def validate_subresource_update(info: ResourceInfo, subresource: str, new: Objec
     if rules is not None:
         errors += rules(new, old)
     return errors
+
+
+def validate_review(group: str, kind: str, obj: Object) -> list[FieldError]:
+    """Every field error of a request object that is answered and not kept."""
+    rules = REVIEWS.get((group, kind))
+    return [] if rules is None else list(rules(obj))
 
 
 def _with_enums(errors: list[FieldError], info: ResourceInfo, obj: Object) -> list[FieldError]:

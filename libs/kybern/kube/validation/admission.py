@@ -118,7 +118,7 @@ def validate_crd(obj: Object) -> Errors:
         at = f"spec.versions[{index}]"
         for problem in dns1035_label(version.get("name") or ""):
             yield invalid(f"{at}.name", version.get("name") or "", problem)
-        if version.get("name") in seen:
+        if version.get("name") and version["name"] in seen:
             yield duplicate(f"{at}.name", version["name"])
         seen.add(version.get("name"))
         if not child(version, "schema").get("openAPIV3Schema"):

@@ -20,9 +20,10 @@ def validate_job(obj: Object) -> Errors:
         if spec.get("manualSelector"):
             yield required("spec.selector")
         return
-    yield from validate_selector(selector, "spec.selector")
+    problems = list(validate_selector(selector, "spec.selector"))
+    yield from problems
     labels = child(child(child(spec, "template"), "metadata"), "labels")
-    if not from_label_selector(selector).matches(labels):
+    if not problems and not from_label_selector(selector).matches(labels):
         yield invalid("spec.template.metadata.labels", labels, "`selector` does not match template `labels`")
 
 

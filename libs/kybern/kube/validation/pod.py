@@ -158,7 +158,7 @@ def _claims(spec: Object, claims: list[Object], path: str) -> Errors:
     for index, claim in enumerate(claims):
         at = f"{path}.resourceClaims[{index}]"
         yield from required_text(claim, "name", at, dns1123_label)
-        if claim.get("name") in names:
+        if claim.get("name") and claim["name"] in names:
             yield duplicate(f"{at}.name", claim["name"])
         names.add(claim.get("name"))
         if bool(claim.get("resourceClaimName")) == bool(claim.get("resourceClaimTemplateName")):

@@ -8,6 +8,7 @@ from kybern.kube.validation import (
     admission,
     batch,
     config,
+    extension,
     network,
     node,
     pod,
@@ -40,6 +41,8 @@ def _stateful_set(obj: Object) -> Iterator[FieldError]:
     yield from workloads.validate_claim_template_names(obj)
 
 
+_DRA = "resource.k8s.io"
+_FLOW = "flowcontrol.apiserver.k8s.io"
 _HPA = Rules(policy.validate_autoscaler)
 _RBAC = "rbac.authorization.k8s.io"
 _ADMISSION = "admissionregistration.k8s.io"
@@ -60,9 +63,14 @@ RULES: dict[tuple[str, str], Rules] = {
     ("", "Secret"): Rules(config.validate_secret, config.validate_secret_update),
     ("", "Service"): Rules(service.validate_service, service.validate_service_update, name=dns1035_label),
     ("", "ServiceAccount"): Rules(config.validate_service_account),
+    (_ADMISSION, "MutatingAdmissionPolicy"): Rules(extension.validate_mutating_policy),
+    (_ADMISSION, "MutatingAdmissionPolicyBinding"): Rules(extension.validate_policy_binding),
+    (_ADMISSION, "ValidatingAdmissionPolicy"): Rules(extension.validate_admission_policy),
+    (_ADMISSION, "ValidatingAdmissionPolicyBinding"): Rules(extension.validate_policy_binding),
     (_ADMISSION, "MutatingWebhookConfiguration"): Rules(admission.validate_webhooks),
     (_ADMISSION, "ValidatingWebhookConfiguration"): Rules(admission.validate_webhooks),
     ("apiextensions.k8s.io", "CustomResourceDefinition"): Rules(admission.validate_crd, admission.validate_crd_update),
+    ("apiregistration.k8s.io", "APIService"): Rules(extension.validate_api_service, name=path_segment),
     ("apps", "ControllerRevision"): Rules(
         workloads.validate_controller_revision, workloads.validate_controller_revision_update
     ),
@@ -80,6 +88,12 @@ RULES: dict[tuple[str, str], Rules] = {
     ("discovery.k8s.io", "EndpointSlice"): Rules(
         network.validate_endpoint_slice, network.validate_endpoint_slice_update
     ),
+    (_FLOW, "FlowSchema"): Rules(extension.validate_flow_schema),
+    (_FLOW, "PriorityLevelConfiguration"): Rules(extension.validate_priority_level),
+    ("networking.k8s.io", "IPAddress"): Rules(
+        extension.validate_ip_address, extension.validate_spec_is_fixed, name=path_segment
+    ),
+    ("networking.k8s.io", "ServiceCIDR"): Rules(extension.validate_service_cidr, extension.validate_spec_is_fixed),
     ("networking.k8s.io", "Ingress"): Rules(network.validate_ingress),
     ("networking.k8s.io", "IngressClass"): Rules(network.validate_ingress_class, network.validate_ingress_class_update),
     ("networking.k8s.io", "NetworkPolicy"): Rules(network.validate_network_policy),
@@ -91,8 +105,16 @@ RULES: dict[tuple[str, str], Rules] = {
     ),
     (_RBAC, "Role"): Rules(rbac.validate_role, name=path_segment),
     (_RBAC, "RoleBinding"): Rules(rbac.validate_role_binding, rbac.validate_binding_update, name=path_segment),
+    (_DRA, "ResourceClaim"): Rules(extension.validate_resource_claim, extension.validate_spec_is_fixed),
+    (_DRA, "ResourceClaimTemplate"): Rules(
+        extension.validate_resource_claim_template, extension.validate_spec_is_fixed
+    ),
     ("scheduling.k8s.io", "PriorityClass"): Rules(
         policy.validate_priority_class, policy.validate_priority_class_update
+    ),
+    ("storage.k8s.io", "CSIStorageCapacity"): Rules(extension.validate_storage_capacity),
+    ("storage.k8s.io", "VolumeAttributesClass"): Rules(
+        extension.validate_attributes_class, extension.validate_attributes_class_update
     ),
     ("storage.k8s.io", "CSIDriver"): Rules(storage.validate_csi_driver),
     ("storage.k8s.io", "CSINode"): Rules(storage.validate_csi_node),
@@ -100,6 +122,15 @@ RULES: dict[tuple[str, str], Rules] = {
     ("storage.k8s.io", "VolumeAttachment"): Rules(storage.validate_attachment, storage.validate_attachment_update),
 }
 
+
+# Requests that are answered, not kept: no metadata to check.
+REVIEWS: dict[tuple[str, str], Validate] = {
+    ("authentication.k8s.io", "TokenRequest"): extension.validate_token_request,
+    ("authentication.k8s.io", "TokenReview"): extension.validate_token_review,
+    ("authorization.k8s.io", "LocalSubjectAccessReview"): extension.validate_access_review,
+    ("authorization.k8s.io", "SelfSubjectAccessReview"): extension.validate_access_review,
+    ("authorization.k8s.io", "SubjectAccessReview"): extension.validate_access_review,
+}
 
 # (group, kind, subresource) → what a write of that subresource may not do.
 SUBRESOURCES: dict[tuple[str, str, str], ValidateUpdate] = {

@@ -218,7 +218,7 @@ def validate_csi_node(obj: Object) -> Errors:
         at = f"spec.drivers[{index}]"
         for name in ("name", "nodeID"):
             yield from required_text(driver, name, at)
-        if driver.get("name") in names:
+        if driver.get("name") and driver["name"] in names:
             yield duplicate(f"{at}.name", driver["name"])
         names.add(driver.get("name"))
         count = child(driver, "allocatable").get("count")

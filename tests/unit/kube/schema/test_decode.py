@@ -127,6 +127,13 @@ def test_quantities_become_canonical(given: Any, kept: str) -> None:
     assert obj == deployment(resources={"requests": {"cpu": kept}})
 
 
+def test_quantities_in_lists_become_canonical() -> None:
+    device = {"name": "d", "capacity": {"c": {"value": "1000m", "requestPolicy": {"validValues": ["1000m", "2"]}}}}
+    obj = {"spec": {"devices": [device]}}
+    assert schema.prune(definition("ResourceSlice", "resource.k8s.io"), obj) == []
+    assert device["capacity"] == {"c": {"value": "1", "requestPolicy": {"validValues": ["1", "2"]}}}
+
+
 def test_free_form_parts_are_kept_whole() -> None:
     obj = {"metadata": {"managedFields": [{"fieldsV1": {"f:spec": {"f:x": {}}}}]}, "data": {"anything": [None]}}
     before = copy.deepcopy(obj)

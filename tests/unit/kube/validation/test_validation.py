@@ -7,7 +7,7 @@ import pytest
 
 from kybern.kube import schema
 from kybern.kube.defaults import apply_defaults
-from kybern.kube.validation import validate_create, validate_update
+from kybern.kube.validation import validate_create, validate_review, validate_update
 
 LABEL = (
     "a lowercase RFC 1123 label must consist of lower case alphanumeric characters or '-', and must start and end with "
@@ -102,6 +102,43 @@ VALID: dict[str, tuple[str, dict[str, Any]]] = {
     "CertificateSigningRequest": (
         "certificates.k8s.io/v1",
         {"spec": {"request": "eA==", "signerName": "example.com/s", "usages": ["client auth"]}},
+    ),
+    "ValidatingAdmissionPolicy": (
+        "admissionregistration.k8s.io/v1",
+        {"spec": {"matchConstraints": {"resourceRules": [RULE]}, "validations": [{"expression": "true"}]}},
+    ),
+    "ValidatingAdmissionPolicyBinding": (
+        "admissionregistration.k8s.io/v1", {"spec": {"policyName": "p", "validationActions": ["Deny"]}}),
+    "MutatingAdmissionPolicy": (
+        "admissionregistration.k8s.io/v1",
+        {"spec": {"matchConstraints": {"resourceRules": [RULE]}, "reinvocationPolicy": "Never", "mutations": [
+            {"patchType": "JSONPatch", "jsonPatch": {"expression": "[]"}}]}},
+    ),
+    "APIService": (
+        "apiregistration.k8s.io/v1",
+        {"metadata": {"name": "v1.a.b"}, "spec": {"group": "a.b", "version": "v1", "groupPriorityMinimum": 1,
+         "versionPriority": 1, "service": {"name": "s", "namespace": "n"}}},
+    ),
+    "FlowSchema": (
+        "flowcontrol.apiserver.k8s.io/v1",
+        {"spec": {"priorityLevelConfiguration": {"name": "p"}, "rules": [{
+            "subjects": [{"kind": "User", "user": {"name": "u"}}],
+            "nonResourceRules": [{"verbs": ["*"], "nonResourceURLs": ["*"]}]}]}},
+    ),
+    "PriorityLevelConfiguration": (
+        "flowcontrol.apiserver.k8s.io/v1",
+        {"spec": {"type": "Limited", "limited": {"limitResponse": {"type": "Reject"}}}},
+    ),
+    "IPAddress": (
+        "networking.k8s.io/v1",
+        {"metadata": {"name": "10.0.0.1"}, "spec": {"parentRef": {"resource": "services", "name": "s"}}},
+    ),
+    "ServiceCIDR": ("networking.k8s.io/v1", {"spec": {"cidrs": ["10.0.0.0/24"]}}),
+    "VolumeAttributesClass": ("storage.k8s.io/v1", {"driverName": "d", "parameters": {"a": "b"}}),
+    "CSIStorageCapacity": ("storage.k8s.io/v1", {"storageClassName": "s"}),
+    "ResourceClaim": (
+        "resource.k8s.io/v1",
+        {"spec": {"devices": {"requests": [{"name": "r", "exactly": {"deviceClassName": "d"}}]}}},
     ),
     "MutatingWebhookConfiguration": ("admissionregistration.k8s.io/v1", {"webhooks": [HOOK]}),
     "CustomResourceDefinition": (
@@ -313,6 +350,19 @@ CREATE: list[tuple[str, str, Any, list[str]]] = [
       "spec.maxReplicas: Invalid value: 0: must be greater than or equal to `minReplicas`"]),
     ("MutatingWebhookConfiguration", "webhooks.0.name", "x",
      ['webhooks[0].name: Invalid value: "x": should be a domain with at least three segments separated by dots']),
+    ("ValidatingAdmissionPolicy", "spec.matchConstraints", REMOVE, ["spec.matchConstraints: Required value"]),
+    ("ValidatingAdmissionPolicy", "spec.validations", [{"expression": " "}],
+     ["spec.validations[0].expression: Required value: expression is not specified"]),
+    ("APIService", "spec.version", "v2",
+     ['metadata.name: Invalid value: "v1.a.b": must be `spec.version+"."+spec.group`: v2.a.b']),
+    ("FlowSchema", "spec.rules.0.subjects", [],
+     ["spec.rules[0].subjects: Required value: subjects must contain at least one value"]),
+    ("PriorityLevelConfiguration", "spec.type", "Odd",
+     ['spec.type: Unsupported value: "Odd": supported values: "Exempt", "Limited"']),
+    ("IPAddress", "metadata.name", "10.0.0.256",
+     ['metadata.name: Invalid value: "10.0.0.256": must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)']),
+    ("ServiceCIDR", "spec.cidrs", ["x"],
+     ['spec.cidrs[0]: Invalid value: "x": must be a valid CIDR value, (e.g. 10.9.8.0/24 or 2001:db8::/64)']),
     ("CustomResourceDefinition", "spec.versions.0.storage", False, [
         'spec.versions: Invalid value: [{"name":"v1","served":true,"storage":false,"schema":{"openAPIV3Schema":'
         '{"type":"object"}}}]: must have exactly one version marked as storage version']),
@@ -409,9 +459,31 @@ def test_no_finalizer_is_added_to_what_is_being_deleted() -> None:
 
 
 def test_enumerations_are_checked_where_no_rule_speaks() -> None:
-    info = schema.resource("admissionregistration.k8s.io", "v1", "validatingadmissionpolicies")
-    assert info is not None
-    obj = {"metadata": {"name": "x"}, "spec": {"failurePolicy": "Odd"}}
+    info, obj = build("ResourceClaim")
+    obj["spec"]["devices"]["requests"][0]["exactly"]["tolerations"] = [{"operator": "Odd"}]
+    path = "spec.devices.requests[0].exactly.tolerations[0].operator"
     assert [str(error) for error in validate_create(info, obj)] == [
-        'spec.failurePolicy: Unsupported value: "Odd": supported values: "Fail", "Ignore"'
+        f'{path}: Unsupported value: "Odd": supported values: "Equal", "Exists"'
     ]
+
+
+@pytest.mark.parametrize(
+    ("kind", "spec", "wanted"),
+    [
+        ("TokenReview", {}, ["spec.token: Required value"]),
+        ("SelfSubjectAccessReview", {"resourceAttributes": {"verb": "get"}}, []),
+        (
+            "SubjectAccessReview",
+            {"resourceAttributes": {"verb": "get"}},
+            ['spec.user: Invalid value: "": at least one of user or group must be specified'],
+        ),
+        (
+            "TokenRequest",
+            {"expirationSeconds": 60},
+            ["spec.expirationSeconds: Invalid value: 60: may not specify a duration less than 10 minutes"],
+        ),
+    ],
+)
+def test_reviews(kind: str, spec: dict[str, Any], wanted: list[str]) -> None:
+    group = "authentication.k8s.io" if kind.startswith("Token") else "authorization.k8s.io"
+    assert [str(error) for error in validate_review(group, kind, {"kind": kind, "spec": spec})] == wanted

@@ -1,0 +1,283 @@
+"""Kinds that extend or steer the API: admission policies, APIService, flow control, addresses, devices, reviews."""
+
+import ipaddress
+
+from kybern.kube.field import duplicate, forbidden, invalid, not_supported, required
+from kybern.kube.validation.fields import (
+    Errors,
+    Object,
+    child,
+    immutable,
+    in_range,
+    items,
+    one_of,
+    required_text,
+    text,
+)  # fmt: skip
+from kybern.kube.validation.metadata import validate_selector
+from kybern.kube.validation.names import cidr, dns1035_label, dns1123_label, dns1123_subdomain
+
+
+def validate_admission_policy(obj: Object) -> Errors:
+    """ValidatingAdmissionPolicy: something to match and something to say about it."""
+    spec = child(obj, "spec")
+    yield from _policy(spec)
+    validations, annotations = items(spec, "validations"), items(spec, "auditAnnotations")
+    if not validations and not annotations:
+        detail = "validations or auditAnnotations must be specified"
+        yield required("spec.validations", detail)
+    for index, validation in enumerate(validations):
+        yield from _expression(validation, f"spec.validations[{index}]")
+        message = validation.get("message") or ""
+        if "\n" in message:
+            yield invalid(f"spec.validations[{index}].message", message, "message must not contain line breaks")
+    for index, annotation in enumerate(annotations):
+        at = f"spec.auditAnnotations[{index}]"
+        yield from required_text(annotation, "key", at)
+        yield from required_text(annotation, "valueExpression", at)
+
+
+def validate_mutating_policy(obj: Object) -> Errors:
+    spec = child(obj, "spec")
+    yield from _policy(spec)
+    mutations = items(spec, "mutations")
+    if not mutations:
+        yield required("spec.mutations", "mutations must contain at least one item")
+    for index, mutation in enumerate(mutations):
+        at, kind = f"spec.mutations[{index}]", mutation.get("patchType") or ""
+        if kind not in ("ApplyConfiguration", "JSONPatch"):
+            yield not_supported(f"{at}.patchType", kind, ("ApplyConfiguration", "JSONPatch"))
+            continue
+        field = "applyConfiguration" if kind == "ApplyConfiguration" else "jsonPatch"
+        yield from required_text(child(mutation, field), "expression", f"{at}.{field}")
+
+
+def _policy(spec: Object) -> Errors:
+    matching = spec.get("matchConstraints")
+    if matching is None:
+        yield required("spec.matchConstraints")
+    else:
+        if not items(matching, "resourceRules"):
+            yield required("spec.matchConstraints.resourceRules")
+        for name in ("namespaceSelector", "objectSelector"):
+            yield from validate_selector(matching.get(name), f"spec.matchConstraints.{name}")
+    parameters = spec.get("paramKind")
+    if parameters is not None:
+        for name in ("apiVersion", "kind"):
+            yield from required_text(parameters, name, "spec.paramKind")
+    yield from one_of(spec, "failurePolicy", "spec", ("Fail", "Ignore"))
+    yield from _named_expressions(items(spec, "matchConditions"), "spec.matchConditions")
+    yield from _named_expressions(items(spec, "variables"), "spec.variables")
+
+
+def _named_expressions(entries: list[Object], path: str) -> Errors:
+    names = set()
+    for index, entry in enumerate(entries):
+        at, name = f"{path}[{index}]", entry.get("name") or ""
+        if not name:
+            yield required(f"{at}.name")
+        elif name in names:
+            yield duplicate(f"{at}.name", name)
+        names.add(name)
+        yield from _expression(entry, at)
+
+
+def _expression(entry: Object, path: str) -> Errors:
+    if not (entry.get("expression") or "").strip():
+        yield required(f"{path}.expression", "expression is not specified")
+
+
+def validate_policy_binding(obj: Object) -> Errors:
+    spec = child(obj, "spec")
+    yield from required_text(spec, "policyName", "spec", dns1123_subdomain)
+    actions = items(spec, "validationActions")
+    if obj.get("kind") == "ValidatingAdmissionPolicyBinding":
+        if not actions:
+            yield required("spec.validationActions", "at least one validation action is required")
+        if "Deny" in actions and "Warn" in actions:
+            why = "repeating the same validation failure information in the API response and headers serves no purpose"
+            detail = f"must not contain both Deny and Warn ({why})"
+            yield invalid("spec.validationActions", actions, detail)
+
+
+def validate_api_service(obj: Object) -> Errors:
+    spec, name = child(obj, "spec"), child(obj, "metadata").get("name") or ""
+    group, version = spec.get("group") or "", spec.get("version") or ""
+    wanted = f"{version}.{group}"
+    if name != wanted:
+        yield invalid("metadata.name", name, f'must be `spec.version+"."+spec.group`: {wanted}')
+    for problem in dns1035_label(version):
+        yield invalid("spec.version", version, problem)
+    for name, high in (("groupPriorityMinimum", 20000), ("versionPriority", 1000)):
+        value = spec.get(name) or 0
+        if not 0 < value <= high:
+            yield invalid(f"spec.{name}", value, f"must be positive and less than {high}")
+    service = spec.get("service")
+    if service is None:
+        if spec.get("caBundle"):
+            size = f"{len(spec['caBundle'])} bytes"
+            yield invalid("spec.caBundle", size, "local APIServices may not have a caBundle")
+        if spec.get("insecureSkipTLSVerify"):
+            detail = "local APIServices may not have insecureSkipTLSVerify"
+            yield invalid("spec.insecureSkipTLSVerify", True, detail)
+        return
+    for name in ("namespace", "name"):
+        yield from required_text(service, name, "spec.service")
+    yield from in_range(service, "port", "spec.service", 1, 65535)
+    if spec.get("insecureSkipTLSVerify") and spec.get("caBundle"):
+        yield invalid("spec.insecureSkipTLSVerify", True, "may not be true if caBundle is present")
+
+
+def validate_flow_schema(obj: Object) -> Errors:
+    spec = child(obj, "spec")
+    yield from in_range(spec, "matchingPrecedence", "spec", 1, 10000)
+    if not child(spec, "priorityLevelConfiguration").get("name"):
+        yield required("spec.priorityLevelConfiguration.name", "must reference a priority level")
+    for index, rule in enumerate(items(spec, "rules")):
+        at = f"spec.rules[{index}]"
+        if not items(rule, "subjects"):
+            yield required(f"{at}.subjects", "subjects must contain at least one value")
+        if not items(rule, "resourceRules") and not items(rule, "nonResourceRules"):
+            yield required(at, "at least one of resourceRules and nonResourceRules has to be non-empty")
+        for position, subject in enumerate(items(rule, "subjects")):
+            yield from _flow_subject(subject, f"{at}.subjects[{position}]")
+
+
+def _flow_subject(subject: Object, path: str) -> Errors:
+    kinds = {"Group": "group", "ServiceAccount": "serviceAccount", "User": "user"}
+    kind = subject.get("kind") or ""
+    if kind not in kinds:
+        yield not_supported(f"{path}.kind", kind, kinds)
+        return
+    for other, field in kinds.items():
+        if other == kind and subject.get(field) is None:
+            yield required(f"{path}.{field}", f"{field} is required when subject kind is '{kind}'")
+        elif other != kind and subject.get(field) is not None:
+            yield forbidden(f"{path}.{field}", f"{field} is forbidden when subject kind is not '{other}'")
+
+
+def validate_priority_level(obj: Object) -> Errors:
+    spec = child(obj, "spec")
+    kind = spec.get("type") or ""
+    if kind == "Exempt":
+        if spec.get("limited") is not None:
+            yield forbidden("spec.limited", "must be nil if the type is not Limited")
+    elif kind == "Limited":
+        limited = spec.get("limited")
+        if limited is None:
+            yield required("spec.limited", "must not be empty when type is Limited")
+            return
+        if limited.get("nominalConcurrencyShares", 0) < 0:
+            detail = "must be a non-negative integer"
+            yield invalid("spec.limited.nominalConcurrencyShares", limited["nominalConcurrencyShares"], detail)
+        yield from in_range(limited, "lendablePercent", "spec.limited", 0, 100)
+        response = child(limited, "limitResponse")
+        yield from one_of(response, "type", "spec.limited.limitResponse", ("Queue", "Reject"), must=True)
+        if response.get("type") == "Reject" and response.get("queuing") is not None:
+            detail = "must be nil if limited.limitResponse.type is not Limited"
+            yield forbidden("spec.limited.limitResponse.queuing", detail)
+    else:
+        yield not_supported("spec.type", kind, ("Exempt", "Limited"))
+
+
+def validate_ip_address(obj: Object) -> Errors:
+    name, parent = child(obj, "metadata").get("name") or "", child(obj, "spec").get("parentRef")
+    try:
+        if str(ipaddress.ip_address(name)) != name:
+            yield invalid("metadata.name", name, "must be in canonical form")
+    except ValueError:
+        yield invalid("metadata.name", name, "must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)")
+    if parent is None:
+        yield required("spec.parentRef")
+    else:
+        for field in ("resource", "name"):
+            yield from required_text(parent, field, "spec.parentRef")
+
+
+def validate_spec_is_fixed(obj: Object, old: Object) -> Errors:
+    yield from immutable(obj.get("spec"), old.get("spec"), "spec")
+
+
+def validate_service_cidr(obj: Object) -> Errors:
+    ranges = items(child(obj, "spec"), "cidrs")
+    if not ranges:
+        yield required("spec.cidrs", "at least one CIDR required")
+    elif len(ranges) > 2:
+        yield invalid("spec.cidrs", ranges, "may only hold up to 2 values")
+    for index, value in enumerate(ranges):
+        yield from text(value, f"spec.cidrs[{index}]", cidr)
+
+
+def validate_attributes_class(obj: Object) -> Errors:
+    if not obj.get("driverName"):
+        yield required("driverName")
+    if not child(obj, "parameters"):
+        yield required("parameters", "at least one parameter is required")
+
+
+def validate_attributes_class_update(obj: Object, old: Object) -> Errors:
+    for name in ("driverName", "parameters"):
+        yield from immutable(obj.get(name), old.get(name), name)
+
+
+def validate_storage_capacity(obj: Object) -> Errors:
+    if not obj.get("storageClassName"):
+        yield required("storageClassName")
+    else:
+        yield from text(obj["storageClassName"], "storageClassName", dns1123_subdomain)
+    yield from validate_selector(obj.get("nodeTopology"), "nodeTopology")
+
+
+def validate_resource_claim(obj: Object) -> Errors:
+    yield from _devices(child(child(obj, "spec"), "devices"), "spec.devices")
+
+
+def validate_resource_claim_template(obj: Object) -> Errors:
+    yield from _devices(child(child(child(obj, "spec"), "spec"), "devices"), "spec.spec.devices")
+
+
+def _devices(devices: Object, path: str) -> Errors:
+    names = set()
+    for index, request in enumerate(items(devices, "requests")):
+        at = f"{path}.requests[{index}]"
+        yield from required_text(request, "name", at, dns1123_label)
+        if request.get("name") and request["name"] in names:
+            yield duplicate(f"{at}.name", request["name"])
+        names.add(request.get("name"))
+        exactly, first = request.get("exactly"), items(request, "firstAvailable")
+        if exactly is None and not first:
+            yield required(at, "exactly one of `exactly` or `firstAvailable` is required")
+        elif exactly is not None and first:
+            yield invalid(at, request, "exactly one of `exactly` or `firstAvailable` is required")
+        elif exactly is not None:
+            yield from required_text(exactly, "deviceClassName", f"{at}.exactly", dns1123_subdomain)
+
+
+_MIN_TOKEN, _MAX_TOKEN = 600, 2**32
+
+
+def validate_token_request(obj: Object) -> Errors:
+    seconds = child(obj, "spec").get("expirationSeconds", 3600)
+    if seconds < _MIN_TOKEN:
+        yield invalid("spec.expirationSeconds", seconds, "may not specify a duration less than 10 minutes")
+    elif seconds > _MAX_TOKEN:
+        yield invalid("spec.expirationSeconds", seconds, "may not specify a duration larger than 2^32 seconds")
+
+
+def validate_access_review(obj: Object) -> Errors:
+    """SubjectAccessReview and its self and local forms: exactly one kind of attributes, and somebody to ask about."""
+    spec = child(obj, "spec")
+    resource, other = spec.get("resourceAttributes"), spec.get("nonResourceAttributes")
+    if resource is not None and other is not None:
+        detail = "cannot be specified in combination with resourceAttributes"
+        yield invalid("spec.nonResourceAttributes", other, detail)
+    elif resource is None and other is None:
+        detail = "exactly one of nonResourceAttributes or resourceAttributes must be specified"
+        yield invalid("spec.resourceAttributes", other, detail)
+    if obj.get("kind") != "SelfSubjectAccessReview" and not spec.get("user") and not items(spec, "groups"):
+        yield invalid("spec.user", "", "at least one of user or group must be specified")
+
+
+def validate_token_review(obj: Object) -> Errors:
+    if not child(obj, "spec").get("token"):
+        yield required("spec.token")
