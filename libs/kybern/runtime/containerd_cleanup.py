@@ -6,6 +6,7 @@ the order of a crash does not matter and running it twice is harmless. Blocking;
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import time
@@ -35,6 +36,7 @@ def cleanup(layout: Layout, *, cgroup_root: str, bridge: str, pods_dir: Path | N
         run("ip", "link", "delete", bridge)
     run("nft", "delete", "table", "ip", nft_table(bridge))
     remove_cni_rules()
+    shutil.rmtree(layout.cni_conf_dir / "ipam", ignore_errors=True)  # addresses of pods that are gone
     layout.socket.unlink(missing_ok=True)
     left = [f"mount {path}" for path in mounts_below(folders)]
     left += [f"cgroup {path}" for path in cgroup_folders(cgroup_root)]

@@ -9,6 +9,7 @@ from pathlib import Path
 from kybern.node.core.cni import render_conflist, render_masquerade
 
 CONF_NAME = "10-kybern.conflist"
+ADDRESSES = "ipam"  # host-local's records, below the configuration
 FORWARD = Path("/proc/sys/net/ipv4/ip_forward")
 BRIDGE_NETFILTER = Path("/proc/sys/net/bridge/bridge-nf-call-iptables")
 
@@ -35,7 +36,7 @@ class PodNetwork:
             done = subprocess.run(["nft", "-f", "-"], input=rules, capture_output=True, text=True, check=False)
             if done.returncode:
                 raise OSError(f"nft: {done.stderr.strip()}")
-        text = render_conflist("kybern", self.bridge, pod_cidrs, self.mtu)
+        text = render_conflist("kybern", self.bridge, pod_cidrs, str(self.conf_dir / ADDRESSES), self.mtu)
         target = self.conf_dir / CONF_NAME
         if not target.exists() or target.read_text() != text:
             self.conf_dir.mkdir(parents=True, exist_ok=True)
