@@ -13,6 +13,7 @@ from kybern.gateway.api import Api
 from kybern.gateway.core.router import ResourcePath, group_path, resource_path
 from kybern.gateway.handlers import logs, port_forward, read, remote_command, watch, write
 from kybern.gateway.handlers.documents import HEALTH, NOT_FOUND, Documents, Health
+from kybern.gateway.handlers.fast_get import FastGet
 from kybern.gateway.handlers.target import Target, find
 from kybern.gateway.http.message import TEXT, Request, Response
 from kybern.gateway.metrics import Labels, RequestMetrics
@@ -53,8 +54,16 @@ class Gateway:
         self._loop = asyncio.get_running_loop()
         self.metrics = RequestMetrics(api.env.telemetry.registry)
         self._labels: dict[tuple[ResourcePath, str], Labels] = {}
+        self.fast = FastGet(api, self._record_get)
         self._date = b""
         self._date_until = 0.0
+
+    def begin(self, request: Request) -> bool:
+        """Whether the request went the short way."""
+        return self._api.loaded.is_set() and self.fast.begin(request)
+
+    def _record_get(self, request: Request, target: Target, code: int) -> None:
+        self.metrics.record(self._labels_of(target), code, self._loop.time() - request.started)
 
     async def handle(self, request: Request) -> Response | None:
         """Answer one request. Raises nothing but cancellation."""

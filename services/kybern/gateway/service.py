@@ -124,6 +124,7 @@ async def run(options: Namespace, env: Env) -> None:
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(follow_resources(api, front))
             tasks.create_task(follow_certificate(source, env))
+            tasks.create_task(gateway.fast.sweep())
             await grpc_server.start()
             server = await listen(options, gateway, connections, source)
             try:

@@ -29,6 +29,10 @@ class Outbox:
         if self._size > MAX_WAITING:
             self._room.clear()
 
+    @property
+    def has_room(self) -> bool:
+        return self._room.is_set()
+
     async def room(self) -> None:
         """Return once the entries waiting are few enough to add more."""
         while not self._room.is_set():

@@ -19,6 +19,7 @@ from kybern.protos.api.v1.objects_pb2 import ExchangeRequest, ExchangeResponse, 
 from kybern.rpc.errors import from_failure, status_error
 from kybern.rpc.exchange.batch import Outbox
 from kybern.rpc.exchange.methods import EXCHANGE, FIELD_BY_REQUEST
+from kybern.rpc.exchange.prepared import envelope
 from kybern.rpc.exchange.waiters import Single, Stream, Waiter
 
 DEFAULT_TIMEOUT = 60.0  # seconds, for calls with one reply
@@ -64,7 +65,7 @@ class ExchangeClient:
         loop = asyncio.get_running_loop()
         future: asyncio.Future[Any] = loop.create_future()
         call_id = self._send(Single(future), request, requester, traceparent, timeout)
-        timer = loop.call_later(timeout, self._expire, call_id, timeout)
+        timer = loop.call_later(timeout, self.expire, call_id, timeout)
         try:
             return await future
         except asyncio.CancelledError:
@@ -89,7 +90,7 @@ class ExchangeClient:
         replies = Stream()
         call_id = self._send(replies, request, requester, traceparent, timeout)
         loop = asyncio.get_running_loop()
-        timer = loop.call_later(timeout, self._expire, call_id, timeout) if timeout else None
+        timer = loop.call_later(timeout, self.expire, call_id, timeout) if timeout else None
         try:
             async for response in replies:
                 yield response
@@ -97,6 +98,25 @@ class ExchangeClient:
             self._cancel(call_id)
             if timer is not None:
                 timer.cancel()
+
+    def submit(self, waiter: Waiter, requester: bytes, request: bytes) -> int | None:
+        """Send a call made of `prepared` parts; its id, or None when it has to wait for room (use `call` then).
+
+        The waiter is told of the reply in the loop's callback. Deadlines are the caller's business: see `expire`.
+        """
+        if self._task is None or self._task.done() or not self._outbox.has_room:
+            return None
+        call_id = self._next_id = self._next_id + 1
+        self._waiting[call_id] = waiter
+        self._outbox.put(envelope(call_id, requester, request))
+        return call_id
+
+    def expire(self, call_id: int, timeout: float) -> None:
+        """Fail a call that took longer than `timeout` seconds, if it is still open."""
+        waiter = self._waiting.get(call_id)
+        if waiter is not None:
+            self._cancel(call_id)
+            waiter.fail(statuses.timeout(f"no answer within {timeout:g}s"))
 
     def _send(self, waiter: Waiter, request: Any, requester: Requester | None, traceparent: str, timeout: float) -> int:
         if self._task is None or self._task.done():
@@ -123,12 +143,6 @@ class ExchangeClient:
             call.id = call_id
             call.cancel.SetInParent()
             self._outbox.put(envelope.SerializeToString())
-
-    def _expire(self, call_id: int, timeout: float) -> None:
-        waiter = self._waiting.get(call_id)
-        if waiter is not None:
-            self._cancel(call_id)
-            waiter.fail(statuses.timeout(f"no answer within {timeout:g}s"))
 
     def _fail_all(self, error: StatusError) -> None:
         waiting, self._waiting = self._waiting, {}

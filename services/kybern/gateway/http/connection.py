@@ -30,7 +30,12 @@ WEBSOCKET = b"websocket"
 
 
 class Handler(Protocol):
-    """What answers requests: `handle` gives a response, or None when it has written one itself."""
+    """What answers requests: `handle` gives a response, or None when it has written one itself.
+
+    `begin` may take a request over without a task: it returns True then, and calls `Connection.answer` later.
+    """
+
+    def begin(self, request: Request) -> bool: ...
 
     def handle(self, request: Request) -> Awaitable[Response | None]: ...
 
@@ -182,13 +187,24 @@ class Connection(asyncio.Protocol):
 
     def _begin(self, request: Request) -> None:
         self._busy = True
-        self._task = start(self._loop, self._serve(request))
+        if not self.handler.begin(request):
+            self._task = start(self._loop, self._serve(request, self.handler.handle(request)))
 
-    async def _serve(self, request: Request) -> None:
-        response = await self.handler.handle(request)
+    async def _serve(self, request: Request, answer: Awaitable[Response | None]) -> None:
+        response = await answer
         if response is not None:
             self._write(request, response)
         self._finish(request)
+
+    def answer(self, request: Request, response: Response) -> None:
+        """Complete a request that `begin` has taken."""
+        self._write(request, response)
+        self._finish(request)
+
+    def answer_later(self, request: Request, answer: Awaitable[Response | None]) -> None:
+        """Complete a request that `begin` has taken, once its response is made."""
+        if not self._closing:
+            self._task = start(self._loop, self._serve(request, answer))
 
     def _write(self, request: Request, response: Response) -> None:
         """Send a whole response in one write."""
