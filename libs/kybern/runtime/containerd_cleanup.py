@@ -32,8 +32,7 @@ def cleanup(layout: Layout, *, cgroup_root: str, bridge: str, pods_dir: Path | N
     folders = [layout.directory, *([pods_dir] if pods_dir else [])]
     unmount(mounts_below(folders))
     remove_cgroups(cgroup_root)
-    if (Path("/sys/class/net") / bridge).exists():
-        run("ip", "link", "delete", bridge)
+    run("ip", "link", "delete", bridge)
     run("nft", "delete", "table", "ip", nft_table(bridge))
     remove_cni_rules()
     shutil.rmtree(layout.cni_conf_dir / "ipam", ignore_errors=True)  # addresses of pods that are gone

@@ -15,7 +15,7 @@ from kybern.node.core.environment import MissingReference, make_environment, ser
 from kybern.node.core.images import normalize, pull_policy
 from kybern.node.core.pod_actions import PodActions
 from kybern.node.core.resources import all_containers
-from kybern.node.core.runtime_pod import RuntimePod, State
+from kybern.node.core.runtime_pod import Container, RuntimePod, State
 from kybern.node.core.volumes import VolumeError, decoded, environment_references
 from kybern.node.cri.client import CriError
 from kybern.node.handlers import Target, run_handler
@@ -231,8 +231,7 @@ class PodStart:
         env = make_environment(
             container, namespace, links, objects["configmap"], objects["secret"], facts.field, reader
         )
-        last = self.runtime.latest(container["name"])
-        attempt = last.attempt + 1 if last else 0
+        attempt = next_attempt(self.pod, container["name"], self.runtime.latest(container["name"]))
         hostname = pod_sandbox.hostname(self.pod)
         hosts = None if node.simulated else hosts_text(
             self.pod, ips, hostname, pod_sandbox.host_domain(self.pod, node.settings)
@@ -273,3 +272,14 @@ class PodStart:
 
 def facts_of(image: cri.Image) -> ImageFacts:
     return ImageFacts(image.id, image.uid.value if image.HasField("uid") else None, image.username)
+
+
+def next_attempt(pod: Object, name: str, last: Container | None) -> int:
+    """One more than the last container's; where the runtime has lost it, one more than the status says."""
+    if last is not None:
+        return last.attempt + 1
+    status = pod.get("status") or {}
+    for one in [*(status.get("initContainerStatuses") or []), *(status.get("containerStatuses") or [])]:
+        if one["name"] == name and (one.get("containerID") or (one.get("lastState") or {}).get("terminated")):
+            return int(one.get("restartCount", 0)) + 1
+    return 0

@@ -24,6 +24,7 @@ from kybern.node.pod_stop import dead_containers, kill_container, kill_pod, remo
 from kybern.node.probes import Probes
 from kybern.node.volumes.sources import PodFacts
 from kybern.telemetry import Span
+from kybern.telemetry.telemetry import NO_SPAN
 
 RESYNC_SECONDS = 60.0
 FIRST_RETRY, LONGEST_RETRY = 1.0, 10.0
@@ -218,6 +219,7 @@ class PodWorker:
         ready = any(c["type"] == "Ready" and c["status"] == "True" for c in status["conditions"])
         if self._ready_span is not None and (ready or status["phase"] in TERMINAL):
             self._ready_span.end()
+            self._ready_span = NO_SPAN
 
     def _with_status(self) -> Object:
         """The pod with our own last status under conditions that others own."""

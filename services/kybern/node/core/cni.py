@@ -7,7 +7,8 @@ from typing import Any
 def render_conflist(name: str, bridge: str, pod_cidrs: list[str], data_dir: str, mtu: int = 0) -> str:
     """A conflist for the plugins bridge (with host-local) and portmap; the runtime adds loopback by itself.
 
-    `data_dir` keeps which addresses are taken. Masquerading is not CNI's here: the agent keeps one nftables rule per node instead of rules per pod.
+    `data_dir` keeps which addresses are taken. Masquerading is not CNI's here: the agent keeps one nftables rule per
+    node instead of rules per pod.
     """
     ranges = [[{"subnet": cidr}] for cidr in pod_cidrs]
     routes = [{"dst": "::/0" if ":" in cidr else "0.0.0.0/0"} for cidr in pod_cidrs]
