@@ -37,6 +37,7 @@ class EventRecorder:
         self._names: dict[tuple[str, ...], str] = {}
         self._waiting: deque[tuple[Happening, str]] = deque(maxlen=MAX_WAITING)
         self._wake = asyncio.Event()
+        self._last_number = 0  # in names; no two are the same, however fast events follow each other
 
     def event(
         self, obj: Object, type_: str, reason: str, message: str, *, action: str = "", field_path: str = ""
@@ -91,7 +92,8 @@ class EventRecorder:
             except StatusError as error:
                 if error.code != 404:
                     raise
-        name = f"{happening.object[3]}.{nanoseconds(self._clock.now()):x}"
+        self._last_number = max(self._last_number + 1, nanoseconds(self._clock.now()))
+        name = f"{happening.object[3]}.{self._last_number:x}"
         await self._client.create(EVENTS, self._event(happening, record, name, time))
         self._names.pop(record.key, None)
         self._names[record.key] = name

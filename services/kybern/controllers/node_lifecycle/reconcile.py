@@ -63,16 +63,19 @@ class NodeLifecycleController:
 
     async def _monitor(self) -> None:
         while True:
-            monotonic = asyncio.get_running_loop().time()
             nodes = self._nodes.store.list()
             for node in nodes:
-                name = meta.name(node)
-                lease = self._leases.get(f"{LEASE_NAMESPACE}/{name}")
-                health = self._health[name] = observe(self._health.get(name), node, lease, monotonic)
-                if is_silent(health, self._grace, monotonic) or condition_status(node, "Ready") != "True":
-                    self._loop.queue.add(name)
+                if self._is_silent(node) or condition_status(node, "Ready") != "True":
+                    self._loop.queue.add(meta.name(node))
             self._look_at_zones(nodes)
             await asyncio.sleep(self._period)
+
+    def _is_silent(self, node: Object) -> bool:
+        """Judged by the newest state of node and lease: an old one would turn a returning node away."""
+        name, monotonic = meta.name(node), asyncio.get_running_loop().time()
+        lease = self._leases.get(f"{LEASE_NAMESPACE}/{name}")
+        health = self._health[name] = observe(self._health.get(name), node, lease, monotonic)
+        return is_silent(health, self._grace, monotonic)
 
     def _look_at_zones(self, nodes: list[Object]) -> None:
         zones: dict[str, list[Object]] = {}
@@ -97,8 +100,7 @@ class NodeLifecycleController:
         if node is None or meta.is_deleting(node):
             return
         now = self._context.clock.now()
-        health = self._health.get(key)
-        if health is not None and is_silent(health, self._grace, asyncio.get_running_loop().time()):
+        if self._is_silent(node):
             conditions = compute_unknown_conditions(node, now)
             if conditions is not None:
                 self._events.event(node, NORMAL, "NodeNotReady", f"Node {key} status is now: NodeNotReady")

@@ -185,7 +185,7 @@ def seconds_to_deadline(deployment: Object, status: Object, now: datetime) -> fl
     current = find_condition(status.get("conditions") or [], PROGRESSING)
     if deadline is None or current is None or is_complete(deployment, status):
         return None
-    if current.get("reason") in (DEADLINE_EXCEEDED, PAUSED):
+    if current.get("reason") in (DEADLINE_EXCEEDED, NEW_REPLICA_SET_AVAILABLE, PAUSED):
         return None
     since = meta.parse_time(current.get("lastUpdateTime"))
-    return None if since is None else max(0.0, (since + timedelta(seconds=deadline + 1) - now).total_seconds())
+    return None if since is None else max(1.0, (since + timedelta(seconds=deadline + 1) - now).total_seconds())
