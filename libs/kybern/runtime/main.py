@@ -15,7 +15,7 @@ from argparse import ArgumentParser, Namespace
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from random import Random, SystemRandom
-from typing import NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
 from kybern.clock import SystemClock
 from kybern.runtime.service import Env, Service, add_shared_flags
@@ -23,8 +23,11 @@ from kybern.telemetry import Telemetry
 from kybern.telemetry.logs import configure
 from kybern.telemetry.spans import SpanBuffer, make_provider, run_exporter
 
+if TYPE_CHECKING:
+    from kybern.pki.source import FileCertificateSource
+
 READY_FD = "KYBERN_READY_FD"
-USAGE = 2  # exit status for wrong flags
+ROTATION_LOOK = 2.0  # seconds between looks at the certificate files
 
 
 class ServiceFailure(Exception):
@@ -66,13 +69,14 @@ async def serve(service: Service, options: Namespace) -> None:
     buffer = SpanBuffer()
     provider = make_provider(service.name, random, buffer, **{"host.name": socket.gethostname()})
     telemetry = Telemetry(service.name, clock, provider if options.traces else None)
-    transport = GrpcTransport(FileCertificateSource(Path(options.pki)), telemetry)
+    certificates = FileCertificateSource(Path(options.pki))
+    transport = GrpcTransport(certificates, telemetry)
     env = Env(clock, random, transport, telemetry, tell_parent_ready)
     work = asyncio.ensure_future(service.run(options, env))
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, work.cancel)
-    side: list[asyncio.Task[None]] = []
+    side = [asyncio.create_task(follow_rotation(certificates))]
     if options.traces:
         side.append(asyncio.create_task(run_exporter(buffer, transport.channel(options.traces, "traces.kybern"))))
     if options.metrics_address:
@@ -88,6 +92,13 @@ async def serve(service: Service, options: Namespace) -> None:
             task.cancel()
         await asyncio.gather(*side, return_exceptions=True)
         await transport.close()
+
+
+async def follow_rotation(certificates: "FileCertificateSource") -> None:
+    """Look for replaced certificate files now and then; servers and channels take them up from there."""
+    while True:
+        await asyncio.sleep(ROTATION_LOOK)
+        certificates.poll()
 
 
 def run_service(service: Service, arguments: Sequence[str]) -> int:
