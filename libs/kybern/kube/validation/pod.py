@@ -46,11 +46,15 @@ def validate_pod(pod: Object) -> Errors:
             yield forbidden("spec.ephemeralContainers", "cannot be set on create")
 
 
-def validate_template(template: Object, path: str) -> Errors:
-    """A PodTemplateSpec inside a workload."""
+def validate_template_metadata(template: Object, path: str) -> Errors:
     metadata = child(template, "metadata")
     yield from validate_labels(metadata.get("labels"), f"{path}.labels")
     yield from validate_annotations(metadata.get("annotations"), f"{path}.annotations")
+
+
+def validate_template(template: Object, path: str) -> Errors:
+    """A PodTemplateSpec inside a workload."""
+    yield from validate_template_metadata(template, path)
     spec = child(template, "spec")
     yield from validate_pod_spec(spec, f"{path}.spec")
     if spec.get("ephemeralContainers"):

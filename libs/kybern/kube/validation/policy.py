@@ -74,9 +74,6 @@ def validate_lease(obj: Object) -> Errors:
     transitions = spec.get("leaseTransitions")
     if transitions is not None and transitions < 0:
         yield invalid("spec.leaseTransitions", transitions, "must be greater than or equal to 0")
-    holder = spec.get("holderIdentity")
-    if holder == "":
-        yield invalid("spec.holderIdentity", holder, "must not be empty")
     if spec.get("preferredHolder") and not spec.get("strategy"):
         yield forbidden("spec.preferredHolder", "may only be specified if `strategy` is defined")
 

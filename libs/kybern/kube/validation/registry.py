@@ -36,11 +36,6 @@ class Rules:
     update_only: bool = False
 
 
-def _stateful_set(obj: Object) -> Iterator[FieldError]:
-    yield from workloads.validate_stateful_set(obj)
-    yield from workloads.validate_claim_template_names(obj)
-
-
 _DRA = "resource.k8s.io"
 _FLOW = "flowcontrol.apiserver.k8s.io"
 _HPA = Rules(policy.validate_autoscaler)
@@ -77,7 +72,7 @@ RULES: dict[tuple[str, str], Rules] = {
     ("apps", "DaemonSet"): Rules(workloads.validate_daemon_set, workloads.validate_deployment_update),
     ("apps", "Deployment"): Rules(workloads.validate_deployment, workloads.validate_deployment_update),
     ("apps", "ReplicaSet"): Rules(workloads.validate_replica_set, workloads.validate_deployment_update),
-    ("apps", "StatefulSet"): Rules(_stateful_set, workloads.validate_stateful_set_update),
+    ("apps", "StatefulSet"): Rules(workloads.validate_stateful_set, workloads.validate_stateful_set_update),
     ("autoscaling", "HorizontalPodAutoscaler"): _HPA,
     ("batch", "CronJob"): Rules(batch.validate_cron_job),
     ("batch", "Job"): Rules(batch.validate_job, batch.validate_job_update),

@@ -9,14 +9,13 @@ from kybern.kube.validation.fields import (
     Object,
     child,
     immutable,
-    items,
     non_negative,
     one_of,
     same,
 )  # fmt: skip
 from kybern.kube.validation.metadata import matches_nothing, validate_selector
-from kybern.kube.validation.names import dns1123_subdomain, min_error, percent
-from kybern.kube.validation.pod import validate_template
+from kybern.kube.validation.names import min_error, percent
+from kybern.kube.validation.pod import validate_template, validate_template_metadata
 
 _INTEGER = "must be greater than or equal to 0"
 
@@ -157,7 +156,10 @@ def _labels(template: Object) -> dict[str, str]:
 
 
 def _selector_and_template(spec: Object, kind: str) -> Errors:
-    """A selector that selects something, and a template whose pods it selects."""
+    """A selector that selects something, and a template whose pods it selects.
+
+    The pods of a StatefulSet get volumes that their template does not have, so only its metadata is checked.
+    """
     selector = spec.get("selector")
     usable = False
     if selector is None:
@@ -175,7 +177,8 @@ def _selector_and_template(spec: Object, kind: str) -> Errors:
     if usable and not matches_nothing(selector or {}) and not from_label_selector(selector).matches(_labels(template)):
         detail = "`selector` does not match template `labels`"
         yield invalid("spec.template.metadata.labels", _labels(template), detail)
-    yield from validate_template(template, "spec.template")
+    check = validate_template_metadata if kind == "statefulset" else validate_template
+    yield from check(template, "spec.template")
     yield from _always_restarts(template)
 
 
@@ -222,10 +225,3 @@ def _count_or_percent(value: Any, path: str, *, at_most_all: bool = False) -> Er
         yield invalid(path, value, problem)
     if not problems and at_most_all and int(value[:-1]) > 100:
         yield invalid(path, value, "must not be greater than 100%")
-
-
-def validate_claim_template_names(obj: Object) -> Errors:
-    for index, claim in enumerate(items(child(obj, "spec"), "volumeClaimTemplates")):
-        name = child(claim, "metadata").get("name") or ""
-        for problem in dns1123_subdomain(name):
-            yield invalid(f"spec.volumeClaimTemplates[{index}].metadata.name", name, problem)
