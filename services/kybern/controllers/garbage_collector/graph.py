@@ -76,6 +76,7 @@ class Graph:
         node = self.nodes.pop(uid, None)
         if node is None:
             return Look()
+        node.dependents.pop(uid, None)  # it may have named itself
         look = [*node.dependents]
         for owner_uid in node.owners:
             owner = self.nodes.get(owner_uid)
