@@ -12,6 +12,7 @@ from kybern.kube.meta import Object, format_time, generation
 from kybern.kube.status import StatusError
 from kybern.runtime.service import Env
 from kybern.scheduler.core.pod import Pod
+from kybern.scheduler.core.preemption import Victims
 from kybern.scheduler.core.queue import QueuedPod
 from kybern.scheduler.tracing import pod_attributes
 
@@ -76,12 +77,12 @@ class Binder:
         self._verdicts.bound(queued, node)
         self._event(pod, NORMAL, "Scheduled", f"Successfully assigned {pod.key} to {node}")
 
-    async def report(self, queued: QueuedPod, message: str, nominated: str | None = None) -> None:
-        """Say why no node takes the pod: an event, and the condition PodScheduled; a node to wait for, if any."""
+    async def report(self, queued: QueuedPod, message: str, nominated: str = "") -> None:
+        """Say why no node takes the pod: an event, the condition PodScheduled, and the node it waits for, if any."""
         pod = queued.pod
         self._event(pod, WARNING, "FailedScheduling", message)
         known = get_condition(pod.obj, "PodScheduled") or {}
-        if (known.get("status"), known.get("message")) == ("False", message) and nominated in (None, pod.nominated):
+        if (known.get("status"), known.get("message")) == ("False", message) and nominated == pod.nominated:
             return
         now = format_time(self._clock.now())
         condition: Object = {
@@ -95,9 +96,35 @@ class Binder:
         if generation(pod.obj):
             condition["observedGeneration"] = generation(pod.obj)
         status: Object = {"conditions": [condition]}
-        if nominated is not None:
+        if nominated != pod.nominated:
             status["nominatedNodeName"] = nominated or None
         await self._patch_status(pod, status, queued.traceparent)
+
+    async def preempt(self, queued: QueuedPod, victims: Victims) -> None:
+        """Say to each victim why it has to go, and delete it."""
+        await asyncio.gather(*(self._evict(queued, victim, victims.node) for victim in victims.pods))
+
+    async def _evict(self, queued: QueuedPod, victim: Pod, node: str) -> None:
+        if victim.facts.deleting:
+            return
+        condition: Object = {
+            "type": "DisruptionTarget",
+            "status": "True",
+            "reason": "PreemptionByScheduler",
+            "message": f"{queued.pod.scheduler}: preempting to accommodate a higher priority pod",
+            "lastTransitionTime": format_time(self._clock.now()),
+        }
+        await self._patch_status(victim, {"conditions": [condition]}, queued.traceparent)
+        try:
+            await self._client.delete(
+                PODS, victim.name, victim.namespace, uid=victim.uid, traceparent=queued.traceparent
+            )
+        except StatusError as error:
+            if error.code not in (404, 409):
+                self._telemetry.log.warning("pod %s was not preempted: %s", victim.key, error)
+            return
+        message = f"Preempted by pod {queued.pod.uid} on node {node}"
+        self._recorder.event(dict(victim.obj), NORMAL, "Preempted", message, action="Preempting")
 
     async def _patch_status(self, pod: Pod, status: Object, traceparent: str) -> None:
         patch: Object = {"metadata": {"uid": pod.uid}, "status": status}

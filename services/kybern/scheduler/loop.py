@@ -6,7 +6,8 @@ travel together in few messages. At most `UNDER_WAY` of them are under way.
 
 import asyncio
 from collections import OrderedDict
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 
 from kybern.client.events import EventRecorder
 from kybern.client.objects import Client
@@ -16,6 +17,7 @@ from kybern.scheduler.core.cache import Cache
 from kybern.scheduler.core.cycle import Cycle, Placed, Unplaced
 from kybern.scheduler.core.framework import Event
 from kybern.scheduler.core.pod import FactsOf, Pod
+from kybern.scheduler.core.preemption import Budget, Victims, decide_preemption
 from kybern.scheduler.core.queue import Queue, QueuedPod
 from kybern.scheduler.core.snapshot import Snapshot
 from kybern.scheduler.metrics import Metrics
@@ -38,6 +40,9 @@ class Loop:
         self.facts_of = FactsOf()
         self.cache = Cache(Snapshot())
         self.queue = Queue(hints(profile), gated)
+        self.budgets: dict[str, Budget] = {}
+        self._profile, self._random = profile, env.random
+        self._nominated: dict[str, tuple[Pod, str]] = {}  # pods that wait for victims to leave, and the node
         self.cycle = Cycle(profile, self.cache.nodes, env.random)
         self.outcomes: OrderedDict[str, Placed | Unplaced] = OrderedDict()  # by namespace/name
         self.metrics = Metrics(env.telemetry.registry, name, self.queue, self.cache)
@@ -54,18 +59,25 @@ class Loop:
 
     def enqueue(self, pod: Pod, traceparent: str) -> None:
         """A pod of ours has no node."""
+        if pod.nominated:
+            self._nominated[pod.uid] = (pod, pod.nominated)
         self.queue.put(pod, self._now(), self._clock.now(), traceparent)
         self._wake.set()
 
+    def ignore(self, uid: str) -> None:
+        """A pod without a node is none of ours any more, or is being deleted."""
+        self.queue.remove(uid)
+        self._nominated.pop(uid, None)
+
     def confirm(self, pod: Pod) -> None:
         """A pod is bound, by us or by somebody else."""
-        self.queue.remove(pod.uid)
+        self.ignore(pod.uid)
         for event in self.cache.set_pod(pod):
             self.move(event, pod.facts)
 
     def drop(self, uid: str) -> None:
         """A pod is gone, or has ended."""
-        self.queue.remove(uid)
+        self.ignore(uid)
         pod = self.cache.remove_pod(uid)
         if pod is not None:
             self.move(Event.POD_DELETE, pod.facts)
@@ -112,12 +124,57 @@ class Loop:
                 self.metrics.decided("scheduled", self._now() - started)
                 self._binder.start(tasks, self._binder.bind(queued, outcome.node))
             else:
-                self.queue.turned_down(queued, outcome.plugins, outcome.message, self._now())
+                self._turned_down(queued, outcome, tasks)
                 self.metrics.decided("unschedulable", self._now() - started)
-                self._binder.start(tasks, self._binder.report(queued, outcome.message))
+
+    def _turned_down(self, queued: QueuedPod, outcome: Unplaced, tasks: asyncio.TaskGroup) -> None:
+        """See whether preemption helps; wait in any case."""
+        pod, message, nominated = queued.pod, outcome.message, ""
+        if outcome.nodes:
+            with self._with_nominated(pod):
+                preemption = decide_preemption(
+                    pod, outcome, self.cache, self._profile, list(self.budgets.values()), self._random
+                )
+            if isinstance(preemption, Victims):
+                nominated = preemption.node
+                self.metrics.preemptions.inc()
+                self.metrics.victims.observe(len(preemption.pods))
+                self._binder.start(tasks, self._binder.preempt(queued, preemption))
+            else:
+                message = f"{message} {preemption.message}"
+                nominated = pod.nominated if preemption.waits else ""
+        if nominated:
+            self._nominated[pod.uid] = (pod, nominated)
+        else:
+            self._nominated.pop(pod.uid, None)
+        self.queue.turned_down(queued, outcome.plugins, message, self._now())
+        self._binder.start(tasks, self._binder.report(queued, message, nominated))
+
+    @contextmanager
+    def _with_nominated(self, pod: Pod) -> Iterator[None]:
+        """Count the pods of no lower priority that wait for their nominated nodes, as if they were there."""
+        others = [
+            (other.facts, node)
+            for other, node in self._nominated.values()
+            if other.uid != pod.uid and other.priority >= pod.priority and node in self.cache.nodes.slots
+        ]
+        for facts, node in others:
+            self.cache.nodes.add_pod(facts, node)
+        try:
+            yield
+        finally:
+            for facts, node in others:
+                self.cache.nodes.remove_pod(facts, node)
 
     def _decide(self, queued: QueuedPod) -> Placed | Unplaced:
-        """One scheduling cycle, each phase in a span of the pod's trace."""
+        """One scheduling cycle."""
+        if not self._nominated:
+            return self._traced_cycle(queued)
+        with self._with_nominated(queued.pod):
+            return self._traced_cycle(queued)
+
+    def _traced_cycle(self, queued: QueuedPod) -> Placed | Unplaced:
+        """Each phase in a span of the pod's trace."""
         facts, start = queued.pod.facts, self._telemetry.start_span
         parent, attributes = queued.traceparent, pod_attributes(queued.pod)
         start("queue", parent, attributes=attributes, start=queued.queued_at).end()
@@ -128,7 +185,7 @@ class Loop:
         if not feasible:
             return self.cycle.diagnose(evaluation, facts)
         span = start("score", parent, attributes=attributes)
-        placed = self.cycle.select(evaluation)
+        placed = self.cycle.select(evaluation, queued.pod.nominated)
         span.set(node=placed.node, feasible=placed.feasible)
         span.end()
         return placed

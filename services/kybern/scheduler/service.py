@@ -7,7 +7,7 @@ from kybern.client.events import EventRecorder
 from kybern.client.informer import SharedInformerFactory
 from kybern.client.leader import LeaderElector
 from kybern.client.objects import Client
-from kybern.client.resources import NAMESPACES, NODES, PODS
+from kybern.client.resources import NAMESPACES, NODES, POD_DISRUPTION_BUDGETS, PODS
 from kybern.protos.scheduler.v1 import scheduler_pb2_grpc
 from kybern.rpc.transport import Policy
 from kybern.runtime.service import Env, Service
@@ -15,7 +15,7 @@ from kybern.scheduler.core.pod import DEFAULT_SCHEDULER
 from kybern.scheduler.loop import Loop
 from kybern.scheduler.servicer import SchedulerServicer
 from kybern.scheduler.slim import slim_namespace, slim_node, slim_pod
-from kybern.scheduler.watching import watch_namespaces, watch_nodes, watch_pods
+from kybern.scheduler.watching import watch_budgets, watch_namespaces, watch_nodes, watch_pods
 
 POLICY = Policy({"/kybern.scheduler.v1.Scheduler/": frozenset({"system:kybern:gateway"})})
 LEASE = ("kube-system", "kube-scheduler")
@@ -44,6 +44,7 @@ async def run(options: Namespace, env: Env) -> None:
         recorder = EventRecorder(client, options.scheduler_name, env.clock, env.telemetry)
         loop = Loop(client, env, recorder, options.scheduler_name)
         watch_namespaces(namespaces, loop)
+        watch_budgets(informers.informer(POD_DISRUPTION_BUDGETS), loop)
         watch_nodes(nodes, loop)
         watch_pods(pods, loop)
         server = env.transport.server(options.address, POLICY)

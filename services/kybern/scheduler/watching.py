@@ -3,6 +3,7 @@
 from kybern.client.informer import EventHandler, SharedInformer
 from kybern.kube import meta
 from kybern.kube.meta import Object
+from kybern.scheduler.core.preemption import Budget
 from kybern.scheduler.loop import Loop
 
 
@@ -32,7 +33,7 @@ def watch_pods(informer: SharedInformer, loop: Loop) -> None:
         elif pod.node:
             loop.confirm(pod)
         elif pod.facts.deleting or pod.scheduler != loop.name:
-            loop.queue.remove(pod.uid)
+            loop.ignore(pod.uid)
         elif pod.uid not in loop.cache:  # else it is being bound
             loop.enqueue(pod, informer.traceparent(pod.key))
 
@@ -47,5 +48,17 @@ def watch_namespaces(informer: SharedInformer, loop: Loop) -> None:
 
     def deleted(namespace: Object, final_state_unknown: bool) -> None:
         loop.cache.nodes.set_namespace(meta.name(namespace), None)
+
+    informer.add_handler(EventHandler(changed, lambda old, new: changed(new), deleted))
+
+
+def watch_budgets(informer: SharedInformer, loop: Loop) -> None:
+    """Know the disruption budgets, which preemption spares."""
+
+    def changed(budget: Object) -> None:
+        loop.budgets[meta.key(budget)] = Budget.read(budget)
+
+    def deleted(budget: Object, final_state_unknown: bool) -> None:
+        loop.budgets.pop(meta.key(budget), None)
 
     informer.add_handler(EventHandler(changed, lambda old, new: changed(new), deleted))

@@ -8,7 +8,7 @@ import pytest
 
 from kybern.apiserver.service import SERVICE as APISERVER
 from kybern.client.objects import Client
-from kybern.client.resources import EVENTS, LEASES, NAMESPACES, NODES, PODS, SERVICE_ACCOUNTS
+from kybern.client.resources import EVENTS, LEASES, NAMESPACES, NODES, PODS, PRIORITY_CLASSES, SERVICE_ACCOUNTS
 from kybern.kube.conditions import get_condition
 from kybern.kube.meta import Object
 from kybern.kube.status import StatusError
@@ -128,6 +128,25 @@ async def test_a_deleted_pod_makes_room(net: Mesh, admin: Client) -> None:
     await unschedulable(admin, "second")
     await admin.delete(PODS, "first", "default", grace_period_seconds=0)
     assert await node_of(admin, "second") == "n"
+
+
+async def test_a_pod_of_higher_priority_makes_room_for_itself(net: Mesh, admin: Client) -> None:
+    await admin.create(PRIORITY_CLASSES, {"metadata": {"name": "high"}, "value": 1000})
+    await add_node(admin, make_node("n", allocatable={"cpu": "2"}))
+    scheduler = await net.start(SCHEDULER)
+    for name in ("low-1", "low-2"):
+        await add_pod(admin, make_pod(name, requests={"cpu": "1"}, terminationGracePeriodSeconds=0))
+        assert await node_of(admin, name) == "n"
+    await add_pod(admin, make_pod("high", requests={"cpu": "1"}, priorityClassName="high"))
+    assert await node_of(admin, "high") == "n"
+    left = [pod["metadata"]["name"] for pod in (await admin.list(PODS)).items]
+    assert len(left) == 2
+    assert scheduler.metric("scheduler_preemption_attempts_total") == 1
+
+    async def told() -> bool:
+        return any(e["reason"] == "Preempted" for e in (await admin.list(EVENTS)).items)
+
+    assert await eventually(told)
 
 
 async def test_other_schedulers_pods_and_gated_pods_are_left_alone(net: Mesh, admin: Client) -> None:

@@ -4,6 +4,7 @@ A pod is counted once: an assumed pod that the watch confirms changes nothing. P
 they count as soon as it appears. A failed bind is taken back with `forget`.
 """
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -33,6 +34,7 @@ class Cache:
         self.objects: dict[str, Object] = {}  # nodes by name
         self._pods: dict[str, Counted] = {}
         self._on: dict[str, set[str]] = {}  # node name → uids of its pods
+        self._priorities: Counter[int] = Counter()
 
     def __len__(self) -> int:
         return len(self._pods)
@@ -48,6 +50,10 @@ class Cache:
     def pods_on(self, node: str) -> list[Pod]:
         """Every pod that counts on the node, in the order of their names."""
         return sorted((self._pods[uid].pod for uid in self._on.get(node, ())), key=lambda pod: pod.key)
+
+    def has_below(self, priority: int) -> bool:
+        """Whether any pod that counts has a lower priority."""
+        return any(other < priority for other in self._priorities)
 
     def set_node(self, node: Object) -> frozenset[Event]:
         """Take over a node; what this means for pods that wait."""
@@ -88,6 +94,9 @@ class Cache:
         if counted is None:
             return None
         self._on[counted.node].discard(uid)
+        self._priorities[counted.pod.priority] -= 1
+        if not self._priorities[counted.pod.priority]:
+            del self._priorities[counted.pod.priority]
         if not self._on[counted.node]:
             del self._on[counted.node]
         self.nodes.remove_pod(counted.pod.facts, counted.node)
@@ -106,6 +115,7 @@ class Cache:
     def _count(self, pod: Pod, node: str, *, assumed: bool) -> None:
         self._pods[pod.uid] = Counted(pod, node, assumed)
         self._on.setdefault(node, set()).add(pod.uid)
+        self._priorities[pod.priority] += 1
         if node in self.objects:
             self.nodes.add_pod(pod.facts, node)
 

@@ -11,7 +11,8 @@ from kybern.kube.selectors import Requirement
 Mask = NDArray[np.bool_]
 Ints = NDArray[np.int64]
 Codes = NDArray[np.int32]
-Rows = slice | NDArray[np.intp]
+Slots = NDArray[np.intp]
+Rows = slice | Slots
 ALL = slice(None)
 ABSENT = -1
 

@@ -1,5 +1,7 @@
 """The scheduling cycle: filter, score, select; the chosen node counts the pod at once (assume)."""
 
+from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from random import Random
 
@@ -8,6 +10,7 @@ from numpy.typing import NDArray
 
 from kybern.scheduler.core.columns import Ints
 from kybern.scheduler.core.evaluation import Evaluation, Profile
+from kybern.scheduler.core.framework import Curable
 from kybern.scheduler.core.pod import Facts
 from kybern.scheduler.core.snapshot import Snapshot
 
@@ -52,13 +55,16 @@ class Unplaced:
         """Upstream's sentence, without what preemption has to say."""
         if not self.nodes:
             return "no nodes available to schedule pods"
-        return f"0/{self.nodes} nodes are available: {self.histogram()}."
-
-    def histogram(self) -> str:
-        counts: dict[str, int] = {}
+        counts: Counter[str] = Counter()
         for rejection in self.rejections:
-            counts[rejection.reason] = counts.get(rejection.reason, 0) + rejection.nodes
-        return ", ".join(sorted(f"{count} {reason}" for reason, count in counts.items()))
+            counts[rejection.reason] += rejection.nodes
+        return none_available(self.nodes, counts)
+
+
+def none_available(nodes: int, reasons: Mapping[str, int]) -> str:
+    """How many nodes cannot take a pod, and for which reasons."""
+    listed = ", ".join(sorted(f"{count} {reason}" for reason, count in reasons.items()))
+    return f"0/{nodes} nodes are available: {listed}."
 
 
 class Cycle:
@@ -78,16 +84,18 @@ class Cycle:
         self._known[facts] = found
         return found
 
-    def decide(self, facts: Facts) -> Placed | Unplaced:
+    def decide(self, facts: Facts, nominated: str = "") -> Placed | Unplaced:
         """Find the best node; among equally good ones any, by the given randomness."""
         evaluation = self.evaluation(facts)
         if not evaluation.filter().any():
             return self.diagnose(evaluation, facts)
-        return self.select(evaluation)
+        return self.select(evaluation, nominated)
 
-    def select(self, evaluation: Evaluation) -> Placed:
-        """The best of the feasible nodes, of which there must be one."""
+    def select(self, evaluation: Evaluation, nominated: str = "") -> Placed:
+        """The nominated node, else the best of the feasible nodes, of which there must be one."""
         nodes, feasible = self._nodes, int(evaluation.feasible.sum())
+        if nominated in nodes.slots and evaluation.feasible[nodes.slots[nominated]]:
+            return Placed(nominated, len(nodes), feasible)
         if feasible == 1:
             return Placed(nodes.names[int(evaluation.feasible.argmax())], len(nodes), 1)
         total = evaluation.score()
@@ -109,8 +117,8 @@ class Cycle:
         for plugin, rows in evaluation.rejected_by():
             for reason, count in plugin.reasons(facts, self._nodes, rows).items():
                 rejections.append(Rejection(plugin.name, reason, count))
-            if plugin.preemptable:
-                helpful += [self._nodes.names[slot] for slot in np.arange(self._nodes.capacity)[rows]]
+            if isinstance(plugin, Curable):
+                helpful += [self._nodes.names[slot] for slot in plugin.curable(facts, self._nodes, rows)]
         return Unplaced(len(self._nodes), tuple(rejections), tuple(helpful))
 
     def assume(self, facts: Facts, node: str) -> None:

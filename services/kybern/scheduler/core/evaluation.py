@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from kybern.scheduler.core.columns import ALL, Ints, Mask, Rows
+from kybern.scheduler.core.columns import ALL, Ints, Mask, Rows, Slots
 from kybern.scheduler.core.framework import FilterPlugin, Scope, ScorePlugin
 from kybern.scheduler.core.pod import Facts
 from kybern.scheduler.core.snapshot import Snapshot
@@ -174,7 +174,7 @@ class Evaluation:
             for plugin, weight, raw in self._active()
         }
 
-    def rejected_by(self) -> Iterator[tuple[FilterPlugin, Rows]]:
+    def rejected_by(self) -> Iterator[tuple[FilterPlugin, Slots]]:
         """Each filter with the nodes that it is the first to turn down."""
         left = self._nodes.present.copy()
         for plugin in self._profile.filters:

@@ -7,9 +7,9 @@ depends on, and so which rows have to be asked again after a change.
 from collections import Counter
 from collections.abc import Callable, Mapping
 from enum import Enum
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
-from kybern.scheduler.core.columns import Ints, Mask, Rows
+from kybern.scheduler.core.columns import Ints, Mask, Rows, Slots
 from kybern.scheduler.core.pod import Facts
 from kybern.scheduler.core.snapshot import Snapshot
 
@@ -52,7 +52,6 @@ class FilterPlugin(Protocol):
 
     name: str
     scope: Scope
-    preemptable: bool  # whether removing pods from a node may change the answer
 
     @property
     def events(self) -> Mapping[Event, Hint]:
@@ -65,6 +64,15 @@ class FilterPlugin(Protocol):
 
     def reasons(self, pod: Facts, nodes: Snapshot, rejected: Rows) -> Counter[str]:
         """Upstream's words for each way in which the rejected rows fail, with the number of nodes."""
+        ...
+
+
+@runtime_checkable
+class Curable(Protocol):
+    """A filter plugin whose answer may change when pods leave a node."""
+
+    def curable(self, pod: Facts, nodes: Snapshot, rejected: Slots) -> Slots:
+        """Those of the rejected rows that could take the pod if pods left them."""
         ...
 
 

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from kybern.scheduler.core.columns import ABSENT, Ints, Mask, Rows, domain_sums
+from kybern.scheduler.core.columns import ABSENT, Ints, Mask, Rows, Slots, domain_sums
 from kybern.scheduler.core.framework import MAX_SCORE, Event, Scope, always
 from kybern.scheduler.core.pod import Facts
 from kybern.scheduler.core.snapshot import Snapshot
@@ -27,7 +27,6 @@ UNWELCOME = "node(s) didn't satisfy existing pods anti-affinity rules"
 class InterPodAffinity:
     name = "InterPodAffinity"
     scope = Scope.CLUSTER
-    preemptable = True
     normalizes = True
     events = {
         Event.NODE_ADD: always,
@@ -53,6 +52,11 @@ class InterPodAffinity:
             found[reason] += int((left & ~mask[rejected]).sum())
             left &= mask[rejected]
         return +found
+
+    def curable(self, pod: Facts, nodes: Snapshot, rejected: Slots) -> Slots:
+        """Nodes where nothing is missing, only somebody in the way."""
+        near = [mask for reason, mask in _masks(pod, nodes) if reason == NOT_NEAR]
+        return rejected[near[0][rejected]] if near else rejected
 
     def score(self, pod: Facts, nodes: Snapshot, rows: Rows) -> Ints | None:
         total: Ints | None = None

@@ -17,7 +17,6 @@ from kybern.scheduler.core.snapshot import Snapshot
 class NodeAffinity:
     name = "NodeAffinity"
     scope = Scope.NODE
-    preemptable = False
     normalizes = True
     events = {Event.NODE_ADD: node_is_allowed, Event.NODE_LABEL: node_is_allowed}
 

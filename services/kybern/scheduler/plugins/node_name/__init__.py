@@ -13,7 +13,6 @@ from kybern.scheduler.core.snapshot import Snapshot
 class NodeName:
     name = "NodeName"
     scope = Scope.NODE
-    preemptable = False
     events = {Event.NODE_ADD: always}
 
     def filter(self, pod: Facts, nodes: Snapshot, rows: Rows) -> Mask | None:

@@ -4,7 +4,7 @@ from collections import Counter
 
 import numpy as np
 
-from kybern.scheduler.core.columns import Mask, Rows
+from kybern.scheduler.core.columns import Mask, Rows, Slots
 from kybern.scheduler.core.framework import Event, Scope, always
 from kybern.scheduler.core.pod import Facts
 from kybern.scheduler.core.snapshot import Snapshot
@@ -23,7 +23,6 @@ def _clash(one: tuple[str, str, int], other: tuple[str, str, int]) -> bool:
 class NodePorts:
     name = "NodePorts"
     scope = Scope.ROW
-    preemptable = True
     events = {Event.NODE_ADD: always, Event.POD_DELETE: frees_a_port}
 
     def filter(self, pod: Facts, nodes: Snapshot, rows: Rows) -> Mask | None:
@@ -38,3 +37,6 @@ class NodePorts:
 
     def reasons(self, pod: Facts, nodes: Snapshot, rejected: Rows) -> Counter[str]:
         return Counter({"node(s) didn't have free ports for the requested pod ports": nodes.size(rejected)})
+
+    def curable(self, pod: Facts, nodes: Snapshot, rejected: Slots) -> Slots:
+        return rejected

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from kybern.scheduler.core.columns import Ints, Mask, Rows
+from kybern.scheduler.core.columns import Ints, Mask, Rows, Slots
 from kybern.scheduler.core.framework import MAX_SCORE, Event, Scope
 from kybern.scheduler.core.pod import Facts
 from kybern.scheduler.core.requests import amounts
@@ -31,7 +31,6 @@ def frees_a_request(pod: Facts, gone: Facts) -> bool:
 class NodeResourcesFit:
     name = "NodeResourcesFit"
     scope = Scope.ROW
-    preemptable = True
     normalizes = False
     events = {
         Event.NODE_ADD: node_is_large_enough,
@@ -59,12 +58,12 @@ class NodeResourcesFit:
             found[f"Insufficient {resource}"] = int((self._free(resource, nodes, rejected) < wanted).sum())
         return +found
 
-    def unresolvable(self, pod: Facts, nodes: Snapshot, rows: Rows) -> Mask:
-        """Which rows could not take the pod even if they were empty."""
-        mask: Mask = np.zeros(nodes.size(rows), np.bool_)
+    def curable(self, pod: Facts, nodes: Snapshot, rejected: Slots) -> Slots:
+        """Nodes that would be large enough if they were empty."""
+        fits: Mask = np.ones(len(rejected), np.bool_)
         for resource, wanted in pod.requests.items():
-            mask |= nodes.allocatable[rows, nodes.column(resource)] < wanted
-        return mask
+            fits &= nodes.allocatable[rejected, nodes.column(resource)] >= wanted
+        return rejected[fits]
 
     def score(self, pod: Facts, nodes: Snapshot, rows: Rows) -> Ints | None:
         limits = nodes.allocatable[rows, :2]  # cpu, memory

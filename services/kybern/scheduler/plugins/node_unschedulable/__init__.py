@@ -19,7 +19,6 @@ def node_is_open(pod: Facts, node: Any) -> bool:
 class NodeUnschedulable:
     name = "NodeUnschedulable"
     scope = Scope.NODE
-    preemptable = False
     events = {Event.NODE_ADD: node_is_open, Event.NODE_TAINT: node_is_open}
 
     def filter(self, pod: Facts, nodes: Snapshot, rows: Rows) -> Mask | None:

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from kybern.kube import meta
-from kybern.scheduler.core.columns import ABSENT, Ints, LabelColumn, Mask, Rows, domain_sums
+from kybern.scheduler.core.columns import ABSENT, Ints, LabelColumn, Mask, Rows, Slots, domain_sums
 from kybern.scheduler.core.framework import MAX_SCORE, Event, Scope
 from kybern.scheduler.core.node_rules import affinity_mask, taint_mask
 from kybern.scheduler.core.pod import Facts
@@ -37,7 +37,6 @@ def pod_counts(pod: Facts, other: Facts) -> bool:
 class PodTopologySpread:
     name = "PodTopologySpread"
     scope = Scope.CLUSTER
-    preemptable = True
     normalizes = True
     events = {
         Event.NODE_ADD: node_has_the_labels,
@@ -62,6 +61,10 @@ class PodTopologySpread:
     def reasons(self, pod: Facts, nodes: Snapshot, rejected: Rows) -> Counter[str]:
         labelled = int(_labelled(constraints(pod, True), nodes)[rejected].sum())
         return +Counter({SKEWED: labelled, MISSING: nodes.size(rejected) - labelled})
+
+    def curable(self, pod: Facts, nodes: Snapshot, rejected: Slots) -> Slots:
+        """Nodes that have the labels."""
+        return rejected[_labelled(constraints(pod, True), nodes)[rejected]]
 
     def score(self, pod: Facts, nodes: Snapshot, rows: Rows) -> Ints | None:
         soft = constraints(pod, False)

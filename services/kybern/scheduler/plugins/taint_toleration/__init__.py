@@ -23,7 +23,6 @@ def node_is_tolerated(pod: Facts, node: Any) -> bool:
 class TaintToleration:
     name = "TaintToleration"
     scope = Scope.NODE
-    preemptable = False
     normalizes = True
     events = {Event.NODE_ADD: node_is_tolerated, Event.NODE_TAINT: node_is_tolerated}
 
