@@ -46,7 +46,8 @@ class IPAllocator:
         """A free address. Raises AllocationError."""
         size = min(self.network.num_addresses, 1 << 16)
         offset = min(max(16, size // 16), 256) if size > 64 else 0
-        for low, high in ((max(offset, 1), size - 1), (1, max(offset, 1))):
+        end = size - 1 if self.network.version == 4 else size  # IPv4 keeps its last address for broadcast
+        for low, high in ((max(offset, 1), end), (1, max(offset, 1))):
             span = high - low
             start = random.randrange(span) if span > 0 else 0
             for step in range(span):

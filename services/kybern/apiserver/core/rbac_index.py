@@ -29,7 +29,7 @@ class RbacIndex:
         self.version = 0
         self._roles: dict[Key, Rules] = {}
         self._grants: dict[tuple[str, str], dict[Key, Grant]] = {}
-        self._subjects: dict[Key, list[tuple[str, str]]] = {}
+        self._subjects: dict[Key, set[tuple[str, str]]] = {}
 
     def put(self, obj: Object) -> None:
         """Add or replace a role or binding."""
@@ -41,7 +41,7 @@ class RbacIndex:
             return
         self._forget(key)
         grant = Grant(key[1], role_of(obj))
-        subjects = [found for subject in obj.get("subjects") or () if (found := _subject(subject, key[1]))]
+        subjects = {found for subject in obj.get("subjects") or () if (found := _subject(subject, key[1]))}
         for found in subjects:
             self._grants.setdefault(found, {})[key] = grant
         self._subjects[key] = subjects
