@@ -37,7 +37,7 @@ class WatchHub:
         self._recent = RecentEvents(capacity, revision)
         self._index = index
         self._reader = reader
-        self._waiters: set[Waiter] = set()
+        self._waiters: dict[Waiter, None] = {}
 
     def publish(self, events: Sequence[Event]) -> None:
         """The next revision is durable."""
@@ -74,14 +74,14 @@ class WatchHub:
     async def _wait(self, prefix: str, position: int, progress: float) -> tuple[int, bool]:
         """Until something concerns the prefix; the new position, and whether `progress` seconds went by instead."""
         waiter = Waiter(prefix, position, asyncio.get_running_loop().create_future())
-        self._waiters.add(waiter)
+        self._waiters[waiter] = None
         try:
             async with asyncio.timeout(progress or None):
                 await waiter.wake
         except TimeoutError:
             return waiter.next, True
         finally:
-            self._waiters.remove(waiter)
+            del self._waiters[waiter]
         return waiter.next, False
 
     async def _events(self, prefix: str, first: int) -> tuple[list[Event], int]:

@@ -37,8 +37,8 @@ class Cacher:
         self._trigger = fields.trigger(group, resource)
         self._ring: deque[CacheEvent] = deque(maxlen=RING)
         self._floor = 0  # every event after this revision is in the ring
-        self._watchers: set[Watcher] = set()
-        self._pinned: dict[str, set[Watcher]] = {}
+        self._watchers: dict[Watcher, None] = {}  # in order of arrival, so that a simulation repeats itself
+        self._pinned: dict[str, dict[Watcher, None]] = {}
         self.listeners: list[Listener] = []
 
     # Reads
@@ -164,14 +164,14 @@ class Cacher:
     def _register(self, watcher: Watcher) -> None:
         value = watcher.selection.pinned(self._trigger)
         if value is None:
-            self._watchers.add(watcher)
-            watcher.stop = lambda: self._watchers.discard(watcher)
+            self._watchers[watcher] = None
+            watcher.stop = lambda: self._watchers.pop(watcher, None)
             return
-        group = self._pinned.setdefault(value, set())
-        group.add(watcher)
+        group = self._pinned.setdefault(value, {})
+        group[watcher] = None
 
         def stop() -> None:
-            group.discard(watcher)
+            group.pop(watcher, None)
             if not group and self._pinned.get(value) is group:
                 del self._pinned[value]
 
