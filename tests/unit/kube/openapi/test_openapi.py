@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from kybern.kube import openapi, schema
+from kybern.kube.openapi import descriptions
 
 GROUP_VERSIONS = [(group.name, version) for group in schema.load().groups for version in group.versions]
 
@@ -98,3 +99,10 @@ def test_a_document_of_ones_own_kinds() -> None:
     found = openapi.document_v3([info], definitions, {info.gvk: "b.a.v1.Foo"})
     assert found["paths"].keys() == {"/apis/a.b/v1/foos", "/apis/a.b/v1/foos/{name}"}
     assert found["components"]["schemas"]["b.a.v1.Foo"]["properties"]["spec"]["type"] == "string"
+
+
+def test_descriptions_are_of_kinds_and_fields_that_exist() -> None:
+    definitions = schema.load().definitions
+    assert definitions.keys() >= descriptions._KINDS.keys()
+    for name, fields in descriptions._FIELDS.items():
+        assert definitions[name]["properties"].keys() >= fields.keys(), name
