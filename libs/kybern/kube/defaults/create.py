@@ -46,7 +46,7 @@ INITIAL_STATUS: dict[tuple[str, str], Object] = {
 
 
 def apply_create_defaults(info: ResourceInfo, obj: Object) -> None:
-    """The first status of a kind, generation 1 where it is counted, the finalizer that guards a namespace."""
+    """The first status of a kind, generation 1 where counted, the finalizer of a Namespace, the selector of a Job."""
     if info.kind in GENERATION_KINDS:
         child(obj, "metadata")["generation"] = 1
     key = (info.group, info.kind)
@@ -57,6 +57,23 @@ def apply_create_defaults(info: ResourceInfo, obj: Object) -> None:
         obj["spec"]["finalizers"] = [*finalizers, *(["kubernetes"] if "kubernetes" not in finalizers else [])]
     elif key == ("", "Pod"):
         obj["status"] = {"phase": "Pending", "qosClass": qos_class(obj)}
+    elif key == ("batch", "Job"):
+        _select_own_pods(obj)
+
+
+def _select_own_pods(job: Object) -> None:
+    """A Job's pods carry its uid, and its selector asks for that; `metadata.uid` is set before this."""
+    spec, metadata = child(job, "spec"), child(job, "metadata")
+    uid, name = metadata.get("uid"), metadata.get("name")
+    if spec.get("manualSelector") or not uid:
+        return
+    labels = child(child(child(spec, "template"), "metadata"), "labels")
+    for prefix in ("", "batch.kubernetes.io/"):
+        labels.setdefault(f"{prefix}controller-uid", uid)
+        if name:
+            labels.setdefault(f"{prefix}job-name", name)
+    if spec.get("selector") is None:
+        spec["selector"] = {"matchLabels": {"batch.kubernetes.io/controller-uid": uid}}
 
 
 def qos_class(pod: Object) -> str:

@@ -263,3 +263,23 @@ def test_creation_starts_a_deployment_at_generation_one() -> None:
 )
 def test_qos_class(resources: dict[str, Any], wanted: str) -> None:
     assert qos_class({"spec": {"containers": [{"resources": resources}]}}) == wanted
+
+
+@pytest.mark.parametrize("manual", [False, True])
+def test_a_job_selects_its_own_pods_unless_told_otherwise(manual: bool) -> None:
+    obj: dict[str, Any] = {
+        "metadata": {"name": "j", "uid": "u-1"},
+        "spec": {"template": copy.deepcopy(TEMPLATE), "manualSelector": manual},
+    }
+    apply_create_defaults(info_of("batch/v1", "Job"), obj)
+    if manual:
+        assert "selector" not in obj["spec"]
+        return
+    assert obj["spec"]["selector"] == {"matchLabels": {"batch.kubernetes.io/controller-uid": "u-1"}}
+    assert obj["spec"]["template"]["metadata"]["labels"] == {
+        "a": "b",
+        "controller-uid": "u-1",
+        "batch.kubernetes.io/controller-uid": "u-1",
+        "job-name": "j",
+        "batch.kubernetes.io/job-name": "j",
+    }
