@@ -178,7 +178,7 @@ class Gateway:
     def standard_headers(self, request: Request) -> bytes:
         """Headers of every response."""
         audit_id = request.headers.get(b"audit-id") or self._new_audit_id()
-        return b"Audit-Id: %b\r\nCache-Control: no-cache, private\r\nDate: %b\r\n" % (audit_id, self._http_date())
+        return b"Audit-Id: %b\r\nDate: %b\r\n" % (audit_id, self._http_date())
 
     def _new_audit_id(self) -> bytes:
         text = f"{self._api.env.random.getrandbits(128):032x}"

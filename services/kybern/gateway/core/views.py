@@ -67,12 +67,15 @@ def partial(obj: Object, version: str) -> Object:
 
 
 class TableView:
-    """Tables of one request: the printing, which part of each object rows carry, the time that ages count from."""
+    """Tables of one request: the printing, which part of each object rows carry, the kind of whole objects."""
 
-    def __init__(self, printing: Printing, include: IncludeObject, version: str) -> None:
+    def __init__(
+        self, printing: Printing, include: IncludeObject, version: str, kind: str = "", api_version: str = ""
+    ) -> None:
         self._printing = printing
         self._include: IncludeObject = include
         self._version = version
+        self._head = {"kind": kind, "apiVersion": api_version}
         self._columns_sent = False
 
     def rows(self, items: list[Object], now: datetime) -> list[Object]:
@@ -80,6 +83,9 @@ class TableView:
         if self._include == "Metadata":
             for row in rows:
                 row["object"]["apiVersion"] = f"meta.k8s.io/{self._version}"
+        elif self._include == "Object":  # items of a list come without kind and apiVersion
+            for row in rows:
+                row["object"] = {**self._head, **row["object"]}
         return rows
 
     def table(self, items: list[Object], metadata: Object, now: datetime) -> Object:

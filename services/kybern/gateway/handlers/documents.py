@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from typing import Any
 
@@ -14,6 +15,7 @@ from kybern.gateway.core import discovery
 from kybern.gateway.core.negotiation import PLAIN, MediaType, negotiate_discovery
 from kybern.gateway.core.router import GroupPath
 from kybern.gateway.http.message import TEXT, Request, Response
+from kybern.kube.openapi import protobuf
 from kybern.kube.status import not_acceptable
 from kybern.protos.api.v1.discovery_pb2 import GetOpenAPIRequest, GroupInfo
 from kybern.rpc.errors import status_error
@@ -109,7 +111,15 @@ class Documents:
         return await answers.answer(request, VERSION_BODY)
 
     async def openapi_v2(self, request: Request) -> Response:
-        return await self._openapi_document(request, "", "", "v2", "")
+        """The document of everything; in protobuf for clients that cannot read another form, such as kubectl."""
+        if protobuf.MEDIA_TYPE not in request.header(b"accept"):
+            return await self._openapi_document(request, "", "", "v2", "")
+        document, found_hash = await self._fetch("", "", "v2", "")
+        key = ("openapi", "v2", "protobuf", found_hash)
+        if key not in self._made:
+            self._made[key] = await asyncio.to_thread(lambda: protobuf.encode(orjson.loads(document)))
+        headers = ((b"ETag", f'"{found_hash}"'.encode()),)
+        return Response(self._made[key], 200, protobuf.CONTENT_TYPE.encode(), headers)
 
     async def openapi_v3(self, request: Request, path: str) -> Response:
         """The index, or one group-version's document."""
@@ -128,6 +138,16 @@ class Documents:
     async def _openapi_document(
         self, request: Request, group: str, version: str, openapi: str, known_hash: str
     ) -> Response:
+        document, found_hash = await self._fetch(group, version, openapi, known_hash)
+        etag = f'"{found_hash}"'.encode()
+        if request.headers.get(b"if-none-match") == etag:
+            return Response(b"", 304, b"", ((b"ETag", etag),))
+        forever = request.parameter("hash") == found_hash and found_hash != ""
+        caching = ((b"Cache-Control", b"public, immutable"),) if forever else ()
+        return await answers.answer(request, document, headers=((b"ETag", etag), *caching))
+
+    async def _fetch(self, group: str, version: str, openapi: str, known_hash: str) -> tuple[bytes, str]:
+        """A document and its hash, from the apiserver the first time. Raises StatusError."""
         key = (group, version, openapi, self._api.resources.table.etag)
         if key not in self._openapi:
             wanted = GetOpenAPIRequest(group=group, version=version, openapi_version=openapi)
@@ -136,13 +156,7 @@ class Documents:
             except grpc.aio.AioRpcError as error:
                 raise status_error(error) from error
             self._openapi[key] = (reply.document, known_hash or reply.hash)
-        document, found_hash = self._openapi[key]
-        etag = f'"{found_hash}"'.encode()
-        if request.headers.get(b"if-none-match") == etag:
-            return Response(b"", 304, b"", ((b"ETag", etag),))
-        forever = request.parameter("hash") == found_hash and found_hash != ""
-        caching = ((b"Cache-Control", b"public, immutable"),) if forever else ()
-        return await answers.answer(request, document, headers=((b"ETag", etag), *caching))
+        return self._openapi[key]
 
 
 class Health:

@@ -110,7 +110,7 @@ class FastGet:
         """A body that is worth the long way after all."""
         self._open.pop(reply.call_id, None)
         self._record(reply.request, reply.target, 200)
-        reply.request.connection.answer_later(reply.request, answers.answer(reply.request, body))
+        reply.request.connection.answer_later(reply.request, lambda: answers.answer(reply.request, body))
 
     async def sweep(self) -> None:
         """Fail calls that take too long; runs for the life of the gateway."""

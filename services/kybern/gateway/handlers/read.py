@@ -29,7 +29,7 @@ def table_view(request: Request, media: MediaType, served: Served) -> TableView 
     include = views.include_object(request.parameter("includeObject"))
     if include is None:
         raise bad_request(f"unrecognized includeObject value: {request.parameter('includeObject')!r}")
-    return TableView(served.printing, include, media.version)
+    return TableView(served.printing, include, media.version, served.kind, served.api_version)
 
 
 async def get(api: Api, request: Request, target: Target, traceparent: str) -> Response:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import ssl
 from collections import deque
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Callable
 from typing import Any, Protocol
 
 import httptools
@@ -25,6 +25,7 @@ from kybern.rpc.transport import Identity
 MAX_BODY = 3 << 20  # bytes, as upstream
 MAX_HEADERS = 1 << 20  # bytes of one request's header names and values
 MAX_PIPELINED = 16
+UNCACHED = b"Cache-Control: no-cache, private\r\n"
 CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 WEBSOCKET = b"websocket"
 
@@ -201,10 +202,10 @@ class Connection(asyncio.Protocol):
         self._write(request, response)
         self._finish(request)
 
-    def answer_later(self, request: Request, answer: Awaitable[Response | None]) -> None:
+    def answer_later(self, request: Request, make: Callable[[], Awaitable[Response]]) -> None:
         """Complete a request that `begin` has taken, once its response is made."""
         if not self._closing:
-            self._task = start(self._loop, self._serve(request, answer))
+            self._task = start(self._loop, self._serve(request, make()))
 
     def _write(self, request: Request, response: Response) -> None:
         """Send a whole response in one write."""
@@ -221,6 +222,8 @@ class Connection(asyncio.Protocol):
     def head(self, request: Request, status: int, content_type: bytes, headers: Headers) -> bytes:
         """Status line and headers, without the empty line that ends them."""
         parts = [status_line(status), self.handler.standard_headers(request)]
+        if not any(name == b"Cache-Control" for name, _ in headers):
+            parts.append(UNCACHED)
         if content_type:
             parts += (b"Content-Type: ", content_type, b"\r\n")
         for name, value in headers:

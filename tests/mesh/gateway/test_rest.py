@@ -1,0 +1,205 @@
+"""The REST API through a real gateway and apiserver: verbs, forms, errors, discovery, identities."""
+
+import asyncio
+import gzip
+import json
+from typing import Any
+
+import aiohttp
+import yaml
+
+CONFIGMAPS = "/api/v1/namespaces/default/configmaps"
+TABLE = "application/json;as=Table;v=v1;g=meta.k8s.io"
+
+
+def config_map(name: str, **data: str) -> dict[str, Any]:
+    return {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": name}, "data": data}
+
+
+async def test_verbs(gateway: Any) -> None:
+    client = gateway.admin
+    created = await client.post(CONFIGMAPS, json=config_map("a", k="1"))
+    assert created.status == 201
+    assert created.headers["Cache-Control"] == "no-cache, private"
+    assert len(created.headers["Audit-Id"]) == 36
+    stored = await created.json()
+    assert (await (await client.get(f"{CONFIGMAPS}/a")).json()) == stored
+    stored["data"]["k"] = "2"
+    updated = await client.put(f"{CONFIGMAPS}/a", json=stored)
+    assert (updated.status, (await updated.json())["data"]) == (200, {"k": "2"})
+    stale = await client.put(f"{CONFIGMAPS}/a", json=stored)
+    assert (stale.status, (await stale.json())["reason"]) == (409, "Conflict")
+    merge = {"Content-Type": "application/merge-patch+json"}
+    patched = await client.patch(f"{CONFIGMAPS}/a", data=b'{"data":{"k":null,"j":"3"}}', headers=merge)
+    assert (await patched.json())["data"] == {"j": "3"}
+    listed = await (await client.get(CONFIGMAPS, params={"labelSelector": "!x"})).json()
+    assert (listed["kind"], [i["metadata"]["name"] for i in listed["items"]]) == ("ConfigMapList", ["a"])
+    deleted = await client.delete(f"{CONFIGMAPS}/a")
+    assert (deleted.status, (await deleted.json())["status"]) == (200, "Success")
+    assert (await client.get(f"{CONFIGMAPS}/a")).status == 404
+
+
+async def test_delete_collection_and_options(gateway: Any) -> None:
+    client = gateway.admin
+    for name in ("a", "b"):
+        await client.post(CONFIGMAPS, json=config_map(name))
+    dry = await client.delete(f"{CONFIGMAPS}/a", params={"dryRun": "All"})
+    assert dry.status == 200
+    assert (await client.get(f"{CONFIGMAPS}/a")).status == 200
+    assert (await client.delete(CONFIGMAPS)).status == 200
+    assert (await (await client.get(CONFIGMAPS)).json())["items"] == []
+
+
+async def test_pages(gateway: Any) -> None:
+    for name in "abc":
+        await gateway.admin.post(CONFIGMAPS, json=config_map(name))
+    first = await (await gateway.admin.get(CONFIGMAPS, params={"limit": "2"})).json()
+    assert first["metadata"]["remainingItemCount"] == 1
+    params = {"limit": "2", "continue": first["metadata"]["continue"]}
+    second = await (await gateway.admin.get(CONFIGMAPS, params=params)).json()
+    assert [i["metadata"]["name"] for i in first["items"] + second["items"]] == ["a", "b", "c"]
+
+
+async def test_yaml_both_ways(gateway: Any) -> None:
+    headers = {"Content-Type": "application/yaml", "Accept": "application/yaml"}
+    created = await gateway.admin.post(CONFIGMAPS, data=yaml.safe_dump(config_map("y", a="b")), headers=headers)
+    assert (created.status, created.headers["Content-Type"]) == (201, "application/yaml")
+    assert yaml.safe_load(await created.text())["data"] == {"a": "b"}
+
+
+async def test_tables_and_partial_metadata(gateway: Any) -> None:
+    await gateway.admin.post(CONFIGMAPS, json=config_map("t", a="b"))
+    shown = await (await gateway.admin.get(CONFIGMAPS, headers={"Accept": TABLE})).json()
+    assert shown["kind"] == "Table"
+    assert shown["rows"][0]["cells"][:2] == ["t", 1]
+    assert shown["rows"][0]["object"]["kind"] == "PartialObjectMetadata"
+    assert shown["metadata"]["resourceVersion"]
+    accept = "application/json;as=PartialObjectMetadataList;v=v1;g=meta.k8s.io"
+    partial = await (await gateway.admin.get(CONFIGMAPS, headers={"Accept": accept})).json()
+    assert partial["kind"] == "PartialObjectMetadataList"
+    assert "data" not in partial["items"][0]
+
+
+async def test_large_answers_are_compressed(gateway: Any) -> None:
+    await gateway.admin.post(CONFIGMAPS, json=config_map("big", a="x" * 200_000))
+    for path in (CONFIGMAPS, f"{CONFIGMAPS}/big"):
+        async with gateway.admin.get(path, headers={"Accept-Encoding": "gzip"}) as packed:
+            assert packed.headers["Content-Encoding"] == "gzip"
+            assert "x" * 200_000 in gzip.decompress(await packed.read()).decode()
+        async with gateway.admin.get(path, headers={"Accept-Encoding": "identity"}) as plain:
+            assert "Content-Encoding" not in plain.headers
+
+
+async def test_a_list_of_several_chunks(gateway: Any) -> None:
+    for index in range(5):
+        await gateway.admin.post(CONFIGMAPS, json=config_map(f"c{index}", a="x" * 600_000))
+    for encoding in ("gzip", "identity"):
+        async with gateway.admin.get(CONFIGMAPS, headers={"Accept-Encoding": encoding}) as answer:
+            body = await answer.read()
+        document = json.loads(gzip.decompress(body) if encoding == "gzip" else body)
+        assert [i["metadata"]["name"] for i in document["items"]] == [f"c{i}" for i in range(5)]
+        assert document["metadata"]["resourceVersion"]
+
+
+async def events(response: aiohttp.ClientResponse, count: int) -> list[dict[str, Any]]:
+    async with asyncio.timeout(10):
+        return [json.loads(await response.content.readline()) for _ in range(count)]
+
+
+async def test_watch(gateway: Any) -> None:
+    client = gateway.admin
+    version = (await (await client.get(CONFIGMAPS)).json())["metadata"]["resourceVersion"]
+    async with client.get(CONFIGMAPS, params={"watch": "1", "resourceVersion": version}) as watching:
+        await client.post(CONFIGMAPS, json=config_map("w"))
+        await client.delete(f"{CONFIGMAPS}/w")
+        found = await events(watching, 2)
+        assert [(e["type"], e["object"]["metadata"]["name"]) for e in found] == [("ADDED", "w"), ("DELETED", "w")]
+    accept = {"Accept": TABLE}
+    async with client.get(
+        f"/api/v1/watch/namespaces/default/configmaps?resourceVersion={version}", headers=accept
+    ) as old:
+        shown = await events(old, 2)
+        assert shown[0]["object"]["columnDefinitions"]
+        assert shown[1]["object"]["columnDefinitions"] is None
+    async with client.get(
+        CONFIGMAPS, params={"watch": "1", "resourceVersion": version, "timeoutSeconds": "1"}
+    ) as short:
+        assert len((await short.read()).splitlines()) == 2
+
+
+async def test_refusals(gateway: Any) -> None:
+    client = gateway.admin
+    cases = [
+        (client.get("/api/v1/nothing"), 404, "NotFound"),
+        (client.get("/apis/nothing.example.com/v1/x"), 404, "NotFound"),
+        (client.get("/api/v1/namespaces/default/nodes"), 404, "NotFound"),
+        (client.post("/api/v1/configmaps", json=config_map("x")), 405, "MethodNotAllowed"),
+        (client.post(f"{CONFIGMAPS}/a", json=config_map("a")), 405, "MethodNotAllowed"),
+        (client.get(CONFIGMAPS, headers={"Accept": "image/png"}), 406, "NotAcceptable"),
+        (client.post(CONFIGMAPS, data=b"x", headers={"Content-Type": "text/plain"}), 415, "UnsupportedMediaType"),
+        (
+            client.patch(f"{CONFIGMAPS}/a", data=b"{}", headers={"Content-Type": "application/json"}),
+            415,
+            "UnsupportedMediaType",
+        ),
+        (client.post(CONFIGMAPS, data=b"{", headers={"Content-Type": "application/json"}), 400, "BadRequest"),
+        (client.get(CONFIGMAPS, params={"labelSelector": "a b"}), 400, "BadRequest"),
+        (client.get(CONFIGMAPS, params={"limit": "many"}), 400, "BadRequest"),
+        (client.post(CONFIGMAPS, data=b"x" * (3 << 20 | 1)), 413, "RequestEntityTooLarge"),
+        (client.get("/api/v1/namespaces/default/pods/p/exec?command=ls&stdout=1"), 400, "BadRequest"),
+    ]
+    for request, code, reason in cases:
+        async with request as response:
+            found = await response.json()
+            assert (response.status, found.get("reason"), found.get("code")) == (code, reason, code), found
+    async with client.get("/nothing") as response:
+        assert (response.status, await response.text()) == (404, "404 page not found\n")
+
+
+async def test_identities(gateway: Any) -> None:
+    async with gateway.client() as nobody:
+        assert (await nobody.get("/version")).status == 200
+        assert (await nobody.get("/livez")).status == 200
+        refused = await nobody.get(CONFIGMAPS)
+        assert refused.status == 403
+        assert 'User "system:anonymous" cannot list resource "configmaps"' in (await refused.json())["message"]
+        wrong = await nobody.get(CONFIGMAPS, headers={"Authorization": "Bearer wrong"})
+        assert (wrong.status, (await wrong.json())["reason"]) == (401, "Unauthorized")
+        known = await nobody.get(CONFIGMAPS, headers={"Authorization": "Bearer secret"})
+        assert 'User "alice"' in (await known.json())["message"]
+        assert (await nobody.get("/metrics")).status == 403
+    async with gateway.client("bob", "devs") as bob:
+        assert 'User "bob"' in (await (await bob.get(CONFIGMAPS)).json())["message"]
+    as_carol = {"Impersonate-User": "carol", "Impersonate-Group": "x"}
+    refused = await gateway.admin.get(CONFIGMAPS, headers=as_carol)
+    assert 'User "carol"' in (await refused.json())["message"]
+
+
+async def test_discovery(gateway: Any) -> None:
+    client = gateway.admin
+    assert (await (await client.get("/api")).json())["versions"] == ["v1"]
+    names = [r["name"] for r in (await (await client.get("/api/v1")).json())["resources"]]
+    assert {"pods", "pods/log", "pods/exec", "namespaces/finalize"} <= set(names)
+    assert "apps" in [g["name"] for g in (await (await client.get("/apis")).json())["groups"]]
+    accept = {"Accept": "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList"}
+    async with client.get("/apis", headers=accept) as aggregated:
+        assert (await aggregated.json(content_type=None))["kind"] == "APIGroupDiscoveryList"
+        etag = {"If-None-Match": aggregated.headers["ETag"]}
+    assert (await client.get("/apis", headers=accept | etag)).status == 304
+    index = (await (await client.get("/openapi/v3")).json())["paths"]
+    document = await (await client.get(index["apis/apps/v1"]["serverRelativeURL"])).json()
+    assert document["openapi"].startswith("3.")
+    assert (await (await client.get("/version")).json())["gitVersion"].startswith("v1.36.")
+    assert "/apis/apps/v1" in (await (await client.get("/")).json())["paths"]
+
+
+async def test_health_and_metrics(gateway: Any) -> None:
+    client = gateway.admin
+    assert await (await client.get("/readyz")).text() == "ok"
+    verbose = await (await client.get("/readyz?verbose")).text()
+    assert verbose == "[+]ping ok\n[+]apiserver ok\nreadyz check passed\n"
+    assert await (await client.get("/readyz/ping")).text() == "ok"
+    assert (await client.get("/readyz/none")).status == 404
+    await client.get(CONFIGMAPS)
+    text = await (await client.get("/metrics")).text()
+    assert 'apiserver_request_total{code="200",group="",resource="configmaps"' in text

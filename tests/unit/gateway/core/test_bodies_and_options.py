@@ -1,0 +1,105 @@
+"""Request bodies and query parameters."""
+
+import orjson
+import pytest
+
+from kybern.gateway.core import bodies, options
+from kybern.kube.status import StatusError
+
+
+@pytest.mark.parametrize(
+    ("text", "wanted"),
+    [
+        ("a: 1\nb: [x, y]", {"a": 1, "b": ["x", "y"]}),
+        ("when: 2026-01-01T00:00:00Z", {"when": "2026-01-01T00:00:00Z"}),
+        ("port: '80'\non: true", {"port": "80", "true": True}),
+        ("1: a", {"1": "a"}),
+        ('{"json": "too"}', {"json": "too"}),
+        ("data: !!binary aGk=", {"data": "aGk="}),
+    ],
+)
+def test_yaml_becomes_json(text: str, wanted: object) -> None:
+    assert orjson.loads(bodies.yaml_to_json(text.encode())) == wanted
+
+
+@pytest.mark.parametrize("text", ["a: [", "a: b: c", "!!python/object:os.system {}", "\x00"])
+def test_bad_yaml_is_a_bad_request(text: str) -> None:
+    with pytest.raises(StatusError) as caught:
+        bodies.yaml_to_json(text.encode())
+    assert caught.value.code == 400
+
+
+def test_json_becomes_yaml_and_back() -> None:
+    document = {"b": ["x: y", None, 1.5], "a": "text\nmore"}
+    assert orjson.loads(bodies.yaml_to_json(bodies.json_to_yaml(orjson.dumps(document)))) == document
+
+
+def test_media_types_of_bodies() -> None:
+    for good in ("application/json", "application/yaml", "application/vnd.kubernetes.protobuf"):
+        bodies.check_body_type(good)
+    bodies.check_patch_type("application/apply-patch+yaml")
+    for check, bad in ((bodies.check_body_type, "text/plain"), (bodies.check_patch_type, "application/json")):
+        with pytest.raises(StatusError) as caught:
+            check(bad)
+        assert caught.value.code == 415
+
+
+@pytest.mark.parametrize(
+    ("pretty", "agent", "wanted"),
+    [
+        ("", "kubectl/v1", False),
+        ("", "curl/8", True),
+        ("false", "curl/8", False),
+        ("true", "kubectl", True),
+        ("1", "", True),
+    ],
+)
+def test_indentation(pretty: str, agent: str, wanted: bool) -> None:
+    assert bodies.wants_indent(pretty, agent) is wanted
+
+
+def test_reading_parameters() -> None:
+    query = {"watch": ["1"], "limit": ["5"], "dryRun": ["All"], "force": ["false"], "x": [""]}
+    assert options.boolean(query, "watch")
+    assert not options.boolean(query, "force")
+    assert not options.boolean(query, "x")
+    assert not options.boolean(query, "absent")
+    assert options.integer(query, "limit") == 5
+    assert options.integer(query, "absent") is None
+    assert options.dry_run(query)
+    assert options.field_manager({}, "kubectl/v1.36.0 (linux/amd64)") == "kubectl"
+    assert options.field_manager({"fieldManager": ["me"]}, "kubectl/v1") == "me"
+
+
+@pytest.mark.parametrize(
+    "read",
+    [
+        lambda: options.integer({"limit": ["many"]}, "limit"),
+        lambda: options.dry_run({"dryRun": ["Some"]}),
+        lambda: options.field_validation({"fieldValidation": ["Harsh"]}),
+        lambda: options.delete_options({}, b"[1]"),
+        lambda: options.delete_options({}, b"{"),
+    ],
+)
+def test_bad_parameters_are_bad_requests(read) -> None:
+    with pytest.raises(StatusError) as caught:
+        read()
+    assert caught.value.code == 400
+
+
+@pytest.mark.parametrize(
+    ("query", "body", "wanted"),
+    [
+        ({}, b"", None),
+        (
+            {"gracePeriodSeconds": ["0"], "propagationPolicy": ["Foreground"]},
+            b"",
+            {"gracePeriodSeconds": 0, "propagationPolicy": "Foreground"},
+        ),
+        ({"gracePeriodSeconds": ["9"]}, b'{"gracePeriodSeconds": 1}', {"gracePeriodSeconds": 1}),
+        ({"dryRun": ["All"]}, b"", {"dryRun": ["All"]}),
+    ],
+)
+def test_delete_options(query: dict[str, list[str]], body: bytes, wanted: object) -> None:
+    found = options.delete_options(query, body)
+    assert (orjson.loads(found) if found else None) == wanted

@@ -1,0 +1,71 @@
+"""Accept headers that real clients send, and what they get."""
+
+import pytest
+
+from kybern.gateway.core.negotiation import MediaType, accepts_gzip, content_type, negotiate, negotiate_discovery
+
+TABLE = MediaType(view="Table", version="v1")
+KUBECTL_GET = (
+    "application/json;as=Table;v=v1;g=meta.k8s.io,application/json;as=Table;v=v1beta1;g=meta.k8s.io,application/json"
+)
+KUBECTL_DISCOVERY = (
+    "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList,"
+    "application/json;g=apidiscovery.k8s.io;v=v2beta1;as=APIGroupDiscoveryList,application/json"
+)
+CASES = [
+    ("", MediaType()),
+    ("*/*", MediaType()),
+    ("application/json", MediaType()),
+    ("application/json, */*", MediaType()),
+    ("application/yaml", MediaType(yaml=True)),
+    ("application/json;q=0.1, application/yaml", MediaType(yaml=True)),
+    ("application/vnd.kubernetes.protobuf,application/json", MediaType()),
+    (KUBECTL_GET, TABLE),
+    ("application/json;as=Table;g=meta.k8s.io;v=v1", TABLE),
+    ("application/json;as=Table;g=meta.k8s.io;v=v9,application/json", MediaType()),
+    (
+        "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1",
+        MediaType(view="PartialObjectMetadataList", version="v1"),
+    ),
+    ("application/json;stream=watch", MediaType(stream=True)),
+    ("application/vnd.kubernetes.protobuf", None),
+    ("text/html", None),
+    ("application/json;q=0", None),
+    ("application/json;as=Nothing;g=meta.k8s.io;v=v1", None),
+]
+
+
+@pytest.mark.parametrize(("accept", "wanted"), CASES)
+def test_objects(accept: str, wanted: MediaType | None) -> None:
+    assert negotiate(accept) == wanted
+
+
+@pytest.mark.parametrize(
+    ("accept", "wanted"),
+    [
+        ("", MediaType()),
+        (KUBECTL_DISCOVERY, MediaType(view="APIGroupDiscoveryList", version="v2")),
+        ("application/json", MediaType()),
+        ("application/json;g=apidiscovery.k8s.io;v=v7;as=APIGroupDiscoveryList", None),
+        ("image/png", None),
+    ],
+)
+def test_discovery(accept: str, wanted: MediaType | None) -> None:
+    assert negotiate_discovery(accept) == wanted
+
+
+def test_content_types() -> None:
+    assert content_type("") == "application/json"
+    assert content_type("Application/YAML; charset=utf-8") == "application/yaml"
+    assert (
+        negotiate_discovery(KUBECTL_DISCOVERY).content_type
+        == b"application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList"
+    )
+
+
+@pytest.mark.parametrize(
+    ("header", "wanted"),
+    [("gzip", True), ("br, gzip;q=0.5", True), ("*", True), ("br", False), ("", False), ("gzip;q=0", False)],
+)
+def test_gzip(header: str, wanted: bool) -> None:
+    assert accepts_gzip(header) is wanted

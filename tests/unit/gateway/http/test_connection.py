@@ -1,0 +1,212 @@
+"""The HTTP/1.1 port over real sockets: keep-alive, pipelining, limits, streams, WebSockets."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import pytest
+from wsproto import ConnectionType, WSConnection
+from wsproto.events import AcceptConnection, BytesMessage, CloseConnection, Ping, Pong, RejectConnection
+from wsproto.events import Request as Handshake
+
+from kybern.gateway.http.connection import Connection
+from kybern.gateway.http.message import Request, Response
+from kybern.gateway.http.websocket import WebSocketClosed
+
+
+class Echo:
+    """Answers with what it got; /stream in chunks, /ws as a WebSocket, /slow never."""
+
+    def __init__(self) -> None:
+        self.cancelled = asyncio.Event()
+
+    def begin(self, request: Request) -> bool:
+        if request.path != "/fast":
+            return False
+        asyncio.get_running_loop().call_soon(request.connection.answer, request, Response(b"fast"))
+        return True
+
+    async def handle(self, request: Request) -> Response | None:
+        match request.path:
+            case "/stream":
+                stream = request.connection.stream(request, 200, b"text/plain")
+                for part in (b"one", b"two"):
+                    await stream.write(part)
+                stream.end()
+                return None
+            case "/ws":
+                socket = request.connection.upgrade(request, "v4.channel.k8s.io")
+                try:
+                    while True:
+                        await socket.send((await socket.next())[::-1])
+                except WebSocketClosed:
+                    return None
+            case "/slow":
+                try:
+                    await asyncio.sleep(60)
+                finally:
+                    self.cancelled.set()
+        return Response(f"{request.method} {request.path} {request.query} ".encode() + request.body)
+
+    def refuse(self, request: Request, code: int) -> Response:
+        return Response(b"refused", code)
+
+    def standard_headers(self, request: Request) -> bytes:
+        return b"Audit-Id: a\r\n"
+
+
+@asynccontextmanager
+async def client(handler: Echo | None = None) -> AsyncIterator[tuple[asyncio.StreamReader, asyncio.StreamWriter]]:
+    connections: set[Connection] = set()
+    used = handler or Echo()
+    server = await asyncio.get_running_loop().create_server(lambda: Connection(used, connections), "127.0.0.1", 0)
+    reader, writer = await asyncio.open_connection("127.0.0.1", server.sockets[0].getsockname()[1])
+    try:
+        yield reader, writer
+    finally:
+        writer.close()
+        await writer.wait_closed()
+        server.close()
+        for connection in list(connections):
+            connection.transport.abort()
+        await asyncio.sleep(0.01)
+
+
+async def response(reader: asyncio.StreamReader) -> tuple[int, bytes]:
+    head = (await reader.readuntil(b"\r\n\r\n")).lower()
+    length = next(
+        (int(line.split(b":")[1]) for line in head.split(b"\r\n") if line.startswith(b"content-length")), None
+    )
+    code = int(head.split()[1])
+    if length is not None:
+        return code, await reader.readexactly(length)
+    body = b""
+    while size := int(await reader.readline(), 16):
+        body += await reader.readexactly(size)
+        await reader.readline()
+    await reader.readline()
+    return code, body
+
+
+async def test_keep_alive_and_pipelining() -> None:
+    async with client() as (reader, writer):
+        for _ in range(2):
+            writer.write(b"POST /a%20b?x=1&x=2 HTTP/1.1\r\nHost: h\r\nContent-Length: 4\r\n\r\nbody")
+            assert await response(reader) == (200, b"POST /a b {'x': ['1', '2']} body")
+        writer.write(
+            b"GET /1 HTTP/1.1\r\nHost: h\r\n\r\nGET /fast HTTP/1.1\r\nHost: h\r\n\r\nGET /3 HTTP/1.1\r\nHost: h\r\n\r\n"
+        )
+        assert [(await response(reader))[1] for _ in range(3)] == [b"GET /1 {} ", b"fast", b"GET /3 {} "]
+
+
+async def test_forty_pipelined_requests_keep_their_order() -> None:
+    async with client() as (reader, writer):
+        writer.write(b"".join(b"GET /%d HTTP/1.1\r\nHost: h\r\n\r\n" % i for i in range(40)))
+        assert [(await response(reader))[1] for i in range(40)] == [b"GET /%d {} " % i for i in range(40)]
+
+
+async def test_connection_close_and_http_1_0() -> None:
+    async with client() as (reader, writer):
+        writer.write(b"GET / HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n")
+        assert (await reader.read()).endswith(b"GET / {} ")
+    async with client() as (reader, writer):
+        writer.write(b"GET /stream HTTP/1.0\r\n\r\n")
+        assert (await reader.read()).endswith(b"\r\n\r\nonetwo")
+
+
+async def test_head_has_no_body() -> None:
+    async with client() as (reader, writer):
+        writer.write(b"HEAD / HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n")
+        text = await reader.read()
+        assert b"Content-Length: 10" in text
+        assert text.endswith(b"\r\n\r\n")
+
+
+async def test_chunked_answers_and_bodies() -> None:
+    async with client() as (reader, writer):
+        writer.write(b"GET /stream HTTP/1.1\r\nHost: h\r\n\r\n")
+        assert await response(reader) == (200, b"onetwo")
+        writer.write(
+            b"POST / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n2\r\nde\r\n0\r\n\r\n"
+        )
+        assert await response(reader) == (200, b"POST / {} abcde")
+
+
+async def test_expect_continue() -> None:
+    async with client() as (reader, writer):
+        writer.write(b"POST / HTTP/1.1\r\nHost: h\r\nExpect: 100-continue\r\nContent-Length: 2\r\n\r\n")
+        assert await reader.readuntil(b"\r\n\r\n") == b"HTTP/1.1 100 Continue\r\n\r\n"
+        writer.write(b"ok")
+        assert (await response(reader))[1].endswith(b"ok")
+
+
+@pytest.mark.parametrize("announced", [True, False])
+async def test_a_body_that_is_too_large(announced: bool) -> None:
+    size = (3 << 20) + 1
+    async with client() as (reader, writer):
+        if announced:
+            writer.write(b"POST / HTTP/1.1\r\nHost: h\r\nContent-Length: %d\r\n\r\n" % size)
+        else:
+            writer.write(b"POST / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n%x\r\n" % size + b"x" * size)
+        assert await response(reader) == (413, b"refused")
+
+
+async def test_what_is_not_http() -> None:
+    async with client() as (reader, writer):
+        writer.write(b"NONSENSE\r\n\r\n")
+        assert (await reader.read()).startswith(b"HTTP/1.1 400")
+
+
+async def test_a_request_is_cancelled_when_its_client_goes_away() -> None:
+    handler = Echo()
+    async with client(handler) as (_, writer):
+        writer.write(b"GET /slow HTTP/1.1\r\nHost: h\r\n\r\n")
+        await asyncio.sleep(0.05)
+        writer.transport.abort()
+        await asyncio.wait_for(handler.cancelled.wait(), 2)
+
+
+class WsClient:
+    """A WebSocket client over a stream."""
+
+    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.reader, self.writer = reader, writer
+        self.ws = WSConnection(ConnectionType.CLIENT)
+
+    def send(self, event) -> None:
+        self.writer.write(self.ws.send(event))
+
+    async def events(self, count: int) -> list:
+        found: list = []
+        while len(found) < count:
+            self.ws.receive_data(await self.reader.read(65536) or None)
+            found += self.ws.events()
+        return found
+
+
+async def test_websocket() -> None:
+    async with client() as (reader, writer):
+        ws = WsClient(reader, writer)
+        ws.send(Handshake(host="h", target="/ws", subprotocols=["v4.channel.k8s.io"]))
+        (accepted,) = await ws.events(1)
+        assert isinstance(accepted, AcceptConnection)
+        assert accepted.subprotocol == "v4.channel.k8s.io"
+        ws.send(BytesMessage(b"abc"))
+        (echo,) = await ws.events(1)
+        assert bytes(echo.data) == b"cba"
+        ws.send(Ping(b"p"))
+        assert await ws.events(1) == [Pong(b"p")]
+        ws.send(BytesMessage(b"x" * 300_000))
+        got = b""
+        while len(got) < 300_000:
+            got += b"".join(bytes(e.data) for e in await ws.events(1))
+        assert got == b"x" * 300_000
+        ws.send(CloseConnection(1000))
+        assert isinstance((await ws.events(1))[0], CloseConnection)
+
+
+async def test_a_refused_upgrade_is_a_plain_answer() -> None:
+    async with client() as (reader, writer):
+        ws = WsClient(reader, writer)
+        ws.send(Handshake(host="h", target="/other"))
+        assert isinstance((await ws.events(1))[0], RejectConnection)
