@@ -68,6 +68,8 @@ class ApiServer:
         self.authorizer.follow(self.table.cacher)
         for entry in self.table.cacher("", "services").entries.values():
             services.adopt(self, entry.decode())
+        if not self.feed.store.exclusive:
+            self.table.cacher("", "services").listeners.append(lambda event: services.follow(self, event))
 
     def _lookup(self, resource: str, namespace: str, name: str) -> Entry | None:
         return self.table.cacher("", resource).get(namespace, name)

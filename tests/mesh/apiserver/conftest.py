@@ -20,6 +20,7 @@ from kybern.clock import SystemClock
 from kybern.rpc.memory import MemoryNetwork, MemoryTransport
 from kybern.rpc.transport import Identity
 from kybern.runtime.service import Env
+from kybern.store.contract import Store
 from kybern.store.sqlite import SqliteStore
 from kybern.telemetry import Telemetry
 
@@ -46,7 +47,9 @@ class Cluster:
 
 
 @asynccontextmanager
-async def run_apiserver(path: str | Path = ":memory:", **settings) -> AsyncIterator[Cluster]:
+async def run_apiserver(
+    path: str | Path = ":memory:", store: Store | None = None, **settings: Any
+) -> AsyncIterator[Cluster]:
     """An apiserver for the length of the block."""
     network = MemoryNetwork(Random(1))
     telemetry = Telemetry("apiserver")
@@ -54,7 +57,7 @@ async def run_apiserver(path: str | Path = ":memory:", **settings) -> AsyncItera
     transport = MemoryTransport(network, Identity("system:kybern:apiserver"), telemetry)
     env = Env(SystemClock(), Random(7), transport, telemetry, ready.set)
     made: list[ApiServer] = []
-    store = await SqliteStore.open(path, threaded=False)
+    store = store or await SqliteStore.open(path, threaded=False)
     given = {
         "keys": KEYS,
         "advertise": "192.0.2.2:6443",

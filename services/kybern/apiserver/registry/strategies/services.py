@@ -1,7 +1,8 @@
 """Services: cluster IPs and node ports, taken before the commit and given back when it fails or the Service goes.
 
 The allocators live in memory and are filled from the Services at a start (`adopt`): what is stored is what is taken.
-With several apiservers on one store two could choose the same value; the second commit does not notice.
+Several apiservers on
+one store follow each other (`follow`); two that choose the same value in the same moment do not notice.
 """
 
 from collections.abc import Callable
@@ -10,6 +11,7 @@ from typing import Any
 from kybern.apiserver.core.allocator import AllocationError
 from kybern.apiserver.registry.request import Request
 from kybern.apiserver.registry.strategy import Allocation, Object, Strategy
+from kybern.apiserver.storage.entry import CacheEvent
 from kybern.kube.field import invalid as field_invalid
 from kybern.kube.status import StatusError, invalid
 
@@ -168,6 +170,16 @@ def adopt(server: Any, service: Object) -> None:
     addresses, ports = _used(service.get("spec") or {})
     server.addresses.taken |= addresses
     server.node_ports.taken |= ports
+
+
+def follow(server: Any, event: CacheEvent) -> None:
+    """What another apiserver on the same store has taken or given back."""
+    if event.prev is not None:
+        addresses, ports = _used(event.prev.decode().get("spec") or {})
+        server.addresses.taken -= addresses
+        server.node_ports.taken -= ports
+    if not event.deleted:
+        adopt(server, event.entry.decode())
 
 
 def _invalid(new: Object, path: str, value: Any, why: str) -> StatusError:
