@@ -165,6 +165,22 @@ async def test_other_schedulers_pods_and_gated_pods_are_left_alone(net: Mesh, ad
     assert await node_of(admin, "theirs") == "n"
 
 
+async def test_two_schedulers_that_race_bind_every_pod_once(net: Mesh, admin: Client) -> None:
+    for number in range(4):
+        await add_node(admin, make_node(f"n{number}"))
+    schedulers = [await net.start(SCHEDULER, address=f"scheduler:{number}") for number in (1, 2)]
+    await asyncio.gather(*(add_pod(admin, make_pod(f"p{number}")) for number in range(60)))
+    for number in range(60):
+        assert await node_of(admin, f"p{number}")
+
+    async def settled() -> bool:
+        waiting = [s.metric("scheduler_pending_pods", queue=q) for s in schedulers for q in ("active", "backoff")]
+        counted = [s.metric("scheduler_cache_size", type="pods") for s in schedulers]
+        return sum(filter(None, waiting)) == 0 and counted == [60, 60]
+
+    assert await eventually(settled)
+
+
 async def test_the_way_of_a_pod_is_in_its_trace(net: Mesh, admin: Client) -> None:
     await add_node(admin, make_node("n0"))
     await add_node(admin, make_node("n1"))

@@ -30,6 +30,7 @@ class Evaluation:
     """Where pods with these facts can go (`feasible`), and how much each node is liked (`total`)."""
 
     def __init__(self, profile: Profile, facts: Facts, nodes: Snapshot) -> None:
+        self.facts = facts
         self._profile, self._facts, self._nodes = profile, facts, nodes
         self._epoch = -1
         self._read = 0

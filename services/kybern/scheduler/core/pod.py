@@ -90,7 +90,7 @@ class FactsOf:
             uid=meta.uid(obj) or meta.key(obj),
             namespace=meta.namespace(obj),
             name=meta.name(obj),
-            facts=self.facts(obj),
+            facts=self.facts({**obj, "spec": {**spec, "nodeName": ""}}),  # where it is bound is no fact
             node=spec.get("nodeName") or "",
             nominated=status.get("nominatedNodeName") or "",
             gates=tuple(gate.get("name") or "" for gate in spec.get("schedulingGates") or ()),
