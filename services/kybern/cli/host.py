@@ -44,3 +44,15 @@ def choose_port(port: int, address: str) -> int:
                 f"port {port} on {address} cannot be used ({error.strerror}); stop what uses it, or give --secure-port"
             ) from None
         return int(probe.getsockname()[1])
+
+
+def free_ports(count: int) -> list[int]:
+    """Ports on loopback that nobody uses now."""
+    probes = [socket.socket(socket.AF_INET, socket.SOCK_STREAM) for _ in range(count)]
+    try:
+        for probe in probes:
+            probe.bind(("127.0.0.1", 0))
+        return [int(probe.getsockname()[1]) for probe in probes]
+    finally:
+        for probe in probes:
+            probe.close()

@@ -31,11 +31,13 @@ def show(layout: Layout, status: dict[str, Any], rows: list[dict[str, Any]]) -> 
     print(f"API         https://127.0.0.1:{status.get('port')}")
     print(f"data dir    {layout.data}")
     print(f"kubeconfig  {layout.kubeconfig}\n")
-    print(f"{'SERVICE':<22} {'STATE':<9} {'PID':>8} {'MEMORY':>9} {'RESTARTS':>9}")
+    print(f"{'SERVICE':<22} {'STATE':<9} {'PID':>8} {'MEMORY':>9} {'RESTARTS':>9}  METRICS")
+    metrics = status.get("metrics", {})
     for row in rows:
         state = "ready" if row["ready"] else "starting" if row["pid"] else "stopped"
+        where = f"http://{metrics[row['name']]}/metrics" if row["name"] in metrics else ""
         memory = f"{row['pss_kb'] / 1024:.1f} MB" if row["pss_kb"] else "-"
-        print(f"{row['name']:<22} {state:<9} {row['pid'] or '-':>8} {memory:>9} {row['restarts']:>9}")
+        print(f"{row['name']:<22} {state:<9} {row['pid'] or '-':>8} {memory:>9} {row['restarts']:>9}  {where}")
     total = sum(row["pss_kb"] for row in rows if row["service"])
     print(f"\nservices together: {total / 1024:.0f} MB (proportional set size)")
 

@@ -4,12 +4,11 @@ import importlib
 import logging
 import os
 import socket
-import sys
 from typing import NoReturn
 
 from kybern.cli.core.layout import Layout
 from kybern.cli.core.options import ClusterOptions
-from kybern.cli.core.plan import Plan
+from kybern.cli.core.plan import Plan, metrics_addresses
 from kybern.runtime.spawn import set_title
 
 
@@ -49,7 +48,11 @@ def run_supervisor(plan: Plan, options: ClusterOptions, layout: Layout, host: st
     if not go.recv(1):
         return  # the command gave up before anything started
     go.close()
-    facts: dict[str, object] = {"port": options.secure_port, "data_dir": str(layout.data), "python": sys.version}
+    facts: dict[str, object] = {
+        "port": options.secure_port,
+        "data_dir": str(layout.data),
+        "metrics": metrics_addresses(plan),
+    }
     supervisor = Supervisor(plan.specs, layout.run, layout.logs, facts)
     supervisor.periodic = make_rotation(plan, options, layout, host)
     supervisor.run()

@@ -16,9 +16,9 @@ from pathlib import Path
 
 from kybern.cli.core.layout import Layout
 from kybern.cli.core.options import ClusterOptions, UsageError, merge_options, save_options
-from kybern.cli.core.plan import Node, Plan, make_plan
+from kybern.cli.core.plan import Node, Plan, make_plan, with_metrics
 from kybern.cli.core.preflight import decide_nodes
-from kybern.cli.host import choose_port, look_at_host, primary_address
+from kybern.cli.host import choose_port, free_ports, look_at_host, primary_address
 from kybern.cli.progress import Progress
 from kybern.cli.running import read_status, take_lock, wait_gone
 
@@ -70,6 +70,7 @@ def run(options: argparse.Namespace, layout: Layout) -> int:
     chosen = replace(cluster, secure_port=choose_port(cluster.secure_port, bind))
     nodes = place_nodes(chosen, host)
     plan = make_plan(chosen, layout, nodes, host)
+    plan = with_metrics(plan, free_ports(len(plan.specs)))
     with suppress(FileNotFoundError):
         layout.status.unlink()
     supervisor = fork_supervisor(plan, chosen, layout, host)

@@ -1,6 +1,6 @@
 """The processes of a cluster on one host, from its options: one service a process, one containerd a node."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from kybern.cli.core.layout import Layout
 from kybern.cli.core.options import ClusterOptions
@@ -169,3 +169,21 @@ def make_plan(options: ClusterOptions, layout: Layout, nodes: tuple[Node, ...], 
     if options.simulated_nodes:
         specs.append(simulated_nodes(options.simulated_nodes, layout))
     return Plan(tuple(specs), nodes)
+
+
+def with_metrics(plan: Plan, ports: list[int]) -> Plan:
+    """The same plan with a metrics port on loopback for each service, taken from `ports` in order."""
+    left = iter(ports)
+    specs = tuple(
+        replace(spec, arguments=(*spec.arguments, "--metrics-address", f"{LOOPBACK}:{next(left)}"))
+        if spec.service and not spec.namespace
+        else spec
+        for spec in plan.specs
+    )
+    return replace(plan, specs=specs)
+
+
+def metrics_addresses(plan: Plan) -> dict[str, str]:
+    """Process → where Prometheus scrapes it."""
+    flag = "--metrics-address"
+    return {s.name: s.arguments[s.arguments.index(flag) + 1] for s in plan.specs if flag in s.arguments}

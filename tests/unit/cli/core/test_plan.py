@@ -5,7 +5,7 @@ from pathlib import Path
 
 from kybern.cli.core.layout import Layout, default_data_dir
 from kybern.cli.core.options import ClusterOptions
-from kybern.cli.core.plan import USERS, Node, make_plan
+from kybern.cli.core.plan import USERS, Node, make_plan, metrics_addresses, with_metrics
 
 LAYOUT = Layout(Path("/data"))
 
@@ -57,3 +57,10 @@ def test_default_data_dirs() -> None:
 def test_users_are_those_that_the_services_name() -> None:
     found = {name: importlib.import_module(f"kybern.{name}.service").SERVICE.user for name in USERS}
     assert found == USERS
+
+
+def test_each_service_gets_a_metrics_port_of_its_own() -> None:
+    plan = make_plan(ClusterOptions(nodes=1), LAYOUT, (Node("node-1", "192.0.2.1"),), "192.0.2.1")
+    addresses = metrics_addresses(with_metrics(plan, list(range(9000, 9020))))
+    assert set(addresses) == {s.name for s in plan.specs if s.service}
+    assert len(set(addresses.values())) == len(addresses)
