@@ -2,6 +2,7 @@
 
 import asyncio
 import gzip
+import io
 import json
 from typing import Any
 
@@ -135,6 +136,7 @@ async def test_refusals(gateway: Any) -> None:
         (client.get("/api/v1/namespaces/default/nodes"), 404, "NotFound"),
         (client.post("/api/v1/configmaps", json=config_map("x")), 405, "MethodNotAllowed"),
         (client.post(f"{CONFIGMAPS}/a", json=config_map("a")), 405, "MethodNotAllowed"),
+        (client.put(CONFIGMAPS, json=config_map("a")), 405, "MethodNotAllowed"),
         (client.get(CONFIGMAPS, headers={"Accept": "image/png"}), 406, "NotAcceptable"),
         (client.post(CONFIGMAPS, data=b"x", headers={"Content-Type": "text/plain"}), 415, "UnsupportedMediaType"),
         (
@@ -145,7 +147,7 @@ async def test_refusals(gateway: Any) -> None:
         (client.post(CONFIGMAPS, data=b"{", headers={"Content-Type": "application/json"}), 400, "BadRequest"),
         (client.get(CONFIGMAPS, params={"labelSelector": "a b"}), 400, "BadRequest"),
         (client.get(CONFIGMAPS, params={"limit": "many"}), 400, "BadRequest"),
-        (client.post(CONFIGMAPS, data=b"x" * (3 << 20 | 1)), 413, "RequestEntityTooLarge"),
+        (client.post(CONFIGMAPS, data=io.BytesIO(b"x" * (3 << 20 | 1))), 413, "RequestEntityTooLarge"),
         (client.get("/api/v1/namespaces/default/pods/p/exec?command=ls&stdout=1"), 400, "BadRequest"),
     ]
     for request, code, reason in cases:

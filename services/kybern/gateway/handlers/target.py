@@ -70,4 +70,8 @@ def _watches(request: Request, path: ResourcePath) -> bool:
 def _takes(served: Served, wanted: str, path: ResourcePath) -> bool:
     if path.subresource in CONNECT:
         return wanted in ("get", "create")
+    if wanted == "create" and path.name and not path.subresource:
+        return False
+    if wanted in ("update", "patch") and not path.name:
+        return False
     return bool(wanted) and served.allows(wanted, path.subresource)
