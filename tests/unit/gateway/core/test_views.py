@@ -48,6 +48,12 @@ def test_views_of_one_object() -> None:
     assert shown["rows"][0]["object"] == OBJECT
 
 
+def test_whole_objects_in_tables_have_a_kind() -> None:
+    item = {"metadata": META, "data": {"a": "b"}}
+    tables = TableView(table.built_in("", "v1", "configmaps"), "Object", "v1", "ConfigMap", "v1")
+    assert [row["object"] for row in tables.rows([item], NOW)] == [OBJECT]
+
+
 def test_include_object() -> None:
     assert [views.include_object(text) for text in ("", "None", "Object", "All")] == [
         "Metadata",
