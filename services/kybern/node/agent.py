@@ -13,6 +13,7 @@ from kybern.kube.meta import Object
 from kybern.node.context import NodeContext
 from kybern.node.core.runtime_pod import RuntimePod
 from kybern.node.cri.client import CriError
+from kybern.node.log_rotation import rotate_logs
 from kybern.node.pod_stop import kill_pod, remove_pod
 from kybern.node.pod_worker import PodWorker
 from kybern.node.registration import Registration
@@ -22,6 +23,7 @@ BUSY_RELIST_SECONDS = 0.25
 BUSY_FOR = timedelta(seconds=10)
 RELIST_WITH_EVENTS_SECONDS = 60.0
 ORPHAN_GRACE = 10.0
+ROTATION_SECONDS = 10.0
 
 
 @dataclass
@@ -46,6 +48,8 @@ class NodeAgent:
             tasks.create_task(self.run_relist())
             tasks.create_task(self.run_events())
             tasks.create_task(self.run_orphans())
+            if not node.simulated:
+                tasks.create_task(self.run_log_rotation())
             self.started.set()
 
     def pods_replaced(self, pods: Objects) -> None:
@@ -128,6 +132,13 @@ class NodeAgent:
                     return
             self._evented = False
             await asyncio.sleep(RELIST_SECONDS)
+
+    async def run_log_rotation(self) -> None:
+        while True:
+            await asyncio.sleep(ROTATION_SECONDS)
+            containers = [c for worker in self.workers.values() for c in worker.runtime.containers]
+            stamp = self.node.clock.now().strftime("%Y%m%d-%H%M%S.%f")
+            await rotate_logs(self.node.runtime, containers, stamp)
 
     async def run_orphans(self) -> None:
         """Once both sides are known: stop pods of this node that the apiserver does not have, drop their files."""

@@ -14,7 +14,7 @@ from kybern.node.core.downward import UnknownField, pod_field
 from kybern.node.core.environment import MissingReference, make_environment, service_variables
 from kybern.node.core.images import normalize, pull_policy
 from kybern.node.core.pod_actions import PodActions
-from kybern.node.core.resources import all_containers
+from kybern.node.core.resources import startable_containers
 from kybern.node.core.runtime_pod import Container, RuntimePod, State
 from kybern.node.core.volumes import VolumeError, decoded, environment_references
 from kybern.node.cri.client import CriError
@@ -66,7 +66,7 @@ class PodStart:
     async def run(self, actions: PodActions) -> Started:
         """Carry out the starts of `actions`. Raises CriError for a sandbox that cannot be made, VolumeError and
         StatusError for volumes; what fails for one container is in the result."""
-        specs = {c["name"]: c for c in all_containers(self.pod)}
+        specs = {c["name"]: c for c in startable_containers(self.pod)}
         due = [specs[name] for name in actions.start if self.is_due(name)]
         if not due and not actions.create_sandbox:
             return self.result
@@ -236,8 +236,10 @@ class PodStart:
         hosts = None if node.simulated else hosts_text(
             self.pod, ips, hostname, pod_sandbox.host_domain(self.pod, node.settings)
         )  # fmt: skip
+        other = self.runtime.latest(container.get("targetContainerName") or "")
+        target = other.id if other is not None else ""
         mounts, log = await node.host.mounts(self.pod, container, attempt, volumes, env, hosts)
-        return container_config(self.pod, container, attempt, image, env, mounts, node.settings, log)
+        return container_config(self.pod, container, attempt, image, env, mounts, node.settings, log, target)
 
     async def create(
         self, container: Object, sandbox: str, made: cri.ContainerConfig, config: cri.PodSandboxConfig

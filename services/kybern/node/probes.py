@@ -8,7 +8,7 @@ from kybern.node.context import NodeContext
 from kybern.node.core import probe as rules
 from kybern.node.core.pod_actions import Health
 from kybern.node.core.probe import FIELDS, Kind, ProbeState
-from kybern.node.core.resources import all_containers
+from kybern.node.core.resources import startable_containers
 from kybern.node.core.runtime_pod import Container, RuntimePod, State
 from kybern.node.handlers import Target, run_handler
 
@@ -29,7 +29,7 @@ class Probes:
             self._states.pop(key, None)
         sandbox = runtime.ready_sandbox
         ips = self._node.host_ips if pod["spec"].get("hostNetwork") else sandbox.ips if sandbox else ()
-        specs = {c["name"]: c for c in all_containers(pod)}
+        specs = {c["name"]: c for c in startable_containers(pod)}
         for container in running.values():
             spec = specs.get(container.name, {})
             for kind, field in FIELDS.items():

@@ -104,6 +104,10 @@ class Registration:
                 if not health.not_ready:
                     self.ready.set()
             except (StatusError, CriError, OSError) as error:
+                if isinstance(error, StatusError) and error.code == 404:  # somebody deleted the node: come back
+                    self._written = {}
+                    await self._until_done(self._register, "register")
+                    continue
                 self._telemetry.log.info("node %s: status is not written: %s", self.facts.name, error)
             eager = bool(self._network_error or self._runtime_error)
             self._eager_delay = min(1.0, self._eager_delay * 1.2) if eager else EAGER_CHECK_SECONDS

@@ -15,6 +15,7 @@ from kybern.kube.status import StatusError
 from kybern.node import port_forward
 from kybern.node.agent import NodeAgent
 from kybern.node.core.log_format import Filter, select
+from kybern.node.core.pod_status import STATUS_LISTS
 from kybern.node.core.runtime_pod import Container, State
 from kybern.node.cri.client import CriError
 from kybern.node.log_reader import read_log
@@ -223,7 +224,7 @@ def log_container(worker: PodWorker, name: str, previous: bool) -> Container:
             return old
         statuses = [
             s
-            for key in ("containerStatuses", "initContainerStatuses")
+            for key in STATUS_LISTS
             for s in (worker.status or {}).get(key) or []
             if s["name"] == name
         ]

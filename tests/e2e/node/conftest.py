@@ -161,7 +161,7 @@ class World:
         return node_pb2.ContainerRef(node_name="node-1", namespace="default", pod=name, container=container)
 
     async def logs(self, name: str, **options: Any) -> str:
-        request = node_pb2.LogsRequest(container=self.ref(name), **options)
+        request = node_pb2.LogsRequest(**{"container": self.ref(name), **options})
         return b"".join([answer.data async for answer in self.stub.Logs(request, timeout=20)]).decode()
 
 

@@ -315,3 +315,15 @@ async def test_stats(world: World) -> None:
     summary = json.loads(answer.summary)
     assert [pod["podRef"]["name"] for pod in summary["pods"]] == ["busy"]
     assert summary["pods"][0]["containers"][0]["memory"]["workingSetBytes"] > 0
+
+
+async def test_ephemeral_container_sees_the_target(world: World) -> None:
+    pod = world.run_pod("app", {"command": ["sleep", "4321"]})
+    await world.until("app", is_ready)
+    debug = {"name": "debug", "image": "kybern/busybox:1", "targetContainerName": "c0", **shell("ps; sleep 1000")}
+    world.api.put(("", "pods"), {**world.pod("app"), "spec": {**pod["spec"], "ephemeralContainers": [debug]}})
+    await world.until(
+        "app", lambda p: "running" in (p["status"].get("ephemeralContainerStatuses") or [{}])[0].get("state", {})
+    )
+    await asyncio.sleep(0.2)
+    assert "sleep 4321" in await world.logs("app", container=world.ref("app", "debug"))

@@ -132,6 +132,7 @@ def container_config(
     mounts: Sequence[Mount],
     settings: NodeSettings,
     termination_log: str,
+    target: str = "",
 ) -> cri.ContainerConfig:
     """What CreateContainer gets. `$(NAME)` in command and arguments is replaced from the environment."""
     config = cri.ContainerConfig(
@@ -159,4 +160,7 @@ def container_config(
     )
     config.linux.resources.CopyFrom(linux_resources(pod, container, settings.memory_capacity))
     config.linux.security_context.CopyFrom(container_security(pod, container, image))
+    if target:  # an ephemeral container that looks into another's processes
+        config.linux.security_context.namespace_options.pid = cri.TARGET
+        config.linux.security_context.namespace_options.target_id = target
     return config

@@ -1,7 +1,8 @@
 """What to do next for one pod: which sandbox and containers to start, which to kill. Pure; `apply` carries it out.
 
 Order, as upstream: a lost sandbox first; then init containers one after another (those with restartPolicy Always are
-sidecars: they count as done once started, and keep running); then every other container at once.
+sidecars: they count as done once started, and keep running); then every other container at once. Ephemeral containers
+are started once, in a pod that runs.
 """
 
 from collections.abc import Mapping, Set
@@ -87,9 +88,10 @@ def compute_pod_actions(pod: Object, runtime: RuntimePod, health: Health) -> Pod
         failed = init_failed(pod, runtime, sandbox)
         return PodActions(kill_pod=failed, sandbox=sandbox, attempt=attempt, start=() if failed else inits, kill=kills)
     starts, more, keep = decide_containers(pod, current, health)
+    fresh = tuple(c["name"] for c in pod["spec"].get("ephemeralContainers") or [] if not runtime.latest(c["name"]))
     if not keep and not starts:  # everything has run to its end: nothing is left to share the sandbox
         return PodActions(kill_pod=True, sandbox=sandbox, attempt=attempt, initialized=True)
-    return PodActions(False, False, sandbox, attempt, (*inits, *starts), (*kills, *more), True)
+    return PodActions(False, False, sandbox, attempt, (*inits, *starts, *fresh), (*kills, *more), True)
 
 
 def decide_new_sandbox(pod: Object, runtime: RuntimePod, attempt: int) -> PodActions:

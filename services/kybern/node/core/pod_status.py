@@ -11,6 +11,7 @@ from kybern.node.core.runtime_pod import Container, RuntimePod, State
 
 Status = dict[str, Any]
 NO_HEALTH = Health()
+STATUS_LISTS = ("initContainerStatuses", "containerStatuses", "ephemeralContainerStatuses")
 
 
 @dataclass(frozen=True)
@@ -196,7 +197,7 @@ def merge_conditions(old: list[Status], new: list[Status], now: datetime, genera
 def compute_status(pod: Object, observed: Observed) -> Status:
     """The whole `status` the node writes for a pod."""
     old = pod.get("status") or {}
-    olds = {s["name"]: s for key in ("initContainerStatuses", "containerStatuses") for s in old.get(key) or []}
+    olds = {s["name"]: s for key in STATUS_LISTS for s in old.get(key) or []}
     specs = pod["spec"].get("initContainers") or []
     inits = [init_status(c, observed, olds.get(c["name"])) for c in specs]
     initialized = observed.initialized or is_initialized(specs, inits)
@@ -219,6 +220,10 @@ def compute_status(pod: Object, observed: Observed) -> Status:
     if specs:
         found["initContainerStatuses"] = inits
     found["containerStatuses"] = statuses
+    if extra := pod["spec"].get("ephemeralContainers"):
+        found["ephemeralContainerStatuses"] = [
+            container_status(c, observed, olds.get(c["name"]), "ContainerCreating") for c in extra
+        ]
     if old.get("qosClass"):
         found["qosClass"] = old["qosClass"]
     return found

@@ -58,6 +58,11 @@ def all_containers(pod: Object) -> list[Object]:
     return [*(pod["spec"].get("initContainers") or []), *pod["spec"]["containers"]]
 
 
+def startable_containers(pod: Object) -> list[Object]:
+    """Those and the ephemeral ones, which count for no resources."""
+    return [*all_containers(pod), *(pod["spec"].get("ephemeralContainers") or [])]
+
+
 def qos_class(pod: Object) -> str:
     """The class the apiserver gave the pod, or the same decided here (upstream's ComputePodQOS)."""
     if known := (pod.get("status") or {}).get("qosClass"):
