@@ -74,10 +74,12 @@ def put(stub: ObjectsStub, resource: pb.Resource, document: Document, *, keep: b
     """Create an object; one that exists is kept as it is, or merged over."""
     body = json.dumps(document).encode()
     try:
-        stub.Create(pb.CreateRequest(resource=resource, object=body), timeout=10.0)
+        stub.Get(pb.GetRequest(resource=resource, name=NAME), timeout=10.0)
     except grpc.RpcError as error:
-        if error.code() != grpc.StatusCode.ALREADY_EXISTS:
+        if error.code() != grpc.StatusCode.NOT_FOUND:
             raise
-        if not keep:
-            merge = "application/merge-patch+json"
-            stub.Patch(pb.PatchRequest(resource=resource, name=NAME, patch_type=merge, patch=body), timeout=10.0)
+        stub.Create(pb.CreateRequest(resource=resource, object=body), timeout=10.0)
+        return
+    if not keep:
+        merge = "application/merge-patch+json"
+        stub.Patch(pb.PatchRequest(resource=resource, name=NAME, patch_type=merge, patch=body), timeout=10.0)
