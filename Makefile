@@ -71,9 +71,10 @@ generated:
 
 verify: setup-tests lint types imports buf generated unit contract mesh clients e2e ## everything that must be green
 
-lock: ## pin the dependencies anew (needs uv)
-	uv pip compile pyproject.toml --generate-hashes --no-header --no-annotate --python-version 3.11 -o requirements.lock
-	uv pip compile pyproject.toml --group dev --generate-hashes --no-header --no-annotate --python-version 3.11 -o requirements-dev.lock
+lock: setup ## pin the dependencies anew
+	echo uv | $(VENV)/uv pip compile - --generate-hashes --no-header --no-annotate --python-version 3.11 -o requirements-uv.lock
+	$(VENV)/uv pip compile pyproject.toml --generate-hashes --no-header --no-annotate --python-version 3.11 -o requirements.lock
+	$(VENV)/uv pip compile pyproject.toml --group dev --generate-hashes --no-header --no-annotate --python-version 3.11 -o requirements-dev.lock
 
 clean: ## remove what was built
 	rm -rf build .venv libs/kybern/protos

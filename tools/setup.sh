@@ -54,8 +54,9 @@ make_environment() {
 	if [ ! -x .venv/bin/python ] || ! cmp -s requirements-dev.lock "$stamp"; then
 		step "making the virtual environment from requirements-dev.lock"
 		[ -x .venv/bin/python ] || "$python" -m venv .venv
-		.venv/bin/python -m pip install -q --disable-pip-version-check --require-hashes -r requirements-dev.lock
-		.venv/bin/python -m pip install -q --disable-pip-version-check --no-deps --no-build-isolation -e .
+		.venv/bin/python -m pip install -q --disable-pip-version-check --require-hashes -r requirements-uv.lock
+		.venv/bin/uv pip install -q --python .venv/bin/python --require-hashes -r requirements-dev.lock
+		.venv/bin/uv pip install -q --python .venv/bin/python --no-deps --no-build-isolation -e .
 		cp requirements-dev.lock "$stamp"
 	fi
 }
