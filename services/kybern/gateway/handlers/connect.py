@@ -7,14 +7,17 @@ from typing import Any
 from kybern.gateway.api import Api, requester, timeout
 from kybern.gateway.handlers.target import Target
 from kybern.gateway.http.message import Request
-from kybern.kube.status import StatusError, bad_request
+from kybern.kube.status import bad_request
 from kybern.protos.api.v1.objects_pb2 import ConnectRequest, ConnectResponse
 from kybern.protos.node.v1.node_pb2 import ContainerRef
 from kybern.protos.node.v1.node_pb2_grpc import NodeAgentStub
 
 
 async def connect(api: Api, request: Request, target: Target, verb: str) -> tuple[Any, ContainerRef]:
-    """The agent's stub, and the container as the agent knows it. Raises StatusError."""
+    """The agent's stub (None for a pod that no node has yet), and the container as the agent knows it.
+
+    Raises StatusError.
+    """
     wanted = ConnectRequest(
         resource=target.resource(), name=target.path.name, verb=verb, container=request.parameter("container")
     )
@@ -25,14 +28,18 @@ async def connect(api: Api, request: Request, target: Target, verb: str) -> tupl
         pod=target.path.name,
         container=found.container or wanted.container,
     )
-    return NodeAgentStub(api.node_channel(found.target, found.server_name)), container
+    channel = api.node_channel(found.target, found.server_name) if found.target else None
+    return NodeAgentStub(channel) if channel is not None else None, container
 
 
-def upgrade_required(request: Request) -> StatusError | None:
-    """What is wrong with a request that has to be a WebSocket handshake; None if nothing is."""
+async def need_upgrade(api: Api, request: Request, target: Target) -> None:
+    """Refuse what is no WebSocket handshake, but say first what else is wrong with it.
+
+    kubectl tries SPDY when a WebSocket is refused, and shows the answer to that second try. Raises StatusError.
+    """
     headers = request.headers
     if headers.get(b"upgrade", b"").lower() != b"websocket" or request.method != "GET":
-        return bad_request("Upgrade request required")
+        await connect(api, request, target, "create")
+        raise bad_request("Upgrade request required")
     if b"sec-websocket-key" not in headers or headers.get(b"sec-websocket-version") != b"13":
-        return bad_request("a WebSocket handshake of version 13 is required")
-    return None
+        raise bad_request("a WebSocket handshake of version 13 is required")

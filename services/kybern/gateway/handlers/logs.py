@@ -11,7 +11,7 @@ from kybern.gateway.core import options
 from kybern.gateway.handlers.ahead import Ahead
 from kybern.gateway.handlers.connect import connect
 from kybern.gateway.handlers.target import Target
-from kybern.gateway.http.message import Request
+from kybern.gateway.http.message import Request, Response
 from kybern.kube.status import StatusError
 from kybern.protos.node.v1.node_pb2 import ContainerRef, LogsRequest, LogsResponse
 from kybern.rpc.errors import status_error
@@ -35,9 +35,11 @@ def logs_request(request: Request, container: ContainerRef) -> LogsRequest:
     )
 
 
-async def logs(api: Api, request: Request, target: Target) -> None:
+async def logs(api: Api, request: Request, target: Target) -> Response | None:
     """Serve one log. Raises StatusError when it is refused before it began."""
     agent, container = await connect(api, request, target, "get")
+    if agent is None:
+        return Response(b"", 200, PLAIN_TEXT)
     lines = Ahead(_read(agent.Logs(logs_request(request, container))))
     try:
         await lines.peek()
@@ -50,6 +52,7 @@ async def logs(api: Api, request: Request, target: Target) -> None:
         stream.end()
     finally:
         await lines.close()
+    return None
 
 
 async def _read(call: grpc.aio.UnaryStreamCall[LogsRequest, LogsResponse]) -> AsyncIterator[LogsResponse]:

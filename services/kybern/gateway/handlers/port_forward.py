@@ -14,7 +14,7 @@ import grpc
 
 from kybern.gateway.api import Api
 from kybern.gateway.core import channels, spdy
-from kybern.gateway.handlers.connect import connect, upgrade_required
+from kybern.gateway.handlers.connect import connect, need_upgrade
 from kybern.gateway.handlers.target import Target
 from kybern.gateway.http.message import Request
 from kybern.gateway.http.websocket import WebSocket, WebSocketClosed
@@ -29,9 +29,7 @@ Send = Callable[[bytes], Awaitable[None]]
 
 async def port_forward(api: Api, request: Request, target: Target) -> None:
     """Serve one port-forward. Raises StatusError when it is refused before the handshake."""
-    wrong = upgrade_required(request)
-    if wrong is not None:
-        raise wrong
+    await need_upgrade(api, request, target)
     protocol = channels.choose(request.header(b"sec-websocket-protocol"), channels.PORT_FORWARD)
     if protocol is None:
         raise bad_request(f"unable to negotiate protocol: supported are {', '.join(channels.PORT_FORWARD)}")

@@ -13,7 +13,7 @@ import orjson
 
 from kybern.gateway.api import Api
 from kybern.gateway.core import channels, options
-from kybern.gateway.handlers.connect import connect, upgrade_required
+from kybern.gateway.handlers.connect import connect, need_upgrade
 from kybern.gateway.handlers.target import Target
 from kybern.gateway.http.message import Request
 from kybern.gateway.http.websocket import WebSocket, WebSocketClosed
@@ -26,13 +26,11 @@ PING_SECONDS = 20.0  # between pings of a quiet connection
 
 async def remote_command(api: Api, request: Request, target: Target) -> None:
     """Serve one exec or attach. Raises StatusError when it is refused before the handshake."""
-    wrong = upgrade_required(request)
-    if wrong is not None:
-        raise wrong
+    start = _start(request, target.path.subresource)
+    await need_upgrade(api, request, target)
     protocol = channels.choose(request.header(b"sec-websocket-protocol"), channels.REMOTE_COMMAND)
     if protocol is None:
         raise bad_request(f"unable to negotiate protocol: supported are {', '.join(channels.REMOTE_COMMAND)}")
-    start = _start(request, target.path.subresource)
     agent, container = await connect(api, request, target, "create")
     start.start.container.CopyFrom(container)
     call = agent.Exec() if target.path.subresource == "exec" else agent.Attach()
