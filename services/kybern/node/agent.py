@@ -34,7 +34,6 @@ class NodeAgent:
     registration: Registration
     workers: dict[str, PodWorker] = field(default_factory=dict)
     started: asyncio.Event = field(default_factory=asyncio.Event)  # pods may be handed in
-    relisted_at: float = 0.0
     _tasks: asyncio.TaskGroup | None = None
     _synced: asyncio.Event = field(default_factory=asyncio.Event)
     _evented: bool = False
@@ -78,6 +77,7 @@ class NodeAgent:
         worker = PodWorker(self.node, pod, self._tasks)
         worker.traceparent = traceparent
         self.workers[meta.uid(pod)] = worker
+        self.node.metrics.pods.inc()
         self._tasks.create_task(self._run_worker(worker))
 
     async def _run_worker(self, worker: PodWorker) -> None:
@@ -85,6 +85,7 @@ class NodeAgent:
         await worker.run()
         if self.workers.get(worker.uid) is worker:
             del self.workers[worker.uid]
+            self.node.metrics.pods.dec()
 
     def find(self, namespace: str, name: str, uid: str = "") -> PodWorker | None:
         """The worker of a pod, by name (and uid, if given)."""
@@ -107,8 +108,8 @@ class NodeAgent:
         """PLEG: ask the runtime again and again; seldom where it tells by itself."""
         while True:
             try:
-                await self.node.cache.relist(self.changed)
-                self.relisted_at = asyncio.get_running_loop().time()
+                with self.node.metrics.relist.time():
+                    await self.node.cache.relist(self.changed)
                 self.registration.runtime_answered(None)
             except CriError as error:
                 self.registration.runtime_answered(str(error))

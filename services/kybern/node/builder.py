@@ -17,6 +17,7 @@ from kybern.node.core.node_status import NodeFacts, NodeHealth
 from kybern.node.core.pod_sandbox import NodeSettings
 from kybern.node.cri.client import Runtime
 from kybern.node.host import Host, NoHost, RealHost
+from kybern.node.metrics import Metrics
 from kybern.node.network import PodNetwork
 from kybern.node.references import References
 from kybern.node.registration import Pressure, Registration
@@ -54,6 +55,7 @@ class Shared:
     random: Random
     telemetry: Telemetry
     services: Callable[[], Iterable[Object]]
+    metrics: Metrics
 
 
 def node_facts(options: NodeOptions) -> NodeFacts:
@@ -112,6 +114,7 @@ def build_agent(options: NodeOptions, runtime: Runtime, shared: Shared, stagger:
         host_ips=facts.addresses,
         logs_root=str((options.root or Path("/simulated")) / "logs" / "pods"),
         release=release,
+        metrics=shared.metrics,
         allocatable=node_status.allocatable(facts),
         simulated=options.root is None,
     )

@@ -12,6 +12,7 @@ from kybern.node.core.backoff import Backoff
 from kybern.node.core.pod_sandbox import NodeSettings
 from kybern.node.cri.client import Runtime
 from kybern.node.host import Host
+from kybern.node.metrics import Metrics
 from kybern.node.references import References
 from kybern.node.runtime_cache import RuntimeCache
 from kybern.node.status_writer import StatusWriter
@@ -37,6 +38,7 @@ class NodeContext:
     host_ips: tuple[str, ...]
     logs_root: str
     release: Callable[[str], None]  # a pod's tokens and references
+    metrics: Metrics
     allocatable: dict[str, str] = field(default_factory=dict)
     crashes: Backoff = field(default_factory=Backoff)
     pulls: Backoff = field(default_factory=Backoff)

@@ -110,6 +110,7 @@ class PodWorker:
         self._next = None
 
     def _failed(self, error: Exception | None) -> None:
+        self.node.metrics.sync_errors.inc()
         delay = min(LONGEST_RETRY, FIRST_RETRY * 2.0**self._failures)
         self._failures += 1
         self._look = True
@@ -185,6 +186,7 @@ class PodWorker:
         finally:
             self.runtime = await self.node.cache.fetch(self.uid)
         now = asyncio.get_running_loop().time()
+        self._count(set(actions.start) - done.waiting.keys())
         self._waiting |= done.waiting
         self._hold |= {name: now + seconds for name, seconds in done.retry.items()}
         self.probes.follow(self.pod, self.runtime)
@@ -194,6 +196,13 @@ class PodWorker:
         self._report(after)
         if after.start or after.kill or after.kill_pod:
             self._wake.set()
+
+    def _count(self, started: set[str]) -> None:
+        """Metrics of one round of starts."""
+        fresh = [c for c in (self.runtime.latest(name) for name in started) if c is not None]
+        self.node.metrics.restarts.inc(sum(c.attempt > 0 for c in fresh))
+        if fresh and len(self.runtime.containers) == len(fresh):
+            self.node.metrics.start.observe((self.node.clock.now() - self.seen).total_seconds())
 
     def _begin_ready(self) -> None:
         names = {"k8s.pod.name": meta.name(self.pod), "k8s.namespace.name": meta.namespace(self.pod)}

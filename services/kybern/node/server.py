@@ -222,12 +222,7 @@ def log_container(worker: PodWorker, name: str, previous: bool) -> Container:
         old = worker.runtime.previous(name)
         if old is not None:
             return old
-        statuses = [
-            s
-            for key in STATUS_LISTS
-            for s in (worker.status or {}).get(key) or []
-            if s["name"] == name
-        ]
+        statuses = [s for key in STATUS_LISTS for s in (worker.status or {}).get(key) or [] if s["name"] == name]
         reason = next(
             (s["state"]["waiting"]["reason"] for s in statuses if "waiting" in s["state"]), "ContainerCreating"
         )

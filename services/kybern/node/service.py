@@ -12,6 +12,7 @@ from kybern.node.agent import NodeAgent
 from kybern.node.builder import NodeOptions, Shared, build_agent
 from kybern.node.cri import simulated
 from kybern.node.cri.client import Runtime
+from kybern.node.metrics import Metrics
 from kybern.node.network import PodNetwork
 from kybern.node.pod_source import PodSource
 from kybern.node.server import NodeAgentService
@@ -114,7 +115,9 @@ async def run(options: Namespace, env: Env) -> None:
     names = node_names(options)
     async with Client(env.transport.channel(options.apiserver, "apiserver.kybern")) as client:
         services = SharedInformer(client, SERVICES, env.random, env.telemetry)
-        shared = Shared(client, env.clock, env.random, env.telemetry, services.store.list)
+        shared = Shared(
+            client, env.clock, env.random, env.telemetry, services.store.list, Metrics(env.telemetry.registry)
+        )
         agents: dict[str, NodeAgent] = {}
         for index, name in enumerate(names):
             runtime = make_runtime(options, env, name, index)

@@ -21,6 +21,7 @@ from kybern.kube.meta import Object
 from kybern.node.agent import NodeAgent
 from kybern.node.builder import NodeOptions, Shared, build_agent
 from kybern.node.cri.client import Runtime
+from kybern.node.metrics import Metrics
 from kybern.node.network import PodNetwork
 from kybern.node.pod_source import PodSource
 from kybern.node.server import NodeAgentService
@@ -79,7 +80,7 @@ class World:
         """Start an agent (again): nothing of an earlier one's memory is left."""
         self._running = asyncio.create_task(self._run())
         async with asyncio.timeout(20):
-            while not hasattr(self, "agent"):  # noqa: ASYNC110
+            while not hasattr(self, "agent"):
                 await asyncio.sleep(0.01)
             await self.agent.registration.ready.wait()
 
@@ -87,7 +88,14 @@ class World:
         telemetry = Telemetry("node")
         transport = MemoryTransport(self.network, Identity("agent"), telemetry)
         async with Client(transport.channel("apiserver:1", "apiserver.kybern")) as client:
-            shared = Shared(client, SystemClock(), Random(2), telemetry, lambda: self.api.all(("", "services")))
+            shared = Shared(
+                client,
+                SystemClock(),
+                Random(2),
+                telemetry,
+                lambda: self.api.all(("", "services")),
+                Metrics(telemetry.registry),
+            )
             options = NodeOptions(
                 "node-1", self.state, PodNetwork(self.layout.cni_conf_dir, BRIDGE), CGROUP, ("10.96.0.10",)
             )
@@ -208,7 +216,7 @@ async def world(node_machine: tuple[containerd.Layout, Path]) -> AsyncIterator[W
     for pod in world.api.all(PODS):
         world.delete(pod["metadata"]["name"], 0)
     async with asyncio.timeout(30):
-        while world.agent.workers:  # noqa: ASYNC110
+        while world.agent.workers:
             await asyncio.sleep(0.02)
     await world.stop()
     await world.runtime.close()

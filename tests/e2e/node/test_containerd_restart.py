@@ -26,7 +26,7 @@ def node_ready(world: World) -> str:
 
 async def until(check: Any, seconds: float = 20) -> None:
     async with asyncio.timeout(seconds):
-        while not check():  # noqa: ASYNC110
+        while not check():
             await asyncio.sleep(0.05)
 
 

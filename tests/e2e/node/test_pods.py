@@ -159,7 +159,7 @@ async def test_environment_and_volumes(world: World) -> None:
     assert (await world.exec("all", "cat", "/sys/fs/cgroup/memory/memory.limit_in_bytes")).strip() == str(64 << 20)
     put("configmaps", "ConfigMap", metadata={"name": "conf", "namespace": "default"}, data={"key": "v2"})
     async with asyncio.timeout(10):
-        while await world.exec("all", "cat", "/conf/key") != "v2":  # noqa: ASYNC110
+        while await world.exec("all", "cat", "/conf/key") != "v2":
             await asyncio.sleep(0.05)
 
 
@@ -283,7 +283,7 @@ async def test_orphans_are_stopped(world: World) -> None:
     await world.start()
     uid = pod["metadata"]["uid"]
     async with asyncio.timeout(15):
-        while await world.runtime.list_pod_sandboxes({"io.kubernetes.pod.uid": uid}):  # noqa: ASYNC110
+        while await world.runtime.list_pod_sandboxes({"io.kubernetes.pod.uid": uid}):
             await asyncio.sleep(0.05)
 
 

@@ -13,6 +13,7 @@ from kybern.clock.virtual import VirtualClock
 from kybern.node.agent import NodeAgent
 from kybern.node.builder import NodeOptions, Shared, build_agent
 from kybern.node.cri import simulated
+from kybern.node.metrics import Metrics
 from kybern.node.pod_source import PodSource
 from kybern.rpc.memory import MemoryNetwork, MemoryTransport
 from kybern.rpc.transport import Identity, Policy
@@ -40,7 +41,7 @@ class World:
         telemetry = Telemetry("node")
         transport = MemoryTransport(network, Identity("agent"), telemetry)
         async with Client(transport.channel("apiserver:1", "apiserver.kybern")) as client, asyncio.TaskGroup() as tasks:
-            shared = Shared(client, self.clock, self.random, telemetry, list)
+            shared = Shared(client, self.clock, self.random, telemetry, list, Metrics(telemetry.registry))
             for name in self.names:
                 runtime = simulated.connect(simulated.SimulatedRuntime(self.clock, name))
                 self.agents[name] = build_agent(NodeOptions(name, None), runtime, shared)
