@@ -31,6 +31,7 @@ class Nodes:
         self.pods = SharedInformer(client, PODS, random, Telemetry("nodes"))
         self.start_seconds, self.stop_seconds = 1.0, 1.0
         self.broken_image = "broken"  # pods with it never become ready
+        self.ending_images = {"done": "Succeeded", "fails": "Failed"}  # pods with them end in this phase
         self.names: list[str] = []
         self.dead: set[str] = set()  # nodes that do nothing any more
         self._tasks: asyncio.TaskGroup | None = None
@@ -105,6 +106,10 @@ class Nodes:
         ip = f"10.244.{self._turn // 250}.{self._turn % 250 + 1}"
         status = {"phase": "Running", "podIP": ip, "podIPs": [{"ip": ip}], "conditions": [self._condition(ready)]}
         await self.client.patch(PODS, name, namespace, patch={"status": status}, subresource="status")
+        if image in self.ending_images:
+            await asyncio.sleep(self.start_seconds)
+            status = {"phase": self.ending_images[image], "conditions": [self._condition({**READY, "status": "False"})]}
+            await self.client.patch(PODS, name, namespace, patch={"status": status}, subresource="status")
 
     async def _stop(self, pod: Object) -> None:
         await asyncio.sleep(self.stop_seconds)

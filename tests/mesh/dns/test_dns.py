@@ -53,7 +53,7 @@ async def ask(net: Mesh, name: str, type_: str = "A") -> tuple[str, list[str]]:
 
 async def until(net: Mesh, name: str, code: str, type_: str = "A") -> list[str]:
     async with asyncio.timeout(10):
-        while (found := await ask(net, name, type_))[0] != code:  # noqa: ASYNC110
+        while (found := await ask(net, name, type_))[0] != code:
             await asyncio.sleep(0.01)
     return found[1]
 

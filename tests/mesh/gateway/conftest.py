@@ -93,7 +93,8 @@ async def front(folder: Path, port: int) -> AsyncIterator[Front]:
         apiserver="apiserver:1",
         bind_address="127.0.0.1",
         secure_port=port,
-        reuse_port=False,
+        workers=1,
+        worker=False,
         external_address="",
     )
     tasks: list[asyncio.Task[None]] = []

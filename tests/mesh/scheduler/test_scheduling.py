@@ -38,7 +38,7 @@ async def admin(net: Mesh) -> AsyncIterator[Client]:
 async def eventually(probe: Callable[[], Any], seconds: float = 10.0) -> Any:
     """The first true result of `probe`."""
     async with asyncio.timeout(seconds):
-        while not (found := await probe()):  # noqa: ASYNC110
+        while not (found := await probe()):
             await asyncio.sleep(0.01)
     return found
 
