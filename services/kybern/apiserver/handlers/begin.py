@@ -26,7 +26,10 @@ def begin(server: ApiServer, call: CallContext, verb: str, resource: Resource, n
     wrong = supports(served, verb, resource.subresource)
     if wrong is not None:
         raise wrong
-    return Request(server, user, verb, served, namespace, name, resource.subresource, call.traceparent)
+    request = Request(server, user, verb, served, namespace, name, resource.subresource, call.traceparent)
+    if call.requester is not None:
+        request.user_agent = call.requester.user_agent
+    return request
 
 
 def need_namespace(request: Request) -> None:

@@ -4,6 +4,8 @@ import orjson
 
 from kybern.apiserver.handlers.begin import begin, need_namespace
 from kybern.apiserver.registry import patch as patches
+from kybern.apiserver.registry.apply import TYPE as APPLY
+from kybern.apiserver.registry.apply import apply
 from kybern.apiserver.registry.decode import parse, prune
 from kybern.apiserver.registry.request import Object, Request
 from kybern.apiserver.registry.strategies.scale import GVK as SCALE
@@ -19,11 +21,14 @@ async def patch_object(server: ApiServer, message: PatchRequest, call: CallConte
     request = begin(server, call, "patch", message.resource, message.name)
     request.take(message.options)
     need_namespace(request)
+    created = False
     if request.subresource == "scale":
         data = await _patch_scale(request, message.patch_type, message.patch)
+    elif message.patch_type == APPLY:
+        data, created = await apply(request, message.patch, message.force)
     else:
         data = await patches.patch(request, message.patch_type, message.patch)
-    return PatchResponse(object=data, warnings=request.warnings)
+    return PatchResponse(object=data, warnings=request.warnings, created=created)
 
 
 async def _patch_scale(request: Request, patch_type: str, data: bytes) -> bytes:

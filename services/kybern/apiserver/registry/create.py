@@ -21,8 +21,10 @@ async def create(request: Request, data: bytes) -> bytes:
     return request.served.present(await create_object(request, obj))
 
 
-async def create_object(request: Request, obj: Object) -> bytes:
-    """A new object in storage version; its stored bytes."""
+async def create_object(request: Request, obj: Object, tracked: bool = False) -> bytes:
+    """A new object in storage version; its stored bytes. `tracked`: it says who manages its fields."""
+    if not tracked:
+        obj["metadata"].pop("managedFields", None)
     metadata.place(request, obj)
     request.name = obj["metadata"].get("name") or request.name
     metadata.begin(request, obj)

@@ -19,7 +19,8 @@ JSON, MERGE, STRATEGIC = (
     "application/merge-patch+json",
     "application/strategic-merge-patch+json",
 )
-TYPES = (JSON, MERGE, STRATEGIC)
+APPLY = "application/apply-patch+yaml"
+TYPES = (JSON, MERGE, STRATEGIC, APPLY)
 GVK = tuple[str, str, str]
 
 

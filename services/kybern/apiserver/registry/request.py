@@ -31,6 +31,7 @@ class Request:
     field_manager: str = ""
     field_validation: str = ""
     warnings: list[str] = field(default_factory=list)
+    user_agent: str = ""
 
     @property
     def now(self) -> datetime:

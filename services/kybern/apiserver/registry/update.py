@@ -11,6 +11,7 @@ from kybern.apiserver.registry import commit, create, metadata
 from kybern.apiserver.registry.commit import Stale
 from kybern.apiserver.registry.decode import decode, to_storage
 from kybern.apiserver.registry.delete import is_finished
+from kybern.apiserver.registry.field_managers import track_update
 from kybern.apiserver.registry.request import Request
 from kybern.apiserver.registry.strategy import Allocation
 from kybern.apiserver.registry.validation import check_update
@@ -39,8 +40,11 @@ async def update(request: Request, data: bytes) -> tuple[bytes, bool]:
     return request.served.present(await change(request, produce)), False
 
 
-async def change(request: Request, produce: Produce) -> bytes:
-    """Read, produce, check, write; until no other writer comes between. Stored bytes."""
+async def change(request: Request, produce: Produce, tracked: bool = False) -> bytes:
+    """Read, produce, check, write; until no other writer comes between. Stored bytes.
+
+    `tracked`: what is produced carries the managers of its fields already.
+    """
     for _ in range(ATTEMPTS):
         entry = request.served.storage.get(request.namespace, request.name)
         if entry is None:
@@ -51,7 +55,7 @@ async def change(request: Request, produce: Produce) -> bytes:
             _check_version(version)
             raise conflict(request.group, request.resource, request.name)
         try:
-            return await _change(request, entry, new)
+            return await _change(request, entry, new, tracked)
         except Stale:
             if version not in ("", "0"):
                 raise conflict(request.group, request.resource, request.name) from None
@@ -63,13 +67,15 @@ def _check_version(version: str) -> None:
         raise bad_request(f'invalid resource version "{version}"')
 
 
-async def _change(request: Request, entry: Entry, new: Object) -> bytes:
+async def _change(request: Request, entry: Entry, new: Object, tracked: bool) -> bytes:
     old = entry.decode()
     metadata.keep(request, new, old)
     admission = request.server.admission
     with request.server.telemetry.span("admission", request.traceparent, attributes=commit.span_attributes(request)):
         await admission.mutate(request, "UPDATE", new, old)
     prepare(request, new, old)
+    if not tracked:
+        track_update(request, new, old)
     allocate = request.served.strategy.allocate if not request.subresource else None
     allocation = allocate(request, new, old) if allocate is not None else Allocation()
     try:

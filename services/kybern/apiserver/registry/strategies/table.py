@@ -1,6 +1,7 @@
 """The strategies of all kinds: one row each for those that differ from the generic registry."""
 
 from kybern.apiserver.registry.strategies.certificates import CERTIFICATE_SIGNING_REQUESTS
+from kybern.apiserver.registry.strategies.jobs import JOBS
 from kybern.apiserver.registry.strategies.namespaces import NAMESPACES
 from kybern.apiserver.registry.strategies.pods import BINDINGS, PODS
 from kybern.apiserver.registry.strategies.rbac import RBAC
@@ -32,7 +33,7 @@ STRATEGIES: dict[tuple[str, str], Strategy] = {
     ("apps", "deployments"): SCALABLE,
     ("apps", "replicasets"): SCALABLE,
     ("apps", "statefulsets"): SCALABLE,
-    ("batch", "jobs"): Strategy(orphans_by_default=True),
+    ("batch", "jobs"): JOBS,
     ("certificates.k8s.io", "certificatesigningrequests"): CERTIFICATE_SIGNING_REQUESTS,
     ("coordination.k8s.io", "leases"): UPSERT,
     **RBAC,
