@@ -1,6 +1,7 @@
 """Clusters for the benchmarks: started by the real command, on a data dir of their own, always stopped again."""
 
 import json
+import os
 import subprocess
 import sys
 import tempfile
@@ -54,3 +55,15 @@ def cluster(*flags: str) -> Iterator[Cluster]:
             yield Cluster(data_dir, seconds)
         finally:
             subprocess.run([*KYBERN, "down", "--purge", "--data-dir", str(data_dir)], capture_output=True)
+
+
+def process_cpu_seconds(pid: int) -> float:
+    """User and system time of a process so far."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def cpu_seconds(c: Cluster) -> dict[str, float]:
+    """CPU time of every service so far."""
+    rows = c.status["processes"]
+    return {row["name"]: process_cpu_seconds(row["pid"]) for row in rows if row["pid"] and row["service"]}

@@ -3,15 +3,9 @@
 import sys
 import time
 
-import psutil
-from cluster import Cluster, cluster
+from cluster import cluster, cpu_seconds
 
 IDLE = 30  # seconds over which heartbeats are measured
-
-
-def cpu_seconds(c: Cluster) -> dict[str, float]:
-    rows = [row for row in c.status["processes"] if row["pid"] and row["service"]]
-    return {row["name"]: sum(psutil.Process(row["pid"]).cpu_times()[:2]) for row in rows}
 
 
 def main() -> None:

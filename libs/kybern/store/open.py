@@ -1,14 +1,17 @@
 """From the `--store` flag to a store: `sqlite:PATH` or `etcd://HOST:PORT,HOST:PORT`."""
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from kybern.store.contract import Store
 from kybern.store.errors import StoreUnusable
-from kybern.store.etcd import EtcdStore, Tls
 from kybern.store.sqlite import SqliteStore
 
+if TYPE_CHECKING:
+    from kybern.store.etcd import Tls
 
-async def open_store(spec: str, *, threaded: bool = True, tls: Tls | None = None) -> Store:
+
+async def open_store(spec: str, *, threaded: bool = True, tls: "Tls | None" = None) -> Store:
     """The store that the flag names. Raises StoreUnusable or StoreUnavailable with a sentence that says what to do."""
     scheme, _, rest = spec.partition(":")
     if scheme == "sqlite" and rest:
@@ -20,5 +23,7 @@ async def open_store(spec: str, *, threaded: bool = True, tls: Tls | None = None
             if not (host and colon and port.isdigit()):
                 raise StoreUnusable(f"--store {spec}: {endpoint!r} is not HOST:PORT")
         if endpoints:
+            from kybern.store.etcd import EtcdStore  # its client is a large import that SQLite does without
+
             return await EtcdStore.open(endpoints, tls=tls)
     raise StoreUnusable(f"--store {spec}: expected sqlite:PATH or etcd://HOST:PORT[,HOST:PORT...]")

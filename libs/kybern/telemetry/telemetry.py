@@ -4,14 +4,16 @@ import logging
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from opentelemetry import trace
-from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.trace import SpanContext, SpanKind, TraceFlags, set_span_in_context
 from prometheus_client import CollectorRegistry
 
 from kybern.clock import Clock, SystemClock
+
+if TYPE_CHECKING:
+    from opentelemetry.sdk.trace import TracerProvider
 
 Attributes = Mapping[str, str | int | float | bool]
 SAMPLED = TraceFlags(TraceFlags.SAMPLED)
@@ -73,7 +75,7 @@ class Telemetry:
     background work cost nothing.
     """
 
-    def __init__(self, service: str, clock: Clock | None = None, provider: TracerProvider | None = None) -> None:
+    def __init__(self, service: str, clock: Clock | None = None, provider: "TracerProvider | None" = None) -> None:
         self.service = service
         self.registry = CollectorRegistry()
         self.log = logging.getLogger(f"kybern.{service}")
