@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import errno
 import os
-from argparse import ArgumentParser, Namespace
+from argparse import SUPPRESS, ArgumentParser, Namespace
 from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any
@@ -17,12 +17,14 @@ from kybern.gateway.core.resources import Resources
 from kybern.gateway.dispatch import Gateway
 from kybern.gateway.http.connection import Connection
 from kybern.gateway.http.tls import server_context
+from kybern.gateway.workers import keep_worker
 from kybern.pki.source import FileCertificateSource
 from kybern.protos.api.v1.discovery_pb2 import WatchResourcesRequest
 from kybern.protos.api.v1.discovery_pb2_grpc import DiscoveryStub
 from kybern.rpc.exchange.client import ExchangeClient
 from kybern.rpc.transport import Policy
 from kybern.runtime.service import Env, Service
+from kybern.runtime.spawn import die_with_parent
 
 APISERVER = "apiserver.kybern"
 BACKLOG = 1024
@@ -35,7 +37,8 @@ def add_flags(parser: ArgumentParser) -> None:
     """Flags beyond the shared ones."""
     parser.add_argument("--bind-address", default="0.0.0.0", help="address of the HTTPS port")
     parser.add_argument("--secure-port", type=int, default=6443, help="the HTTPS port")
-    parser.add_argument("--reuse-port", action="store_true", help="share the port with other gateways on this host")
+    parser.add_argument("--workers", type=int, default=1, metavar="N", help="processes that share the port")
+    parser.add_argument("--worker", action="store_true", help=SUPPRESS)  # started by a gateway with --workers
     parser.add_argument(
         "--external-address", default="", help="host:port that /api tells clients; default: the port's own"
     )
@@ -86,7 +89,7 @@ async def listen(
             options.secure_port,
             ssl=server_context(source),
             backlog=BACKLOG,
-            reuse_port=options.reuse_port or None,
+            reuse_port=True if options.worker or options.workers > 1 else None,
         )
     except OSError as error:
         where = f"{options.bind_address}:{options.secure_port}"
@@ -110,6 +113,8 @@ async def drain(connections: set[Connection]) -> None:
 
 async def run(options: Namespace, env: Env) -> None:
     """Serve until cancelled."""
+    if options.worker:
+        die_with_parent()
     source = FileCertificateSource(Path(options.pki))
     channel = env.transport.channel(options.apiserver, APISERVER)
     grpc_server = env.transport.server(options.address, Policy())
@@ -128,6 +133,8 @@ async def run(options: Namespace, env: Env) -> None:
             await grpc_server.start()
             server = await listen(options, gateway, connections, source)
             try:
+                for index in range(1, options.workers):
+                    tasks.create_task(keep_worker(options, index, env))
                 await api.loaded.wait()
                 env.ready()
                 await asyncio.get_running_loop().create_future()

@@ -13,7 +13,7 @@ from kybern.gateway.handlers.ahead import Ahead
 from kybern.gateway.handlers.read import table_view
 from kybern.gateway.handlers.target import Target
 from kybern.gateway.http.message import Request
-from kybern.kube.status import StatusError
+from kybern.kube.status import StatusError, not_acceptable
 from kybern.protos.api.v1.objects_pb2 import (
     EVENT_TYPE_ADDED,
     EVENT_TYPE_BOOKMARK,
@@ -52,6 +52,8 @@ def watch_request(request: Request, target: Target) -> WatchRequest:
 async def watch(api: Api, request: Request, target: Target, traceparent: str) -> None:
     """Serve one watch. Raises StatusError when it is refused before it began."""
     media = answers.media_type(request)
+    if media.yaml:
+        raise not_acceptable(("application/json", "application/json;stream=watch"))
     writer = FrameWriter(api, media, table_view(request, media, target.served))
     events: Ahead[WatchResponse] = Ahead(
         api.streams.stream(watch_request(request, target), requester=requester(request), traceparent=traceparent)

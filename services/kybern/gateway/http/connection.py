@@ -8,6 +8,7 @@ with 413 before it is read.
 from __future__ import annotations
 
 import asyncio
+import socket
 import ssl
 from collections import deque
 from collections.abc import Awaitable, Callable
@@ -70,6 +71,7 @@ class Connection(asyncio.Protocol):
         self.transport = transport
         self._parser: Any = httptools.HttpRequestParser(self)
         self._open.add(self)
+        transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
         peer = transport.get_extra_info("peername")
         self.peer_address = peer[0] if isinstance(peer, tuple) else ""
         tls = transport.get_extra_info("ssl_object")

@@ -1,0 +1,27 @@
+"""What a worker is told."""
+
+from argparse import Namespace
+
+import pytest
+
+from kybern.gateway.service import SERVICE
+from kybern.gateway.workers import worker_address, worker_arguments
+from kybern.runtime.main import build_parser
+
+
+@pytest.mark.parametrize(
+    ("address", "wanted"),
+    [("unix:/run/g.sock", "unix:/run/g.sock.2"), ("10.0.0.1:7000", "10.0.0.1:0"), ("[::1]:7", "[::1]:0")],
+)
+def test_addresses(address: str, wanted: str) -> None:
+    assert worker_address(address, 2) == wanted
+
+
+def test_arguments_are_those_of_the_first_process() -> None:
+    flags = "--address unix:/g --pki /p --apiserver unix:/a --workers 3 --secure-port 7443 --traces unix:/t".split()
+    first = build_parser(SERVICE).parse_args(flags)
+    worker = build_parser(SERVICE).parse_args(worker_arguments(first, 1))
+    assert isinstance(worker, Namespace)
+    assert (worker.address, worker.workers, worker.worker) == ("unix:/g.1", 1, True)
+    same = ("pki", "apiserver", "secure_port", "bind_address", "traces", "log_level", "external_address")
+    assert [getattr(worker, name) for name in same] == [getattr(first, name) for name in same]
