@@ -1,5 +1,7 @@
 """How fast the scheduling cycle decides: 5,000 pods onto 1,000 nodes, without any wire.
 
+Pods come in `kinds` that alternate: 1 kind makes long runs of equal pods, more kinds make none.
+
 kube-scheduler 1.36 on like hardware: 409 pods/s, its API server and etcd on the same two cores.
 """
 
@@ -9,10 +11,12 @@ import time
 from random import Random
 from typing import Any
 
-from kybern.scheduler.core.cycle import Cycle, Placed
+from kybern.scheduler.core.cycle import Cycle
 from kybern.scheduler.core.pod import FactsOf
 from kybern.scheduler.core.snapshot import Snapshot
 from kybern.scheduler.registry import default_profile
+
+RUN = 64  # as in the loop
 
 
 def node(index: int) -> dict[str, Any]:
@@ -40,21 +44,23 @@ def run(nodes: int, pods: int, kinds: int) -> dict[str, float]:
     for index in range(nodes):
         snapshot.set_node(node(index))
     cycle = Cycle(default_profile(), snapshot, Random(1))
-    start = time.perf_counter()
+    start, used = time.perf_counter(), time.process_time()
     placed = 0
-    for obj in objects:
-        each = facts_of.pod(obj)
-        outcome = cycle.decide(each.facts)
-        if isinstance(outcome, Placed):
-            cycle.assume(each.facts, outcome.node)
+    waiting = [facts_of.pod(obj) for obj in objects]
+    while waiting:
+        facts = waiting[-1].facts
+        equal = 1
+        while equal < min(RUN, len(waiting)) and waiting[-1 - equal].facts is facts:
+            equal += 1
+        evaluation = cycle.evaluation(facts)
+        if not evaluation.filter().any():
+            break
+        for outcome in cycle.select(evaluation, equal):
+            cycle.assume(waiting.pop().facts, outcome.node)
             placed += 1
-    seconds = time.perf_counter() - start
+    seconds, cpu = time.perf_counter() - start, time.process_time() - used
     assert placed == pods, f"only {placed} of {pods} placed"
-    return {
-        "kinds": kinds,
-        "pods_per_second": round(pods / seconds),
-        "microseconds_per_pod": round(seconds / pods * 1e6),
-    }
+    return {"kinds": kinds, "pods_per_second": round(pods / seconds), "cpu_us_per_pod": round(cpu / pods * 1e6)}
 
 
 def main() -> None:

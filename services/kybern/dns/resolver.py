@@ -2,10 +2,12 @@
 
 import asyncio
 import logging
-from typing import Any
+from collections.abc import Iterable
 
 from dnslib import DNSRecord
-from prometheus_client import CollectorRegistry, Counter, Gauge
+from prometheus_client import CollectorRegistry, Metric
+from prometheus_client.core import CounterMetricFamily
+from prometheus_client.registry import Collector
 
 from kybern.dns.core.local import Local
 from kybern.dns.core.message import (
@@ -17,7 +19,7 @@ from kybern.dns.core.message import (
     Query,
     bare_reply,
 )
-from kybern.dns.core.records import split
+from kybern.dns.core.records import split, type_name
 from kybern.dns.core.reply import fit
 from kybern.dns.core.upstream import chased, reply
 from kybern.dns.core.zone import Zone
@@ -29,11 +31,10 @@ class Resolver:
 
     def __init__(self, zone: Zone, forwarder: Forwarder | None, registry: CollectorRegistry, log: logging.Logger):
         self.zone, self.forwarder = zone, forwarder
-        self.queries = 0
+        self.queries = self.bad = 0
         self._local = Local(zone, forwards=forwarder is not None)
         self._log = log
-        _measure(self, registry)
-        self._bad = Counter("coredns_panics_total", "Queries that could not be handled", registry=registry)
+        registry.register(_Readings(self))
 
     def local(self, data: bytes, *, tcp: bool = False) -> bytes | Query | None:
         """The reply, the query if upstream has to be asked, or None for what is not answered."""
@@ -67,23 +68,25 @@ class Resolver:
 
     def broken(self, data: bytes) -> bytes:
         """The reply when handling a query failed; called while the exception is handled."""
-        self._bad.inc()
+        self.bad += 1
         self._log.exception("a query could not be handled: %s", data.hex())
         return data[:2] + HEADER.pack(0, 0x8000 | SERVFAIL, 0, 0, 0, 0)[2:]
 
 
-def _measure(resolver: Resolver, registry: CollectorRegistry) -> None:
-    """Metrics under CoreDNS's names."""
+class _Readings(Collector):
+    """Metrics under CoreDNS's names, read when somebody asks."""
 
-    def gauge(name: str, text: str, read: Any) -> None:
-        Gauge(name, text, registry=registry).set_function(read)
+    def __init__(self, resolver: Resolver) -> None:
+        self._resolver = resolver
 
-    gauge("coredns_dns_requests_total", "Queries received", lambda: resolver.queries)
-    forwarder = resolver.forwarder
-    if forwarder is not None:
-        gauge("coredns_forward_requests_total", "Questions asked upstream", lambda: forwarder.sent)
-        gauge("coredns_forward_failures_total", "Questions nobody answered", lambda: forwarder.failed)
-        gauge("coredns_cache_hits_total", "Replies of upstreams found in the cache", lambda: forwarder.hits)
+    def collect(self) -> Iterable[Metric]:
+        resolver, forwarder = self._resolver, self._resolver.forwarder
+        yield CounterMetricFamily("coredns_dns_requests", "Queries received", resolver.queries)
+        yield CounterMetricFamily("coredns_panics", "Queries that could not be handled", resolver.bad)
+        if forwarder is not None:
+            yield CounterMetricFamily("coredns_forward_requests", "Questions asked upstream", forwarder.sent)
+            yield CounterMetricFamily("coredns_forward_failures", "Questions nobody answered", forwarder.failed)
+            yield CounterMetricFamily("coredns_cache_hits", "Replies found in the cache", forwarder.hits)
 
 
 def decoded(data: bytes) -> tuple[str, list[tuple[str, str, int, str]]]:
@@ -92,7 +95,5 @@ def decoded(data: bytes) -> tuple[str, list[tuple[str, str, int, str]]]:
         message = DNSRecord.parse(data)
     except Exception as error:
         raise FormatError(str(error)) from error
-    from kybern.dns.core.records import type_name
-
     answers = [(str(rr.rname), type_name(rr.rtype), int(rr.ttl), str(rr.rdata)) for rr in message.rr]
     return CODES.get(message.header.rcode, str(message.header.rcode)), answers

@@ -6,8 +6,9 @@ travel together in few messages. At most `UNDER_WAY` of them are under way.
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
+from datetime import datetime
 
 from kybern.client.events import EventRecorder
 from kybern.client.objects import Client
@@ -115,17 +116,20 @@ class Loop:
                     await self._wait()
 
     def _schedule(self, run: list[QueuedPod], tasks: asyncio.TaskGroup) -> None:
-        for queued in run:
+        while run:
             started = self._now()
-            outcome = self._decide(queued)
-            self._remember(queued.pod.key, outcome)
-            if isinstance(outcome, Placed):
-                self.cache.assume(queued.pod, outcome.node)
-                self.metrics.decided("scheduled", self._now() - started)
-                self._binder.start(tasks, self._binder.bind(queued, outcome.node))
-            else:
-                self._turned_down(queued, outcome, tasks)
-                self.metrics.decided("unschedulable", self._now() - started)
+            outcomes = self._decide(run)
+            seconds = (self._now() - started) / len(outcomes)
+            for queued, outcome in zip(run, outcomes, strict=False):
+                self._remember(queued.pod.key, outcome)
+                if isinstance(outcome, Placed):
+                    self.cache.assume(queued.pod, outcome.node)
+                    self.metrics.decided("scheduled", seconds)
+                    self._binder.start(tasks, self._binder.bind(queued, outcome.node))
+                else:
+                    self._turned_down(queued, outcome, tasks)
+                    self.metrics.decided("unschedulable", seconds)
+            run = run[len(outcomes) :]
 
     def _turned_down(self, queued: QueuedPod, outcome: Unplaced, tasks: asyncio.TaskGroup) -> None:
         """See whether preemption helps; wait in any case."""
@@ -166,29 +170,36 @@ class Loop:
             for facts, node in others:
                 self.cache.nodes.remove_pod(facts, node)
 
-    def _decide(self, queued: QueuedPod) -> Placed | Unplaced:
-        """One scheduling cycle."""
+    def _decide(self, run: list[QueuedPod]) -> Sequence[Placed | Unplaced]:
+        """What becomes of the first pod of a run, or of several at once."""
         if not self._nominated:
-            return self._traced_cycle(queued)
-        with self._with_nominated(queued.pod):
-            return self._traced_cycle(queued)
+            return self._cycle(run)
+        with self._with_nominated(run[0].pod):
+            return self._cycle(run[:1])
 
-    def _traced_cycle(self, queued: QueuedPod) -> Placed | Unplaced:
-        """Each phase in a span of the pod's trace."""
-        facts, start = queued.pod.facts, self._telemetry.start_span
-        parent, attributes = queued.traceparent, pod_attributes(queued.pod)
-        start("queue", parent, attributes=attributes, start=queued.queued_at).end()
-        evaluation = self.cycle.evaluation(facts)
-        span = start("filter", parent, attributes=attributes)
+    def _cycle(self, run: list[QueuedPod]) -> Sequence[Placed | Unplaced]:
+        """One scheduling cycle, and its phases as spans of the pods' traces."""
+        pod, begun = run[0].pod, self._clock.now()
+        evaluation = self.cycle.evaluation(pod.facts)
         feasible = evaluation.filter().any()
-        span.end()
+        filtered = self._clock.now()
         if not feasible:
-            return self.cycle.diagnose(evaluation, facts)
-        span = start("score", parent, attributes=attributes)
-        placed = self.cycle.select(evaluation, queued.pod.nominated)
-        span.set(node=placed.node, feasible=placed.feasible)
-        span.end()
+            self._trace(run[0], begun, filtered)
+            return [self.cycle.diagnose(evaluation, pod.facts)]
+        placed = self.cycle.select(evaluation, len(run), pod.nominated)
+        scored = self._clock.now()
+        for queued in run[: len(placed)]:
+            self._trace(queued, begun, filtered, scored)
         return placed
+
+    def _trace(self, queued: QueuedPod, begun: datetime, filtered: datetime, scored: datetime | None = None) -> None:
+        parent = queued.traceparent
+        if parent:
+            attributes, start = pod_attributes(queued.pod), self._telemetry.start_span
+            start("queue", parent, attributes=attributes, start=queued.queued_at).end(begun)
+            start("filter", parent, attributes=attributes, start=begun).end(filtered)
+            if scored is not None:
+                start("score", parent, attributes=attributes, start=filtered).end(scored)
 
     def _remember(self, key: str, outcome: Placed | Unplaced) -> None:
         self.outcomes.pop(key, None)

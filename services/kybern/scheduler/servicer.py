@@ -65,13 +65,6 @@ def explain(key: str, outcome: Placed | Unplaced, message: str) -> pb.ExplainRes
     if isinstance(outcome, Unplaced):
         rejections = [pb.Rejection(plugin=r.plugin, reason=r.reason, nodes=r.nodes) for r in outcome.rejections]
         return pb.ExplainResponse(message=message or outcome.message, rejections=rejections)
-    scores = [
-        pb.NodeScore(
-            node_name=node,
-            total=total,
-            by_plugin={name: values[index] for name, values in outcome.by_plugin.items()},
-        )
-        for index, (node, total) in enumerate(outcome.top)
-    ]
+    scores = [pb.NodeScore(node_name=node, total=total, by_plugin=by) for node, total, by in outcome.top()]
     message = message or f"Successfully assigned {key} to {outcome.node}"
     return pb.ExplainResponse(node_name=outcome.node, message=message, scores=scores)

@@ -2,14 +2,14 @@
 
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from random import Random
 
 import numpy as np
 from numpy.typing import NDArray
 
 from kybern.scheduler.core.columns import Ints
-from kybern.scheduler.core.evaluation import Evaluation, Profile
+from kybern.scheduler.core.evaluation import NOWHERE, Evaluation, Profile
 from kybern.scheduler.core.framework import Curable
 from kybern.scheduler.core.pod import Facts
 from kybern.scheduler.core.snapshot import Snapshot
@@ -28,14 +28,34 @@ class Rejection:
 
 
 @dataclass(frozen=True, slots=True)
+class Ranking:
+    """The best nodes of a decision with their weighted scores, best first; shared by the pods of a run."""
+
+    nodes: tuple[str, ...]
+    totals: tuple[int, ...]
+    by_plugin: dict[str, tuple[int, ...]]
+
+
+@dataclass(frozen=True, slots=True)
 class Placed:
-    """A node was found. `top` are the best nodes with their scores by plugin, best first."""
+    """A node was found. Without a ranking there was nothing to choose."""
 
     node: str
     evaluated: int
     feasible: int
-    top: tuple[tuple[str, int], ...] = ()
-    by_plugin: dict[str, tuple[int, ...]] = field(default_factory=dict)
+    ranking: Ranking | None = None
+
+    def top(self) -> list[tuple[str, int, dict[str, int]]]:
+        """At most 20 nodes with their totals and scores by plugin, the chosen one first."""
+        ranking = self.ranking
+        if ranking is None:
+            return []
+        chosen = ranking.nodes.index(self.node)
+        places = [chosen, *(place for place in range(len(ranking.nodes)) if place != chosen)][:TOP]
+        return [
+            (ranking.nodes[p], ranking.totals[p], {name: scores[p] for name, scores in ranking.by_plugin.items()})
+            for p in places
+        ]
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,31 +104,40 @@ class Cycle:
         self._known[facts] = found
         return found
 
-    def decide(self, facts: Facts, nominated: str = "") -> Placed | Unplaced:
+    def decide(self, facts: Facts) -> Placed | Unplaced:
         """Find the best node; among equally good ones any, by the given randomness."""
         evaluation = self.evaluation(facts)
-        if not evaluation.filter().any():
-            return self.diagnose(evaluation, facts)
-        return self.select(evaluation, nominated)
+        return self.select(evaluation)[0] if evaluation.filter().any() else self.diagnose(evaluation, facts)
 
-    def select(self, evaluation: Evaluation, nominated: str = "") -> Placed:
-        """The nominated node, else the best of the feasible nodes, of which there must be one."""
+    def select(self, evaluation: Evaluation, count: int = 1, nominated: str = "") -> list[Placed]:
+        """Nodes for the next of `count` equal pods: one or more, of feasible nodes that there must be.
+
+        A nominated node comes first. Else equally good nodes take one pod each, as far as a pod on one of them
+        changes nothing for the others.
+        """
         nodes, feasible = self._nodes, int(evaluation.feasible.sum())
         if nominated in nodes.slots and evaluation.feasible[nodes.slots[nominated]]:
-            return Placed(nominated, len(nodes), feasible)
+            return [Placed(nominated, len(nodes), feasible)]
         if feasible == 1:
-            return Placed(nodes.names[int(evaluation.feasible.argmax())], len(nodes), 1)
+            return [Placed(nodes.names[int(evaluation.feasible.argmax())], len(nodes), 1)]
         total = evaluation.score()
         best = np.flatnonzero(total == total.max())
-        chosen = int(best[0]) if len(best) == 1 else int(best[self._random.randrange(len(best))])
-        top = _top(total, best, chosen, min(TOP, feasible))
-        return Placed(
-            node=nodes.names[chosen],
-            evaluated=len(nodes),
-            feasible=feasible,
-            top=tuple(zip([nodes.names[slot] for slot in top], total[top].tolist(), strict=True)),
-            by_plugin={name: tuple(scores.tolist()) for name, scores in evaluation.by_plugin(top).items()},
-        )
+        wanted = min(count, len(best)) if evaluation.independent else 1
+        chosen = [int(best[place]) for place in self._random.sample(range(len(best)), wanted)]
+        ranking = self._rank(evaluation, total, best, chosen, min(TOP, feasible))
+        return [Placed(nodes.names[slot], len(nodes), feasible, ranking) for slot in chosen]
+
+    def _rank(
+        self, evaluation: Evaluation, total: Ints, best: NDArray[np.intp], chosen: list[int], count: int
+    ) -> Ranking:
+        """The chosen nodes, and the best of the others."""
+        others = best
+        if len(best) < count:
+            others = np.argpartition(total, -count)[-count:] if count < len(total) else np.flatnonzero(total > NOWHERE)
+            others = others[np.argsort(-total[others], kind="stable")]
+        rows = np.array(list(dict.fromkeys([*chosen, *others[:count].tolist()])), np.intp)
+        by_plugin = {name: tuple(scores.tolist()) for name, scores in evaluation.by_plugin(rows).items()}
+        return Ranking(tuple(self._nodes.names[slot] for slot in rows), tuple(total[rows].tolist()), by_plugin)
 
     def diagnose(self, evaluation: Evaluation, facts: Facts) -> Unplaced:
         """Why no node can take the pod."""
@@ -128,12 +157,3 @@ class Cycle:
     def forget(self, facts: Facts, node: str) -> None:
         """Take back `assume`."""
         self._nodes.remove_pod(facts, node)
-
-
-def _top(total: Ints, best: NDArray[np.intp], chosen: int, count: int) -> NDArray[np.intp]:
-    """`count` slots with the highest totals, the chosen one first; `best` are those that share the highest."""
-    ordered = best
-    if len(best) < count:
-        ordered = np.argpartition(total, -count)[-count:] if count < len(total) else np.arange(len(total))
-        ordered = ordered[np.argsort(-total[ordered], kind="stable")]
-    return np.array([chosen, *[slot for slot in ordered[:count].tolist() if slot != chosen]][:count], np.intp)

@@ -37,6 +37,7 @@ class Evaluation:
         self._masks: dict[str, Mask] = {}
         self._raw: dict[str, Ints] = {}
         self._scored = False
+        self._steady = False
         self.feasible: Mask = np.zeros(0, np.bool_)
         self.total: Ints = np.zeros(0, np.int64)
 
@@ -60,6 +61,12 @@ class Evaluation:
             self._scored = True
             self._sum()
         return self.total
+
+    @property
+    def independent(self) -> bool:
+        """Whether a pod on one node leaves the scores of all others as they are. `score` comes first."""
+        wide = any(p.scope is Scope.CLUSTER and p.name in self._masks for p in self._profile.filters)
+        return not wide and self._steady
 
     def _start(self) -> None:
         """Compute every row of every filter."""
@@ -153,12 +160,15 @@ class Evaluation:
     def _sum(self) -> None:
         """Normalize over the feasible nodes, and add up."""
         self._normalized: dict[str, Ints] = {}
+        self._steady = not any(plugin.scope is Scope.CLUSTER for plugin, _, _ in self._active())
         self.total = np.where(self.feasible, 0, NOWHERE)
         for plugin, weight, raw in self._active():
             score = raw
             if plugin.normalizes:
                 score = self._normalized[plugin.name] = np.zeros_like(raw)
-                score[self.feasible] = plugin.normalize(raw[self.feasible])
+                seen = raw[self.feasible]
+                score[self.feasible] = plugin.normalize(seen)
+                self._steady = self._steady and bool((seen == seen[:1]).all())
             self.total[self.feasible] += weight * score[self.feasible]
 
     def _sum_rows(self, rows: Rows) -> None:

@@ -162,12 +162,38 @@ def decide(model: Model, cache: Cache, cycle: Cycle, facts_of: FactsOf, obj: Obj
         return
     assert isinstance(outcome, Placed)
     assert outcome.node in best
-    if outcome.top:
-        assert outcome.top[0][0] == outcome.node
-        totals = [sum(scores[i] for scores in outcome.by_plugin.values()) for i in range(len(outcome.top))]
-        assert totals == [total for _, total in outcome.top]
+    for number, (node, total, by_plugin) in enumerate(outcome.top()):
+        assert number > 0 or node == outcome.node
+        assert sum(by_plugin.values()) == total
     cache.assume(pod, outcome.node)
     model.pods[pod.name] = (obj, outcome.node)
+
+
+def test_a_run_takes_equally_good_nodes_one_each() -> None:
+    cache, facts_of = Cache(Snapshot()), FactsOf()
+    for number in range(6):
+        cache.set_node(make_node(f"n{number}", allocatable={"cpu": "8" if number < 4 else "2"}))
+    cycle = Cycle(default_profile(), cache.nodes, Random(1))
+    facts = facts_of.facts(make_pod(requests={"cpu": "1"}))
+    evaluation = cycle.evaluation(facts)
+    evaluation.filter()
+    run = cycle.select(evaluation, count=10)
+    assert sorted(placed.node for placed in run) == ["n0", "n1", "n2", "n3"]
+    assert [placed.top()[0][0] for placed in run] == [placed.node for placed in run]
+    assert all(len(placed.top()) == 6 for placed in run)
+
+
+def test_pods_that_look_at_each_other_are_placed_one_by_one() -> None:
+    cache, facts_of = Cache(Snapshot()), FactsOf()
+    for number in range(4):
+        cache.set_node(make_node(f"n{number}"))
+    term = {"topologyKey": "kubernetes.io/hostname", "labelSelector": {"matchLabels": {"app": "x"}}}
+    affinity = {"podAntiAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": [term]}}
+    facts = facts_of.facts(make_pod(labels={"app": "x"}, affinity=affinity))
+    cycle = Cycle(default_profile(), cache.nodes, Random(1))
+    evaluation = cycle.evaluation(facts)
+    evaluation.filter()
+    assert len(cycle.select(evaluation, count=10)) == 1
 
 
 def test_the_same_seed_makes_the_same_choices() -> None:
