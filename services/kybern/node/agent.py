@@ -70,6 +70,8 @@ class NodeAgent:
 
     def pod_deleted(self, pod: Object) -> None:
         if worker := self.workers.get(meta.uid(pod)):
+            if meta.is_deleting(pod):
+                worker.update(pod, "")
             worker.remove()
 
     def _add(self, pod: Object, traceparent: str) -> None:
@@ -139,7 +141,10 @@ class NodeAgent:
             await asyncio.sleep(ROTATION_SECONDS)
             containers = [c for worker in self.workers.values() for c in worker.runtime.containers]
             stamp = self.node.clock.now().strftime("%Y%m%d-%H%M%S.%f")
-            await rotate_logs(self.node.runtime, containers, stamp)
+            try:
+                await rotate_logs(self.node.runtime, containers, stamp)
+            except OSError as error:
+                self.node.telemetry.log.warning("logs are not rotated: %s", error)
 
     async def run_orphans(self) -> None:
         """Once both sides are known: stop pods of this node that the apiserver does not have, drop their files."""

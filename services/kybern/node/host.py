@@ -13,6 +13,7 @@ from typing import Protocol
 
 from kybern.clock import Clock
 from kybern.kube.meta import Object
+from kybern.kube.status import StatusError
 from kybern.node.core.container_config import Mount
 from kybern.node.core.environment import expand
 from kybern.node.core.hosts import render_hosts
@@ -30,7 +31,7 @@ class Host(Protocol):
     """What a node agent does to its machine, beside the container runtime."""
 
     async def prepare(self, pod: Object, facts: PodFacts) -> Volumes:
-        """Make (or bring up to date) the pod's volumes; where each is. Raises VolumeError, StatusError."""
+        """Make (or bring up to date) the pod's volumes; where each is. Raises VolumeError."""
         ...
 
     async def mounts(
@@ -88,9 +89,14 @@ class RealHost:
 
     async def prepare(self, pod: Object, facts: PodFacts) -> Volumes:
         volumes = pod["spec"].get("volumes") or []
-        async with asyncio.TaskGroup() as tasks:
-            made = [tasks.create_task(self._prepare_one(pod, volume, facts)) for volume in volumes]
-        return {volume["name"]: task.result() for volume, task in zip(volumes, made, strict=True)}
+        made = await asyncio.gather(*(self._prepare_named(pod, volume, facts) for volume in volumes))
+        return {volume["name"]: path for volume, path in zip(volumes, made, strict=True)}
+
+    async def _prepare_named(self, pod: Object, volume: Object, facts: PodFacts) -> Path:
+        try:
+            return await self._prepare_one(pod, volume, facts)
+        except (VolumeError, StatusError, OSError) as error:
+            raise VolumeError(f'MountVolume.SetUp failed for volume "{volume["name"]}" : {error}') from error
 
     async def _prepare_one(self, pod: Object, volume: Object, facts: PodFacts) -> Path:
         group = on_host.fs_group(pod)

@@ -16,7 +16,7 @@ from kybern.kube.status import StatusError
 from kybern.node.context import NodeContext
 from kybern.node.core import pod_actions, pod_status
 from kybern.node.core.pod_actions import PodActions
-from kybern.node.core.runtime_pod import Container, RuntimePod
+from kybern.node.core.runtime_pod import RuntimePod
 from kybern.node.core.volumes import VolumeError
 from kybern.node.cri.client import CriError
 from kybern.node.pod_start import PodStart
@@ -53,6 +53,8 @@ class PodWorker:
         self._failures = 0
         self._next: float | None = None
         self._killing: asyncio.Task[None] | None = None
+        self._syncing: asyncio.Future[None] | None = None
+        self._failure: tuple[str, str] | None = None  # why the node itself ended the pod
         self._grace = float("inf")
         self._volumes_due = False
         self._ready_span: Span | None = None
@@ -64,13 +66,22 @@ class PodWorker:
             self.traceparent = traceparent
         if not same_wish(old, pod):
             self._volumes_due = True
-            self._hold = {name: at for name, at in self._hold.items() if self._waiting[name][0] == "CrashLoopBackOff"}
+            crashing = {name for name, why in self._waiting.items() if why[0] == "CrashLoopBackOff"}
+            self._hold = {name: at for name, at in self._hold.items() if name in crashing}
             self._wake.set()
+        if meta.is_deleting(pod) and not meta.is_deleting(old):
+            self._interrupt()
 
     def remove(self) -> None:
         """The apiserver has it no more: stop it, and tell nobody."""
         self.removed = True
         self._wake.set()
+        self._interrupt()
+
+    def _interrupt(self) -> None:
+        """Whatever is being started (a slow pull, a hook, a grace period) no longer matters."""
+        if self._syncing is not None:
+            self._syncing.cancel()
 
     def wake(self, look: bool = False) -> None:
         """Something changed; `look`: in the runtime."""
@@ -89,7 +100,7 @@ class PodWorker:
             await self._wait()
             try:
                 with under(self.traceparent):
-                    await self.sync()
+                    await self._sync_interruptibly()
                 self._failures = 0
             except (CriError, StatusError, VolumeError, OSError) as error:
                 self._failed(error)
@@ -97,6 +108,19 @@ class PodWorker:
                 self.node.telemetry.log.exception("pod %s: sync failed", meta.key(self.pod))
                 self._failed(None)
         self.probes.stop()
+
+    async def _sync_interruptibly(self) -> None:
+        self._syncing = asyncio.ensure_future(self.sync())
+        try:
+            await asyncio.wait([self._syncing])
+            if self._syncing.cancelled():
+                self._look = True
+                self._wake.set()
+            else:
+                self._syncing.result()
+        finally:
+            self._syncing.cancel()
+            self._syncing = None
 
     async def _wait(self) -> None:
         loop = asyncio.get_running_loop()
@@ -118,9 +142,7 @@ class PodWorker:
         if error is not None:
             self.node.telemetry.log.warning("pod %s: again in %.0f s: %s", meta.key(self.pod), delay, error)
         if isinstance(error, VolumeError | StatusError):
-            volumes = self.pod["spec"].get("volumes") or []
-            if volumes:
-                self.node.event(self.pod, "Warning", "FailedMount", f"MountVolume.SetUp failed: {error}")
+            self.node.event(self.pod, "Warning", "FailedMount", str(error))
 
     def _again(self, seconds: float | None) -> None:
         if seconds is not None:
@@ -141,6 +163,7 @@ class PodWorker:
             return
         self.probes.follow(self.pod, self.runtime)
         actions = self._without_held(self._decide())
+        self._check_deadline()
         self._report(actions)
         if self.terminal:
             self._wake.set()
@@ -156,6 +179,20 @@ class PodWorker:
         if actions.kill or actions.kill_pod:
             self._wake.set()
         await self._collect()
+
+    def _check_deadline(self) -> None:
+        """activeDeadlineSeconds, counted from the status' startTime."""
+        seconds = self.pod["spec"].get("activeDeadlineSeconds")
+        start = meta.parse_time(((self.status or self.pod.get("status")) or {}).get("startTime"))
+        if seconds is None or start is None:
+            self._again(None if seconds is None else float(seconds))
+            return
+        left = seconds - (self.node.clock.now() - start).total_seconds()
+        if left > 0:
+            self._again(left)
+        else:
+            self._failure = ("DeadlineExceeded", "Pod was active on the node longer than the specified deadline")
+            self.node.event(self.pod, "Normal", "DeadlineExceeded", self._failure[1])
 
     def _decide(self) -> PodActions:
         return pod_actions.compute_pod_actions(self.pod, self.runtime, self.probes.health(self.runtime))
@@ -173,7 +210,7 @@ class PodWorker:
         sandbox = self.runtime.ready_sandbox
         address = sandbox.ips[0] if sandbox and sandbox.ips else ""
         text = f"{kill.message}, will be restarted" if kill.reason in ("Unhealthy", "Changed") else kill.message
-        grace = self._grace_period(kill.container)
+        grace = self._grace_period() if kill.grace is None else kill.grace
         await kill_container(self.node, self.pod, kill.container, grace, text, address)
         self._look = True
 
@@ -218,6 +255,7 @@ class PodWorker:
             self._waiting,
             self.node.host_ips,
             bool(actions and actions.initialized),
+            self._failure,
         )
         status = pod_status.compute_status(self._with_status(), observed)
         if status == self.status:
@@ -239,8 +277,8 @@ class PodWorker:
         merged = {**theirs, **self.status, "conditions": [*others(theirs).values(), *mine.values()]}
         return {**self.pod, "status": merged}
 
-    def _grace_period(self, container: Container | None = None) -> float:
-        """Seconds for SIGTERM: the deletion's, else the pod's (a failed probe may have its own)."""
+    def _grace_period(self) -> float:
+        """Seconds for SIGTERM: the deletion's, else the pod's."""
         given = meta.deletion_grace_period(self.pod)
         if given is not None:
             return float(given)
@@ -271,6 +309,9 @@ class PodWorker:
         except CriError as error:
             self.node.telemetry.log.warning("pod %s: cannot be stopped yet: %s", meta.key(self.pod), error)
             await asyncio.sleep(FIRST_RETRY)
+        except Exception:
+            self.node.telemetry.log.exception("pod %s: cannot be stopped", meta.key(self.pod))
+            await asyncio.sleep(LONGEST_RETRY)
         self.wake(look=True)
 
     async def _let_go(self) -> None:

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
+from dataclasses import replace
 
 from kybern.kube.meta import Object
 from kybern.node.context import NodeContext
@@ -10,7 +11,7 @@ from kybern.node.core.pod_actions import Health
 from kybern.node.core.probe import FIELDS, Kind, ProbeState
 from kybern.node.core.resources import startable_containers
 from kybern.node.core.runtime_pod import Container, RuntimePod, State
-from kybern.node.handlers import Target, run_handler
+from kybern.node.handlers import Outcome, Target, run_handler
 
 
 class Probes:
@@ -20,6 +21,7 @@ class Probes:
         self._node, self._tasks, self._changed = node, tasks, changed
         self._states: dict[tuple[str, Kind], ProbeState] = {}
         self._running: dict[tuple[str, Kind], asyncio.Task[None]] = {}
+        self._grace: dict[tuple[str, Kind], float] = {}
 
     def follow(self, pod: Object, runtime: RuntimePod) -> None:
         """Start the probes of containers that run now, stop those of containers that do not."""
@@ -35,9 +37,20 @@ class Probes:
             for kind, field in FIELDS.items():
                 key = (container.id, kind)
                 if spec.get(field) and key not in self._states:
-                    self._states[key] = rules.initial(kind, spec[field])
+                    self._states[key] = self._initial(pod, container, kind, spec[field])
+                    if (own := spec[field].get("terminationGracePeriodSeconds")) is not None:
+                        self._grace[key] = float(own)
                     work = self._probe(pod, container, spec, kind, ips[0] if ips else "")
                     self._running[key] = self._tasks.create_task(work)
+
+    def _initial(self, pod: Object, container: Container, kind: Kind, probe: Object) -> ProbeState:
+        """A new probe's state; an agent that starts anew takes over the verdicts in the pod's status."""
+        state = rules.initial(kind, probe)
+        for status in (pod.get("status") or {}).get("containerStatuses") or []:
+            if status.get("containerID") == f"containerd://{container.id}":
+                known = {Kind.STARTUP: bool(status.get("started")), Kind.READINESS: bool(status.get("ready"))}
+                return replace(state, passing=known.get(kind, state.passing))
+        return state
 
     def stop(self) -> None:
         """The pod is going away; the last verdicts stay."""
@@ -50,12 +63,14 @@ class Probes:
         running = [c for c in runtime.containers if c.state is State.RUNNING]
         started = {c.id for c in running if self._passing(c.id, Kind.STARTUP)}
         ready = {id_ for id_ in started if self._passing(id_, Kind.READINESS)}
-        failed = {}
+        failed, grace = {}, {}
         for (id_, kind), state in self._states.items():
             if rules.failed(state):
                 name = next((c.name for c in running if c.id == id_), "")
                 failed[id_] = f"Container {name} failed {kind.lower()} probe"
-        return Health(failed, started, ready)
+                if (id_, kind) in self._grace:
+                    grace[id_] = self._grace[id_, kind]
+        return Health(failed, grace, started, ready)
 
     def _passing(self, id_: str, kind: Kind) -> bool:
         state = self._states.get((id_, kind))
@@ -66,9 +81,9 @@ class Probes:
         target = Target(self._node.runtime, container.id, spec, address)
         key = (container.id, kind)
         await asyncio.sleep(self._first_delay(container, probe))
-        while True:
+        while not (kind is Kind.STARTUP and self._passing(container.id, kind)):
             if kind is Kind.STARTUP or self._passing(container.id, Kind.STARTUP):
-                outcome = await run_handler(probe, target, rules.timeout(probe))
+                outcome = await self._try(probe, target)
                 before = self._states[key]
                 after = self._states[key] = rules.observe(before, outcome.success, outcome.message)
                 if not outcome.success:
@@ -81,6 +96,13 @@ class Probes:
                 await asyncio.sleep(rules.period(probe))
             else:  # not started yet: look again soon, so that readiness follows a startup probe at once
                 await asyncio.sleep(min(1.0, rules.period(probe)))
+
+    async def _try(self, probe: Object, target: Target) -> Outcome:
+        try:
+            return await run_handler(probe, target, rules.timeout(probe))
+        except Exception as error:
+            self._node.telemetry.log.exception("a probe of container %s broke", target.container.get("name"))
+            return Outcome(False, str(error))
 
     def _first_delay(self, container: Container, probe: Object) -> float:
         """initialDelaySeconds from the container's start, or what is left of it."""

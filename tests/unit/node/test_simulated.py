@@ -161,3 +161,41 @@ def test_the_same_seed_repeats_itself() -> None:
         return [(verb, request.name if hasattr(request, "name") else "", str(request)) for verb, request, _ in requests]
 
     assert record(1) == record(1)
+
+
+def test_active_deadline() -> None:
+    async def scenario(world: World) -> None:
+        world.pod("limited", activeDeadlineSeconds=30)
+        await asyncio.sleep(25)
+        assert world.status("limited")["phase"] == "Running"
+        await asyncio.sleep(10)
+        status = world.status("limited")
+        assert (status["phase"], status["reason"]) == ("Failed", "DeadlineExceeded")
+        assert "terminated" in world.main("limited")["state"]
+
+    simulate(scenario)
+
+
+def test_deletion_does_not_wait_for_a_slow_start() -> None:
+    async def scenario(world: World) -> None:
+        world.pod("slow", annotations={"simulated.kybern.io/pull-seconds": "1000"})
+        await asyncio.sleep(5)
+        pod = world.api.get(PODS, "default/slow")
+        assert pod is not None
+        stamps = {"deletionTimestamp": "2026-01-01T00:00:05Z", "deletionGracePeriodSeconds": 30}
+        world.api.put(PODS, {**pod, "metadata": {**pod["metadata"], **stamps}})
+        await asyncio.sleep(5)
+        assert world.api.get(PODS, "default/slow") is None
+        assert not world.agents["node-0"].workers
+
+    simulate(scenario)
+
+
+def test_a_deleted_node_comes_back() -> None:
+    async def scenario(world: World) -> None:
+        await asyncio.sleep(5)
+        world.api.remove(NODES, "node-0")
+        await asyncio.sleep(310)
+        assert world.api.get(NODES, "node-0")
+
+    simulate(scenario)

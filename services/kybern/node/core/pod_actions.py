@@ -22,6 +22,7 @@ class Kill:
     container: Container
     reason: str
     message: str
+    grace: float | None = None  # of a probe that has its own
 
 
 @dataclass(frozen=True)
@@ -42,6 +43,7 @@ class Health:
     """What probes say, by container id. Sidecars and the status ask whether a container has `started`."""
 
     failed: Mapping[str, str] = field(default_factory=dict)  # id → why it must be restarted
+    grace: Mapping[str, float] = field(default_factory=dict)  # id → terminationGracePeriodSeconds of the failed probe
     started: Set[str] = frozenset()  # ids whose startup probe passed, or that have none
     ready: Set[str] = frozenset()
 
@@ -130,7 +132,7 @@ def decide_init_containers(
                     return tuple(starts), tuple(kills), False
                 continue
             if why := health.failed.get(here.id):
-                kills.append(Kill(here, "Unhealthy", why))
+                kills.append(Kill(here, "Unhealthy", why, health.grace.get(here.id)))
                 starts.append(container["name"])
             elif container_hash(container) != here.hash and here.hash:
                 kills.append(Kill(here, "Changed", MESSAGE_CHANGED))
@@ -183,7 +185,7 @@ def decide_containers(
             kills.append(Kill(last, "Changed", f"Container {last.name} definition changed"))
             starts.append(container["name"])
         elif why := health.failed.get(last.id):
-            kills.append(Kill(last, "Unhealthy", why))
+            kills.append(Kill(last, "Unhealthy", why, health.grace.get(last.id)))
             if restart:
                 starts.append(container["name"])
             else:
