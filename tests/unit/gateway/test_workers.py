@@ -18,7 +18,8 @@ def test_addresses(address: str, wanted: str) -> None:
 
 
 def test_arguments_are_those_of_the_first_process() -> None:
-    flags = [
+    flags = ["--address", "unix:/g", "--pki", "/p", "--apiserver", "unix:/a", "--traces", "unix:/t"]
+    flags += ["--workers", "3", "--secure-port", "7443"]
         "--address",
         "unix:/g",
         "--pki",
