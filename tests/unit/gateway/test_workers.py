@@ -20,19 +20,6 @@ def test_addresses(address: str, wanted: str) -> None:
 def test_arguments_are_those_of_the_first_process() -> None:
     flags = ["--address", "unix:/g", "--pki", "/p", "--apiserver", "unix:/a", "--traces", "unix:/t"]
     flags += ["--workers", "3", "--secure-port", "7443"]
-        "--address",
-        "unix:/g",
-        "--pki",
-        "/p",
-        "--apiserver",
-        "unix:/a",
-        "--workers",
-        "3",
-        "--secure-port",
-        "7443",
-        "--traces",
-        "unix:/t",
-    ]
     first = build_parser(SERVICE).parse_args(flags)
     worker = build_parser(SERVICE).parse_args(worker_arguments(first, 1))
     assert isinstance(worker, Namespace)
