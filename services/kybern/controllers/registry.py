@@ -7,6 +7,7 @@ from kybern.controllers.deployment.reconcile import DeploymentController
 from kybern.controllers.endpoints.reconcile import EndpointsController
 from kybern.controllers.endpointslice.reconcile import EndpointSliceController
 from kybern.controllers.garbage_collector.reconcile import GarbageCollector
+from kybern.controllers.job.reconcile import JobController
 from kybern.controllers.namespace.reconcile import NamespaceController
 from kybern.controllers.node_ipam.reconcile import NodeIpamController
 from kybern.controllers.node_lifecycle.reconcile import NodeLifecycleController
@@ -25,6 +26,7 @@ CONTROLLERS: dict[str, Starter] = {
     "deployment-controller": DeploymentController,
     "replicaset-controller": replica_set_controller,
     "replicationcontroller-controller": replication_controller,
+    "job-controller": JobController,
     "node-ipam-controller": NodeIpamController,
     "node-lifecycle-controller": NodeLifecycleController,
     "taint-eviction-controller": TaintEvictionController,
