@@ -35,10 +35,7 @@ def apply(original: dict[str, Any], patch: Any) -> dict[str, Any]:
 
 
 def unprocessable(why: str) -> StatusError:
-    """422 for a well-formed patch that does not fit the object, with upstream's fixed message."""
-    return status_error(
-        422,
-        "Invalid",
-        "the server rejected our request due to an error in our request",
-        causes=[{"reason": "UnexpectedServerResponse", "message": why}],
-    )
+    """422 for a well-formed patch that does not fit the object: upstream's fixed message; why is a note for logs."""
+    error = status_error(422, "Invalid", "the server rejected our request due to an error in our request")
+    error.add_note(why)
+    return error
