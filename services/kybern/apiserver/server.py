@@ -8,7 +8,8 @@ from kybern.apiserver.admission import registry as admission_registry
 from kybern.apiserver.admission.chain import Chain
 from kybern.apiserver.authentication.authenticator import Authenticator
 from kybern.apiserver.authentication.service_account import ServiceAccountTokens, TokenKeys
-from kybern.apiserver.authorization.rbac import RbacAuthorizer
+from kybern.apiserver.authorization.authorizer import Authorizer
+from kybern.apiserver.bootstrap.rbac import node_rules
 from kybern.apiserver.core.allocator import IPAllocator, PortAllocator
 from kybern.apiserver.core.user import User
 from kybern.apiserver.metrics import ApiMetrics
@@ -52,7 +53,7 @@ class ApiServer:
             self.feed.add(cacher)
         self.leases = Leases(store)
         self.admission: Chain = admission_registry.build()
-        self.authorizer = RbacAuthorizer()
+        self.authorizer = Authorizer(node_rules())
         self.addresses = IPAllocator.of(settings.service_cidr)
         self.node_ports = PortAllocator()
         tokens = None

@@ -247,7 +247,12 @@ async def test_token_requests_are_checked(admin: Client) -> None:
         ("system:kube-controller-manager", (), [("list", PODS), ("create", PODS), ("delete", CONFIG_MAPS)], []),
         ("system:kube-proxy", (), [("list", SERVICES), ("watch", NODES)], [("list", PODS), ("list", SECRETS)]),
         ("system:kybern:dns", (), [("list", SERVICES), ("watch", PODS)], [("list", SECRETS), ("create", PODS)]),
-        ("system:node:n", ("system:nodes",), [("update", LEASES), ("list", PODS)], [("create", NAMESPACES)]),
+        (
+            "system:node:n",
+            ("system:nodes",),
+            [("update", LEASES), ("list", PODS)],
+            [("create", NAMESPACES), ("list", SECRETS)],
+        ),
         ("system:kybern:gateway", (), [], [("list", PODS), ("list", SECRETS)]),
     ],
 )
@@ -266,6 +271,37 @@ async def test_each_service_holds_what_its_role_needs(
 
     assert [what for what in allowed if not may(*what)] == []
     assert [what for what in denied if may(*what)] == []
+
+
+async def test_node_agents_read_what_their_pods_need(admin: Client, cluster: Any) -> None:
+    for name in ("default", "other"):
+        await admin.create(SERVICE_ACCOUNTS, {"metadata": {"name": name, "namespace": "default"}})
+    for name in ("used", "unused"):
+        await admin.create(SECRETS, {"metadata": {"name": name, "namespace": "default"}})
+    one, two = (cluster.client(f"system:node:{name}", "system:nodes") for name in ("one", "two"))
+    assert (await refused(one.get(SECRETS, "used", "default"))).message == (
+        'secrets "used" is forbidden: User "system:node:one" cannot get resource "secrets" in API group "" in the '
+        "namespace \"default\": no relationship found between node 'one' and this object"
+    )
+    volume = {"name": "v", "secret": {"secretName": "used"}}
+    spec = {"containers": [{"name": "c", "image": "i"}], "volumes": [volume]}
+    pod = await admin.create(PODS, {"metadata": {"name": "p", "namespace": "default"}, "spec": spec})
+    assert (await refused(one.get(SECRETS, "used", "default"))).code == 403
+    target = {"target": {"kind": "Node", "name": "one"}}
+    await admin.create_subresource(PODS, "binding", "p", target, "default")
+    assert (await one.get(SECRETS, "used", "default"))["metadata"]["name"] == "used"
+    assert (await one.list(SECRETS, "default", field_selector="metadata.name=used")).items
+    assert (await refused(one.list(SECRETS, "default"))).code == 403
+    assert (await refused(one.get(SECRETS, "unused", "default"))).code == 403
+    assert (await refused(two.get(SECRETS, "used", "default"))).code == 403
+    bound = {"kind": "Pod", "apiVersion": "v1", "name": "p", "uid": pod["metadata"]["uid"]}
+    wanted = {"spec": {"boundObjectRef": bound}}
+    assert (await one.create_subresource(SERVICE_ACCOUNTS, "token", "default", wanted, "default"))["status"]["token"]
+    assert (await refused(one.create_subresource(SERVICE_ACCOUNTS, "token", "other", wanted, "default"))).code == 403
+    unbound: dict[str, Any] = {"spec": {}}
+    assert (await refused(one.create_subresource(SERVICE_ACCOUNTS, "token", "default", unbound, "default"))).code == 403
+    await admin.delete(PODS, "p", "default", grace_period_seconds=0)
+    assert (await refused(one.get(SECRETS, "used", "default"))).code == 403
 
 
 async def test_node_agents_touch_only_what_is_theirs(admin: Client, cluster: Any) -> None:

@@ -1,4 +1,4 @@
-"""The RBAC authorizer: system:masters may do everything, everybody else what their roles say.
+"""The RBAC authorizer: what a user's roles say.
 
 Answers are remembered per user and request shape until a role or binding changes. Answers that depend on the object's
 name (resourceNames) are not.
@@ -11,9 +11,7 @@ from kybern.apiserver.core.rbac_index import RbacIndex
 from kybern.apiserver.core.user import User
 from kybern.apiserver.storage.cacher import Cacher
 from kybern.apiserver.storage.entry import CacheEvent
-from kybern.kube import status as statuses
 from kybern.kube.rbac import Attributes, rules_allow
-from kybern.kube.status import StatusError
 
 REMEMBERED = 50_000
 GROUP = "rbac.authorization.k8s.io"
@@ -22,7 +20,7 @@ Shape = tuple[str, str, str, str, str]
 
 
 class RbacAuthorizer:
-    """Answers `may`, raises from `check`."""
+    """Answers `may`."""
 
     def __init__(self) -> None:
         self.index = RbacIndex()
@@ -46,8 +44,6 @@ class RbacAuthorizer:
 
     def may(self, user: User, asked: Attributes) -> bool:
         """Whether the user may do it."""
-        if user.is_master:
-            return True
         if self._seen != self.index.version or len(self._answers) > REMEMBERED:
             self._answers.clear()
             self._seen = self.index.version
@@ -62,20 +58,3 @@ class RbacAuthorizer:
         if known or not asked.name:
             return known
         return rules_allow(self.index.rules(user, asked.namespace), asked)
-
-    def check(self, user: User, asked: Attributes) -> None:
-        """Raises StatusError (403, upstream's wording) if the user may not."""
-        if not self.may(user, asked):
-            raise forbidden(user, asked)
-
-
-def forbidden(user: User, asked: Attributes, reason: str = "") -> StatusError:
-    """The refusal as a client reads it."""
-    who = f'User "{user.name}" cannot {asked.verb}'
-    if asked.is_resource_request:
-        what = f'resource "{asked.combined_resource}" in API group "{asked.group}"'
-        where = f'in the namespace "{asked.namespace}"' if asked.namespace else "at the cluster scope"
-        why = f"{who} {what} {where}"
-    else:
-        why = f'{who} path "{asked.path}"'
-    return statuses.forbidden(asked.group, asked.resource, asked.name, f"{why}: {reason}" if reason else why)

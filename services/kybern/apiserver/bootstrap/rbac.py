@@ -4,6 +4,7 @@ At every start missing roles and bindings are made and missing rules and subject
 does; an object whose annotation `rbac.authorization.kubernetes.io/autoupdate` is not "true" is left alone.
 """
 
+from functools import cache
 from importlib.resources import files
 from typing import Any
 
@@ -19,9 +20,7 @@ AGGREGATED = {"admin": "admin", "edit": "edit", "view": "view"}
 
 def bootstrap_objects() -> list[tuple[str, Object]]:
     """(resource, object) of everything, roles before bindings."""
-    raw: dict[str, list[Object]] = orjson.loads(
-        (files("kybern.apiserver.bootstrap") / "data" / "rbac.json").read_bytes()
-    )
+    raw = _read()
     cluster_bindings = [_with_own_subjects(row) for row in [*raw["clusterrolebindings"], *_own_bindings()]]
     rows = (
         ("clusterroles", "ClusterRole", [*raw["clusterroles"], *_own_roles()]),
@@ -30,6 +29,19 @@ def bootstrap_objects() -> list[tuple[str, Object]]:
         ("rolebindings", "RoleBinding", raw["rolebindings"]),
     )
     return [(resource, _object(kind, row)) for resource, kind, found in rows for row in found]
+
+
+@cache
+def _read() -> dict[str, list[Object]]:
+    data = (files("kybern.apiserver.bootstrap") / "data" / "rbac.json").read_bytes()
+    raw: dict[str, list[Object]] = orjson.loads(data)
+    return raw
+
+
+def node_rules() -> list[Object]:
+    """The rules of `system:node`, which the Node authorizer applies."""
+    rules: list[Object] = next(role["rules"] for role in _read()["clusterroles"] if role["name"] == "system:node")
+    return rules
 
 
 def _object(kind: str, row: Object) -> Object:
@@ -74,13 +86,11 @@ def _own_bindings() -> list[Object]:
 
 
 def _with_own_subjects(binding: Object) -> Object:
-    """The controllers run as one user, not as a service account each; node agents get their role by group."""
+    """The controllers run as one user, not as a service account each."""
     subjects = list(binding.get("subjects") or ())
     name = str(binding["name"])
     if name.startswith("system:controller:"):
         subjects.append({"kind": "User", "apiGroup": GROUP, "name": CONTROLLERS})
-    elif name == "system:node":
-        subjects.append({"kind": "Group", "apiGroup": GROUP, "name": "system:nodes"})
     return {**binding, "subjects": subjects} if subjects else binding
 
 

@@ -32,6 +32,16 @@ def begin(server: ApiServer, call: CallContext, verb: str, resource: Resource, n
     return request
 
 
+def pinned_name(field_selector: str) -> str:
+    """The name that a list or watch is limited to: authorization judges it as a request for that object."""
+    if "metadata.name" not in field_selector:
+        return ""
+    try:
+        return field_selectors.parse(field_selector).exact("metadata.name") or ""
+    except SelectorError:
+        return ""
+
+
 def need_namespace(request: Request) -> None:
     """Writes and reads by name need a namespace. Raises StatusError (400)."""
     if request.served.info.namespaced and not request.namespace:

@@ -10,7 +10,7 @@ import orjson
 
 from kybern.apiserver.core import encoding
 from kybern.apiserver.core.continue_token import ContinueToken, decode, too_old
-from kybern.apiserver.handlers.begin import begin, selection
+from kybern.apiserver.handlers.begin import begin, pinned_name, selection
 from kybern.apiserver.registry import component_status
 from kybern.apiserver.registry.request import Request
 from kybern.apiserver.server import ApiServer
@@ -29,7 +29,7 @@ async def list_objects(
     server: ApiServer, message: ListRequest, call: CallContext
 ) -> AsyncGenerator[ListResponse, None]:
     """The chunks of one list."""
-    request = begin(server, call, "list", message.resource)
+    request = begin(server, call, "list", message.resource, pinned_name(message.field_selector))
     if request.served.cacher is None:
         items = b",".join(orjson.dumps(component_status.get(server, name)) for name in component_status.NAMES)
         yield ListResponse(items=items, count=len(component_status.NAMES), last=True, resource_version="")

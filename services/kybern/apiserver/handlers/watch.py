@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import AsyncGenerator, Iterable
 
 from kybern.apiserver.core import encoding
-from kybern.apiserver.handlers.begin import begin, selection
+from kybern.apiserver.handlers.begin import begin, pinned_name, selection
 from kybern.apiserver.registry.request import Request
 from kybern.apiserver.server import ApiServer
 from kybern.apiserver.storage.entry import Entry
@@ -21,7 +21,7 @@ TIMEOUT = (1800.0, 3600.0)  # seconds, for a client that sets none
 async def watch(server: ApiServer, message: WatchRequest, call: CallContext) -> AsyncGenerator[WatchResponse, None]:
     """Batches until the client, its timeout, or a full queue ends the stream."""
     resource = message.resource
-    request = begin(server, call, "watch", resource, message.name)
+    request = begin(server, call, "watch", resource, message.name or pinned_name(message.field_selector))
     cacher = request.served.storage
     chosen = selection(request.served, request.namespace, message.label_selector, message.field_selector, message.name)
     since, initial = await _start(server, message)

@@ -1,0 +1,44 @@
+"""The second layer: system:masters may do everything; the Node authorizer speaks for node agents; then RBAC."""
+
+from collections.abc import Callable
+
+from kybern.apiserver.authorization.node import NodeAuthorizer, Rules
+from kybern.apiserver.authorization.rbac import RbacAuthorizer
+from kybern.apiserver.authorization.refusal import forbidden
+from kybern.apiserver.core.rbac_index import RbacIndex
+from kybern.apiserver.core.user import User
+from kybern.apiserver.storage.cacher import Cacher
+from kybern.kube.rbac import Attributes
+
+
+class Authorizer:
+    """One yes is enough."""
+
+    def __init__(self, node_rules: Rules) -> None:
+        self.rbac = RbacAuthorizer()
+        self.node = NodeAuthorizer(node_rules)
+
+    @property
+    def index(self) -> RbacIndex:
+        """Who has which rules."""
+        return self.rbac.index
+
+    def follow(self, cachers: Callable[[str, str], Cacher]) -> None:
+        """Read what is stored, and keep up with it."""
+        self.rbac.follow(cachers)
+        self.node.follow(cachers)
+
+    def may(self, user: User, asked: Attributes) -> bool:
+        """Whether the user may do it."""
+        if user.is_master:
+            return True
+        if user.node and self.node.decide(user.node, asked):
+            return True
+        return self.rbac.may(user, asked)
+
+    def check(self, user: User, asked: Attributes) -> None:
+        """Raises StatusError (403, upstream's wording) if the user may not."""
+        if self.may(user, asked):
+            return
+        answer = self.node.decide(user.node, asked) if user.node else False
+        raise forbidden(user, asked, "" if isinstance(answer, bool) else answer.reason)
