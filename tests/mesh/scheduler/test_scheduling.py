@@ -119,6 +119,14 @@ async def test_a_pod_waits_until_something_helps(net: Mesh, admin: Client) -> No
     assert why.node_name == "large"
 
 
+async def test_pods_wait_for_the_first_node(net: Mesh, admin: Client) -> None:
+    await net.start(SCHEDULER)
+    await add_pod(admin, make_pod("early"))
+    assert (await unschedulable(admin, "early"))["message"] == "no nodes available to schedule pods"
+    await add_node(admin, make_node("n"))
+    assert await node_of(admin, "early") == "n"
+
+
 async def test_a_deleted_pod_makes_room(net: Mesh, admin: Client) -> None:
     await add_node(admin, make_node("n", allocatable={"cpu": "1"}))
     await net.start(SCHEDULER)

@@ -25,6 +25,7 @@ BACKOFF_FIRST = 1.0
 BACKOFF_MOST = 10.0
 FLUSH_AFTER = 300.0
 RUN = 256
+NODE_EVENTS = (Event.NODE_ADD, Event.NODE_ALLOCATABLE, Event.NODE_LABEL, Event.NODE_TAINT)
 Gate = Callable[[Pod], str]
 
 
@@ -123,11 +124,10 @@ class Queue:
 
     def _helps(self, group: tuple[Facts, frozenset[str]], event: Event, about: Any) -> bool:
         facts, plugins = group
-        for plugin in plugins:
-            hint = self._hints.get(plugin, {}).get(event)
-            if hint is not None and hint(facts, about):
-                return True
-        return False
+        if not plugins:  # there was no node at all
+            return event in NODE_EVENTS
+        found = (self._hints.get(plugin, {}).get(event) for plugin in plugins)
+        return any(hint is not None and hint(facts, about) for hint in found)
 
     def activate(self, uid: str, now: float, wall: datetime) -> None:
         """Let one waiting pod try again, after its backoff."""

@@ -66,6 +66,15 @@ def test_unschedulable_waits_for_an_event_that_helps() -> None:
     assert names(queue.pop_run(5.0)) == ["a"]
 
 
+def test_without_any_node_the_first_node_helps() -> None:
+    queue = queue_of(pod("a"))
+    (queued,) = queue.pop_run(0)
+    queue.turned_down(queued, frozenset(), "no nodes available to schedule pods", 0.0)
+    assert queue.move(Event.POD_DELETE, queued.pod.facts, 5.0, WALL) == 0
+    assert queue.move(Event.NODE_ADD, make_node("a"), 5.0, WALL) == 1
+    assert names(queue.pop_run(5.0)) == ["a"]
+
+
 def test_an_early_event_leads_to_backoff_that_is_cut_short_when_nothing_else_waits() -> None:
     queue = queue_of(pod("a", requests={"cpu": "6"}))
     (queued,) = queue.pop_run(0)
