@@ -15,7 +15,7 @@ GROUP = "rbac.authorization.k8s.io"
 API_VERSION = f"{GROUP}/v1"
 AUTOUPDATE = "rbac.authorization.kubernetes.io/autoupdate"
 CONTROLLERS = "system:kube-controller-manager"
-AGGREGATED = {"admin": "admin", "edit": "edit", "view": "view"}
+SIMULATED_NODES = ("system:kybern:simulated-nodes", "system:node")  # one agent for many nodes: in a cluster, in a test
 
 
 def bootstrap_objects() -> list[tuple[str, Object]]:
@@ -81,7 +81,12 @@ def _own_bindings() -> list[Object]:
             "name": "system:kybern:dns",
             "roleRef": {"apiGroup": GROUP, "kind": "ClusterRole", "name": "system:kybern:dns"},
             "subjects": [{"kind": "User", "apiGroup": GROUP, "name": "system:kybern:dns"}],
-        }
+        },
+        {
+            "name": "system:kybern:simulated-nodes",
+            "roleRef": {"apiGroup": GROUP, "kind": "ClusterRole", "name": "system:node"},
+            "subjects": [{"kind": "User", "apiGroup": GROUP, "name": name} for name in SIMULATED_NODES],
+        },
     ]
 
 
