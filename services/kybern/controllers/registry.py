@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from kybern.controllers.context import Starter
+from kybern.controllers.daemonset.reconcile import DaemonSetController
 from kybern.controllers.deployment.reconcile import DeploymentController
 from kybern.controllers.endpoints.reconcile import EndpointsController
 from kybern.controllers.endpointslice.reconcile import EndpointSliceController
@@ -15,6 +16,7 @@ from kybern.controllers.pod_gc.reconcile import PodGarbageCollector
 from kybern.controllers.replicaset.reconcile import replica_set_controller, replication_controller
 from kybern.controllers.root_ca.reconcile import RootCAPublisher
 from kybern.controllers.serviceaccount.reconcile import ServiceAccountController
+from kybern.controllers.statefulset.reconcile import StatefulSetController
 from kybern.controllers.taint_eviction.reconcile import TaintEvictionController
 
 CONTROLLERS: dict[str, Starter] = {
@@ -26,6 +28,8 @@ CONTROLLERS: dict[str, Starter] = {
     "deployment-controller": DeploymentController,
     "replicaset-controller": replica_set_controller,
     "replicationcontroller-controller": replication_controller,
+    "daemonset-controller": DaemonSetController,
+    "statefulset-controller": StatefulSetController,
     "job-controller": JobController,
     "node-ipam-controller": NodeIpamController,
     "node-lifecycle-controller": NodeLifecycleController,

@@ -13,6 +13,7 @@ from kybern.client.informer import SharedInformer, each
 from kybern.client.objects import Client
 from kybern.client.resources import DEPLOYMENTS, LEASES, NODES, PODS, Resource
 from kybern.clock import virtual
+from kybern.controllers.daemonset.core.placement import target_node
 from kybern.controllers.service import SERVICE as CONTROLLERS
 from kybern.kube import meta
 from kybern.kube.meta import Object
@@ -94,7 +95,7 @@ class Nodes:
         if not node:
             alive = [name for name in self.names if name not in self.dead]
             self._turn += 1
-            node = alive[self._turn % len(alive)]
+            node = target_node(pod) or alive[self._turn % len(alive)]
             target = {"kind": "Node", "name": node}
             await self.client.create_subresource(PODS, "binding", name, {"target": target}, namespace)
         await asyncio.sleep(self.start_seconds)

@@ -1,0 +1,1 @@
+"""Pure decisions about DaemonSets: where pods belong, which to replace, what the status says."""
