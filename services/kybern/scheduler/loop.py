@@ -17,8 +17,8 @@ from kybern.scheduler.binder import Binder
 from kybern.scheduler.core.cache import Cache
 from kybern.scheduler.core.cycle import Cycle, Placed, Unplaced
 from kybern.scheduler.core.framework import Event
-from kybern.scheduler.core.pod import FactsOf, Pod
-from kybern.scheduler.core.preemption import Budget, Victims, decide_preemption
+from kybern.scheduler.core.pod import Facts, FactsOf, Pod
+from kybern.scheduler.core.preemption import Budget, Refused, Victims, decide_preemption
 from kybern.scheduler.core.queue import Queue, QueuedPod
 from kybern.scheduler.core.snapshot import Snapshot
 from kybern.scheduler.metrics import Metrics
@@ -50,6 +50,7 @@ class Loop:
         self._clock, self._telemetry = env.clock, env.telemetry
         self._binder = Binder(client, env, recorder, self)
         self._wake = asyncio.Event()
+        self._refused: tuple[Facts | None, Refused | None, tuple[int, int]] = (None, None, (0, 0))
 
     # What the watch says
 
@@ -135,10 +136,7 @@ class Loop:
         """See whether preemption helps; wait in any case."""
         pod, message, nominated = queued.pod, outcome.message, ""
         if outcome.nodes:
-            with self._with_nominated(pod):
-                preemption = decide_preemption(
-                    pod, outcome, self.cache, self._profile, list(self.budgets.values()), self._random
-                )
+            preemption = self._preempt(pod, outcome)
             if isinstance(preemption, Victims):
                 nominated = preemption.node
                 self.metrics.preemptions.inc()
@@ -153,6 +151,18 @@ class Loop:
             self._nominated.pop(pod.uid, None)
         self.queue.turned_down(queued, outcome.plugins, message, self._now())
         self._binder.start(tasks, self._binder.report(queued, message, nominated))
+
+    def _preempt(self, pod: Pod, outcome: Unplaced) -> Victims | Refused:
+        """Where to make room; what was refused to an equal pod since the last change is refused again."""
+        nodes = self.cache.nodes
+        facts, refused, seen = self._refused
+        if refused is not None and facts is pod.facts and seen == nodes.version and not pod.nominated:
+            return refused
+        budgets = list(self.budgets.values())
+        with self._with_nominated(pod):
+            found = decide_preemption(pod, outcome, self.cache, self._profile, budgets, self._random)
+        self._refused = (pod.facts, found if isinstance(found, Refused) else None, nodes.version)
+        return found
 
     @contextmanager
     def _with_nominated(self, pod: Pod) -> Iterator[None]:

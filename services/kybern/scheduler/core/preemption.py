@@ -77,14 +77,11 @@ def decide_preemption(
         return Refused("preemption: not eligible due to preemptionPolicy=Never.")
     if pod.nominated and any(p.facts.deleting and p.priority < pod.priority for p in cache.pods_on(pod.nominated)):
         return Refused("preemption: not eligible due to a terminating pod on the nominated node.", waits=True)
-    reasons: Counter[str] = Counter()
     found: list[Victims] = []
     wanted = max(LEAST_CANDIDATES, int(unplaced.nodes * SHARE))
-    helpful = unplaced.helpful
-    if not cache.has_below(pod.priority):
-        reasons[NO_VICTIMS], helpful = len(helpful), ()
-    start = random.randrange(len(helpful)) if helpful else 0
-    for node in helpful[start:] + helpful[:start]:
+    candidates, reasons = worth_trying(pod, unplaced.helpful, cache)
+    start = random.randrange(len(candidates)) if candidates else 0
+    for node in candidates[start:] + candidates[:start]:
         outcome = select_victims(pod, node, cache, profile, budgets)
         if isinstance(outcome, Victims):
             found.append(outcome)
@@ -96,6 +93,28 @@ def decide_preemption(
         return min(found, key=lambda victims: victims.cost)
     reasons[NOT_HELPFUL] = unplaced.nodes - len(unplaced.helpful)
     return Refused(f"preemption: {none_available(unplaced.nodes, +reasons)}")
+
+
+def worth_trying(pod: Pod, helpful: Sequence[str], cache: Cache) -> tuple[list[str], Counter[str]]:
+    """The nodes that would be large enough without pods of lower priority, and why the others are not.
+
+    All nodes at once, so that a pod that fits nowhere costs little.
+    """
+    nodes, slots = cache.nodes, np.array([cache.nodes.slots[node] for node in helpful], np.intp)
+    reasons: Counter[str] = Counter()
+    if not cache.has_below(pod.priority):
+        reasons[NO_VICTIMS] = len(helpful)
+        return [], reasons
+    victims = nodes.tally(lambda facts: facts.priority < pod.priority)[slots] > 0
+    reasons[NO_VICTIMS] = int((~victims).sum())
+    enough = victims.copy()
+    for resource, wanted in pod.facts.requests.items():
+        column = nodes.column(resource)
+        freed = nodes.tally(lambda facts: facts.priority < pod.priority, resource)[slots]
+        short = victims & (nodes.allocatable[slots, column] - nodes.requested[slots, column] + freed < wanted)
+        reasons[f"Insufficient {resource}"] = int(short.sum())
+        enough &= ~short
+    return [helpful[place] for place in np.flatnonzero(enough).tolist()], reasons
 
 
 def select_victims(pod: Pod, node: str, cache: Cache, profile: Profile, budgets: Sequence[Budget]) -> Victims | str:

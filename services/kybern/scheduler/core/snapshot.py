@@ -48,6 +48,11 @@ class Snapshot:
     def __len__(self) -> int:
         return len(self.slots)
 
+    @property
+    def version(self) -> tuple[int, int]:
+        """Different after every change."""
+        return self.epoch, len(self.changes)
+
     def size(self, rows: Rows) -> int:
         return self.capacity if isinstance(rows, slice) else len(rows)
 
@@ -156,13 +161,14 @@ class Snapshot:
         if slot is not None and facts in self.pods and self.pods[facts][slot]:
             self._count(facts, slot, -1)
 
-    def tally(self, matches: Callable[[Facts], bool]) -> Ints:
-        """How many pods with matching facts are on each node."""
+    def tally(self, matches: Callable[[Facts], bool], resource: str = "") -> Ints:
+        """How many pods with matching facts are on each node, or how much of a resource they request."""
         counts: Ints = np.zeros(self.capacity, np.int64)
         for facts, slots in self.pods.items():
             if matches(facts):
+                each = facts.requests.get(resource, 0) if resource else 1
                 for slot, count in slots.items():
-                    counts[slot] += count
+                    counts[slot] += count * each
         return counts
 
     def set_namespace(self, name: str, labels: Mapping[str, str] | None) -> None:

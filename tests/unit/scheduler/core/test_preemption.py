@@ -156,3 +156,18 @@ def test_preemption(name: str) -> None:
     assert (cache.nodes.requested == before[0]).all()
     assert (cache.nodes.nonzero == before[1]).all()
     assert sorted(map(str, cache.nodes.pods.values())) == sorted(map(str, before[2]))
+
+
+def test_many_nodes_that_are_no_use_are_counted_at_once() -> None:
+    facts_of, cache, profile = FactsOf(), Cache(Snapshot()), default_profile()
+    for number in range(50):
+        cache.set_node(make_node(f"n{number}", allocatable={"cpu": "2"}))
+        cache.set_pod(facts_of.pod(running(f"low{number}", f"n{number}")))
+        cache.set_pod(facts_of.pod(running(f"high{number}", f"n{number}", 100)))
+    new = facts_of.pod(make_pod("new", requests={"cpu": "2"}, priority=50))
+    outcome = Cycle(profile, cache.nodes, Random(0)).decide(new.facts)
+    assert isinstance(outcome, Unplaced)
+    before = cache.nodes.version
+    found = decide_preemption(new, outcome, cache, profile, [], Random(0))
+    assert found == Refused("preemption: 0/50 nodes are available: 50 Insufficient cpu.")
+    assert cache.nodes.version == before  # nothing was tried
