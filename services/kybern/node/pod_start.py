@@ -12,7 +12,7 @@ from kybern.node.core import backoff, pod_sandbox
 from kybern.node.core.container_config import ConfigError, ImageFacts, container_config
 from kybern.node.core.downward import UnknownField, pod_field
 from kybern.node.core.environment import MissingReference, make_environment, service_variables
-from kybern.node.core.images import normalize, pull_policy
+from kybern.node.core.images import normalize, problem, pull_policy
 from kybern.node.core.pod_actions import PodActions
 from kybern.node.core.resources import startable_containers
 from kybern.node.core.runtime_pod import Container, RuntimePod, State
@@ -25,6 +25,7 @@ from kybern.protos.runtime.v1 import api_pb2 as cri
 from kybern.telemetry import Span
 
 POST_START_TIMEOUT = 3600.0
+LONG_RETRY = 60.0  # where only a change of the pod can help
 
 
 class StartFailed(Exception):
@@ -149,6 +150,10 @@ class PodStart:
     async def ensure_image(self, container: Object) -> ImageFacts:
         """The image, pulled if its policy says so. Raises StartFailed."""
         node, image, policy = self.node, container.get("image", ""), pull_policy(container)
+        if why := problem(image):
+            text = f'Failed to apply default image tag "{image}": {why}'
+            node.event(self.pod, "Warning", "InspectFailed", text, container["name"])
+            raise StartFailed("InvalidImageName", text, LONG_RETRY)
         try:
             found = await node.runtime.image_status(normalize(image))
             if found is not None and policy != "Always":

@@ -62,12 +62,18 @@ class Cluster:
         path = self.data_dir / "logs" / f"{service}.log"
         return path.read_text(errors="replace")[-LOG_TAIL:] if path.exists() else ""
 
+    def processes(self) -> dict[str, dict[str, Any]]:
+        """Every process by name: pid, ready, restarts; as the supervisor wrote it last."""
+        document = json.loads((self.data_dir / "run" / "status.json").read_text())
+        return {row["name"]: row for row in document["processes"]}
+
     def works(self) -> bool:
         """Whether everything of it is ready."""
         try:
-            return bool(self.status()["ready"])
+            self.status()
         except ClusterError:
             return False
+        return True
 
     def status(self) -> dict[str, Any]:
         """`kybern status -o json`."""
