@@ -31,7 +31,7 @@ def make_pod(name: str) -> dict[str, Any]:
 async def start_directly(runtime: Runtime, name: str) -> float:
     """Seconds for sandbox, create and start, one after the other; everything is removed again."""
     pod = make_pod(name)
-    settings = NodeSettings("bench", cgroup_root="/kybern/bench")
+    settings = NodeSettings("bench", cgroup_root="/kybern/node-1")
     begin = time.perf_counter()
     sandbox_cfg = sandbox_config(pod, settings, 0, "/tmp/kybern-bench/logs")
     sandbox = await runtime.run_pod_sandbox(sandbox_cfg)

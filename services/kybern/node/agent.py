@@ -6,17 +6,22 @@ Tasks of one agent: a worker per pod, `run_relist` (PLEG), `registration.run`, t
 import asyncio
 from dataclasses import dataclass, field
 from datetime import timedelta
+from pathlib import Path
 
 from kybern.client.objects import Objects
+from kybern.client.resources import PODS
 from kybern.kube import meta
 from kybern.kube.meta import Object
+from kybern.kube.status import StatusError
 from kybern.node.context import NodeContext
 from kybern.node.core.runtime_pod import RuntimePod
+from kybern.node.core.static_pod import mirrored_uid
 from kybern.node.cri.client import CriError
 from kybern.node.log_rotation import rotate_logs
 from kybern.node.pod_stop import kill_pod, remove_pod
 from kybern.node.pod_worker import PodWorker
 from kybern.node.registration import Registration
+from kybern.node.static_pods import StaticPodWorker, run_static_pods
 
 RELIST_SECONDS = 1.0
 BUSY_RELIST_SECONDS = 0.25
@@ -32,6 +37,7 @@ class NodeAgent:
 
     node: NodeContext
     registration: Registration
+    manifests: Path | None = None  # static pods
     workers: dict[str, PodWorker] = field(default_factory=dict)
     started: asyncio.Event = field(default_factory=asyncio.Event)  # pods may be handed in
     _tasks: asyncio.TaskGroup | None = None
@@ -49,6 +55,8 @@ class NodeAgent:
             tasks.create_task(self.run_orphans())
             if not node.simulated:
                 tasks.create_task(self.run_log_rotation())
+            if self.manifests is not None:
+                tasks.create_task(run_static_pods(self.manifests, node, self.workers, self._add_static))
             self.started.set()
 
     def pods_replaced(self, pods: Objects) -> None:
@@ -57,19 +65,40 @@ class NodeAgent:
         for pod in pods:
             self.pod_changed(pod, "")
         for uid, worker in self.workers.items():
-            if uid not in uids:
+            if uid not in uids and not isinstance(worker, StaticPodWorker):
                 worker.remove()
         self._synced.set()
 
     def pod_changed(self, pod: Object, traceparent: str) -> None:
         uid = meta.uid(pod)
-        if uid in self.workers:
+        if mirrored_uid(pod):
+            self._mirror_changed(pod, pod)
+        elif uid in self.workers:
             self.workers[uid].update(pod, traceparent)
         else:
             self._add(pod, traceparent)
 
+    def _mirror_changed(self, pod: Object, now: Object | None) -> None:
+        """A mirror pod came, changed or went; one without its static pod is of no use."""
+        worker = self.workers.get(mirrored_uid(pod))
+        if isinstance(worker, StaticPodWorker):
+            if now is None or worker.mirror is None or meta.is_deleting(now):
+                worker.update_mirror(now)
+        elif now is not None and self._tasks is not None:
+            self._tasks.create_task(self._delete_stray(pod))
+
+    async def _delete_stray(self, pod: Object) -> None:
+        try:
+            await self.node.client.delete(
+                PODS, meta.name(pod), meta.namespace(pod), uid=meta.uid(pod), grace_period_seconds=0
+            )
+        except StatusError as error:
+            self.node.telemetry.log.info("mirror pod %s stays: %s", meta.key(pod), error)
+
     def pod_deleted(self, pod: Object) -> None:
-        if worker := self.workers.get(meta.uid(pod)):
+        if mirrored_uid(pod):
+            self._mirror_changed(pod, None)
+        elif worker := self.workers.get(meta.uid(pod)):
             if meta.is_deleting(pod):
                 worker.update(pod, "")
             worker.remove()
@@ -78,12 +107,21 @@ class NodeAgent:
         assert self._tasks is not None, "pods come after `started`"
         worker = PodWorker(self.node, pod, self._tasks)
         worker.traceparent = traceparent
-        self.workers[meta.uid(pod)] = worker
+        self._run(worker)
+
+    def _add_static(self, pod: Object) -> None:
+        assert self._tasks is not None
+        self._run(StaticPodWorker(self.node, pod, self._tasks, lambda: self.registration.node))
+
+    def _run(self, worker: PodWorker) -> None:
+        assert self._tasks is not None
+        self.workers[worker.uid] = worker
         self.node.metrics.pods.inc()
         self._tasks.create_task(self._run_worker(worker))
 
     async def _run_worker(self, worker: PodWorker) -> None:
-        await self.registration.pods_allowed.wait()
+        if not isinstance(worker, StaticPodWorker):
+            await self.registration.pods_allowed.wait()
         await worker.run()
         if self.workers.get(worker.uid) is worker:
             del self.workers[worker.uid]

@@ -44,6 +44,7 @@ class NodeOptions:
     labels: tuple[tuple[str, str], ...] = ()
     taints: tuple[tuple[str, str, str], ...] = ()  # key, value, effect
     max_pods: int = 110
+    manifests: Path | None = None
 
 
 @dataclass(frozen=True)
@@ -128,7 +129,7 @@ def build_agent(options: NodeOptions, runtime: Runtime, shared: Shared, stagger:
         pressure_of(options.root),
         stagger=stagger,
     )
-    agent = NodeAgent(node, registration)
+    agent = NodeAgent(node, registration, options.manifests)
     return agent
 
 

@@ -126,6 +126,7 @@ class RealHost:
         self, pod: Object, container: Object, attempt: int, volumes: Volumes, env: Mapping[str, str], hosts: str | None
     ) -> tuple[list[Mount], str]:
         directory = self.directory(pod["metadata"]["uid"])
+        read_only = {volume["name"] for volume in pod["spec"].get("volumes") or [] if is_api_volume(volume)}
         found = []
         for mount in container.get("volumeMounts") or []:
             path = volumes.get(mount["name"])
@@ -134,7 +135,8 @@ class RealHost:
             sub = mount.get("subPath") or expand(mount.get("subPathExpr") or "", env)
             source = on_host.sub_path(path, sub) if sub else path
             propagation = mount.get("mountPropagation") or ""
-            found.append(Mount(mount["mountPath"], str(source), bool(mount.get("readOnly")), propagation))
+            fixed = bool(mount.get("readOnly")) or mount["name"] in read_only
+            found.append(Mount(mount["mountPath"], str(source), fixed, propagation))
         taken = {mount.container_path for mount in found}
         if hosts is not None and "/etc/hosts" not in taken:
             path = directory / "etc-hosts"

@@ -262,11 +262,15 @@ class PodWorker:
             return
         self.status = status
         if not self.removed:
-            self.node.writer.set(self.pod, status, self.traceparent)
+            self.publish(status)
         ready = any(c["type"] == "Ready" and c["status"] == "True" for c in status["conditions"])
         if self._ready_span is not None and (ready or status["phase"] in TERMINAL):
             self._ready_span.end()
             self._ready_span = NO_SPAN
+
+    def publish(self, status: Object) -> None:
+        """Send a new status on its way."""
+        self.node.writer.set(self.pod, status, self.traceparent)
 
     def _with_status(self) -> Object:
         """The pod with our own last status under conditions that others own."""
@@ -317,19 +321,24 @@ class PodWorker:
     async def _let_go(self) -> None:
         """The last steps of a pod: files and cgroup, the object (grace 0, this uid), then the runtime's records."""
         await self.node.host.forget(self.pod)
-        if not self.removed:
-            await self.node.writer.flush(self.uid)
-            try:
-                await self.node.client.delete(
-                    PODS, meta.name(self.pod), meta.namespace(self.pod), uid=self.uid, grace_period_seconds=0
-                )
-            except StatusError as error:
-                if error.code not in (404, 409):
-                    raise
+        await self.delete_object()
         self.node.writer.forget(self.uid)
         self.node.release(self.uid)
         await remove_pod(self.node, self.runtime)
         self.finished = True
+
+    async def delete_object(self) -> None:
+        """Grace 0 and this uid: the apiserver lets the object go."""
+        if self.removed:
+            return
+        await self.node.writer.flush(self.uid)
+        try:
+            await self.node.client.delete(
+                PODS, meta.name(self.pod), meta.namespace(self.pod), uid=self.uid, grace_period_seconds=0
+            )
+        except StatusError as error:
+            if error.code not in (404, 409):
+                raise
 
     async def _refresh_volumes(self) -> None:
         """Bring files of ConfigMaps, Secrets and tokens up to date."""

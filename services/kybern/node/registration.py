@@ -45,7 +45,7 @@ class Registration:
         self._clock, self._telemetry = clock, telemetry
         self._network, self._pressure = network, pressure
         self._stagger = stagger
-        self._node: Object = {}
+        self.node: Object = {}
         self._written: Object = {}
         self._reported = 0.0
         self._runtime_error: str | None = None
@@ -88,13 +88,13 @@ class Registration:
         except CriError as error:
             self._runtime_error = str(error)
         try:
-            self._node = await self._client.create(NODES, node_status.new_node(self.facts))
+            self.node = await self._client.create(NODES, node_status.new_node(self.facts))
         except StatusError as error:
             if error.reason != "AlreadyExists":
                 raise
-            self._node = await self._client.get(NODES, self.facts.name)
-            if patch := node_status.metadata_patch(self.facts, self._node):
-                self._node = await self._client.patch(NODES, self.facts.name, patch=patch)
+            self.node = await self._client.get(NODES, self.facts.name)
+            if patch := node_status.metadata_patch(self.facts, self.node):
+                self.node = await self._client.patch(NODES, self.facts.name, patch=patch)
 
     async def _run_status(self) -> None:
         while True:
@@ -142,11 +142,11 @@ class Registration:
         return pressure
 
     async def _set_up_network(self) -> None:
-        cidrs = (self._node.get("spec") or {}).get("podCIDRs") or []
+        cidrs = (self.node.get("spec") or {}).get("podCIDRs") or []
         if not cidrs:
-            self._node = await self._client.get(NODES, self.facts.name)
-            cidrs = (self._node.get("spec") or {}).get("podCIDRs") or []
-        if not cidrs and (one := (self._node.get("spec") or {}).get("podCIDR")):
+            self.node = await self._client.get(NODES, self.facts.name)
+            cidrs = (self.node.get("spec") or {}).get("podCIDRs") or []
+        if not cidrs and (one := (self.node.get("spec") or {}).get("podCIDR")):
             cidrs = [one]
         if cidrs and self._network is not None:
             await self._network(cidrs)
@@ -155,18 +155,18 @@ class Registration:
     async def _report(self, health: NodeHealth) -> None:
         """Write the status when it changed, and every five minutes."""
         now, loop_time = self._clock.now(), asyncio.get_running_loop().time()
-        old = (self._written or self._node.get("status") or {}).get("conditions") or []
+        old = (self._written or self.node.get("status") or {}).get("conditions") or []
         images = [{"names": list(i.repo_tags or i.repo_digests), "sizeBytes": i.size} for i in await self._images()]
         status = node_status.node_status(self.facts, health, old, images, 0, now)
         same = node_status.without_heartbeats(status) == node_status.without_heartbeats(self._written)
         if same and loop_time - self._reported < REPORT_SECONDS:
             return
         patch = {"status": status}
-        self._node = await self._client.patch(
+        self.node = await self._client.patch(
             NODES, self.facts.name, patch=patch, patch_type=STRATEGIC_MERGE_PATCH, subresource="status"
         )
         self._written, self._reported = status, loop_time
-        if self._runtime.simulated is not None and (cidr := (self._node.get("spec") or {}).get("podCIDR")):
+        if self._runtime.simulated is not None and (cidr := (self.node.get("spec") or {}).get("podCIDR")):
             self._runtime.simulated.set_pod_cidr(cidr)
 
     async def _images(self) -> list[cri.Image]:
@@ -187,7 +187,7 @@ class Registration:
             await asyncio.sleep(LEASE_RENEW_SECONDS)
 
     async def _renew(self) -> None:
-        wanted = node_status.lease(self._node, self._clock.now())
+        wanted = node_status.lease(self.node, self._clock.now())
         if self._lease is None:
             try:
                 self._lease = await self._client.create(LEASES, wanted)

@@ -59,6 +59,7 @@ def add_flags(parser: ArgumentParser) -> None:
     parser.add_argument("--cgroup-root", default="", help="cgroup above all pods (default: /kybern/<node>)")
     parser.add_argument("--cluster-dns", default="", help="DNS servers of pods, by commas")
     parser.add_argument("--cluster-domain", default="cluster.local")
+    parser.add_argument("--pod-manifest-path", type=Path, default=None, metavar="DIR", help="static pods")
     parser.add_argument("--max-pods", type=int, default=110)
     parser.add_argument("--node-label", type=label, action="append", default=[], metavar="KEY=VALUE")
     parser.add_argument("--register-with-taint", type=taint, action="append", default=[], metavar="KEY=VALUE:EFFECT")
@@ -88,6 +89,7 @@ def node_options(options: Namespace, name: str) -> NodeOptions:
         labels=tuple(options.node_label),
         taints=tuple(options.register_with_taint),
         max_pods=options.max_pods,
+        manifests=options.pod_manifest_path,
     )
 
 

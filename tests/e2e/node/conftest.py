@@ -62,6 +62,7 @@ class World:
 
     def __init__(self, layout: containerd.Layout, state: Path) -> None:
         self.layout, self.state = layout, state
+        self.manifests = state / "manifests"
         self.api = Api(lambda: datetime.now(UTC))
         self.network = MemoryNetwork(Random(1))
         self.runtime = Runtime.connect(layout.endpoint)
@@ -97,7 +98,12 @@ class World:
                 Metrics(telemetry.registry),
             )
             options = NodeOptions(
-                "node-1", self.state, PodNetwork(self.layout.cni_conf_dir, BRIDGE), CGROUP, ("10.96.0.10",)
+                "node-1",
+                self.state,
+                PodNetwork(self.layout.cni_conf_dir, BRIDGE),
+                CGROUP,
+                ("10.96.0.10",),
+                manifests=self.manifests,
             )
             self.agent = build_agent(options, self.runtime, shared)
             source = PodSource(client, {"node-1": self.agent}, Random(3), telemetry)
