@@ -54,16 +54,16 @@ class Gateway:
         self._loop = asyncio.get_running_loop()
         self.metrics = RequestMetrics(api.env.telemetry.registry)
         self._labels: dict[tuple[ResourcePath, str], Labels] = {}
-        self.fast = FastGet(api, self._record_get)
+        self.fast = FastGet(api, lambda target: self.metrics.series(self._labels_of(target)))
+        text = f"{api.env.random.getrandbits(80):020x}"
+        self._audit_prefix = f"{text[:8]}-{text[8:12]}-4{text[13:16]}-a{text[17:]}-".encode()
+        self._audited = 0
         self._date = b""
         self._date_until = 0.0
 
     def begin(self, request: Request) -> bool:
         """Whether the request went the short way."""
         return self._api.loaded.is_set() and self.fast.begin(request)
-
-    def _record_get(self, request: Request, target: Target, code: int) -> None:
-        self.metrics.record(self._labels_of(target), code, self._loop.time() - request.started)
 
     async def handle(self, request: Request) -> Response | None:
         """Answer one request. Raises nothing but cancellation."""
@@ -90,7 +90,8 @@ class Gateway:
             return answers.failure(request, internal(str(error) or type(error).__name__))
         finally:
             self.metrics.in_flight -= 1
-            self.metrics.record(labels, code, self._loop.time() - request.started, long_running=long_running)
+            series = self.metrics.series(labels)
+            series.record(code, self._loop.time() - request.started, long_running=long_running)
 
     async def _find(self, request: Request, path: ResourcePath) -> Target:
         """The target; what is not there is told only to those who may ask."""
@@ -181,8 +182,9 @@ class Gateway:
         return b"Audit-Id: %b\r\nDate: %b\r\n" % (audit_id, self._http_date())
 
     def _new_audit_id(self) -> bytes:
-        text = f"{self._api.env.random.getrandbits(128):032x}"
-        return f"{text[:8]}-{text[8:12]}-4{text[13:16]}-a{text[17:20]}-{text[20:]}".encode()
+        """Unique, not secret: a random part for this process, and a count."""
+        self._audited += 1
+        return b"%b%012x" % (self._audit_prefix, self._audited)
 
     def _http_date(self) -> bytes:
         now = self._loop.time()

@@ -24,40 +24,52 @@ class Labels(NamedTuple):
     scope: str
 
 
+class Series:
+    """The numbers of one set of labels; a handler may keep it to count without looking it up."""
+
+    __slots__ = ("codes", "seconds")
+
+    def __init__(self) -> None:
+        self.codes: dict[int, int] = {}
+        self.seconds = [0.0] * (len(BUCKETS) + 2)  # a count per bucket, one above all, and the sum
+
+    def record(self, code: int, seconds: float, *, long_running: bool = False) -> None:
+        self.codes[code] = self.codes.get(code, 0) + 1
+        if not long_running:
+            row = self.seconds
+            row[bisect_left(BUCKETS, seconds)] += 1
+            row[-1] += seconds
+
+
 class RequestMetrics(Collector):
     """Requests by verb, resource and code; durations without long-running requests, as upstream."""
 
     def __init__(self, registry: CollectorRegistry) -> None:
-        self._totals: dict[tuple[Labels, int], int] = {}
-        self._seconds: dict[Labels, list[float]] = {}
+        self._series: dict[Labels, Series] = {}
         self.in_flight = 0
         self.long_running = 0
         registry.register(self)
 
-    def record(self, labels: Labels, code: int, seconds: float, *, long_running: bool = False) -> None:
-        key = (labels, code)
-        self._totals[key] = self._totals.get(key, 0) + 1
-        if long_running:
-            return
-        row = self._seconds.get(labels)
-        if row is None:
-            row = self._seconds[labels] = [0.0] * (len(BUCKETS) + 2)
-        row[bisect_left(BUCKETS, seconds)] += 1
-        row[-1] += seconds
+    def series(self, labels: Labels) -> Series:
+        found = self._series.get(labels)
+        if found is None:
+            found = self._series[labels] = Series()
+        return found
 
     def collect(self) -> Iterator[Metric]:
         names = list(Labels._fields)
         total = CounterMetricFamily("apiserver_request", "Requests answered, by code.", labels=[*names, "code"])
-        for (labels, code), count in list(self._totals.items()):
-            total.add_metric([*labels, str(code)], count)
-        yield total
         duration = HistogramMetricFamily("apiserver_request_duration_seconds", "Time to answer.", labels=names)
-        for labels, row in list(self._seconds.items()):
+        for labels, series in list(self._series.items()):
+            for code, count in list(series.codes.items()):
+                total.add_metric([*labels, str(code)], count)
             above, buckets = 0.0, []
-            for bound, number in zip((*map(str, BUCKETS), "+Inf"), row, strict=False):
+            for bound, number in zip((*map(str, BUCKETS), "+Inf"), series.seconds, strict=False):
                 above += number
                 buckets.append((bound, above))
-            duration.add_metric(list(labels), buckets, row[-1])
+            if above:
+                duration.add_metric(list(labels), buckets, series.seconds[-1])
+        yield total
         yield duration
         in_flight = GaugeMetricFamily("apiserver_current_inflight_requests", "Requests under way.")
         in_flight.add_metric([], self.in_flight)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 from kybern.gateway import answers
 from kybern.gateway.api import DEFAULT_TIMEOUT, Api, requester
@@ -16,27 +16,34 @@ from kybern.gateway.core.resources import Resources
 from kybern.gateway.core.router import resource_path
 from kybern.gateway.handlers.target import Target, find
 from kybern.gateway.http.message import Request, Response
+from kybern.gateway.metrics import Series
 from kybern.kube.status import StatusError
 from kybern.protos.api.v1.objects_pb2 import GetRequest, GetResponse
 from kybern.rpc.exchange.prepared import request_part, requester_part
 
 PLAIN_ACCEPTS = frozenset({None, b"*/*", b"application/json", b"application/json, */*"})
-LONG_WAY = frozenset({b"traceparent", b"audit-id"})
+LONG_WAY = frozenset({b"traceparent", b"impersonate-user", b"impersonate-group", b"impersonate-uid"})
 PEOPLE = (b"curl", b"Wget", b"Mozilla")
-REMEMBERED = 8192  # paths
+REMEMBERED = 8192  # paths, and ways that a connection names its user
 SWEEP_SECONDS = 1.0  # between looks at calls that take too long
-_PART = "requester part"
 
-Record = Callable[[Request, Target, int], None]
+SeriesOf = Callable[[Target], Series]
+
+
+class Known(NamedTuple):
+    """What is remembered of a path."""
+
+    request: bytes  # its part of a call
+    series: Series  # where it is counted
 
 
 class FastGet:
     """Requests that took the short way and are not answered yet."""
 
-    def __init__(self, api: Api, record: Record) -> None:
+    def __init__(self, api: Api, series: SeriesOf) -> None:
         self._api = api
-        self._record = record
-        self._paths: dict[str, tuple[Target, bytes]] = {}
+        self._series = series
+        self._paths: dict[str, Known] = {}
         self._paths_of: Resources | None = None
         self._open: dict[int, Reply] = {}
         self._loop = asyncio.get_running_loop()
@@ -52,28 +59,21 @@ class FastGet:
             or headers.get(b"user-agent", b"").startswith(PEOPLE)
         ):
             return False
-        known = self._known(request)
-        part = self._requester_part(request) if known is not None else None
-        if known is None or part is None:
+        if self._paths_of is not self._api.resources:
+            self._paths_of, self._paths = self._api.resources, {}
+        known = self._paths.get(request.path) or self._learn(request)
+        if known is None:
             return False
-        reply = Reply(self, request, known[0])
-        call_id = self._api.calls.submit(reply, part, known[1])
+        reply = Reply(self, request, known.series)
+        call_id = self._api.calls.submit(reply, self._requester_part(request), known.request)
         if call_id is None:
             return False
         reply.call_id = call_id
         self._open[call_id] = reply
         return True
 
-    def _known(self, request: Request) -> tuple[Target, bytes] | None:
-        """The target of a path and its part of a call, if it is an object to get."""
-        if self._paths_of is not self._api.resources:
-            self._paths_of, self._paths = self._api.resources, {}
-        known = self._paths.get(request.path)
-        if known is None:
-            known = self._learn(request)
-        return known
-
-    def _learn(self, request: Request) -> tuple[Target, bytes] | None:
+    def _learn(self, request: Request) -> Known | None:
+        """Remember a path, if it is that of an object to get."""
         path = resource_path(request.path)
         if path is None or not path.name:
             return None
@@ -85,32 +85,34 @@ class FastGet:
             return None
         if len(self._paths) >= REMEMBERED:
             self._paths.clear()
-        known = target, request_part(GetRequest(resource=target.resource(), name=path.name))
+        known = Known(request_part(GetRequest(resource=target.resource(), name=path.name)), self._series(target))
         self._paths[request.path] = known
         return known
 
     def _requester_part(self, request: Request) -> bytes:
         """The user's part of a call: as long as the connection says who it is in the same words, the same bytes."""
-        who = requester(request)
-        memory = request.connection.memory
-        known = memory.get(_PART)
-        if known is not None and known[0] is who:
-            return known[1]  # type: ignore[no-any-return]
-        part = requester_part(who, DEFAULT_TIMEOUT)
-        memory[_PART] = (who, part)
+        memory, headers = request.connection.memory, request.headers
+        key = (headers.get(b"authorization"), headers.get(b"user-agent"))
+        part: bytes | None = memory.get(key)
+        if part is None:
+            if len(memory) >= REMEMBERED:
+                memory.clear()
+            part = memory[key] = requester_part(requester(request), DEFAULT_TIMEOUT)
         return part
 
     def done(self, reply: Reply, response: Response) -> None:
         """Answer, and count the request."""
-        self._open.pop(reply.call_id, None)
-        self._record(reply.request, reply.target, response.status)
+        self._close(reply, response.status)
         reply.request.connection.answer(reply.request, response)
 
     def compress(self, reply: Reply, body: bytes) -> None:
         """A body that is worth the long way after all."""
-        self._open.pop(reply.call_id, None)
-        self._record(reply.request, reply.target, 200)
+        self._close(reply, 200)
         reply.request.connection.answer_later(reply.request, lambda: answers.answer(reply.request, body))
+
+    def _close(self, reply: Reply, code: int) -> None:
+        self._open.pop(reply.call_id, None)
+        reply.series.record(code, self._loop.time() - reply.request.started)
 
     async def sweep(self) -> None:
         """Fail calls that take too long; runs for the life of the gateway."""
@@ -125,12 +127,12 @@ class FastGet:
 class Reply:
     """Waits for the reply to one call, as the Exchange's waiters do."""
 
-    __slots__ = ("_owner", "call_id", "request", "target")
+    __slots__ = ("_owner", "call_id", "request", "series")
 
-    def __init__(self, owner: FastGet, request: Request, target: Target) -> None:
+    def __init__(self, owner: FastGet, request: Request, series: Series) -> None:
         self._owner = owner
         self.request = request
-        self.target = target
+        self.series = series
         self.call_id = 0
 
     def take(self, response: Any) -> bool:
