@@ -42,6 +42,12 @@ class Front:
     ca: Authority
     folder: Path
     admin: aiohttp.ClientSession
+    task: asyncio.Task[None]
+
+    async def stop(self) -> None:
+        """End the gateway as a signal would."""
+        self.task.cancel()
+        await asyncio.gather(self.task, return_exceptions=True)
 
     @property
     def url(self) -> str:
@@ -101,7 +107,7 @@ async def front(folder: Path, port: int) -> AsyncIterator[Front]:
     try:
         await running(network, "apiserver", tasks, lambda env: serve("apiserver:1", env, store, settings))
         await running(network, "gateway", tasks, lambda env: SERVICE.run(options, env))
-        found = Front(network, port, ca, folder, None)  # type: ignore[arg-type]
+        found = Front(network, port, ca, folder, None, tasks[-1])  # type: ignore[arg-type]
         async with found.client("root", "system:masters") as found.admin:
             yield found
             await found.admin.close()

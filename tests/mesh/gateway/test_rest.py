@@ -206,3 +206,11 @@ async def test_health_and_metrics(gateway: Any) -> None:
     await client.get(CONFIGMAPS)
     text = await (await client.get("/metrics")).text()
     assert 'apiserver_request_total{code="200",group="",resource="configmaps"' in text
+
+
+async def test_a_gateway_that_stops_ends_its_watches_cleanly(gateway: Any) -> None:
+    async with gateway.admin.get(CONFIGMAPS, params={"watch": "1"}) as watching:
+        started = asyncio.get_running_loop().time()
+        await gateway.stop()
+        await asyncio.wait_for(watching.read(), 2)
+        assert asyncio.get_running_loop().time() - started < 1.5

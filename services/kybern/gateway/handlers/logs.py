@@ -43,7 +43,7 @@ async def logs(api: Api, request: Request, target: Target) -> Response | None:
     lines = Ahead(_read(agent.Logs(logs_request(request, container))))
     try:
         await lines.peek()
-        stream = request.connection.stream(request, 200, PLAIN_TEXT)
+        stream = request.connection.stream(request, 200, PLAIN_TEXT, endless=True)
         try:
             async for chunk in lines:
                 await stream.write(chunk.data)

@@ -64,6 +64,7 @@ class Connection(asyncio.Protocol):
         self._paused: asyncio.Future[None] | None = None
         self._closing = False
         self._last = False
+        self._endless: ResponseStream | None = None
 
     # The transport's side
 
@@ -232,14 +233,18 @@ class Connection(asyncio.Protocol):
             parts += (name, b": ", value, b"\r\n")
         return b"".join(parts)
 
-    def stream(self, request: Request, status: int, content_type: bytes, headers: Headers = ()) -> ResponseStream:
-        """Begin a response of unknown length."""
+    def stream(
+        self, request: Request, status: int, content_type: bytes, headers: Headers = (), *, endless: bool = False
+    ) -> ResponseStream:
+        """Begin a response of unknown length. An endless one is whole at any point: it ends when the server does."""
         chunked = self._parser.get_http_version() != "1.0"
         request.keep_alive = request.keep_alive and chunked
         encoding = b"Transfer-Encoding: chunked\r\n" if chunked else b"Connection: close\r\n"
         head = self.head(request, status, content_type, headers)
         self.transport.write(b"".join((head, encoding, b"\r\n")))
-        return ResponseStream(self, chunked)
+        stream = ResponseStream(self, chunked)
+        self._endless = stream if endless else None
+        return stream
 
     def upgrade(self, request: Request, protocol: str) -> WebSocket:
         """Accept a WebSocket handshake; from now on the connection is a WebSocket."""
@@ -251,7 +256,7 @@ class Connection(asyncio.Protocol):
 
     def _finish(self, request: Request) -> None:
         """The request is answered: take the next one."""
-        self._busy, self._task = False, None
+        self._busy, self._task, self._endless = False, None, None
         if self.websocket is not None or self._upgrading is not None or not request.keep_alive or self._last:
             self.close()
         elif self._waiting:
@@ -277,8 +282,11 @@ class Connection(asyncio.Protocol):
         return not self._busy
 
     def stop(self) -> None:
-        """The server goes away: close now if idle, after the current answer otherwise."""
-        if self.idle:
+        """The server goes away: close now if idle or in an endless answer, after the current answer otherwise."""
+        if self._endless is not None:
+            self._endless.end()
+            self.close()
+        elif self.idle:
             self.close()
         else:
             self._last = True
