@@ -90,12 +90,12 @@ async def run(options: Namespace, env: Env) -> None:
     async with Client(env.transport.channel(options.apiserver, "apiserver.kybern")) as client:
         informers = SharedInformerFactory(client, env.random, env.telemetry)
         _feed(zone, informers, options.pods)
-        await server.start()
         listeners: list[Listener] = []
         try:
             async with asyncio.TaskGroup() as tasks:
                 tasks.create_task(informers.run())
                 await informers.wait_for_sync()
+                await server.start()  # answers, and is healthy, only now
                 for host, port in options.listen:
                     listeners.append(Listener(resolver, tasks))
                     await _start(listeners[-1], host, port)

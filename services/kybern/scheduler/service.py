@@ -5,11 +5,12 @@ from argparse import ArgumentParser, BooleanOptionalAction, Namespace
 
 from kybern.client.events import EventRecorder
 from kybern.client.informer import SharedInformerFactory
-from kybern.client.leader import LeaderElector
+from kybern.client.leader import LeaderElector, LeadershipLost
 from kybern.client.objects import Client
 from kybern.client.resources import NAMESPACES, NODES, POD_DISRUPTION_BUDGETS, PODS
 from kybern.protos.scheduler.v1 import scheduler_pb2_grpc
 from kybern.rpc.transport import Policy
+from kybern.runtime.main import ServiceFailure
 from kybern.runtime.service import Env, Service
 from kybern.scheduler.core.pod import DEFAULT_SCHEDULER
 from kybern.scheduler.loop import Loop
@@ -49,12 +50,12 @@ async def run(options: Namespace, env: Env) -> None:
         watch_pods(pods, loop)
         server = env.transport.server(options.address, POLICY)
         scheduler_pb2_grpc.add_SchedulerServicer_to_server(SchedulerServicer(loop), server)  # type: ignore[arg-type]
-        await server.start()
         try:
             async with asyncio.TaskGroup() as tasks:
                 tasks.create_task(informers.run())
                 tasks.create_task(recorder.run())
                 await informers.wait_for_sync()
+                await server.start()  # healthy only now
                 env.ready()
                 await _lead(options, env, client, loop)
         finally:
@@ -67,7 +68,10 @@ async def _lead(options: Namespace, env: Env, client: Client, loop: Loop) -> Non
         return
     identity = f"{options.scheduler_name}_{env.random.getrandbits(64):016x}"
     elector = LeaderElector(client, *LEASE, identity, env.clock, env.random, env.telemetry)
-    await elector.run(loop.run)
+    try:
+        await elector.run(loop.run)
+    except LeadershipLost as lost:
+        raise ServiceFailure(str(lost)) from lost
 
 
 SERVICE = Service(

@@ -233,6 +233,18 @@ async def _lease(admin: Client) -> Object | None:
         return None
 
 
+async def test_an_apiserver_that_cannot_be_reached_is_waited_for(net: Mesh, admin: Client) -> None:
+    await add_node(admin, make_node("n"))
+    scheduler = await net.start(SCHEDULER)
+    net.network.cut("system:kube-scheduler", "apiserver:1")
+    await add_pod(admin, make_pod("p"))
+    await asyncio.sleep(0.2)
+    assert not (await admin.get(PODS, "p", "default"))["spec"].get("nodeName")
+    net.network.heal("system:kube-scheduler", "apiserver:1")
+    assert await node_of(admin, "p") == "n"
+    assert scheduler.metric("scheduler_cache_size", type="pods") == 1
+
+
 async def test_only_some_may_ask(net: Mesh, admin: Client) -> None:
     import grpc
 
