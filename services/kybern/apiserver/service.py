@@ -105,6 +105,8 @@ async def serve(
             env.telemetry.log.info("serving at revision %d on %s", server.feed.revision, address)
             await asyncio.get_running_loop().create_future()
         finally:
+            for cacher in server.table.cachers.values():
+                cacher.end_watches()
             await wire.stop(GRACE)
             feed.cancel()
             compactor.cancel()

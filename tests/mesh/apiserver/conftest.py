@@ -48,11 +48,11 @@ class Cluster:
 
 @asynccontextmanager
 async def run_apiserver(
-    path: str | Path = ":memory:", store: Store | None = None, **settings: Any
+    path: str | Path = ":memory:", store: Store | None = None, telemetry: Telemetry | None = None, **settings: Any
 ) -> AsyncIterator[Cluster]:
     """An apiserver for the length of the block."""
     network = MemoryNetwork(Random(1))
-    telemetry = Telemetry("apiserver")
+    telemetry = telemetry or Telemetry("apiserver")
     ready = asyncio.Event()
     transport = MemoryTransport(network, Identity("system:kybern:apiserver"), telemetry)
     env = Env(SystemClock(), Random(7), transport, telemetry, ready.set)

@@ -311,3 +311,18 @@ async def test_what_is_not_served(admin: Client) -> None:
 async def test_new_nodes_are_tainted(admin: Client) -> None:
     node = await admin.create(NODES, {"metadata": {"name": "n"}})
     assert node["spec"]["taints"] == [{"key": "node.kubernetes.io/not-ready", "effect": "NoSchedule"}]
+
+
+async def test_component_statuses(admin: Client) -> None:
+    statuses = Resource("", "v1", "componentstatuses", "ComponentStatus", False)
+    lease = Resource("coordination.k8s.io", "v1", "leases", "Lease")
+    spec = {"holderIdentity": "a", "leaseDurationSeconds": 15, "renewTime": "2020-01-01T00:00:00.000000Z"}
+    await admin.create(lease, {"metadata": {"name": "kube-scheduler", "namespace": "kube-system"}, "spec": spec})
+    listed = {item["metadata"]["name"]: item["conditions"][0] for item in (await admin.list(statuses)).items}
+    assert {name: condition["status"] for name, condition in listed.items()} == {
+        "controller-manager": "Unknown",
+        "etcd-0": "True",
+        "scheduler": "False",
+    }
+    assert (await admin.get(statuses, "etcd-0"))["conditions"][0]["message"] == "ok"
+    assert (await refused(admin.get(statuses, "none"))).code == 404

@@ -89,10 +89,15 @@ async def test_a_process_ends_and_another_goes_on(home: Path, how: signal.Signal
     async with process(home) as (running, client):
         writers = asyncio.create_task(write(client))
         await enough.wait()
+        watch = client.watch(NAMESPACES, resource_version="0")
+        await anext(watch)
         os.kill(running.pid, how)
+        killed = asyncio.get_running_loop().time()
         with pytest.raises(StatusError):
             await writers
         code = await asyncio.to_thread(running.wait, 10)
+        assert asyncio.get_running_loop().time() - killed < 4  # open watches hold nothing up
+        await watch.aclose()
         assert code == (0 if how is signal.SIGTERM else -signal.SIGKILL)
     async with process(home) as (_, client):
         kept = {item["metadata"]["name"] for item in (await client.list(CONFIG_MAPS, "default")).items}

@@ -21,7 +21,7 @@ async def get(server: ApiServer, message: GetRequest, call: CallContext) -> GetR
     need_namespace(request)
     served = request.served
     if served.cacher is None:
-        return GetResponse(object=orjson.dumps(component_status.get(server, name)))
+        return GetResponse(object=orjson.dumps(await component_status.get(server, name)))
     if not server.feed.store.exclusive:
         await _wait(server, message.resource_version)
     entry = served.cacher.get(request.namespace, name)

@@ -31,7 +31,7 @@ async def list_objects(
     """The chunks of one list."""
     request = begin(server, call, "list", message.resource, pinned_name(message.field_selector))
     if request.served.cacher is None:
-        items = b",".join(orjson.dumps(component_status.get(server, name)) for name in component_status.NAMES)
+        items = b",".join([orjson.dumps(await component_status.get(server, name)) for name in component_status.NAMES])
         yield ListResponse(items=items, count=len(component_status.NAMES), last=True, resource_version="")
         return
     chosen = selection(request.served, request.namespace, message.label_selector, message.field_selector)

@@ -15,7 +15,7 @@ from kybern.apiserver.core import encoding, fields
 from kybern.apiserver.storage.entry import CacheEvent, Convert, Entry, Object
 from kybern.apiserver.storage.selection import Selection
 from kybern.apiserver.storage.watcher import Watcher
-from kybern.kube.status import expired
+from kybern.kube.status import expired, service_unavailable
 from kybern.store.contract import Event, EventKind, KeyValue
 
 RING = 8192  # events kept for watches to resume from
@@ -30,6 +30,7 @@ class Cacher:
         self.namespaced = namespaced
         self.prefix = prefix
         self.head = encoding.head(kind, api_version)
+        self.closing = False
         self.changed = 0  # revision of the newest change
         self.entries: dict[str, Entry] = {}
         self.keys: list[str] = []
@@ -86,7 +87,7 @@ class Cacher:
 
     def reset(self) -> None:
         """Forget everything (history was lost): watchers are cut off and list again."""
-        for watcher in list(self._watchers):
+        for watcher in [*self._watchers, *(w for group in self._pinned.values() for w in group)]:
             watcher.end()
         self.entries.clear()
         self.keys.clear()
@@ -146,6 +147,8 @@ class Cacher:
         """A watcher that already holds every matching event after revision `since`. Raises StatusError (410)."""
         if since < self._floor:
             raise expired(f"too old resource version: {since} ({self._floor})")
+        if self.closing:
+            raise service_unavailable("the apiserver is shutting down")
         watcher = Watcher(selection, convert)
         for event in self._since(since):
             watcher.offer(event)
@@ -183,6 +186,12 @@ class Cacher:
         if len(kept) < len(self._ring):
             self._floor = self._ring[-len(kept) - 1].revision
         self._ring = deque(kept, maxlen=events)
+
+    def end_watches(self) -> None:
+        """End every open watch, and those that come: the server stops."""
+        self.closing = True
+        for watcher in [*self._watchers, *(w for group in self._pinned.values() for w in group)]:
+            watcher.end()
 
     def watchers(self) -> int:
         """How many watches are open."""
