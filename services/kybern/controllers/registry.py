@@ -2,9 +2,12 @@
 
 from collections.abc import Sequence
 
+from kybern.controllers.clusterrole_aggregation.reconcile import ClusterRoleAggregationController
 from kybern.controllers.context import Starter
+from kybern.controllers.cronjob.reconcile import CronJobController
 from kybern.controllers.daemonset.reconcile import DaemonSetController
 from kybern.controllers.deployment.reconcile import DeploymentController
+from kybern.controllers.disruption.reconcile import DisruptionController
 from kybern.controllers.endpoints.reconcile import EndpointsController
 from kybern.controllers.endpointslice.reconcile import EndpointSliceController
 from kybern.controllers.garbage_collector.reconcile import GarbageCollector
@@ -18,6 +21,7 @@ from kybern.controllers.root_ca.reconcile import RootCAPublisher
 from kybern.controllers.serviceaccount.reconcile import ServiceAccountController
 from kybern.controllers.statefulset.reconcile import StatefulSetController
 from kybern.controllers.taint_eviction.reconcile import TaintEvictionController
+from kybern.controllers.ttl_after_finished.reconcile import TTLAfterFinishedController
 
 CONTROLLERS: dict[str, Starter] = {
     "serviceaccount-controller": ServiceAccountController,
@@ -31,6 +35,10 @@ CONTROLLERS: dict[str, Starter] = {
     "daemonset-controller": DaemonSetController,
     "statefulset-controller": StatefulSetController,
     "job-controller": JobController,
+    "ttl-after-finished-controller": TTLAfterFinishedController,
+    "cronjob-controller": CronJobController,
+    "disruption-controller": DisruptionController,
+    "clusterrole-aggregation-controller": ClusterRoleAggregationController,
     "node-ipam-controller": NodeIpamController,
     "node-lifecycle-controller": NodeLifecycleController,
     "taint-eviction-controller": TaintEvictionController,

@@ -1,0 +1,100 @@
+"""Cron schedules: five fields of minutes, hours, days of month, months and days of week, or a macro such as @hourly.
+
+Pure. A day must match both day fields, or either when neither is `*`, as cron has it.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+_MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
+MONTHS = {name: number for number, name in enumerate(_MONTHS, 1)}
+DAYS = {name: number for number, name in enumerate(("sun", "mon", "tue", "wed", "thu", "fri", "sat"))}
+NO_NAMES: dict[str, int] = {}
+FIELDS = (
+    (0, 59, NO_NAMES),
+    (0, 23, NO_NAMES),
+    (1, 31, NO_NAMES),
+    (1, 12, MONTHS),
+    (0, 7, DAYS),
+)  # Sunday has two numbers
+MACROS = {
+    "@yearly": "0 0 1 1 *",
+    "@annually": "0 0 1 1 *",
+    "@monthly": "0 0 1 * *",
+    "@weekly": "0 0 * * 0",
+    "@daily": "0 0 * * *",
+    "@midnight": "0 0 * * *",
+    "@hourly": "0 * * * *",
+}
+HORIZON_DAYS = 5 * 366
+
+
+class ScheduleError(ValueError):
+    """Not a cron schedule; says which field."""
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """The allowed values of each field."""
+
+    minutes: frozenset[int] = frozenset()
+    hours: frozenset[int] = frozenset()
+    days: frozenset[int] = frozenset()
+    months: frozenset[int] = frozenset()
+    weekdays: frozenset[int] = frozenset()
+    either_day: bool = False
+
+    def next_after(self, moment: datetime) -> datetime | None:
+        """The first time after a moment, in its time zone; None when there is none within five years."""
+        day = moment.replace(second=0, microsecond=0) + timedelta(minutes=1)
+        for _ in range(HORIZON_DAYS):
+            if self._day_matches(day):
+                for hour in sorted(h for h in self.hours if h >= day.hour):
+                    first = day.minute if hour == day.hour else 0
+                    minute = min((m for m in self.minutes if m >= first), default=None)
+                    if minute is not None:
+                        return day.replace(hour=hour, minute=minute)
+            day = (day + timedelta(days=1)).replace(hour=0, minute=0)
+        return None
+
+    def _day_matches(self, day: datetime) -> bool:
+        if day.month not in self.months:
+            return False
+        by_date, by_weekday = day.day in self.days, (day.weekday() + 1) % 7 in self.weekdays
+        return by_date or by_weekday if self.either_day else by_date and by_weekday
+
+
+def parse(text: str) -> Schedule:
+    """Raises ScheduleError."""
+    parts = MACROS.get(text.strip(), text).split()
+    if len(parts) != len(FIELDS):
+        raise ScheduleError(f"expected exactly 5 fields, found {len(parts)}: [{' '.join(parts)}]")
+    minutes, hours, days, months, weekdays = (
+        _field(part.lower(), *bounds) for part, bounds in zip(parts, FIELDS, strict=True)
+    )
+    either = not parts[2].startswith(("*", "?")) and not parts[4].startswith(("*", "?"))
+    return Schedule(minutes, hours, days, months, frozenset(day % 7 for day in weekdays), either)
+
+
+def _field(text: str, low: int, high: int, names: dict[str, int]) -> frozenset[int]:
+    values: set[int] = set()
+    for part in text.split(","):
+        span, slash, step_text = part.partition("/")
+        try:
+            step = int(step_text) if slash else 1
+            if span in ("*", "?"):
+                first, last = low, high
+            else:
+                start, dash, end = span.partition("-")
+                first = _number(start, names)
+                last = _number(end, names) if dash else (high if slash else first)
+        except ValueError:
+            raise ScheduleError(f"failed to parse {part!r}") from None
+        if step < 1 or first < low or last > high or first > last:
+            raise ScheduleError(f"{part!r} is not within {low}-{high}")
+        values.update(range(first, last + 1, step))
+    return frozenset(values)
+
+
+def _number(text: str, names: dict[str, int]) -> int:
+    return names[text] if text in names else int(text)

@@ -1,0 +1,1 @@
+"""TTL after finished: ended Jobs are deleted when they have stood around long enough."""

@@ -1,0 +1,79 @@
+"""CronJobs and what is cleaned up after them; budgets and roles."""
+
+import asyncio
+from typing import Any
+
+from kybern.client.resources import CLUSTER_ROLES, CRON_JOBS, JOBS, POD_DISRUPTION_BUDGETS, PODS
+
+
+def job_template(image: str = "done", **spec: Any) -> dict[str, Any]:
+    pod = {"containers": [{"name": "c", "image": image}], "restartPolicy": "Never"}
+    return {"spec": {"template": {"spec": pod}, **spec}}
+
+
+def test_a_cron_job_starts_jobs_and_keeps_few(simulate: Any) -> None:
+    async def test(cluster: Any) -> None:
+        spec = {"schedule": "*/2 * * * *", "jobTemplate": job_template(), "successfulJobsHistoryLimit": 2}
+        await cluster.create(CRON_JOBS, "tick", spec=spec)
+        await asyncio.sleep(60 * 11)
+        jobs = await cluster.names(JOBS)
+        assert len(jobs) == 2
+        tick = await cluster.admin.get(CRON_JOBS, "tick", "default")
+        assert tick["status"]["lastScheduleTime"] == "2026-01-01T00:10:00Z"
+        assert "lastSuccessfulTime" in tick["status"]
+        assert len(await cluster.names(PODS)) == 2  # those of older jobs are gone
+
+    simulate(test)
+
+
+def test_forbid_and_replace(simulate: Any) -> None:
+    async def test(cluster: Any) -> None:
+        for policy in ("Forbid", "Replace"):
+            spec = {"schedule": "* * * * *", "jobTemplate": job_template("runs"), "concurrencyPolicy": policy}
+            await cluster.create(CRON_JOBS, policy.lower(), spec=spec)
+        await asyncio.sleep(70)
+        first = await cluster.names(JOBS)
+        await asyncio.sleep(120)
+        later = await cluster.names(JOBS)
+        assert len(first) == len(later) == 2
+        assert [name for name in first if name.startswith("forbid")] == [n for n in later if n.startswith("forbid")]
+        assert [name for name in first if name.startswith("replace")] != [n for n in later if n.startswith("replace")]
+
+    simulate(test)
+
+
+def test_a_finished_job_lives_as_long_as_it_says(simulate: Any) -> None:
+    async def test(cluster: Any) -> None:
+        await cluster.create(JOBS, "job", **job_template(ttlSecondsAfterFinished=30))
+        await asyncio.sleep(20)
+        assert await cluster.names(JOBS) == ["job"]
+        await asyncio.sleep(25)
+        assert await cluster.names(JOBS) == []
+        assert await cluster.names(PODS) == []
+
+    simulate(test)
+
+
+def test_a_budget_counts_its_pods(simulate: Any) -> None:
+    async def test(cluster: Any) -> None:
+        selector = {"matchLabels": {"app": "web"}}
+        await cluster.create(POD_DISRUPTION_BUDGETS, "web", spec={"maxUnavailable": "50%", "selector": selector})
+        await cluster.deployment(replicas=4)
+        await cluster.rolled_out()
+        await asyncio.sleep(1)
+        status = (await cluster.admin.get(POD_DISRUPTION_BUDGETS, "web", "default"))["status"]
+        assert (status["expectedPods"], status["currentHealthy"], status["disruptionsAllowed"]) == (4, 4, 2)
+
+    simulate(test)
+
+
+def test_a_role_takes_up_what_is_labelled_for_it(simulate: Any) -> None:
+    async def test(cluster: Any) -> None:
+        rule = {"apiGroups": ["example.com"], "resources": ["widgets"], "verbs": ["get"]}
+        labels = {"rbac.authorization.k8s.io/aggregate-to-view": "true"}
+        await cluster.create(CLUSTER_ROLES, "widgets-view", metadata={"labels": labels}, rules=[rule])
+        await asyncio.sleep(2)
+        for name in ("view", "edit", "admin"):
+            assert rule in (await cluster.admin.get(CLUSTER_ROLES, name))["rules"]
+
+    simulate(test)
