@@ -23,22 +23,26 @@ CGROUPS = Path("/sys/fs/cgroup")
 def cleanup(layout: Layout, *, cgroup_root: str, bridge: str, pods_dir: Path | None = None) -> list[str]:
     """Remove everything that a node left on this machine, containerd included; the data in `layout.root` stays.
 
-    `cgroup_root`, `bridge` and `pods_dir` are the node agent's flags. The result names what could not be removed.
+    `cgroup_root` and `bridge` are the node agent's flags, `pods_dir` is `pods` in its state directory: with it, cgroups
+    of pods that are not there are left alone (another cluster's, of the same name). The result names what could not be
+    removed.
     """
     if answers(layout.socket):
         stop_sandboxes(layout.socket)
     kill(processes_with(("containerd", "--config", str(layout.config))), signal.SIGTERM)
-    kill([*cgroup_processes(cgroup_root), *processes_with(("-address", str(layout.socket)))], signal.SIGKILL)
+    uids = pod_uids(pods_dir)
+    shims = processes_with(("-address", str(layout.socket)))
+    kill([*cgroup_processes(cgroup_root, uids), *descendants(shims), *shims], signal.SIGKILL)
     folders = [layout.directory, *([pods_dir] if pods_dir else [])]
     unmount(mounts_below(folders))
-    remove_cgroups(cgroup_root)
+    remove_cgroups(cgroup_root, uids)
     run("ip", "link", "delete", bridge)
     run("nft", "delete", "table", "ip", nft_table(bridge))
     remove_cni_rules()
     shutil.rmtree(layout.cni_conf_dir / "ipam", ignore_errors=True)  # addresses of pods that are gone
     layout.socket.unlink(missing_ok=True)
     left = [f"mount {path}" for path in mounts_below(folders)]
-    left += [f"cgroup {path}" for path in cgroup_folders(cgroup_root)]
+    left += [f"cgroup {path}" for path in cgroup_folders(cgroup_root, uids)]
     return left + [f"process {pid}" for pid in processes_with((str(layout.socket),))]
 
 
@@ -105,23 +109,49 @@ def processes_with(arguments: tuple[str, ...]) -> list[int]:
     return found
 
 
-def cgroup_folders(cgroup_root: str) -> list[Path]:
-    """Every cgroup at or below the node's, deepest first, in each v1 hierarchy and in v2."""
+def pod_uids(pods_dir: Path | None) -> set[str] | None:
+    """The pods that a node has or had; None when nobody knows."""
+    if pods_dir is None or not pods_dir.is_dir():
+        return None
+    return {entry.name for entry in pods_dir.iterdir()}
+
+
+def cgroup_folders(cgroup_root: str, uids: set[str] | None = None) -> list[Path]:
+    """Every cgroup at or below the node's (of these pods alone, if given), deepest first, in every hierarchy."""
     relative = cgroup_root.strip("/")
     if not relative or not CGROUPS.is_dir():
         return []
     tops = {(hierarchy / relative).resolve() for hierarchy in [CGROUPS, *CGROUPS.iterdir()] if hierarchy.is_dir()}
     found = [Path(folder) for top in tops if top.is_dir() for folder, _, _ in os.walk(top)]
+    if uids is not None:
+        found = [path for path in found if any(part.startswith("pod") and part[3:] in uids for part in path.parts)]
     return sorted(found, key=lambda path: len(path.parts), reverse=True)
 
 
-def cgroup_processes(cgroup_root: str) -> list[int]:
+def cgroup_processes(cgroup_root: str, uids: set[str] | None = None) -> list[int]:
     """Processes that still run in one of the node's cgroups."""
     found: set[int] = set()
-    for folder in cgroup_folders(cgroup_root):
+    for folder in cgroup_folders(cgroup_root, uids):
         with suppress(OSError):
             found.update(int(pid) for pid in (folder / "cgroup.procs").read_text().split())
     return sorted(found)
+
+
+def descendants(pids: Iterable[int]) -> list[int]:
+    """Children of these processes, and theirs."""
+    children: dict[int, list[int]] = {}
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdigit():
+            with suppress(OSError, ValueError, IndexError):
+                parent = int((entry / "stat").read_text().rpartition(")")[2].split()[1])
+                children.setdefault(parent, []).append(int(entry.name))
+    found: list[int] = []
+    waiting = list(pids)
+    while waiting:
+        below = children.get(waiting.pop(), [])
+        found += below
+        waiting += below
+    return found
 
 
 def kill(pids: Iterable[int], with_signal: signal.Signals, wait: float = 5.0) -> None:
@@ -163,9 +193,9 @@ def unmount(points: list[str]) -> None:
         run("umount", "-l", "--", *points[start : start + 100])
 
 
-def remove_cgroups(cgroup_root: str) -> None:
-    """Remove the node's cgroups, and the parent that all nodes share once it is empty."""
-    for folder in cgroup_folders(cgroup_root):
+def remove_cgroups(cgroup_root: str, uids: set[str] | None = None) -> None:
+    """Remove the node's cgroups, and the parents that are empty then."""
+    for folder in cgroup_folders(cgroup_root, uids):
         for _ in range(50):
             try:
                 folder.rmdir()
@@ -174,6 +204,9 @@ def remove_cgroups(cgroup_root: str) -> None:
                 break
             except OSError:
                 time.sleep(0.01)  # the kernel needs a moment after the last process ended
+    for folder in cgroup_folders(cgroup_root):
+        with suppress(OSError):
+            folder.rmdir()
     for hierarchy in CGROUPS.iterdir() if CGROUPS.is_dir() else ():
         parent = (hierarchy / cgroup_root.strip("/")).parent
         if parent not in (hierarchy, CGROUPS):

@@ -17,6 +17,7 @@ from kybern.node.context import NodeContext
 from kybern.node.core.runtime_pod import RuntimePod
 from kybern.node.core.static_pod import mirrored_uid
 from kybern.node.cri.client import CriError
+from kybern.node.image_gc import PERIOD_SECONDS, ImageCollector, describe
 from kybern.node.log_rotation import rotate_logs
 from kybern.node.pod_stop import kill_pod, remove_pod
 from kybern.node.pod_worker import PodWorker
@@ -55,6 +56,7 @@ class NodeAgent:
             tasks.create_task(self.run_orphans())
             if not node.simulated:
                 tasks.create_task(self.run_log_rotation())
+                tasks.create_task(self.run_image_gc())
             if self.manifests is not None:
                 tasks.create_task(run_static_pods(self.manifests, node, self.workers, self._add_static))
             self.started.set()
@@ -183,6 +185,13 @@ class NodeAgent:
                 await rotate_logs(self.node.runtime, containers, stamp)
             except OSError as error:
                 self.node.telemetry.log.warning("logs are not rotated: %s", error)
+
+    async def run_image_gc(self) -> None:
+        collector = ImageCollector(self.node.runtime)
+        while True:
+            await asyncio.sleep(PERIOD_SECONDS)
+            if said := await describe(collector, self.node.clock.now()):
+                self.node.telemetry.log.info("node %s: %s", self.node.name, said)
 
     async def run_orphans(self) -> None:
         """Once both sides are known: stop pods of this node that the apiserver does not have, drop their files."""

@@ -1,11 +1,12 @@
 """Probe and lifecycle handlers: exec, httpGet, tcpSocket, grpc and sleep, each one try."""
 
 import asyncio
+import os
 import ssl
 from dataclasses import dataclass
 
 import grpc
-from aiohttp import ClientError, ClientSession, ClientTimeout, TCPConnector
+from aiohttp import ClientConnectorError, ClientError, ClientSession, ClientTimeout, TCPConnector
 
 from kybern.kube.meta import Object
 from kybern.node.core.probe import resolve_port
@@ -87,8 +88,15 @@ async def run_http(action: Object, target: Target, timeout: float) -> Outcome:
     except TimeoutError:
         why = "context deadline exceeded (Client.Timeout exceeded while awaiting headers)"
         return Outcome(False, f'Get "{url}": {why}')
+    except ClientConnectorError as error:
+        return Outcome(False, f'Get "{url}": dial tcp {host}:{port}: connect: {reason(error.os_error)}')
     except (ClientError, OSError) as error:
         return Outcome(False, f'Get "{url}": {error}')
+
+
+def reason(error: OSError) -> str:
+    """An error as the system names it: connection refused."""
+    return (os.strerror(error.errno) if error.errno else str(error)).lower()
 
 
 async def run_tcp(action: Object, target: Target, timeout: float) -> Outcome:
@@ -100,7 +108,7 @@ async def run_tcp(action: Object, target: Target, timeout: float) -> Outcome:
     except TimeoutError:
         return Outcome(False, f"dial tcp {host}:{port}: i/o timeout")
     except OSError as error:
-        return Outcome(False, f"dial tcp {host}:{port}: connect: {(error.strerror or str(error)).lower()}")
+        return Outcome(False, f"dial tcp {host}:{port}: connect: {reason(error)}")
     writer.close()
     return Outcome(True)
 

@@ -349,13 +349,16 @@ class PodWorker:
             await self.node.host.prepare(self.pod, facts)
 
     async def _collect(self) -> None:
-        """Remove containers of long ago."""
+        """Remove containers of long ago, and sandboxes that nothing is left in."""
         old = dead_containers(self.runtime)
-        for container in old:
-            await self.node.runtime.remove_container(container.id)
-        if old:
-            kept = tuple(c for c in self.runtime.containers if c not in old)
-            self.runtime = replace(self.runtime, containers=kept)
+        await asyncio.gather(*(self.node.runtime.remove_container(c.id) for c in old))
+        kept = tuple(c for c in self.runtime.containers if c not in old)
+        used = {c.sandbox for c in kept}
+        empty = [s for s in self.runtime.sandboxes[1:] if not s.ready and s.id not in used]
+        await asyncio.gather(*(self.node.runtime.remove_pod_sandbox(s.id) for s in empty))
+        if old or empty:
+            boxes = tuple(s for s in self.runtime.sandboxes if s not in empty)
+            self.runtime = replace(self.runtime, containers=kept, sandboxes=boxes)
 
 
 def others(status: Object) -> dict[str, Object]:

@@ -327,3 +327,14 @@ async def test_ephemeral_container_sees_the_target(world: World) -> None:
     )
     await asyncio.sleep(0.2)
     assert "sleep 4321" in await world.logs("app", container=world.ref("app", "debug"))
+
+
+async def test_a_dead_sandbox_is_replaced(world: World) -> None:
+    world.run_pod("box", SLEEP)
+    await world.until("box", is_ready)
+    for attempt in range(1, 4):
+        worker = world.agent.find("default", "box")
+        await world.runtime.stop_pod_sandbox(worker.runtime.sandboxes[0].id)
+        await world.until("box", lambda p, n=attempt: first(p).get("restartCount") == n and is_ready(p), 40)
+        world.agent.node.crashes.forget("")
+    assert len(world.agent.find("default", "box").runtime.sandboxes) <= 3
