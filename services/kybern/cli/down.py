@@ -9,7 +9,7 @@ from contextlib import suppress
 from kybern.cli.core.layout import Layout
 from kybern.cli.core.options import UsageError
 from kybern.cli.progress import Progress
-from kybern.cli.running import is_running, read_status, wait_gone
+from kybern.cli.running import HOST_LOCK, claim_host, is_running, read_status, wait_gone
 
 STOPPED_WITHIN = 90.0  # seconds
 
@@ -34,13 +34,27 @@ def run(options: argparse.Namespace, layout: Layout) -> int:
         if not wait_gone(layout, STOPPED_WITHIN):
             raise UsageError(f"the supervisor (pid {pid}) does not stop; see {layout.logs / 'supervisor.log'}")
         progress.step("services stopped")
-    if os.geteuid() == 0:
-        from kybern.cli.cleanup import clean_host
-
-        left = clean_host(layout)
-        progress.step("host clean" if not left else "could not remove: " + ", ".join(left))
+    if os.geteuid() == 0 and (layout.data / "nodes").exists():
+        clean(layout, progress)
     shutil.rmtree(layout.run, ignore_errors=True)
     if options.purge:
         shutil.rmtree(layout.data)
         progress.step(f"{layout.data} deleted")
     return 0
+
+
+def clean(layout: Layout, progress: Progress) -> None:
+    """Leave the host as it was, unless its nodes are another cluster's now."""
+    from kybern.cli.cleanup import clean_host, node_names
+
+    if not node_names(layout):
+        return
+    try:
+        lock = claim_host(layout.data)
+    except UsageError:
+        progress.step("host left alone: nodes of another cluster run on it")
+        return
+    left = clean_host(layout)
+    HOST_LOCK.unlink(missing_ok=True)
+    os.close(lock)
+    progress.step("host clean" if not left else "could not remove: " + ", ".join(left))

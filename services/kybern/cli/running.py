@@ -11,6 +11,8 @@ from typing import Any
 from kybern.cli.core.layout import Layout
 from kybern.cli.core.options import UsageError
 
+HOST_LOCK = Path("/run/kybern-nodes.lock")
+
 
 def take_lock(path: Path) -> int | None:
     """A descriptor that holds the cluster's lock, or None while a supervisor holds it."""
@@ -22,6 +24,30 @@ def take_lock(path: Path) -> int | None:
         os.close(handle)
         return None
     return handle
+
+
+def claim_host(data_dir: Path) -> int:
+    """A descriptor that holds this host's nodes for one data dir: bridge, rules and cgroups are there once.
+
+    Raises UsageError while another cluster has them.
+    """
+    handle = take_lock(HOST_LOCK)
+    if handle is None:
+        with suppress(OSError):
+            owner = HOST_LOCK.read_text().strip()
+            raise UsageError(
+                f"a cluster with nodes already runs on this host, on {owner}; stop it (kybern down --data-dir {owner}), "
+                "or start this one with --nodes 0 --simulated-nodes 1"
+            )
+        return claim_host(data_dir)  # it has just gone
+    with suppress(FileNotFoundError):
+        if not os.path.samestat(os.fstat(handle), HOST_LOCK.stat()):
+            raise FileNotFoundError
+        os.ftruncate(handle, 0)
+        os.pwrite(handle, f"{data_dir}\n".encode(), 0)
+        return handle
+    os.close(handle)
+    return claim_host(data_dir)  # `kybern down` removed the file between our opening and locking it
 
 
 def is_running(layout: Layout) -> bool:

@@ -20,7 +20,7 @@ from kybern.cli.core.plan import Node, Plan, make_plan, with_metrics
 from kybern.cli.core.preflight import decide_nodes
 from kybern.cli.host import choose_port, free_ports, look_at_host, primary_address
 from kybern.cli.progress import Progress
-from kybern.cli.running import read_status, take_lock, wait_gone
+from kybern.cli.running import claim_host, read_status, take_lock, wait_gone
 
 READY_WITHIN = 60.0  # seconds
 POLL = 0.01  # seconds between looks at the status file
@@ -63,6 +63,7 @@ def run(options: argparse.Namespace, layout: Layout) -> int:
     lock = take_lock(layout.lock)
     if lock is None:
         raise UsageError(f"a cluster already runs on {layout.data}; see `kybern status`, or stop it with `kybern down`")
+    host_lock = claim_host(layout.data) if cluster.nodes else os.dup(lock)
     for notice in decision.notices:
         progress.say(notice)
     host = primary_address()
@@ -74,7 +75,8 @@ def run(options: argparse.Namespace, layout: Layout) -> int:
     with suppress(FileNotFoundError):
         layout.status.unlink()
     supervisor = fork_supervisor(plan, chosen, layout, host)
-    os.close(lock)  # the supervisor holds it from here on
+    os.close(lock)  # the supervisor holds both from here on
+    os.close(host_lock)
     try:
         prepare(plan, chosen, layout, host)
         layout.cluster.write_text(save_options(cluster))

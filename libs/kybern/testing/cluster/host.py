@@ -15,6 +15,7 @@ import pytest
 from kybern.testing.cluster.process import Cluster, ClusterError
 
 LOCK = Path(tempfile.gettempdir()) / "kybern-real-node.lock"
+NODES_LOCK = Path("/run/kybern-nodes.lock")  # what a running cluster with nodes holds
 LOCKED_WITHIN = 900  # seconds that another process may hold the host
 NEEDED = ("containerd", "runc", "busybox", "catatonit")
 
@@ -36,18 +37,10 @@ class ContainerHost:
     def _lock(self) -> None:
         if self._handle >= 0:
             return
-        handle = os.open(LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
         end = time.monotonic() + LOCKED_WITHIN
-        while True:
-            try:
-                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                break
-            except BlockingIOError:
-                if time.monotonic() > end:
-                    os.close(handle)
-                    pytest.fail(f"another process holds {LOCK}")
-                time.sleep(0.1)
-        self._handle = handle
+        self._handle = wait_for(LOCK, end)
+        if NODES_LOCK.exists():  # a cluster that nobody started for a test
+            os.close(wait_for(NODES_LOCK, end))
 
     def shared(self) -> Cluster:
         """A cluster with one node, the same for every test that asks while it works."""
@@ -78,3 +71,17 @@ class ContainerHost:
             if self._handle >= 0:
                 os.close(self._handle)
                 self._handle = -1
+
+
+def wait_for(lock: Path, end: float) -> int:
+    """A descriptor that holds a lock; the test fails when another process keeps it."""
+    handle = os.open(lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
+    while True:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return handle
+        except BlockingIOError:
+            if time.monotonic() > end:
+                os.close(handle)
+                pytest.fail(f"another process holds {lock}")
+            time.sleep(0.1)
