@@ -22,7 +22,7 @@ async def get(server: ApiServer, message: GetRequest, call: CallContext) -> GetR
     served = request.served
     if served.cacher is None:
         return GetResponse(object=orjson.dumps(await component_status.get(server, name)))
-    if not server.feed.store.exclusive:
+    if message.resource_version or not server.feed.store.exclusive:
         await _wait(server, message.resource_version)
     entry = served.cacher.get(request.namespace, name)
     if entry is None:

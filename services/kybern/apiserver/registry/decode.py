@@ -9,15 +9,18 @@ from kybern.apiserver.registry.request import Request
 from kybern.kube import schema
 from kybern.kube.defaults import apply_defaults
 from kybern.kube.schema.decode import strict_problems
-from kybern.kube.status import bad_request
+from kybern.kube.status import bad_request, request_entity_too_large
 
 Object = dict[str, Any]
 GVK = tuple[str, str, str]
+LARGEST = 3 << 20  # bytes of a request body
 VALIDATIONS = ("", "Ignore", "Warn", "Strict")
 
 
 def parse(data: bytes, gvk: GVK) -> Object:
     """A JSON object of the expected kind. Raises StatusError (400)."""
+    if len(data) > LARGEST:
+        raise request_entity_too_large(f"limit is {LARGEST}")
     group, version, kind = gvk
     expected = f"{group}/{version}" if group else version
     try:

@@ -4,14 +4,14 @@ from typing import Any
 
 import orjson
 
-from kybern.apiserver.registry.decode import parse, prune, to_storage
+from kybern.apiserver.registry.decode import LARGEST, parse, prune, to_storage
 from kybern.apiserver.registry.request import Request
 from kybern.apiserver.registry.update import change
 from kybern.kube import schema
 from kybern.kube.patch import json as json_patch
 from kybern.kube.patch import merge as merge_patch
 from kybern.kube.patch import schema_facts, strategic
-from kybern.kube.status import bad_request, unsupported_media_type
+from kybern.kube.status import bad_request, request_entity_too_large, unsupported_media_type
 
 Object = dict[str, Any]
 JSON, MERGE, STRATEGIC = (
@@ -25,7 +25,9 @@ GVK = tuple[str, str, str]
 
 
 def decode_patch(data: bytes) -> Any:
-    """Raises StatusError (400)."""
+    """Raises StatusError (400, 413)."""
+    if len(data) > LARGEST:
+        raise request_entity_too_large(f"limit is {LARGEST}")
     try:
         return orjson.loads(data)
     except orjson.JSONDecodeError as error:

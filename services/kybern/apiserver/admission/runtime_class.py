@@ -1,0 +1,52 @@
+"""RuntimeClass: a pod's runtime class must exist; its overhead and its scheduling rules become the pod's."""
+
+from kybern.apiserver.admission.plugin import CREATE, Object, Plugin
+from kybern.apiserver.registry.request import Request
+from kybern.kube.status import forbidden
+
+GROUP = "node.k8s.io"
+
+
+class RuntimeClass(Plugin):
+    """See the module's docstring."""
+
+    name = "RuntimeClass"
+
+    async def mutate(self, request: Request, operation: str, new: Object, old: Object | None) -> None:
+        if operation != CREATE or request.resource != "pods" or request.group or request.subresource:
+            return
+        spec = new.get("spec") or {}
+        name = spec.get("runtimeClassName")
+        if not name:
+            if spec.get("overhead"):
+                why = "pod rejected: Pod Overhead set without corresponding RuntimeClass defined Overhead"
+                raise forbidden("", "pods", request.name, why)
+            return
+        entry = request.server.table.cacher(GROUP, "runtimeclasses").get("", name)
+        if entry is None:
+            raise forbidden("", "pods", request.name, f'pod rejected: RuntimeClass "{name}" not found')
+        found = entry.decode()
+        _set_overhead(request, spec, (found.get("overhead") or {}).get("podFixed"))
+        scheduling = found.get("scheduling") or {}
+        selector = dict(spec.get("nodeSelector") or {})
+        for key, value in (scheduling.get("nodeSelector") or {}).items():
+            if selector.setdefault(key, value) != value:
+                why = (
+                    f"conflict: runtimeClass.scheduling.nodeSelector[{key}] = {value}; "
+                    f"pod.spec.nodeSelector[{key}] = {selector[key]}"
+                )
+                raise forbidden("", "pods", request.name, why)
+        if selector:
+            spec["nodeSelector"] = selector
+        tolerations = spec.get("tolerations") or []
+        added = [t for t in scheduling.get("tolerations") or () if t not in tolerations]
+        if added:
+            spec["tolerations"] = [*tolerations, *added]
+
+
+def _set_overhead(request: Request, spec: Object, overhead: Object | None) -> None:
+    if spec.get("overhead") and spec["overhead"] != overhead:
+        why = "pod rejected: Pod's Overhead doesn't match RuntimeClass's defined Overhead"
+        raise forbidden("", "pods", request.name, why)
+    if overhead:
+        spec["overhead"] = overhead

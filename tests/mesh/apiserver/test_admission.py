@@ -1,0 +1,135 @@
+"""Admission plugins over the wire, beyond those that pods and namespaces show."""
+
+import base64
+from typing import Any
+
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
+
+from kybern.client.objects import Client
+from kybern.client.resources import (
+    CERTIFICATE_SIGNING_REQUESTS,
+    CLUSTER_ROLE_BINDINGS,
+    CLUSTER_ROLES,
+    CONFIG_MAPS,
+    INGRESS_CLASSES,
+    INGRESSES,
+    LIMIT_RANGES,
+    PERSISTENT_VOLUME_CLAIMS,
+    PODS,
+    RUNTIME_CLASSES,
+    SERVICE_ACCOUNTS,
+    STORAGE_CLASSES,
+)
+from kybern.kube.status import StatusError
+
+RBAC = "rbac.authorization.k8s.io"
+CERTIFICATES = "certificates.k8s.io"
+
+
+async def refused(awaitable: Any) -> StatusError:
+    with pytest.raises(StatusError) as caught:
+        await awaitable
+    return caught.value
+
+
+def named(name: str, **annotations: str) -> dict[str, Any]:
+    return {"metadata": {"name": name, "namespace": "default", "annotations": annotations}}
+
+
+def pod(name: str, **spec: Any) -> dict[str, Any]:
+    return {**named(name), "spec": {"containers": [{"name": "c", "image": "i"}], **spec}}
+
+
+async def test_limit_ranges(admin: Client) -> None:
+    await admin.create(SERVICE_ACCOUNTS, named("default"))
+    item = {"type": "Container", "default": {"cpu": "1"}, "defaultRequest": {"cpu": "500m"}, "max": {"cpu": "2"}}
+    await admin.create(LIMIT_RANGES, {**named("l"), "spec": {"limits": [item]}})
+    made = await admin.create(PODS, pod("a"))
+    assert made["spec"]["containers"][0]["resources"] == {"limits": {"cpu": "1"}, "requests": {"cpu": "500m"}}
+    assert made["status"]["qosClass"] == "Burstable"
+    big = {"name": "c", "image": "i", "resources": {"limits": {"cpu": "3"}}}
+    error = await refused(admin.create(PODS, pod("b", containers=[big])))
+    assert error.message == 'pods "b" is forbidden: maximum cpu usage per Container is 2, but limit is 3'
+
+
+async def test_default_classes(admin: Client) -> None:
+    mark = {"storageclass.kubernetes.io/is-default-class": "true"}
+    for name, notes in (("slow", {}), ("fast", mark)):
+        metadata = {"name": name, "annotations": notes}
+        await admin.create(STORAGE_CLASSES, {"metadata": metadata, "provisioner": "example.com/x"})
+    spec = {"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": "1Gi"}}}
+    assert (await admin.create(PERSISTENT_VOLUME_CLAIMS, {**named("a"), "spec": spec}))["spec"][
+        "storageClassName"
+    ] == "fast"
+    none = {**spec, "storageClassName": ""}
+    assert (await admin.create(PERSISTENT_VOLUME_CLAIMS, {**named("b"), "spec": none}))["spec"][
+        "storageClassName"
+    ] == ""
+    metadata = {"name": "usual", "annotations": {"ingressclass.kubernetes.io/is-default-class": "true"}}
+    await admin.create(INGRESS_CLASSES, {"metadata": metadata, "spec": {"controller": "example.com/x"}})
+    backend = {"service": {"name": "s", "port": {"number": 80}}}
+    made = await admin.create(INGRESSES, {**named("i"), "spec": {"defaultBackend": backend}})
+    assert made["spec"]["ingressClassName"] == "usual"
+
+
+async def test_runtime_classes(admin: Client) -> None:
+    await admin.create(SERVICE_ACCOUNTS, named("default"))
+    body = {"metadata": {"name": "vm"}, "handler": "vm", "overhead": {"podFixed": {"cpu": "100m"}}}
+    await admin.create(RUNTIME_CLASSES, {**body, "scheduling": {"nodeSelector": {"vm": "yes"}}})
+    made = await admin.create(PODS, pod("a", runtimeClassName="vm"))
+    assert made["spec"]["overhead"] == {"cpu": "100m"}
+    assert made["spec"]["nodeSelector"] == {"vm": "yes"}
+    assert (
+        'RuntimeClass "none" not found'
+        in (await refused(admin.create(PODS, pod("b", runtimeClassName="none")))).message
+    )
+    error = await refused(admin.create(PODS, pod("c", runtimeClassName="vm", nodeSelector={"vm": "no"})))
+    assert "conflict: runtimeClass.scheduling.nodeSelector[vm] = yes" in error.message
+
+
+def signing_request(organization: str) -> str:
+    key = ec.generate_private_key(ec.SECP256R1())
+    names = [
+        x509.NameAttribute(NameOID.COMMON_NAME, "bob"),
+        x509.NameAttribute(NameOID.ORGANIZATION_NAME, organization),
+    ]
+    csr = x509.CertificateSigningRequestBuilder().subject_name(x509.Name(names)).sign(key, hashes.SHA256())
+    return base64.b64encode(csr.public_bytes(serialization.Encoding.PEM)).decode()
+
+
+async def test_certificates(admin: Client, cluster: Any) -> None:
+    signer = "kubernetes.io/kube-apiserver-client"
+    spec = {"request": signing_request("system:masters"), "signerName": signer, "usages": ["client auth"]}
+    error = await refused(admin.create(CERTIFICATE_SIGNING_REQUESTS, {"metadata": {"name": "x"}, "spec": spec}))
+    assert "with system:masters group is not allowed" in error.message
+    spec["request"] = signing_request("devs")
+    lie = {**spec, "username": "somebody"}
+    made = await admin.create(CERTIFICATE_SIGNING_REQUESTS, {"metadata": {"name": "x"}, "spec": lie})
+    assert made["spec"]["username"] == "admin"
+    rules = [
+        {"verbs": ["get", "update"], "apiGroups": [CERTIFICATES], "resources": ["certificatesigningrequests/approval"]}
+    ]
+    await admin.create(CLUSTER_ROLES, {"metadata": {"name": "r"}, "rules": rules})
+    ref = {"apiGroup": RBAC, "kind": "ClusterRole", "name": "r"}
+    subjects = [{"kind": "User", "apiGroup": RBAC, "name": "bob"}]
+    await admin.create(CLUSTER_ROLE_BINDINGS, {"metadata": {"name": "r"}, "roleRef": ref, "subjects": subjects})
+    approved = {
+        **made,
+        "status": {"conditions": [{"type": "Approved", "status": "True", "reason": "x", "message": "y"}]},
+    }
+    bob = cluster.client("bob")
+    error = await refused(bob.update(CERTIFICATE_SIGNING_REQUESTS, approved, subresource="approval"))
+    assert error.message.endswith(f'user not permitted to approve requests with signerName "{signer}"')
+    done = await admin.update(CERTIFICATE_SIGNING_REQUESTS, approved, subresource="approval")
+    assert done["status"]["conditions"][0]["lastTransitionTime"]
+    kept = await admin.update_status(CERTIFICATE_SIGNING_REQUESTS, {**done, "status": {}})
+    assert [c["type"] for c in kept["status"]["conditions"]] == ["Approved"]
+
+
+async def test_a_request_has_a_largest_size(admin: Client) -> None:
+    error = await refused(admin.create(CONFIG_MAPS, {**named("a"), "data": {"x": "y" * (3 << 20)}}))
+    assert error.code == 413
