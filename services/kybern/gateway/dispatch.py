@@ -10,6 +10,7 @@ from prometheus_client import generate_latest
 
 from kybern.gateway import answers
 from kybern.gateway.api import Api
+from kybern.gateway.core.deprecations import DEPRECATED
 from kybern.gateway.core.router import ResourcePath, group_path, resource_path
 from kybern.gateway.handlers import logs, port_forward, read, remote_command, watch, write
 from kybern.gateway.handlers.documents import HEALTH, NOT_FOUND, Documents, Health
@@ -76,7 +77,12 @@ class Gateway:
             target = await self._find(request, path)
             labels, long_running = self._labels_of(target), target.verb == "watch" or target.connects
             response = await self._resource(request, target)
-            code = response.status if response is not None else 200
+            if response is None:
+                return None
+            code = response.status
+            warning = DEPRECATED.get((path.group, path.version, path.resource))
+            if warning:
+                response.headers = (*response.headers, *answers.warning_headers([warning]))
             return response
         except StatusError as error:
             code = error.code
@@ -98,7 +104,9 @@ class Gateway:
         if not self._api.loaded.is_set():
             raise service_unavailable("the gateway has not reached the apiserver yet")
         try:
-            return find(request, path, self._api.resources)
+            target = find(request, path, self._api.resources)
+            request.warning = target.served.warning
+            return target
         except StatusError:
             await self._api.check_access(request)
             raise
@@ -179,7 +187,11 @@ class Gateway:
     def standard_headers(self, request: Request) -> bytes:
         """Headers of every response."""
         audit_id = request.headers.get(b"audit-id") or self._new_audit_id()
-        return b"Audit-Id: %b\r\nDate: %b\r\n" % (audit_id, self._http_date())
+        headers = b"Audit-Id: %b\r\nDate: %b\r\n" % (audit_id, self._http_date())
+        if request.warning:
+            (warning,) = answers.warning_headers([request.warning])
+            headers += b"%b: %b\r\n" % warning
+        return headers
 
     def _new_audit_id(self) -> bytes:
         """Unique, not secret: a random part for this process, and a count."""

@@ -196,6 +196,15 @@ async def test_discovery(gateway: Any) -> None:
     assert "/apis/apps/v1" in (await (await client.get("/")).json())["paths"]
 
 
+async def test_deprecated_kinds_warn(gateway: Any) -> None:
+    wanted = '299 - "v1 Endpoints is deprecated in v1.33+; use discovery.k8s.io/v1 EndpointSlice"'
+    for path in ("/api/v1/endpoints", "/api/v1/namespaces/default/endpoints/kubernetes", "/api/v1/endpoints?watch=1"):
+        async with gateway.admin.get(path) as response:
+            assert response.headers.getall("Warning") == [wanted]
+    async with gateway.admin.get(CONFIGMAPS) as response:
+        assert "Warning" not in response.headers
+
+
 async def test_health_and_metrics(gateway: Any) -> None:
     client = gateway.admin
     assert await (await client.get("/readyz")).text() == "ok"

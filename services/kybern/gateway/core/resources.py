@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from kybern.gateway.core.deprecations import DEPRECATED
 from kybern.kube.tables import table
 from kybern.kube.tables.table import Column, Printing
 from kybern.protos.api.v1.discovery_pb2 import ResourceInfo, ResourceTable
@@ -21,6 +22,7 @@ class Served:
     verbs: frozenset[str]
     subresources: dict[str, frozenset[str]]
     printing: Printing
+    warning: str = ""  # of a deprecated kind
 
     @property
     def api_version(self) -> str:
@@ -45,6 +47,7 @@ class Resources:
                 frozenset(info.verbs),
                 {sub.name: frozenset(sub.verbs) for sub in info.subresources},
                 _printing(group.name, version.version, info),
+                DEPRECATED.get((group.name, version.version, info.name), ""),
             )
             for group in self.table.groups
             for version in group.versions

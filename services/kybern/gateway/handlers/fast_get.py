@@ -81,7 +81,7 @@ class FastGet:
             target = find(request, path, self._api.resources)
         except StatusError:
             return None
-        if target.verb != "get" or target.connects:
+        if target.verb != "get" or target.connects or target.served.warning:
             return None
         if len(self._paths) >= REMEMBERED:
             self._paths.clear()

@@ -43,6 +43,7 @@ class Request:
         self.body = body
         self.started = 0.0
         self.keep_alive = True
+        self.warning = ""  # sent with whatever answers the request
         self.audit_id = ""
         raw_path, _, raw_query = target.partition(b"?")
         self.raw_query = raw_query
