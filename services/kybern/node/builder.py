@@ -91,6 +91,8 @@ def build_agent(options: NodeOptions, runtime: Runtime, shared: Shared, stagger:
         tokens.release(uid)
         node.crashes.forget(uid)
         node.pulls.forget(uid)
+        for key in [key for key in node.pull_errors if key.startswith(uid)]:
+            del node.pull_errors[key]
 
     node = NodeContext(
         settings=NodeSettings(

@@ -42,6 +42,7 @@ class NodeContext:
     allocatable: dict[str, str] = field(default_factory=dict)
     crashes: Backoff = field(default_factory=Backoff)
     pulls: Backoff = field(default_factory=Backoff)
+    pull_errors: dict[str, str] = field(default_factory=dict)  # by pod and image, for who waits to pull again
     simulated: bool = False
 
     @property

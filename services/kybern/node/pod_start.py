@@ -3,8 +3,10 @@
 import asyncio
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
+from datetime import timedelta
 from functools import partial
 
+from kybern.kube.duration import format_go
 from kybern.kube.meta import Object
 from kybern.kube.status import StatusError
 from kybern.node.context import NodeContext
@@ -157,7 +159,7 @@ class PodStart:
         try:
             found = await node.runtime.image_status(normalize(image))
             if found is not None and policy != "Always":
-                text = f'Container image "{image}" already present on machine'
+                text = f'Container image "{image}" already present on machine and can be accessed by the pod'
                 node.event(self.pod, "Normal", "Pulled", text, container["name"])
                 return facts_of(found)
             if policy == "Never":
@@ -175,7 +177,8 @@ class PodStart:
         if (remaining := node.pulls.remaining(key, since, now)) > 0:
             text = f'Back-off pulling image "{image}"'
             node.event(self.pod, "Normal", "BackOff", text, name)
-            raise StartFailed("ImagePullBackOff", text, remaining + 0.01)
+            why = node.pull_errors.get(key)
+            raise StartFailed("ImagePullBackOff", f"{text}: {why}" if why else text, remaining + 0.01)
         node.event(self.pod, "Normal", "Pulling", f'Pulling image "{image}"', name)
         try:
             config = pod_sandbox.sandbox_config(self.pod, node.settings, 0, node.logs_root)
@@ -185,10 +188,13 @@ class PodStart:
             node.pulls.next(key, now, node.clock.now())
             node.event(self.pod, "Warning", "Failed", f'Failed to pull image "{image}": {error}', name)
             node.event(self.pod, "Warning", "Failed", "Error: ErrImagePull", name)
-            message = f'failed to pull and unpack image "{normalize(image)}": {error.details}'
-            raise StartFailed("ErrImagePull", message, 1.0) from None
-        took = (node.clock.now() - now).total_seconds()
-        node.event(self.pod, "Normal", "Pulled", f'Successfully pulled image "{image}" in {took:.3f}s', name)
+            node.pull_errors[key] = f"ErrImagePull: {error}"
+            raise StartFailed("ErrImagePull", str(error), 1.0) from None
+        node.pull_errors.pop(key, None)
+        took = format_go(timedelta(milliseconds=int((node.clock.now() - now).total_seconds() * 1000)))
+        size = f"Image size: {found.size if found is not None else 0} bytes."
+        text = f'Successfully pulled image "{image}" in {took} ({took} including waiting). {size}'
+        node.event(self.pod, "Normal", "Pulled", text, name)
         return facts_of(found) if found is not None else ImageFacts(normalize(image))
 
     async def start_one(
@@ -271,10 +277,9 @@ class PodStart:
         target = Target(self.node.runtime, id_, container, own[0] if own else "")
         outcome = await run_handler(hook, target, POST_START_TIMEOUT)
         if not outcome.success:
-            text = f"PostStartHook failed: {outcome.message}"
-            self.node.event(self.pod, "Warning", "FailedPostStartHook", text, container["name"])
+            self.node.event(self.pod, "Warning", "FailedPostStartHook", "PostStartHook failed", container["name"])
             await self.node.runtime.stop_container(id_, 2)
-            raise StartFailed("PostStartHookError", text)
+            raise StartFailed("PostStartHookError", f"PostStartHook failed: {outcome.message}")
 
 
 def facts_of(image: cri.Image) -> ImageFacts:

@@ -28,11 +28,11 @@ async def kill_container(
                 outcome = await run_handler(
                     hook, Target(node.runtime, container.id, {"name": container.name}, address), grace
                 )
-            if not outcome.success:
-                text = f"PreStopHook failed: {outcome.message}"
-                node.event(pod, "Warning", "FailedPreStopHook", text, container.name)
+            failed = not outcome.success
         except TimeoutError:
-            node.event(pod, "Warning", "FailedPreStopHook", "PreStopHook failed: timed out", container.name)
+            failed = True
+        if failed:
+            node.event(pod, "Warning", "FailedPreStopHook", "PreStopHook failed", container.name)
         grace = max(MIN_GRACE_AFTER_PRE_STOP, grace - (loop.time() - begin))
     await node.runtime.stop_container(container.id, grace)
 

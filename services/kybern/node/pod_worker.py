@@ -209,7 +209,8 @@ class PodWorker:
     async def _kill(self, kill: pod_actions.Kill) -> None:
         sandbox = self.runtime.ready_sandbox
         address = sandbox.ips[0] if sandbox and sandbox.ips else ""
-        text = f"{kill.message}, will be restarted" if kill.reason in ("Unhealthy", "Changed") else kill.message
+        again = kill.reason in ("Unhealthy", "Changed") and pod_actions.restart_policy(self.pod) != "Never"
+        text = f"{kill.message}, will be restarted" if again else kill.message
         grace = self._grace_period() if kill.grace is None else kill.grace
         await kill_container(self.node, self.pod, kill.container, grace, text, address)
         self._look = True
