@@ -2,15 +2,18 @@
 
 import asyncio
 from argparse import Namespace
+from collections.abc import Awaitable, Callable
+from functools import partial
 
 from kybern.client.informer import SharedInformerFactory
-from kybern.client.leader import LeaderElector
+from kybern.client.leader import LeaderElector, LeadershipLost
 from kybern.client.objects import Client
 from kybern.controllers.context import Context
 from kybern.controllers.flags import add_flags, root_ca, split_controllers
-from kybern.controllers.registry import CONTROLLERS, select_controllers
+from kybern.controllers.registry import CONTROLLERS, UnknownController, select_controllers
 from kybern.kube.names import random_suffix
-from kybern.rpc.transport import Policy
+from kybern.rpc.transport import Policy, Server
+from kybern.runtime.main import ServiceFailure
 from kybern.runtime.service import Env, Service
 
 LEASE_NAMESPACE, LEASE = "kube-system", "kube-controller-manager"
@@ -19,10 +22,12 @@ STOP_GRACE = 1.0
 
 async def run(options: Namespace, env: Env) -> None:
     """Work until cancelled."""
-    enabled = select_controllers(split_controllers(options.controllers), [*CONTROLLERS])
+    try:
+        enabled = select_controllers(split_controllers(options.controllers), [*CONTROLLERS])
+    except UnknownController as error:
+        raise ServiceFailure(f"--controllers: {error}") from error
     channel = env.transport.channel(options.apiserver, "apiserver.kybern")
     server = env.transport.server(options.address, Policy())
-    await server.start()
     try:
         async with Client(channel, field_manager="kube-controller-manager") as client:
             informers = SharedInformerFactory(client, env.random, env.telemetry)
@@ -37,17 +42,29 @@ async def run(options: Namespace, env: Env) -> None:
                 root_ca=root_ca(options),
             )
             if not options.leader_elect:
-                await _lead(context, enabled, env)
+                await _lead(context, enabled, partial(_start, server, env))
                 return
-            env.ready()  # standing by is its job until the lease is free
+            await _start(server, env)  # standing by is its job until the lease is free
             identity = options.leader_elect_identity or f"kybern-controllers_{random_suffix(env.random, 10)}"
             elector = LeaderElector(client, LEASE_NAMESPACE, LEASE, identity, env.clock, env.random, env.telemetry)
-            await elector.run(lambda: _lead(context, enabled, env))
+            try:
+                await elector.run(lambda: _lead(context, enabled, _nothing))
+            except LeadershipLost as lost:
+                raise ServiceFailure(str(lost)) from lost
     finally:
         await server.stop(STOP_GRACE)
 
 
-async def _lead(context: Context, enabled: list[str], env: Env) -> None:
+async def _start(server: Server, env: Env) -> None:
+    """Be healthy and ready."""
+    await server.start()
+    env.ready()
+
+
+async def _nothing() -> None: ...
+
+
+async def _lead(context: Context, enabled: list[str], synced: Callable[[], Awaitable[None]]) -> None:
     controllers = [CONTROLLERS[name](context) for name in enabled]
     async with asyncio.TaskGroup() as tasks:
         tasks.create_task(context.informers.run())
@@ -56,7 +73,7 @@ async def _lead(context: Context, enabled: list[str], env: Env) -> None:
         for recorder in context.recorders.values():
             tasks.create_task(recorder.run())
         await context.informers.wait_for_sync()
-        env.ready()
+        await synced()
 
 
 SERVICE = Service(
