@@ -10,7 +10,6 @@ from prometheus_client import generate_latest
 
 from kybern.gateway import answers
 from kybern.gateway.api import Api
-from kybern.gateway.core.deprecations import DEPRECATED
 from kybern.gateway.core.router import ResourcePath, group_path, resource_path
 from kybern.gateway.handlers import logs, port_forward, read, remote_command, watch, write
 from kybern.gateway.handlers.documents import HEALTH, NOT_FOUND, Documents, Health
@@ -80,9 +79,6 @@ class Gateway:
             if response is None:
                 return None
             code = response.status
-            warning = DEPRECATED.get((path.group, path.version, path.resource))
-            if warning:
-                response.headers = (*response.headers, *answers.warning_headers([warning]))
             return response
         except StatusError as error:
             code = error.code
