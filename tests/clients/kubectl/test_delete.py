@@ -57,7 +57,8 @@ def test_what_is_not_there(kubectl: Kubectl) -> None:
 
 def test_dry_run(configs: Kubectl) -> None:
     said = configs("delete", "configmap", "a", "--dry-run=server")
-    assert said.startswith('configmap "a" deleted') and said.endswith("(server dry run)")
+    assert said.startswith('configmap "a" deleted')
+    assert said.endswith("(server dry run)")
     assert "a" in names(configs, "configmaps")
 
 

@@ -73,21 +73,26 @@ def test_refused(kubectl: Kubectl, case: str) -> None:
     assert said == message.replace("{namespace}", kubectl.namespace)
 
 
-@pytest.mark.parametrize(
-    ("command", "message"),
-    [
-        ("get pods/nope", 'Error from server (NotFound): pods "nope" not found'),
-        ("get deployments.apps nope", 'Error from server (NotFound): deployments.apps "nope" not found'),
-        ("get foos", 'error: the server doesn\'t have a resource type "foos"'),
-        ("describe pod nope", 'Error from server (NotFound): pods "nope" not found'),
-        ("create configmap kube-root-ca.crt", 'error: failed to create configmap: configmaps "kube-root-ca.crt" already exists'),
-        ("get pods --field-selector=foo=bar", 'Error from server (BadRequest): Unable to find "/v1, Resource=pods" that match label selector "", field selector "foo=bar": field label not supported: foo'),
-        ("exec nope -- true", 'Error from server (NotFound): pods "nope" not found'),
-    ],
-)  # fmt: skip
-def test_messages(kubectl: Kubectl, command: str, message: str) -> None:
+MESSAGES = {
+    "get pods/nope": 'Error from server (NotFound): pods "nope" not found',
+    "get deployments.apps nope": 'Error from server (NotFound): deployments.apps "nope" not found',
+    "get foos": 'error: the server doesn\'t have a resource type "foos"',
+    "describe pod nope": 'Error from server (NotFound): pods "nope" not found',
+    "exec nope -- true": 'Error from server (NotFound): pods "nope" not found',
+    "create configmap kube-root-ca.crt": (
+        'error: failed to create configmap: configmaps "kube-root-ca.crt" already exists'
+    ),
+    "get pods --field-selector=foo=bar": (
+        'Error from server (BadRequest): Unable to find "/v1, Resource=pods" that match label selector "", '
+        'field selector "foo=bar": field label not supported: foo'
+    ),
+}
+
+
+@pytest.mark.parametrize("command", MESSAGES)
+def test_messages(kubectl: Kubectl, command: str) -> None:
     kubectl("wait", "configmap/kube-root-ca.crt", "--for=create", "--timeout=10s")
-    assert kubectl.error(*command.split()) == message
+    assert kubectl.error(*command.split()) == MESSAGES[command]
 
 
 def test_logs_of_nothing(kubectl: Kubectl) -> None:

@@ -57,7 +57,7 @@ def test_drain_keeps_to_the_disruption_budget(web: Kubectl) -> None:
 
 
 def test_drain_of_pods_without_a_controller(web: Kubectl) -> None:
-    web("run", "bare", "--image=busybox:1", "--overrides", '{"spec":{"nodeName":"%s"}}' % NODE)
+    web("run", "bare", "--image=busybox:1", "--overrides", json.dumps({"spec": {"nodeName": NODE}}))
     web("wait", "pod/bare", "--for=condition=Ready", "--timeout=20s")
     said = web.run("drain", NODE, "--pod-selector=run=bare", "--timeout=20s").err
     assert "cannot delete" in said
