@@ -3,6 +3,7 @@
 import asyncio
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 
 from kybern.kube.meta import Object
 from kybern.node.context import NodeContext
@@ -77,3 +78,17 @@ def dead_containers(runtime: RuntimePod) -> list[Container]:
         if seen[container.name] > 2 and container not in runtime.alive:
             found.append(container)
     return found
+
+
+async def collect(node: NodeContext, runtime: RuntimePod) -> RuntimePod:
+    """Remove containers of long ago, and sandboxes that nothing is left in; what stays. Raises CriError."""
+    old = dead_containers(runtime)
+    kept = tuple(c for c in runtime.containers if c not in old)
+    used = {c.sandbox for c in kept}
+    empty = [s for s in runtime.sandboxes[1:] if not s.ready and s.id not in used]
+    if not old and not empty:
+        return runtime
+    await asyncio.gather(*(node.runtime.remove_container(c.id) for c in old))
+    await asyncio.gather(*(node.runtime.remove_pod_sandbox(s.id) for s in empty))
+    boxes = tuple(s for s in runtime.sandboxes if s not in empty)
+    return replace(runtime, containers=kept, sandboxes=boxes)

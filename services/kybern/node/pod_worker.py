@@ -14,21 +14,20 @@ from kybern.kube import meta
 from kybern.kube.meta import Object
 from kybern.kube.status import StatusError
 from kybern.node.context import NodeContext
-from kybern.node.core import pod_actions, pod_status
+from kybern.node.core import pod_actions
 from kybern.node.core.pod_actions import PodActions
+from kybern.node.core.pod_update import same_wish
 from kybern.node.core.runtime_pod import RuntimePod
 from kybern.node.core.volumes import VolumeError
 from kybern.node.cri.client import CriError
+from kybern.node.pod_report import PodReport
 from kybern.node.pod_start import PodStart
-from kybern.node.pod_stop import dead_containers, kill_container, kill_pod, remove_pod
+from kybern.node.pod_stop import collect, kill_container, kill_pod, remove_pod
 from kybern.node.probes import Probes
 from kybern.node.volumes.sources import PodFacts
-from kybern.telemetry import Span
-from kybern.telemetry.telemetry import NO_SPAN
 
 RESYNC_SECONDS = 60.0
 FIRST_RETRY, LONGEST_RETRY = 1.0, 10.0
-TERMINAL = ("Succeeded", "Failed")
 
 
 class PodWorker:
@@ -39,7 +38,7 @@ class PodWorker:
         self.uid = meta.uid(pod)
         self.runtime = RuntimePod(self.uid, meta.namespace(pod), meta.name(pod))
         self.probes = Probes(node, tasks, self.wake)
-        self.status: Object | None = None  # the last we computed
+        self.report = PodReport(node)
         self.traceparent = ""
         self.removed = False  # the apiserver no longer has it
         self.finished = False
@@ -54,10 +53,8 @@ class PodWorker:
         self._next: float | None = None
         self._killing: asyncio.Task[None] | None = None
         self._syncing: asyncio.Future[None] | None = None
-        self._failure: tuple[str, str] | None = None  # why the node itself ended the pod
         self._grace = float("inf")
         self._volumes_due = False
-        self._ready_span: Span | None = None
 
     def update(self, pod: Object, traceparent: str) -> None:
         """The apiserver's newest version."""
@@ -150,22 +147,23 @@ class PodWorker:
             self._next = at if self._next is None else min(self._next, at)
 
     @property
-    def terminal(self) -> bool:
-        return ((self.status or self.pod.get("status") or {}).get("phase")) in TERMINAL
+    def status(self) -> Object | None:
+        """The last that was computed."""
+        return self.report.status
 
     async def sync(self) -> None:
         """One round."""
         if self._look:
             self._look = False
             self.runtime = await self.node.cache.fetch(self.uid)
-        if self.removed or meta.is_deleting(self.pod) or self.terminal:
+        if self.removed or meta.is_deleting(self.pod) or self.report.is_terminal(self.pod):
             await self._sync_terminating()
             return
         self.probes.follow(self.pod, self.runtime)
         actions = self._without_held(self._decide())
         self._check_deadline()
         self._report(actions)
-        if self.terminal:
+        if self.report.is_terminal(self.pod):
             self._wake.set()
             return
         if actions.kill_pod:
@@ -178,21 +176,14 @@ class PodWorker:
             await self._refresh_volumes()
         if actions.kill or actions.kill_pod:
             self._wake.set()
-        await self._collect()
+        self.runtime = await collect(self.node, self.runtime)
 
     def _check_deadline(self) -> None:
-        """activeDeadlineSeconds, counted from the status' startTime."""
-        seconds = self.pod["spec"].get("activeDeadlineSeconds")
-        start = meta.parse_time(((self.status or self.pod.get("status")) or {}).get("startTime"))
-        if seconds is None or start is None:
-            self._again(None if seconds is None else float(seconds))
-            return
-        left = seconds - (self.node.clock.now() - start).total_seconds()
-        if left > 0:
-            self._again(left)
+        left = self.report.seconds_to_deadline(self.pod)
+        if left is not None and left <= 0:
+            self.report.fail_for_deadline(self.pod)
         else:
-            self._failure = ("DeadlineExceeded", "Pod was active on the node longer than the specified deadline")
-            self.node.event(self.pod, "Normal", "DeadlineExceeded", self._failure[1])
+            self._again(left)
 
     def _decide(self) -> PodActions:
         return pod_actions.compute_pod_actions(self.pod, self.runtime, self.probes.health(self.runtime))
@@ -229,8 +220,8 @@ class PodWorker:
         self._hold |= {name: now + seconds for name, seconds in done.retry.items()}
         self.probes.follow(self.pod, self.runtime)
         after = self._without_held(self._decide())
-        if self.traceparent and self._ready_span is None and actions.start and self.status is not None:
-            self._begin_ready()
+        if actions.start:
+            self.report.begin_ready(self.pod, self.traceparent)
         self._report(after)
         if after.start or after.kill or after.kill_pod:
             self._wake.set()
@@ -242,45 +233,17 @@ class PodWorker:
         if fresh and len(self.runtime.containers) == len(fresh):
             self.node.metrics.start.observe((self.node.clock.now() - self.seen).total_seconds())
 
-    def _begin_ready(self) -> None:
-        names = {"k8s.pod.name": meta.name(self.pod), "k8s.namespace.name": meta.namespace(self.pod)}
-        names |= {"k8s.node.name": self.node.name, "k8s.resource": "pods", "k8s.object.name": meta.name(self.pod)}
-        self._ready_span = self.node.telemetry.start_span("ready", self.traceparent, attributes=names)
-
     def _report(self, actions: PodActions | None) -> None:
         """Compute the status and send it if it says something new."""
-        observed = pod_status.Observed(
-            self.runtime,
-            self.node.clock.now(),
-            self.probes.health(self.runtime),
-            self._waiting,
-            self.node.host_ips,
-            bool(actions and actions.initialized),
-            self._failure,
-        )
-        status = pod_status.compute_status(self._with_status(), observed)
-        if status == self.status:
-            return
-        self.status = status
-        if not self.removed:
-            self.publish(status)
-        ready = any(c["type"] == "Ready" and c["status"] == "True" for c in status["conditions"])
-        if self._ready_span is not None and (ready or status["phase"] in TERMINAL):
-            self._ready_span.end()
-            self._ready_span = NO_SPAN
+        health = self.probes.health(self.runtime)
+        initialized = bool(actions and actions.initialized)
+        if self.report.compute(self.pod, self.runtime, health, self._waiting, initialized) and not self.removed:
+            assert self.report.status is not None
+            self.publish(self.report.status)
 
     def publish(self, status: Object) -> None:
         """Send a new status on its way."""
         self.node.writer.set(self.pod, status, self.traceparent)
-
-    def _with_status(self) -> Object:
-        """The pod with our own last status under conditions that others own."""
-        theirs = self.pod.get("status") or {}
-        if self.status is None:
-            return self.pod
-        mine = {c["type"]: c for c in self.status["conditions"] if c["type"] not in others(theirs)}
-        merged = {**theirs, **self.status, "conditions": [*others(theirs).values(), *mine.values()]}
-        return {**self.pod, "status": merged}
 
     def _grace_period(self) -> float:
         """Seconds for SIGTERM: the deletion's, else the pod's."""
@@ -348,31 +311,3 @@ class PodWorker:
             start = PodStart(self.node, self.pod, self.runtime, "")
             facts: PodFacts = start.facts(self.runtime.ready_sandbox.ips)
             await self.node.host.prepare(self.pod, facts)
-
-    async def _collect(self) -> None:
-        """Remove containers of long ago, and sandboxes that nothing is left in."""
-        old = dead_containers(self.runtime)
-        await asyncio.gather(*(self.node.runtime.remove_container(c.id) for c in old))
-        kept = tuple(c for c in self.runtime.containers if c not in old)
-        used = {c.sandbox for c in kept}
-        empty = [s for s in self.runtime.sandboxes[1:] if not s.ready and s.id not in used]
-        await asyncio.gather(*(self.node.runtime.remove_pod_sandbox(s.id) for s in empty))
-        if old or empty:
-            boxes = tuple(s for s in self.runtime.sandboxes if s not in empty)
-            self.runtime = replace(self.runtime, containers=kept, sandboxes=boxes)
-
-
-def others(status: Object) -> dict[str, Object]:
-    """Conditions that the node does not own, by type."""
-    from kybern.node.status_writer import OWNED
-
-    return {c["type"]: c for c in status.get("conditions") or [] if c["type"] not in OWNED}
-
-
-def same_wish(old: Object, new: Object) -> bool:
-    """Whether two versions of a pod differ only in what the node itself writes."""
-    fields = ("labels", "annotations", "deletionTimestamp", "deletionGracePeriodSeconds", "generation")
-    if any(old["metadata"].get(f) != new["metadata"].get(f) for f in fields) or old["spec"] != new["spec"]:
-        return False
-    states = [{t: c.get("status") for t, c in others(pod.get("status") or {}).items()} for pod in (old, new)]
-    return states[0] == states[1]

@@ -14,8 +14,8 @@ from kybern.client.tracing import under
 from kybern.kube import meta
 from kybern.kube.meta import Object
 from kybern.kube.status import StatusError
+from kybern.node.core.pod_update import OWNED
 
-OWNED = ("PodReadyToStartContainers", "Initialized", "Ready", "ContainersReady")
 RETRY_SECONDS = 1.0
 
 
