@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from functools import partial
 
+from kybern.client.resources import RUNTIME_CLASSES
 from kybern.kube.duration import format_go
 from kybern.kube.meta import Object
 from kybern.kube.status import StatusError
@@ -120,13 +121,18 @@ class PodStart:
         await node.host.make_cgroup(self.pod)
         try:
             with self.span("sandbox"):
-                id_ = await node.runtime.run_pod_sandbox(config, self.pod["spec"].get("runtimeClassName") or "")
+                id_ = await node.runtime.run_pod_sandbox(config, await self.runtime_handler())
                 status = await node.runtime.pod_sandbox_status(id_)
         except CriError as error:
             node.event(self.pod, "Warning", "FailedCreatePodSandBox", f"Failed to create pod sandbox: {error}")
             raise
         addresses = [status.network.ip, *(ip.ip for ip in status.network.additional_ips)]
         return id_, tuple(a for a in addresses if a), config
+
+    async def runtime_handler(self) -> str:
+        """The handler of the pod's RuntimeClass; "" is the runtime's default. Raises StatusError."""
+        name = self.pod["spec"].get("runtimeClassName")
+        return str((await self.node.client.get(RUNTIME_CLASSES, name))["handler"]) if name else ""
 
     def facts(self, ips: tuple[str, ...]) -> PodFacts:
         node = self.node

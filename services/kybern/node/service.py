@@ -1,13 +1,13 @@
 """The node agent's shell: flags, shared watches, one agent per node, and the NodeAgent contract."""
 
 import asyncio
-import socket
 from argparse import ArgumentParser, ArgumentTypeError, Namespace
 from pathlib import Path
 
 from kybern.client.informer import SharedInformer
 from kybern.client.objects import Client
 from kybern.client.resources import SERVICES
+from kybern.node import machine
 from kybern.node.agent import NodeAgent
 from kybern.node.builder import NodeOptions, Shared, build_agent
 from kybern.node.cri import simulated
@@ -65,12 +65,13 @@ def add_flags(parser: ArgumentParser) -> None:
     parser.add_argument("--register-with-taint", type=taint, action="append", default=[], metavar="KEY=VALUE:EFFECT")
 
 
-def agent_target(address: str) -> str:
+def agent_target(address: str, node_ip: str) -> str:
     """The gRPC target under which a gateway reaches a server that listens on `address`."""
-    if address.startswith("unix:"):
-        return address
     host, _, port = address.rpartition(":")
-    return address if host.strip("[]") not in ("", "0.0.0.0", "::") else f"{socket.gethostname()}:{port}"
+    if address.startswith("unix:") or host.strip("[]") not in ("", "0.0.0.0", "::"):
+        return address
+    own = node_ip or machine.own_address()
+    return f"[{own}]:{port}" if ":" in own else f"{own}:{port}"
 
 
 def node_options(options: Namespace, name: str) -> NodeOptions:
@@ -85,7 +86,7 @@ def node_options(options: Namespace, name: str) -> NodeOptions:
         cluster_dns=tuple(server for server in options.cluster_dns.split(",") if server),
         cluster_domain=options.cluster_domain,
         address=options.node_ip,
-        agent_target=agent_target(options.address),
+        agent_target=agent_target(options.address, options.node_ip),
         labels=tuple(options.node_label),
         taints=tuple(options.register_with_taint),
         max_pods=options.max_pods,
