@@ -37,7 +37,8 @@ async def list_objects(
     chosen = selection(request.served, request.namespace, message.label_selector, message.field_selector)
     limit = max(0, message.limit)
     revision, after, exact = await _where(request, message)
-    if exact and (revision < server.feed.revision and revision < request.served.cacher.changed):
+    past = exact and revision < server.feed.revision and revision < request.served.cacher.changed
+    if past:
         entries: list[Entry] = await _from_store(request, chosen, after, limit, revision)
     else:
         entries = _take(request.served.cacher.select(chosen, after), limit + 1 if limit else 0)
@@ -45,7 +46,7 @@ async def list_objects(
     if limit and len(entries) > limit:
         entries.pop()
         token = ContinueToken(revision, entries[-1].key).encode()
-        if chosen.plain and not exact:
+        if chosen.plain and not past:
             remaining = request.served.cacher.count(request.namespace, entries[-1].key)
     for chunk in chunks(request, entries):
         yield chunk
