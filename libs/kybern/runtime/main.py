@@ -18,6 +18,7 @@ from random import Random, SystemRandom
 from typing import TYPE_CHECKING, NoReturn
 
 from kybern.clock import SystemClock
+from kybern.runtime.processes import SAID_WHY
 from kybern.runtime.service import Env, Service, add_shared_flags
 from kybern.telemetry import Telemetry
 from kybern.telemetry.logs import configure
@@ -117,7 +118,7 @@ def run_service(service: Service, arguments: Sequence[str]) -> int:
             log.error("%s", failure)
         if not failures:
             log.exception("crashed")
-        return 1
+        return SAID_WHY if failures else 1
     return 0
 
 

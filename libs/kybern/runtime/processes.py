@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 
 FIRST_DELAY = 0.1  # seconds before the first restart; doubles with each crash
 LONGEST_DELAY = 10.0
+SAID_WHY = 78  # exit status of a service that said why it cannot work: starting it again may well not help
 FORGIVEN_AFTER = 30.0  # seconds of running after which earlier crashes are forgotten
 
 

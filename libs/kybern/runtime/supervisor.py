@@ -38,6 +38,7 @@ class Child:
     ready_socket: socket.socket | None = None
     started: float = 0.0
     restarts: int = 0
+    exit: int = 0  # status of the last one that ended; negative: the signal that ended it
     backoff: Backoff = field(default_factory=Backoff)
     start_at: float | None = 0.0  # when to start it; None while it runs
 
@@ -138,12 +139,11 @@ class Supervisor:
     def _on_exit(self, child: Child, status: int) -> None:
         self._forget_socket(child)
         child.backoff, delay = child.backoff.after_exit(time.monotonic() - child.started)
-        child.pid, child.ready = 0, False
+        child.pid, child.ready, child.exit = 0, False, os.waitstatus_to_exitcode(status)
         if not self.stopping:
             child.restarts += 1
             child.start_at = time.monotonic() + delay
-            how = os.waitstatus_to_exitcode(status)
-            log.warning("%s ended (%s), starts again in %.1f s", child.spec.name, how, delay)
+            log.warning("%s ended (%s), starts again in %.1f s", child.spec.name, child.exit, delay)
         self._write_status()
 
     def _stop_all(self) -> None:
@@ -171,6 +171,7 @@ class Supervisor:
                 "pid": c.pid,
                 "ready": c.ready,
                 "restarts": c.restarts,
+                "exit": c.exit,
                 "service": bool(c.spec.service),
             }
             for c in self.children.values()

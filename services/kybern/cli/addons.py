@@ -6,12 +6,14 @@ import grpc
 
 from kybern.cli.connect import admin_channel
 from kybern.cli.core.layout import Layout
+from kybern.cli.core.options import ClusterFailed
 from kybern.cli.core.plan import CLUSTER_DNS, DNS_PORT
 from kybern.protos.api.v1 import objects_pb2 as pb
 from kybern.protos.api.v1.objects_pb2_grpc import ObjectsStub
 
 NAMESPACE = "kube-system"
 NAME = "kube-dns"
+SLICES = pb.Resource(group="discovery.k8s.io", version="v1", resource="endpointslices", namespace=NAMESPACE)
 Document = dict[str, object]
 
 
@@ -62,12 +64,18 @@ def dns_endpoints(address: str) -> Document:
 
 
 def install_addons(layout: Layout, address: str) -> None:
-    """Create or replace them; the apiserver must be ready. Raises grpc.RpcError."""
+    """Create or replace them, with DNS at an address of the host ("": nowhere). Raises ClusterFailed.
+
+    The apiserver must be ready.
+    """
     with admin_channel(layout, "apiserver") as channel:
         stub = ObjectsStub(channel)
-        put(stub, pb.Resource(version="v1", resource="services", namespace=NAMESPACE), dns_service(), keep=True)
-        slices = pb.Resource(group="discovery.k8s.io", version="v1", resource="endpointslices", namespace=NAMESPACE)
-        put(stub, slices, dns_endpoints(address), keep=False)
+        try:
+            put(stub, pb.Resource(version="v1", resource="services", namespace=NAMESPACE), dns_service(), keep=True)
+            if address:
+                put(stub, SLICES, dns_endpoints(address), keep=False)
+        except grpc.RpcError as error:
+            raise ClusterFailed(f"the Service kube-dns cannot be made: {error.details()}") from None
 
 
 def put(stub: ObjectsStub, resource: pb.Resource, document: Document, *, keep: bool) -> None:

@@ -34,8 +34,7 @@ def run(options: argparse.Namespace, layout: Layout) -> int:
         if not wait_gone(layout, STOPPED_WITHIN):
             raise UsageError(f"the supervisor (pid {pid}) does not stop; see {layout.logs / 'supervisor.log'}")
         progress.step("services stopped")
-    if os.geteuid() == 0 and (layout.data / "nodes").exists():
-        clean(layout, progress)
+    clean(layout, progress)
     shutil.rmtree(layout.run, ignore_errors=True)
     if options.purge:
         shutil.rmtree(layout.data)
@@ -47,7 +46,7 @@ def clean(layout: Layout, progress: Progress) -> None:
     """Leave the host as it was, unless its nodes are another cluster's now."""
     from kybern.cli.cleanup import clean_host, node_names
 
-    if not node_names(layout):
+    if os.geteuid() != 0 or not node_names(layout):
         return
     try:
         lock = claim_host(layout.data)

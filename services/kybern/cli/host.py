@@ -9,6 +9,7 @@ from kybern.cli.core.options import UsageError
 from kybern.cli.core.preflight import HostFacts
 
 BINARIES = ("containerd", "ctr", "runc", "iptables", "busybox", "catatonit")
+LONGEST_SOCKET = 107  # bytes of a socket's path
 SYSTEM_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 
@@ -31,6 +32,27 @@ def primary_address() -> str:
             return str(probe.getsockname()[0])
         except OSError:
             return "127.0.0.1"
+
+
+def check_runtime(endpoint: str) -> None:
+    """UsageError when nothing listens at a container runtime's address."""
+    path = endpoint.removeprefix("unix://")
+    with socket.socket(socket.AF_UNIX) as probe:
+        try:
+            probe.connect(path)
+        except OSError as error:
+            raise UsageError(f"no container runtime answers at {path} ({error.strerror or error})") from None
+
+
+def check_nodes(host: str, longest_socket: str) -> None:
+    """UsageError where real nodes cannot be: without a network, or with sockets whose path is too long."""
+    if host.startswith("127."):
+        raise UsageError("no network: this host has no address but loopback; use --nodes 0 --simulated-nodes 1")
+    if len(os.fsencode(longest_socket)) > LONGEST_SOCKET:
+        room = LONGEST_SOCKET - len(os.fsencode(longest_socket))
+        raise UsageError(
+            f"the path of the data dir is {-room} bytes too long for containerd's sockets; give a shorter one"
+        )
 
 
 def choose_port(port: int, address: str) -> int:

@@ -8,7 +8,7 @@ from importlib import import_module
 from pathlib import Path
 
 from kybern.cli.core.layout import Layout, default_data_dir
-from kybern.cli.core.options import UsageError
+from kybern.cli.core.options import ClusterFailed, UsageError
 
 COMMANDS = {
     "up": "start a cluster on this host, and return when it is ready",
@@ -51,7 +51,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except PermissionError as error:
         print(f"kybern {options.command}: {error}; run as root or give a --data-dir of your own", file=sys.stderr)
         return 2
-    except OSError as error:
+    except (ClusterFailed, OSError) as error:
         print(f"kybern {options.command}: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:

@@ -36,8 +36,8 @@ def claim_host(data_dir: Path) -> int:
         with suppress(OSError):
             owner = HOST_LOCK.read_text().strip()
             raise UsageError(
-                f"a cluster with nodes already runs on this host, on {owner}; stop it (kybern down --data-dir {owner}), "
-                "or start this one with --nodes 0 --simulated-nodes 1"
+                f"a cluster with nodes already runs on this host, on {owner}; "
+                f"stop it (kybern down --data-dir {owner}), or start this one with --nodes 0 --simulated-nodes 1"
             )
         return claim_host(data_dir)  # it has just gone
     with suppress(FileNotFoundError):

@@ -13,18 +13,23 @@ import time
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
+from kybern.cli.core.failure import explain
 from kybern.cli.core.layout import Layout
-from kybern.cli.core.options import ClusterOptions, UsageError, merge_options, save_options
+from kybern.cli.core.options import ClusterFailed, ClusterOptions, UsageError, merge_options, save_options
 from kybern.cli.core.plan import Node, Plan, make_plan, with_metrics
 from kybern.cli.core.preflight import decide_nodes
-from kybern.cli.host import choose_port, free_ports, look_at_host, primary_address
+from kybern.cli.down import clean
+from kybern.cli.host import check_nodes, check_runtime, choose_port, free_ports, look_at_host, primary_address
 from kybern.cli.progress import Progress
 from kybern.cli.running import claim_host, read_status, take_lock, wait_gone
+from kybern.runtime.processes import SAID_WHY
 
 READY_WITHIN = 60.0  # seconds
 POLL = 0.01  # seconds between looks at the status file
-CRASHES_THAT_MEAN_NO = 4
+CRASHES_THAT_MEAN_NO, REFUSALS_THAT_MEAN_NO = 4, 2
+LOG_TAIL = 20000  # bytes
 
 
 def add_flags(parser: argparse.ArgumentParser) -> None:
@@ -58,7 +63,11 @@ def run(options: argparse.Namespace, layout: Layout) -> int:
     saved = layout.cluster.read_text() if layout.cluster.exists() else ""
     asked = merge_options(saved, {name: getattr(options, name) for name in GIVEN})
     decision = decide_nodes(asked, look_at_host())
-    cluster = decision.options
+    cluster, host = decision.options, primary_address()
+    if cluster.nodes:
+        check_nodes(host, f"{layout.node(f'node-{cluster.nodes}')}/containerd/c.sock.ttrpc")
+    if cluster.nodes and cluster.runtime_endpoint:
+        check_runtime(cluster.runtime_endpoint)
     make_folders(layout)
     lock = take_lock(layout.lock)
     if lock is None:
@@ -66,14 +75,12 @@ def run(options: argparse.Namespace, layout: Layout) -> int:
     host_lock = claim_host(layout.data) if cluster.nodes else os.dup(lock)
     for notice in decision.notices:
         progress.say(notice)
-    host = primary_address()
     bind = cluster.bind_address or ("0.0.0.0" if cluster.nodes else "127.0.0.1")
     chosen = replace(cluster, secure_port=choose_port(cluster.secure_port, bind))
     nodes = place_nodes(chosen, host)
     plan = make_plan(chosen, layout, nodes, host)
     plan = with_metrics(plan, free_ports(len(plan.specs)))
-    with suppress(FileNotFoundError):
-        layout.status.unlink()
+    remove_stale(layout)
     supervisor = fork_supervisor(plan, chosen, layout, host)
     os.close(lock)  # the supervisor holds both from here on
     os.close(host_lock)
@@ -81,10 +88,16 @@ def run(options: argparse.Namespace, layout: Layout) -> int:
         prepare(plan, chosen, layout, host)
         layout.cluster.write_text(save_options(cluster))
         supervisor.go()
-        return wait_ready(plan, layout, host, progress, supervisor.pid, foreground=options.foreground)
+        wait_ready(plan, layout, host, progress, supervisor.pid)
+        if options.foreground:
+            os.waitpid(supervisor.pid, 0)
     except BaseException:
         stop(supervisor.pid, layout)
+        clean(layout, progress)
+        if not options.foreground:
+            restore(layout, saved)
         raise
+    return 0
 
 
 def make_folders(layout: Layout) -> None:
@@ -92,6 +105,21 @@ def make_folders(layout: Layout) -> None:
     layout.data.mkdir(parents=True, exist_ok=True)
     for folder in (layout.run, layout.logs, layout.data / "store", layout.data / "nodes"):
         folder.mkdir(mode=0o700, exist_ok=True)
+
+
+def remove_stale(layout: Layout) -> None:
+    """What a cluster that was killed left in the run dir; we hold the lock."""
+    for path in layout.run.iterdir():
+        if path != layout.lock and not path.is_dir():
+            path.unlink()
+
+
+def restore(layout: Layout, saved: str) -> None:
+    """Forget flags that led to nothing, so that others can be given."""
+    if saved:
+        layout.cluster.write_text(saved)
+    else:
+        layout.cluster.unlink(missing_ok=True)
 
 
 def place_nodes(options: ClusterOptions, host: str) -> tuple[Node, ...]:
@@ -144,8 +172,8 @@ def fork_supervisor(plan: Plan, options: ClusterOptions, layout: Layout, host: s
     return Forked(pid, ours)
 
 
-def wait_ready(plan: Plan, layout: Layout, host: str, progress: Progress, supervisor: int, *, foreground: bool) -> int:
-    """Show progress until everything is ready or it is clear that it will not be."""
+def wait_ready(plan: Plan, layout: Layout, host: str, progress: Progress, supervisor: int) -> None:
+    """Show progress until everything is ready. Raises ClusterFailed when it is clear that it will not be."""
     from kybern.cli.addons import install_addons
 
     shown: set[str] = set()
@@ -158,7 +186,7 @@ def wait_ready(plan: Plan, layout: Layout, host: str, progress: Progress, superv
                 shown.add(row["name"])
                 progress.step(f"{row['name']} ready")
         if not added and any(row["name"] == "apiserver" and row["ready"] for row in rows):
-            install_addons(layout, host)
+            install_addons(layout, host if plan.nodes else "")
             added = True
         if not imported and any(row["pid"] for row in rows):
             import_images(plan, layout)
@@ -166,45 +194,44 @@ def wait_ready(plan: Plan, layout: Layout, host: str, progress: Progress, superv
             progress.step("images imported")
         if rows and all(row["ready"] for row in rows):
             break
-        failed = [row["name"] for row in rows if row["restarts"] >= CRASHES_THAT_MEAN_NO]
+        failed = [row["name"] for row in rows if not row["ready"] and gave_up(row)]
         gone = os.waitpid(supervisor, os.WNOHANG)[0] != 0
         late = progress.elapsed > READY_WITHIN
         if failed or gone or late:
-            return give_up(failed, rows, layout, progress, 0 if gone else supervisor)
+            raise why_not(failed, rows, layout)
         progress.waiting("waiting for " + ", ".join(row["name"] for row in rows if not row["ready"]))
         time.sleep(POLL)
     progress.step("cluster ready")
     flag = "" if layout.data == Path("/var/lib/kybern") else f" --data-dir {layout.data}"
     progress.say(f"\nexport KUBECONFIG={layout.kubeconfig}\nkubectl get nodes\n\nStop it with: kybern down{flag}")
-    if foreground:
-        os.waitpid(supervisor, 0)
-    return 0
 
 
 def import_images(plan: Plan, layout: Layout) -> None:
-    """Load the pause image (and busybox) into each node's containerd, once it answers."""
+    """Load the pause image (and busybox) into each node's containerd, once it answers. Raises ClusterFailed."""
     from kybern.runtime import containerd, images
 
-    archives = images.write_archives(layout.data / "images")
-    for node in plan.nodes:
-        home = containerd.Layout(layout.node(node.name) / "containerd")
-        if not node.runtime_endpoint:
-            containerd.wait_ready(home)
-        images.import_archives((node.runtime_endpoint or home.endpoint).removeprefix("unix://"), archives)
+    try:
+        archives = images.write_archives(layout.data / "images")
+        for node in plan.nodes:
+            home = containerd.Layout(layout.node(node.name) / "containerd")
+            if not node.runtime_endpoint:
+                containerd.wait_ready(home)
+            images.import_archives((node.runtime_endpoint or home.endpoint).removeprefix("unix://"), archives)
+    except (containerd.ContainerdFailed, images.ToolMissing, RuntimeError) as error:
+        raise ClusterFailed(str(error)) from None
 
 
-def give_up(failed: list[str], rows: list[dict[str, object]], layout: Layout, progress: Progress, pid: int) -> int:
-    """Say what did not come up and why, stop the rest."""
-    names = failed or [str(row["name"]) for row in rows if not row["ready"]] or ["supervisor"]
-    for name in names:
-        log = layout.logs / f"{name}.log"
-        tail = log.read_text(errors="replace").splitlines()[-5:] if log.exists() else []
-        progress.say(f"kybern up: {name} did not get ready; the end of {log}:")
-        for line in tail:
-            progress.say(f"    {line[:300]}")
-    if pid:
-        stop(pid, layout)
-    return 1
+def gave_up(row: dict[str, Any]) -> bool:
+    """Whether a process will not get ready: it said why twice, or crashed again and again."""
+    return int(row["restarts"]) >= (REFUSALS_THAT_MEAN_NO if row["exit"] == SAID_WHY else CRASHES_THAT_MEAN_NO)
+
+
+def why_not(failed: list[str], rows: list[dict[str, Any]], layout: Layout) -> ClusterFailed:
+    """What did not come up and why, as its log tells."""
+    name = (failed or [str(row["name"]) for row in rows if not row["ready"]] or ["supervisor"])[0]
+    log = layout.logs / f"{name}.log"
+    reason = explain(log.read_text(errors="replace")[-LOG_TAIL:]) if log.exists() else ""
+    return ClusterFailed(f"{name} did not get ready: {reason or 'it says nothing'} (log: {log})")
 
 
 def stop(supervisor: int, layout: Layout) -> None:

@@ -1,14 +1,21 @@
 """What a cluster on one host is made of: flags given now, over what an earlier `up` wrote down, over defaults."""
 
+import ipaddress
 import json
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import asdict, dataclass, replace
 from typing import Any
+from urllib.parse import urlsplit
 
 SQLITE, ETCD = "sqlite:", "etcd://"
+SHORTEST_HOURS = 0.005  # 18 seconds: services look for new certificates every other second
 
 
 class UsageError(Exception):
     """Something the user can put right; the message says how."""
+
+
+class ClusterFailed(Exception):
+    """The cluster did not come up; the message says what stood in its way."""
 
 
 @dataclass(frozen=True)
@@ -33,9 +40,7 @@ def merge_options(saved: str, given: dict[str, Any]) -> ClusterOptions:
     options = ClusterOptions()
     if saved:
         try:
-            document = json.loads(saved)
-            known = {f.name for f in fields(ClusterOptions)}
-            options = replace(options, **{name: value for name, value in document.items() if name in known})
+            options = replace(options, **known_members(json.loads(saved)))
         except (ValueError, TypeError, AttributeError) as error:
             raise UsageError(
                 f"cluster.json in the data dir cannot be read ({error}); mend it, or delete the data dir to start anew"
@@ -49,6 +54,19 @@ def merge_options(saved: str, given: dict[str, Any]) -> ClusterOptions:
     return check_options(replace(options, **flags))
 
 
+def known_members(document: dict[str, Any]) -> dict[str, Any]:
+    """The members of a saved document that are options. Raises TypeError for a value of another type."""
+    defaults = asdict(ClusterOptions(nodes=0))
+    found = {}
+    for name in defaults.keys() & document.keys():
+        value = document[name]
+        allowed = (int, float) if name == "certificate_hours" else type(defaults[name])
+        if isinstance(value, bool) or not (isinstance(value, allowed) or (name == "nodes" and value is None)):
+            raise TypeError(f"{name} is {value!r}")
+        found[name] = value
+    return found
+
+
 def check_options(options: ClusterOptions) -> ClusterOptions:
     """The same options, or UsageError."""
     if not 0 <= options.secure_port <= 65535:
@@ -58,13 +76,46 @@ def check_options(options: ClusterOptions) -> ClusterOptions:
             raise UsageError(f"{flag} cannot be negative")
     if (options.nodes or 0) > 20:
         raise UsageError("--nodes above 20 does not fit on one host; use --simulated-nodes for scale")
-    if options.store and not options.store.startswith((SQLITE, ETCD)):
-        raise UsageError(f"--store {options.store!r} is neither sqlite:PATH nor etcd://HOST:PORT[,HOST:PORT]")
-    if options.runtime_endpoint and not options.runtime_endpoint.startswith("unix://"):
-        raise UsageError("--runtime-endpoint must be a unix:// address, e.g. unix:///run/containerd/containerd.sock")
+    if options.certificate_hours < SHORTEST_HOURS:
+        raise UsageError(
+            f"--certificate-hours {options.certificate_hours:g} is too short; give {SHORTEST_HOURS} or more"
+        )
+    check_addresses(options)
     if options.runtime_endpoint and (options.nodes or 0) > 1:
         raise UsageError("--runtime-endpoint serves one node; leave it out to give each node a containerd of its own")
     return options
+
+
+def check_addresses(options: ClusterOptions) -> None:
+    """Raises UsageError for an address that cannot be one."""
+    if options.store and not is_store(options.store):
+        raise UsageError(f"--store {options.store!r} is neither sqlite:PATH nor etcd://HOST:PORT[,HOST:PORT]")
+    if options.runtime_endpoint and not options.runtime_endpoint.startswith("unix:///"):
+        raise UsageError("--runtime-endpoint must be a unix:// address, e.g. unix:///run/containerd/containerd.sock")
+    if options.bind_address:
+        try:
+            ipaddress.ip_address(options.bind_address)
+        except ValueError:
+            raise UsageError(f"--bind-address {options.bind_address!r} is not an IP address") from None
+    if options.otlp_endpoint and not is_url(options.otlp_endpoint):
+        raise UsageError(f"--otlp-endpoint {options.otlp_endpoint!r} is not http://HOST:PORT or https://HOST:PORT")
+
+
+def is_store(text: str) -> bool:
+    """sqlite:PATH, or etcd:// with members."""
+    if text.startswith(SQLITE):
+        return len(text) > len(SQLITE)
+    members = text.removeprefix(ETCD).split(",")
+    return text.startswith(ETCD) and all(is_url(f"http://{member}") for member in members)
+
+
+def is_url(text: str) -> bool:
+    """http or https with a host and a port."""
+    try:
+        parts = urlsplit(text)
+        return parts.scheme in ("http", "https") and bool(parts.hostname) and bool(parts.port)
+    except ValueError:
+        return False
 
 
 def save_options(options: ClusterOptions) -> str:
