@@ -56,8 +56,11 @@ async def test_conflicts_with_ordinary_writers(admin: Client) -> None:
     with pytest.raises(StatusError) as caught:
         await apply(admin, CONFIG_MAPS, config_map(a="1"))
     assert caught.value.reason == "Conflict"
-    assert caught.value.message.startswith('Apply failed with 1 conflict: conflict with "editor" using v1 at ')
+    assert caught.value.message.startswith('Apply failed with 1 conflict: conflict with "editor" using v1: ')
     assert caught.value.message.endswith(": .data.a")
+    assert caught.value.details["causes"] == [
+        {"reason": "FieldManagerConflict", "message": 'conflict with "editor" using v1', "field": ".data.a"}
+    ]
     forced, _ = await apply(admin, CONFIG_MAPS, config_map(a="1"), force=True)
     assert forced["data"] == {"a": "1", "c": "3"}
     assert {entry["manager"] for entry in forced["metadata"]["managedFields"]} == {"kubectl", "editor"}
@@ -65,7 +68,9 @@ async def test_conflicts_with_ordinary_writers(admin: Client) -> None:
 
 async def test_what_was_there_before_the_first_apply(admin: Client) -> None:
     made = await admin.create(CONFIG_MAPS, {**config_map(a="1"), "metadata": {"name": "a", "namespace": "default"}})
-    assert "managedFields" not in made["metadata"]
+    made["metadata"]["managedFields"] = []
+    reset = await admin.update(CONFIG_MAPS, made)
+    assert "managedFields" not in reset["metadata"]
     with pytest.raises(StatusError, match='conflict with "before-first-apply" using v1: '):
         await apply(admin, CONFIG_MAPS, config_map(a="2"))
     merged, _ = await apply(admin, CONFIG_MAPS, config_map(a="1", b="2"))
@@ -112,7 +117,7 @@ async def test_a_deployment_and_its_defaults(admin: Client) -> None:
         ({**config_map(), "metadata": {"name": "b"}}, "x", "does not match the name on the URL"),
         ({**config_map(), "metadata": {"name": "a", "managedFields": [{}]}}, "x", "metadata.managedFields must be nil"),
         ("a: [", "x", "error decoding YAML"),
-        ({**config_map(), "kind": "Pod"}, "x", "cannot be handled as a ConfigMap"),
+        ({**config_map(), "kind": "Pod"}, "x", "invalid object type: v1, Kind=Pod"),
     ],
 )
 async def test_refused(admin: Client, body: Any, manager: str, words: str) -> None:

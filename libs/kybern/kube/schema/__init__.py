@@ -19,7 +19,7 @@ leave it alone; nothing here reads a clock, a network or a random source.
 """
 
 from kybern.kube.schema.columns import Column, columns
-from kybern.kube.schema.conversion import convert
+from kybern.kube.schema.conversion import convert, same_shape
 from kybern.kube.schema.decode import DecodeError, check, decode_error, prune, strict_error
 from kybern.kube.schema.duplicates import duplicate_fields
 from kybern.kube.schema.resources import GroupInfo, ResourceInfo, SubresourceInfo
@@ -43,5 +43,6 @@ __all__ = [
     "load",
     "prune",
     "resource",
+    "same_shape",
     "strict_error",
 ]

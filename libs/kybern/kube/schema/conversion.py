@@ -35,6 +35,11 @@ _CONVERSIONS: dict[tuple[str, str, str], Callable[[Object], Object]] = {
 }
 
 
+def same_shape(kind: str, have: str, want: str) -> bool:
+    """Whether a kind looks the same in two apiVersions, so that conversion changes `apiVersion` alone."""
+    return have == want or (kind, have, want) not in _CONVERSIONS
+
+
 def convert(obj: Object, api_version: str) -> Object:
     """`obj` in `api_version` (`autoscaling/v2`); the argument is not changed, but may share parts with the result."""
     have = obj.get("apiVersion", "")

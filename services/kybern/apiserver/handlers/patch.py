@@ -5,13 +5,15 @@ import orjson
 from kybern.apiserver.handlers.begin import begin, need_namespace
 from kybern.apiserver.registry import patch as patches
 from kybern.apiserver.registry.apply import TYPE as APPLY
-from kybern.apiserver.registry.apply import apply
+from kybern.apiserver.registry.apply import apply, apply_scale
 from kybern.apiserver.registry.decode import parse, prune
 from kybern.apiserver.registry.request import Object, Request
 from kybern.apiserver.registry.strategies.scale import GVK as SCALE
 from kybern.apiserver.registry.strategies.scale import scale_of, scaled
 from kybern.apiserver.registry.update import change
 from kybern.apiserver.server import ApiServer
+from kybern.kube.field import forbidden
+from kybern.kube.status import invalid
 from kybern.protos.api.v1.objects_pb2 import PatchRequest, PatchResponse
 from kybern.rpc.exchange.context import CallContext
 
@@ -22,7 +24,12 @@ async def patch_object(server: ApiServer, message: PatchRequest, call: CallConte
     request.take(message.options)
     need_namespace(request)
     created = False
-    if request.subresource == "scale":
+    if message.force and message.patch_type != APPLY:
+        error = forbidden("force", "may not be specified for non-apply patch")
+        raise invalid("meta.k8s.io", "PatchOptions", "", [error])
+    if request.subresource == "scale" and message.patch_type == APPLY:
+        data = await apply_scale(request, message.patch, message.force)
+    elif request.subresource == "scale":
         data = await _patch_scale(request, message.patch_type, message.patch)
     elif message.patch_type == APPLY:
         data, created = await apply(request, message.patch, message.force)

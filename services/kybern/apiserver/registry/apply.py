@@ -1,127 +1,126 @@
 """Server-side apply: a configuration says which fields it wants; the server merges it and remembers who wants what."""
 
-from dataclasses import replace
 from typing import Any
 
 import orjson
 import yaml
 
-from kybern.apiserver.core.managed_fields.managers import (
-    APPLY,
-    Kind,
-    Manager,
-    Managers,
-    applied,
-    conflicts,
-)
 from kybern.apiserver.registry.create import create_object
-from kybern.apiserver.registry.decode import parse, prune, to_storage
-from kybern.apiserver.registry.field_managers import kind_of, manager, managers_of, own_part, write
+from kybern.apiserver.registry.decode import prune, to_storage
+from kybern.apiserver.registry.field_managers import kind_of
 from kybern.apiserver.registry.request import Request
+from kybern.apiserver.registry.strategies.scale import GVK as SCALE
+from kybern.apiserver.registry.strategies.scale import scale_of
 from kybern.apiserver.registry.update import change
-from kybern.kube import schema
+from kybern.kube import managed_fields, meta, schema
 from kybern.kube.field import required
-from kybern.kube.status import StatusError, bad_request, invalid, not_found
+from kybern.kube.managed_fields import built_in
+from kybern.kube.status import StatusError, bad_request, conflict, invalid, not_found, status_error
 
 Object = dict[str, Any]
 TYPE = "application/apply-patch+yaml"
-LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
-KUBECTL = "kubectl"
 
 
 async def apply(request: Request, data: bytes, force: bool) -> tuple[bytes, bool]:
-    """(bytes in the request's version, whether the object is new)."""
-    if not request.field_manager:
-        error = required("fieldManager", "is required for apply patch")
-        raise invalid("meta.k8s.io", "PatchOptions", "", [error])
-    config = _read(request, data)
+    """(bytes in the request's version, whether the object is new). Raises StatusError (400, 404, 409, 422, 500)."""
+    need_manager(request)
+    config = read(data, request.served.info.gvk)
+    _check_name(request, config)
     if request.served.storage.get(request.namespace, request.name) is None:
         return await _create(request, config), True
 
-    async def produce(live: Object) -> Object:
-        return _merged(request, live, config, force)
+    async def produce(stored: Object) -> Object:
+        live = schema.convert(stored, request.served.info.api_version)
+        return _settled(request, live, config, _apply(request, live, config, force))
 
     return request.served.present(await change(request, produce, tracked=True)), False
 
 
-def _read(request: Request, data: bytes) -> Object:
-    """The configuration in storage version, without defaults. Raises StatusError (400)."""
+async def apply_scale(request: Request, data: bytes, force: bool) -> bytes:
+    """Apply of a Scale: its replicas become its manager's, through the subresource. The Scale."""
+    need_manager(request)
+    scale = read(data, SCALE)
+    _check_name(request, scale)
+    wrong = managed_fields.check(built_in().named(schema.load().names[SCALE]), scale)
+    if wrong:
+        raise _not_typed(scale, wrong)
+    info = request.served.info
+    config: Object = {"apiVersion": info.api_version, "kind": info.kind, "metadata": scale["metadata"]}
+    replicas = (scale.get("spec") or {}).get("replicas")
+    if replicas is not None:
+        config["spec"] = {"replicas": replicas}
+
+    async def produce(stored: Object) -> Object:
+        live = schema.convert(stored, info.api_version)
+        return _settled(request, live, config, _apply(request, live, config, force, "autoscaling/v1"))
+
+    return orjson.dumps(scale_of(orjson.loads(await change(request, produce, tracked=True))))
+
+
+def need_manager(request: Request) -> None:
+    """Raises StatusError (422)."""
+    if not request.field_manager:
+        error = required("fieldManager", "is required for apply patch")
+        raise invalid("meta.k8s.io", "PatchOptions", "", [error])
+
+
+def read(data: bytes, gvk: tuple[str, str, str]) -> Object:
+    """The configuration, JSON or YAML, of the kind and version of the request. Raises StatusError (400)."""
     try:
-        raw = orjson.loads(data)
+        config = orjson.loads(data)
     except orjson.JSONDecodeError:
         try:
-            raw = yaml.load(data, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
-        except yaml.YAMLError as error:
+            config = yaml.load(data, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
+            config = orjson.loads(orjson.dumps(config, default=str))
+        except (yaml.YAMLError, TypeError, UnicodeDecodeError) as error:
             raise bad_request(f"error decoding YAML: {error}") from None
-    config = parse(orjson.dumps(raw, default=str), request.served.info.gvk)
-    prune(request, config, request.served.info.gvk)
-    metadata = config["metadata"]
-    if metadata.get("managedFields"):
-        raise bad_request("metadata.managedFields must be nil")
-    name = metadata.setdefault("name", request.name)
+    if not isinstance(config, dict):
+        raise bad_request("error decoding YAML: the configuration is not an object")
+    group, version, kind = gvk
+    wanted = f"{group}/{version}" if group else version
+    if config.get("kind") != kind or config.get("apiVersion") != wanted:
+        raise bad_request(f"invalid object type: {config.get('apiVersion') or '/'}, Kind={config.get('kind') or ''}")
+    if not isinstance(config.setdefault("metadata", {}), dict):
+        raise _not_typed(config, ".metadata: expected map")
+    return config
+
+
+def _not_typed(config: Object, wrong: str) -> StatusError:
+    return status_error(500, "", f"failed to create typed patch object ({config['apiVersion']}): {wrong}")
+
+
+def _check_name(request: Request, config: Object) -> None:
+    name = config["metadata"].setdefault("name", request.name)
     if name != request.name:
         raise bad_request(f"the name of the object ({name}) does not match the name on the URL ({request.name})")
-    if not request.served.is_stored_version:
-        config = schema.convert(config, request.served.stored.api_version)
-    return config
+    namespace = config["metadata"].get("namespace")
+    if request.served.info.namespaced and namespace not in (None, "", request.namespace):
+        raise bad_request("the namespace of the provided object does not match the namespace sent on the request")
+
+
+def _apply(request: Request, live: Object | None, config: Object, force: bool, conflict_version: str = "") -> Object:
+    kind = kind_of(request.served, request.subresource)
+    return managed_fields.apply(
+        kind, live, config, request.field_manager, meta.format_time(request.now),
+        force=force, subresource=request.subresource, conflict_version=conflict_version,
+    )  # fmt: skip
 
 
 async def _create(request: Request, config: Object) -> bytes:
     if request.subresource:
         raise not_found(request.group, request.resource, request.name)
     request.check("create")
-    if config["metadata"].get("uid"):
-        raise not_found(request.group, request.resource, request.name)
-    paths = own_part(request, frozenset(kind_of(request.served.stored.gvk).leaves(config)))
-    obj = to_storage(request, orjson.loads(orjson.dumps(config)))
-    write(obj, {manager(request, APPLY): frozenset(paths)})
+    if uid := config["metadata"].get("uid"):
+        why = f"uid mismatch: the provided object specified uid {uid}, and no existing object was found"
+        raise conflict(request.group, request.resource, request.name, why)
+    obj = _settled(request, None, config, _apply(request, None, config, False))
     return request.served.present(await create_object(request, obj, tracked=True))
 
 
-def _merged(request: Request, live: Object, config: Object, force: bool) -> Object:
-    kind = kind_of(request.served.stored.gvk)
-    who, known = manager(request, APPLY), managers_of(request, live)
-    base = {**live, "metadata": {k: v for k, v in live["metadata"].items() if k != "resourceVersion"}}
-    wanted = _limited(request, config)
-    force = force or _was_applied_by_kubectl(request, live, wanted, known, who, kind)
-    obj, managers = applied(base, wanted, known, who, kind, force)
-    obj = orjson.loads(orjson.dumps(obj))
-    version = config["metadata"].get("resourceVersion")
-    if version:
-        obj["metadata"]["resourceVersion"] = version
-    write(obj, _times(managers, known))
+def _settled(request: Request, live: Object | None, config: Object, applied: Object) -> Object:
+    """The applied object decoded and with defaults, in storage version; a copy that shares nothing."""
+    obj: Object = orjson.loads(orjson.dumps(applied))
+    prune(request, obj, request.served.info.gvk)
+    if live is not None and not config["metadata"].get("resourceVersion"):
+        obj["metadata"].pop("resourceVersion", None)
     return to_storage(request, obj)
-
-
-def _limited(request: Request, config: Object) -> Object:
-    """The part of a configuration that the endpoint can change."""
-    if "status" not in request.served.stored.subresources:
-        return config
-    if request.subresource != "status":
-        return {member: value for member, value in config.items() if member != "status"}
-    return {member: config[member] for member in ("kind", "apiVersion", "metadata", "status") if member in config}
-
-
-def _times(managers: Managers, before: Managers) -> Managers:
-    """A manager whose fields are the same keeps its time, so that applying twice writes once."""
-    times = {manager: manager.time for manager in before}
-    return {
-        replace(manager, time=times[manager]) if manager in times and before[manager] == paths else manager: paths
-        for manager, paths in managers.items()
-    }
-
-
-def _was_applied_by_kubectl(
-    request: Request, live: Object, config: Object, known: Managers, who: Manager, kind: Kind
-) -> bool:
-    """kubectl may take over what its own client-side apply has written, and nothing else."""
-    text = (live["metadata"].get("annotations") or {}).get(LAST_APPLIED)
-    if not text or request.field_manager != KUBECTL:
-        return False
-    try:
-        last = parse(text.encode(), request.served.info.gvk)
-    except StatusError:
-        return False
-    before = set(kind.leaves(last))
-    lost = conflicts(known, who, kind.leaves(config), kind.leaves(live))
-    return all(path in before for paths in lost.values() for path in paths)

@@ -4,6 +4,7 @@ from typing import Any
 
 from kybern.apiserver.registry import commit, metadata
 from kybern.apiserver.registry.decode import decode, to_storage
+from kybern.apiserver.registry.field_managers import track_create
 from kybern.apiserver.registry.request import Request
 from kybern.apiserver.registry.strategy import Allocation
 from kybern.apiserver.registry.validation import check_create
@@ -23,11 +24,11 @@ async def create(request: Request, data: bytes) -> bytes:
 
 async def create_object(request: Request, obj: Object, tracked: bool = False) -> bytes:
     """A new object in storage version; its stored bytes. `tracked`: it says who manages its fields."""
-    if not tracked:
-        obj["metadata"].pop("managedFields", None)
     metadata.place(request, obj)
     request.name = obj["metadata"].get("name") or request.name
     metadata.begin(request, obj)
+    if not tracked:
+        track_create(request, obj)
     admission = request.server.admission
     with request.server.telemetry.span("admission", request.traceparent, attributes=commit.span_attributes(request)):
         await admission.mutate(request, "CREATE", obj, None)

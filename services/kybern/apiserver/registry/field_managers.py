@@ -1,77 +1,76 @@
-"""metadata.managedFields on ordinary writes: kept up to date for objects that have been applied at least once.
-
-Who only ever uses create, update and patch pays nothing; the first apply finds everything managed by
-`before-first-apply`.
-"""
+"""metadata.managedFields on ordinary writes: every create, update and patch records who set which field."""
 
 from functools import lru_cache
 from typing import Any
 
-from kybern.apiserver.core.managed_fields.managers import (
-    APPLY,
-    BEFORE,
-    UPDATE,
-    Kind,
-    Manager,
-    Managers,
-    read,
-    updated,
-    write,
-)
-from kybern.apiserver.core.managed_fields.paths import Path, Types
 from kybern.apiserver.registry.request import Request
-from kybern.kube import meta, schema
+from kybern.apiserver.registry.reset_fields import reset_fields
+from kybern.apiserver.registry.resource_table import Served
+from kybern.kube import managed_fields, meta, schema
+from kybern.kube.managed_fields import Kind, Lens, Type, built_in, name_from_user_agent
 
 Object = dict[str, Any]
-GVK = tuple[str, str, str]
-STATUS = ("f:status",)
-LONGEST_NAME = 128
+KUBELET = "kubelet"
 
 
-@lru_cache(maxsize=512)
-def kind_of(gvk: GVK) -> Kind:
-    """Schema facts of a built-in kind; none for a kind without a definition."""
-    loaded = schema.load()
-    return Kind(loaded.definition(gvk) or {}, Types(loaded.definitions))
+@lru_cache(maxsize=1024)
+def kind_of(served: Served, subresource: str) -> Kind:
+    """A kind as one of its endpoints writes it."""
+    info = served.info
+
+    def lens(api_version: str) -> Lens | None:
+        group, version = meta.group_version(api_version)
+        other = schema.kind(group, version, info.kind)
+        if other is None:
+            return Lens(_type(served)) if group == info.group and _is_custom(served) else None
+        if schema.same_shape(info.kind, info.api_version, api_version):
+            return Lens(_type_of(other.gvk))
+        return Lens(_type_of(other.gvk), lambda obj: schema.convert(obj, api_version))
+
+    reset = reset_fields(served.stored, subresource, _is_custom(served))
+    return Kind(_type(served), info.api_version, reset, lens)
 
 
-def manager(request: Request, operation: str) -> Manager:
-    """The writer of a request: its fieldManager, else the first word of its user agent."""
-    name = request.field_manager or request.user_agent.partition("/")[0] or "unknown"
-    api_version = request.served.stored.api_version
-    now = meta.format_time(request.now)
-    return Manager(name[:LONGEST_NAME], operation, api_version, request.subresource, now)
+def _is_custom(served: Served) -> bool:
+    return schema.definition(served.info.gvk) is None
 
 
-def managers_of(request: Request, live: Object) -> Managers:
-    """Those on record, or one that stands for all writers before the first apply."""
-    found = read(live)
-    if found or live["metadata"].get("managedFields"):
-        return found
-    paths = frozenset(kind_of(request.served.stored.gvk).leaves(live))
-    return {Manager(BEFORE, UPDATE, request.served.stored.api_version): paths}
+def _type(served: Served) -> Type:
+    return built_in().root(served.definition or {}) if _is_custom(served) else _type_of(served.info.gvk)
 
 
-def own_part(request: Request, paths: set[Path] | frozenset[Path]) -> set[Path]:
-    """What the request's endpoint can change: status belongs to its subresource."""
-    if "status" not in request.served.stored.subresources:
-        return set(paths)
-    on_status = request.subresource == "status"
-    return {path for path in paths if (path[:1] == STATUS) is on_status}
+def _type_of(gvk: tuple[str, str, str]) -> Type:
+    return built_in().named(schema.load().names[gvk])
+
+
+def writer(request: Request) -> str:
+    """The manager of a request: its fieldManager, else the first word of its user agent, else who its user is."""
+    name = request.field_manager or name_from_user_agent(request.user_agent)
+    if name:
+        return name
+    return KUBELET if request.user.node else request.user.name.rpartition(":")[2]
+
+
+def track_create(request: Request, obj: Object) -> None:
+    """Record who has written a new object."""
+    _track(request, obj, None)
 
 
 def track_update(request: Request, new: Object, old: Object) -> None:
-    """Record who changed what, if the object is tracked."""
-    given, before = new["metadata"].get("managedFields"), old["metadata"].get("managedFields")
-    if before and given in ([], [{}]):  # upstream's way to start over
-        new["metadata"].pop("managedFields", None)
-        return
-    if not before:
-        new["metadata"].pop("managedFields", None)
-        return
-    kind = kind_of(request.served.stored.gvk)
-    managers = updated(read(old), manager(request, UPDATE), kind.leaves(old), kind.leaves(new))
-    write(new, managers)
+    """Record who has changed what."""
+    _track(request, new, old)
 
 
-__all__ = ["APPLY", "kind_of", "manager", "managers_of", "own_part", "track_update", "write"]
+def _track(request: Request, new: Object, old: Object | None) -> None:
+    served, subresource = request.served, request.subresource
+    kind, now = kind_of(served, subresource), meta.format_time(request.now)
+    if served.is_stored_version or schema.same_shape(new["kind"], served.stored.api_version, kind.api_version):
+        managed_fields.track_update(kind, old, new, writer(request), subresource, now)
+        return
+    seen = schema.convert(new, kind.api_version)
+    before = None if old is None else schema.convert(old, kind.api_version)
+    seen = {**seen, "metadata": dict(seen["metadata"])}
+    managed_fields.track_update(kind, before, seen, writer(request), subresource, now)
+    new["metadata"].pop("managedFields", None)
+    if "managedFields" in seen["metadata"]:
+        new["metadata"]["managedFields"] = seen["metadata"]["managedFields"]

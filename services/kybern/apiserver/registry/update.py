@@ -17,6 +17,7 @@ from kybern.apiserver.registry.strategy import Allocation
 from kybern.apiserver.registry.validation import check_update
 from kybern.apiserver.storage.entry import Entry
 from kybern.kube.defaults.create import GENERATION_KINDS
+from kybern.kube.managed_fields import same_but_times
 from kybern.kube.status import bad_request, conflict, not_found
 
 Object = dict[str, Any]
@@ -70,12 +71,12 @@ def _check_version(version: str) -> None:
 async def _change(request: Request, entry: Entry, new: Object, tracked: bool) -> bytes:
     old = entry.decode()
     metadata.keep(request, new, old)
+    if not tracked:
+        track_update(request, new, old)
     admission = request.server.admission
     with request.server.telemetry.span("admission", request.traceparent, attributes=commit.span_attributes(request)):
         await admission.mutate(request, "UPDATE", new, old)
     prepare(request, new, old)
-    if not tracked:
-        track_update(request, new, old)
     allocate = request.served.strategy.allocate if not request.subresource else None
     allocation = allocate(request, new, old) if allocate is not None else Allocation()
     try:
@@ -92,13 +93,23 @@ async def _change(request: Request, entry: Entry, new: Object, tracked: bool) ->
 async def _write(request: Request, entry: Entry, new: Object, old: Object) -> bytes:
     new["metadata"].pop("resourceVersion", None)
     before = {member: value for member, value in old["metadata"].items() if member != "resourceVersion"}
-    if {**new, "metadata": None} == {**old, "metadata": None} and new["metadata"] == before:
+    if {**new, "metadata": None} == {**old, "metadata": None} and _same_metadata(new["metadata"], before):
         return entry.data  # nothing changed: no write, the same resourceVersion
     if is_finished(request, new):
         await commit.remove(request, entry)
         request.server.gone(request, new)
         return entry.data
     return await commit.put(request, new, entry.revision)
+
+
+def _same_metadata(new: Object, old: Object) -> bool:
+    """Whether nothing but the times of managers differs."""
+    if new == old:
+        return True
+    managed, before = new.get("managedFields"), old.get("managedFields")
+    if not managed or not before or {**new, "managedFields": None} != {**old, "managedFields": None}:
+        return False
+    return same_but_times(managed, before)
 
 
 def prepare(request: Request, new: Object, old: Object) -> None:

@@ -68,7 +68,7 @@ async def _ask_budgets(request: Request, pod: Object) -> None:
     async def produce(current: Object) -> Object:
         return _counted(request, current, pod["metadata"]["name"])
 
-    await change(counting, produce)
+    await change(counting, produce, tracked=True)
 
 
 def _matching(request: Request, labels: dict[str, str]) -> list[Object]:

@@ -96,7 +96,7 @@ async def bind(request: Request, data: bytes) -> bytes:
     async def produce(pod: Object) -> Object:
         return _bound(request, pod, target["name"], metadata)
 
-    await change(pod_request, produce)
+    await change(pod_request, produce, tracked=True)
     return orjson.dumps({**success(), "code": 201})
 
 

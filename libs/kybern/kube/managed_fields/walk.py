@@ -1,0 +1,149 @@
+"""Walking objects by their types: which paths an object has, and which of them differ between two objects."""
+
+from typing import Any
+
+from kybern.kube.managed_fields.field_set import DOT, FieldSet, closed
+from kybern.kube.managed_fields.types import LIST, MAP, Type, list_element
+
+Object = dict[str, Any]
+_ABSENT = object()
+
+
+def field_set(of: Type, obj: Object) -> FieldSet:
+    """The paths an applied configuration owns: leaves, and the entries of maps and lists.
+
+    A struct field is not itself owned unless it is empty; an empty granular list is not owned at all.
+    """
+    return _owned(of, obj, True) or {}
+
+
+def _owned(of: Type, value: Any, declared: bool) -> FieldSet | None:
+    if type(value) is dict and of.granular and of.shape == MAP and value:
+        out: FieldSet = {} if declared else {DOT: {}}
+        fields = of.fields
+        for name, child in value.items():
+            field = fields.get(name)
+            node = _owned(of.element if field is None else field, child, field is not None)
+            if node is not None:
+                out["f:" + name] = node
+        return closed(out) or (None if declared else {})
+    if type(value) is list and of.granular and of.shape == LIST:
+        out = {} if declared else {DOT: {}}
+        for part, item, _ in elements(of, value):
+            out[part] = {} if item is _ABSENT else _owned(of.element, item, False) or {}
+        return closed(out) or (None if declared else {})
+    return {}
+
+
+def elements(of: Type, value: list[Any]) -> list[tuple[str, Any, int]]:
+    """(path element, item, index) of each item; items that share an element stand as one without a value."""
+    found: dict[str, tuple[str, Any, int]] = {}
+    for index, item in enumerate(value):
+        part = list_element(of, item)
+        found[part] = (part, _ABSENT if part in found else item, index)
+    return list(found.values())
+
+
+def compare(of: Type, old: Object, new: Object) -> tuple[FieldSet, FieldSet]:
+    """(paths that `new` has and `old` has not or otherwise, paths that only `old` has)."""
+    if old == new:
+        return {}, {}
+    return _compare_map(of, old, new)
+
+
+def _compare(of: Type, old: Any, new: Any) -> tuple[FieldSet | None, FieldSet | None]:
+    """The same for values that differ: ({}, None) if the value itself has changed."""
+    if of.granular and (old or new):
+        if of.shape == MAP and type(old or {}) is dict and type(new or {}) is dict:
+            changed, removed = _compare_map(of, old or {}, new or {})
+            return changed or None, removed or None
+        if of.shape == LIST and type(old or []) is list and type(new or []) is list:
+            changed, removed = _compare_list(of, old or [], new or [])
+            return changed or None, removed or None
+    return {}, None
+
+
+def _compare_map(of: Type, old: Object, new: Object) -> tuple[FieldSet, FieldSet]:
+    changed: FieldSet = {}
+    removed: FieldSet = {}
+    fields, omitted = of.fields, of.omitted
+    for name, value in new.items():
+        before = old.get(name, _ABSENT)
+        if name in omitted:
+            if not value:
+                continue
+            if not before:
+                before = _ABSENT
+        if before is _ABSENT:
+            before = of.always.get(name, _ABSENT)
+            if before is _ABSENT:
+                changed["f:" + name] = _whole(fields.get(name) or of.element, value)
+                continue
+        if before == value:
+            continue
+        more, less = _compare(fields.get(name) or of.element, before, value)
+        if more is not None:
+            changed["f:" + name] = more
+        if less is not None:
+            removed["f:" + name] = less
+    for name, value in old.items():
+        if name in omitted:
+            if new.get(name) or not value:
+                continue
+        elif name in new:
+            continue
+        after = of.always.get(name, _ABSENT)
+        if after is _ABSENT:
+            removed["f:" + name] = _whole(fields.get(name) or of.element, value)
+        elif after != value:
+            more, less = _compare(fields.get(name) or of.element, value, after)
+            if more is not None:
+                changed["f:" + name] = more
+            if less is not None:
+                removed["f:" + name] = less
+    return changed, removed
+
+
+def _compare_list(of: Type, old: list[Any], new: list[Any]) -> tuple[FieldSet, FieldSet]:
+    changed: FieldSet = {}
+    removed: FieldSet = {}
+    before = {part: item for part, item, _ in elements(of, old)}
+    after = {part: item for part, item, _ in elements(of, new)}
+    for part, item in after.items():
+        was = before.get(part)
+        if part not in before:
+            changed[part] = {} if item is _ABSENT else _whole(of.element, item)
+        elif item is _ABSENT or was is _ABSENT:
+            if _all(of, old, part) != _all(of, new, part):
+                changed[part] = {}
+        elif was != item:
+            more, less = _compare(of.element, was, item)
+            if more is not None:
+                changed[part] = more
+            if less is not None:
+                removed[part] = less
+    for part, item in before.items():
+        if part not in after:
+            removed[part] = {} if item is _ABSENT else _whole(of.element, item)
+    return changed, removed
+
+
+def _all(of: Type, value: list[Any], part: str) -> list[Any]:
+    return [item for item in value if list_element(of, item) == part]
+
+
+def _whole(of: Type, value: Any) -> FieldSet:
+    """Every path of a value that is new or gone as a whole, its own included."""
+    if type(value) is dict:
+        if of.granular and of.shape == MAP and value:
+            fields = of.fields
+            out: FieldSet = {DOT: {}}
+            for name, child in value.items():
+                out["f:" + name] = _whole(fields.get(name) or of.element, child)
+            return out
+    elif type(value) is list and of.granular and of.shape == LIST and value:
+        out = {DOT: {}}
+        for part, item, _ in elements(of, value):
+            out[part] = {} if item is _ABSENT else _whole(of.element, item)
+        return out
+    return {}
