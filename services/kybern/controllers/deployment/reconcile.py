@@ -105,14 +105,15 @@ class DeploymentController:
         await self._client.update_status(DEPLOYMENTS, {**deployment, "metadata": metadata, "status": status})
 
     async def _create(self, deployment: Object, rs: Object) -> bool:
-        """Create the new ReplicaSet; False when a name collision was met and counted, for another try."""
+        """Create the new ReplicaSet; False when there is none: after a name collision, which is counted."""
         try:
             await self._client.create(REPLICA_SETS, rs)
         except StatusError as error:
             if error.code == 409 and error.reason == "AlreadyExists":
                 return await self._collided(deployment, rs)
-            if not is_namespace_terminating(error):
-                await self._failed_create(deployment, error)
+            if is_namespace_terminating(error):
+                return False  # nothing can be made there any more
+            await self._failed_create(deployment, error)
             raise
         if spec_replicas(rs):
             self._scaled(deployment, rs, 0)
