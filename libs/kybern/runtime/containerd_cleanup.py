@@ -8,6 +8,7 @@ import json
 import os
 import shutil
 import signal
+import socket
 import subprocess
 import time
 from collections.abc import Iterable
@@ -18,6 +19,7 @@ from pathlib import Path
 from kybern.runtime.containerd import Layout, answers
 
 CGROUPS = Path("/sys/fs/cgroup")
+SHIM_SOCKETS = Path("/run/containerd/s")
 
 
 def cleanup(layout: Layout, *, cgroup_root: str, bridge: str, pods_dir: Path | None = None) -> list[str]:
@@ -40,6 +42,7 @@ def cleanup(layout: Layout, *, cgroup_root: str, bridge: str, pods_dir: Path | N
     run("nft", "delete", "table", "ip", nft_table(bridge))
     remove_cni_rules()
     shutil.rmtree(layout.cni_conf_dir / "ipam", ignore_errors=True)  # addresses of pods that are gone
+    remove_shim_sockets()
     layout.socket.unlink(missing_ok=True)
     left = [f"mount {path}" for path in mounts_below(folders)]
     left += [f"cgroup {path}" for path in cgroup_folders(cgroup_root, uids)]
@@ -107,6 +110,18 @@ def processes_with(arguments: tuple[str, ...]) -> list[int]:
             if all(a in line or os.path.basename(line[0]) == a for a in arguments):
                 found.append(int(entry.name))
     return found
+
+
+def remove_shim_sockets() -> None:
+    """Files of shims that were killed: sockets on which nobody listens any more, whoever's they were."""
+    for path in SHIM_SOCKETS.iterdir() if SHIM_SOCKETS.is_dir() else ():
+        with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
+            try:
+                probe.connect(str(path))
+            except ConnectionRefusedError:
+                path.unlink(missing_ok=True)
+            except OSError:
+                continue
 
 
 def pod_uids(pods_dir: Path | None) -> set[str] | None:
