@@ -56,6 +56,9 @@ class Agent(node_pb2_grpc.NodeAgentServicer):
         if start.port == 81:
             yield pb.PortForwardResponse(error="connection refused")
             return
+        if start.port == 82:
+            yield pb.PortForwardResponse(data=b"bye")
+            return
         async for request in requests:
             yield pb.PortForwardResponse(data=request.data)
 
@@ -205,6 +208,19 @@ async def test_tunnelled_port_forward(gateway: Any, agent: Agent) -> None:
         ]
         await ws.send_bytes(session.ping(9))
         assert (await read(ws, session, 1))[0].id == 9
+
+
+async def test_a_connection_that_is_over_holds_up_no_other(gateway: Any, agent: Agent) -> None:
+    session = Session()
+    async with gateway.admin.ws_connect(f"{POD}/portforward", protocols=(channels.TUNNEL,)) as ws:
+        pair = {"port": "82", "requestid": "0"}
+        await ws.send_bytes(session.open(1, {"streamtype": "error", **pair}))
+        await ws.send_bytes(session.open(3, {"streamtype": "data", **pair}))
+        for _ in range(200):
+            await ws.send_bytes(session.data(3, b"x"))
+        await ws.send_bytes(session.ping(5))
+        found = await read(ws, session, 4)
+        assert {type(event).__name__ for event in found} == {"Data", "Pinged"}
 
 
 async def test_classic_port_forward(gateway: Any, agent: Agent) -> None:

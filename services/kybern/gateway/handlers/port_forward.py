@@ -53,6 +53,27 @@ async def port_forward(api: Api, request: Request, target: Target) -> None:
         socket.close()
 
 
+class Inputs:
+    """What the client sends on one connection: bounded, and swallowed once the connection is over."""
+
+    def __init__(self) -> None:
+        self._queue: asyncio.Queue[bytes] = asyncio.Queue(MAX_WAITING)
+        self._closed = False
+
+    async def put(self, data: bytes) -> None:
+        if not self._closed:
+            await self._queue.put(data)
+
+    async def get(self) -> bytes:
+        return await self._queue.get()
+
+    def close(self) -> None:
+        """Nobody reads any more; whoever waits for room goes on."""
+        self._closed = True
+        while not self._queue.empty():
+            self._queue.get_nowait()
+
+
 class Forwards:
     """The connections of one port-forward request."""
 
@@ -62,12 +83,12 @@ class Forwards:
         self._tasks = tasks
         self._running: set[asyncio.Task[None]] = set()
 
-    def start(self, port: int, send: Send, finish: Callable[[str], Awaitable[None]]) -> asyncio.Queue[bytes]:
-        """Connect to a port; what is put into the queue goes to the pod, END says that no more will come.
+    def start(self, port: int, send: Send, finish: Callable[[str], Awaitable[None]]) -> Inputs:
+        """Connect to a port; what is put into the result goes to the pod, END says that no more will come.
 
         `send` gets what the pod says, `finish` the error or "" once the connection is over.
         """
-        inputs: asyncio.Queue[bytes] = asyncio.Queue(MAX_WAITING)
+        inputs = Inputs()
         task = self._tasks.create_task(self._forward(port, inputs, send, finish))
         self._running.add(task)
         task.add_done_callback(self._running.discard)
@@ -78,9 +99,7 @@ class Forwards:
         for task in list(self._running):
             task.cancel()
 
-    async def _forward(
-        self, port: int, inputs: asyncio.Queue[bytes], send: Send, finish: Callable[[str], Awaitable[None]]
-    ) -> None:
+    async def _forward(self, port: int, inputs: Inputs, send: Send, finish: Callable[[str], Awaitable[None]]) -> None:
         call = self._agent.PortForward()
         writer = asyncio.create_task(self._write(call, port, inputs))
         problem = ""
@@ -95,6 +114,7 @@ class Forwards:
         except WebSocketClosed:
             return
         finally:
+            inputs.close()
             writer.cancel()
             await asyncio.wait({writer})
             call.cancel()
@@ -103,7 +123,7 @@ class Forwards:
         except WebSocketClosed:
             return
 
-    async def _write(self, call: Any, port: int, inputs: asyncio.Queue[bytes]) -> None:
+    async def _write(self, call: Any, port: int, inputs: Inputs) -> None:
         try:
             start = PortForwardStart(container=self._container, port=port)
             await call.write(PortForwardRequest(start=start))
@@ -111,9 +131,7 @@ class Forwards:
                 await call.write(PortForwardRequest(data=data))
             await call.done_writing()
         except (grpc.RpcError, asyncio.InvalidStateError):
-            # The reader learns why. Go on taking, so that nobody waits for room in the queue.
-            while await inputs.get():
-                pass
+            inputs.close()  # the reader learns why
 
 
 class Tunnel:
@@ -124,7 +142,7 @@ class Tunnel:
         self._forwards = forwards
         self._session = spdy.Session()
         self._errors: dict[str, int] = {}  # request id → its error stream
-        self._inputs: dict[int, asyncio.Queue[bytes]] = {}  # data stream → what goes to the pod
+        self._inputs: dict[int, Inputs] = {}  # data stream → what goes to the pod
 
     async def run(self) -> None:
         """Until the client goes away, or says something that is not SPDY."""

@@ -60,8 +60,7 @@ async def watch(api: Api, request: Request, target: Target, traceparent: str) ->
     )
     try:
         await events.peek()
-        content_type = media.content_type + (b";stream=watch" if media.stream or not media.plain else b"")
-        stream = request.connection.stream(request, 200, content_type, endless=True)
+        stream = request.connection.stream(request, 200, media.content_type, endless=True)
         try:
             async for batch in events:
                 await stream.write(writer.frames(batch))
