@@ -50,7 +50,7 @@ def watch_request(request: Request, target: Target) -> WatchRequest:
 
 
 async def watch(api: Api, request: Request, target: Target, traceparent: str) -> None:
-    """Serve one watch. Raises StatusError when it is refused before it began."""
+    """Serve one watch. Raises StatusError when it is refused before it began, save for 410, which is an ERROR event."""
     media = answers.media_type(request)
     if media.yaml:
         raise not_acceptable(("application/json", "application/json;stream=watch"))
@@ -59,7 +59,11 @@ async def watch(api: Api, request: Request, target: Target, traceparent: str) ->
         api.streams.stream(watch_request(request, target), requester=requester(request), traceparent=traceparent)
     )
     try:
-        await events.peek()
+        try:
+            await events.peek()
+        except StatusError as error:
+            if error.code != 410:
+                raise
         stream = request.connection.stream(request, 200, media.content_type, endless=True)
         try:
             async for batch in events:
