@@ -11,7 +11,7 @@ from prometheus_client import generate_latest
 from kybern.gateway import answers
 from kybern.gateway.api import Api
 from kybern.gateway.core.router import ResourcePath, group_path, resource_path
-from kybern.gateway.handlers import logs, port_forward, read, remote_command, watch, write
+from kybern.gateway.handlers import logs, port_forward, proxy, read, remote_command, watch, write
 from kybern.gateway.handlers.documents import HEALTH, NOT_FOUND, Documents, Health
 from kybern.gateway.handlers.fast_get import FastGet
 from kybern.gateway.handlers.target import Target, find
@@ -39,6 +39,7 @@ STREAMS: dict[str, Callable[[Api, Request, Target], Answer]] = {
     "exec": remote_command.remote_command,
     "attach": remote_command.remote_command,
     "portforward": port_forward.port_forward,
+    "proxy": proxy.proxy,
 }
 OPENAPI_V3 = "/openapi/v3"
 

@@ -11,7 +11,7 @@ from kybern.gateway.http.message import Request
 from kybern.kube.status import StatusError, status_error, unknown_resource
 from kybern.protos.api.v1.objects_pb2 import Resource
 
-CONNECT = frozenset({"log", "exec", "attach", "portforward"})
+CONNECT = frozenset({"log", "exec", "attach", "portforward", "proxy"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +68,8 @@ def _watches(request: Request, path: ResourcePath) -> bool:
 
 
 def _takes(served: Served, wanted: str, path: ResourcePath) -> bool:
+    if path.subresource == "proxy":
+        return bool(wanted)
     if path.subresource in CONNECT:
         return wanted in ("get", "create")
     if wanted == "create" and path.name and not path.subresource:
