@@ -18,9 +18,10 @@ from kybern.telemetry import Telemetry
 from kybern.telemetry.telemetry import nanoseconds
 
 NORMAL, WARNING = "Normal", "Warning"
-MAX_WAITING = 1000
+MAX_WAITING = 4096
 MAX_MESSAGE = 1024
 TRIES = 12
+AT_ONCE = 64  # Events written at the same time
 RETRY_SECONDS = 10.0
 
 
@@ -62,10 +63,24 @@ class EventRecorder:
             await self._wake.wait()
             self._wake.clear()
             while self._waiting:
-                happening, time = self._waiting.popleft()
-                record = self._correlator.observe(happening, asyncio.get_running_loop().time())
-                if record is not None:
-                    await self._write(happening, record, time)
+                async with asyncio.TaskGroup() as tasks:
+                    for row in self._take().values():
+                        tasks.create_task(self._write_row(row))
+
+    def _take(self) -> dict[tuple[str, ...], list[tuple[Happening, Record, str]]]:
+        """The oldest that wait, by what they are about: rows are written at the same time, a row in its order."""
+        rows: dict[tuple[str, ...], list[tuple[Happening, Record, str]]] = {}
+        now = asyncio.get_running_loop().time()
+        for _ in range(min(AT_ONCE, len(self._waiting))):
+            happening, time = self._waiting.popleft()
+            record = self._correlator.observe(happening, now)
+            if record is not None:
+                rows.setdefault(record.key, []).append((happening, record, time))
+        return rows
+
+    async def _write_row(self, row: list[tuple[Happening, Record, str]]) -> None:
+        for happening, record, time in row:
+            await self._write(happening, record, time)
 
     async def _write(self, happening: Happening, record: Record, time: str) -> None:
         for attempt in range(TRIES):
