@@ -4,7 +4,6 @@ Each step finds what is left by something only this node has (its socket, its di
 the order of a crash does not matter and running it twice is harmless. Blocking; no step raises for what is gone.
 """
 
-import json
 import os
 import shutil
 import signal
@@ -16,6 +15,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
 
+from kybern.runtime.cni_cleanup import forget_sandboxes
 from kybern.runtime.containerd import Layout, answers
 
 CGROUPS = Path("/sys/fs/cgroup")
@@ -40,7 +40,7 @@ def cleanup(layout: Layout, *, cgroup_root: str, bridge: str, pods_dir: Path | N
     remove_cgroups(cgroup_root, uids)
     run("ip", "link", "delete", bridge)
     run("nft", "delete", "table", "ip", nft_table(bridge))
-    remove_cni_rules()
+    forget_sandboxes(layout.cni_conf_dir)
     shutil.rmtree(layout.cni_conf_dir / "ipam", ignore_errors=True)  # addresses of pods that are gone
     remove_shim_sockets()
     layout.socket.unlink(missing_ok=True)
@@ -227,22 +227,3 @@ def remove_cgroups(cgroup_root: str, uids: set[str] | None = None) -> None:
         if parent not in (hierarchy, CGROUPS):
             with suppress(OSError):
                 parent.rmdir()
-
-
-def remove_cni_rules() -> None:
-    """Take back what the portmap plugin leaves in iptables' nat table once no host port is in use."""
-    rules = run("nft", "-j", "list", "table", "ip", "nat")
-    if "CNI-" not in rules or "CNI-DN-" in rules:  # no leftovers, or another node's ports are still mapped
-        return
-    items = json.loads(rules)["nftables"]
-    for rule in (item["rule"] for item in items if "rule" in item):
-        if "CNI-HOSTPORT" in json.dumps(rule["expr"]):
-            run("nft", "delete", "rule", "ip", "nat", rule["chain"], "handle", str(rule["handle"]))
-    chains = [item["chain"]["name"] for item in items if "chain" in item]
-    for chain in (name for name in chains if name.startswith("CNI-")):
-        run("nft", "flush", "chain", "ip", "nat", chain)
-    for chain in (name for name in chains if name.startswith("CNI-")):
-        run("nft", "delete", "chain", "ip", "nat", chain)
-    left = json.loads(run("nft", "-j", "list", "table", "ip", "nat") or '{"nftables": []}')["nftables"]
-    if not any("rule" in item for item in left):
-        run("nft", "delete", "table", "ip", "nat")

@@ -120,7 +120,7 @@ def test_store_of_a_newer_version(simulated: Cluster, kybern: Command) -> None:
 def test_store_that_is_none(up: Command, folder: Path) -> None:
     (folder / "text.db").write_text("this is no database, and long enough to be sure of it" * 100)
     assert "text.db" in up(*SIMULATED, "--store", f"sqlite:{folder}/text.db", code=1)
-    assert "cannot be reached" in up(*SIMULATED, "--store", "etcd://127.0.0.1:1", code=1)
+    assert "no etcd member answers" in up(*SIMULATED, "--store", "etcd://127.0.0.1:1", code=1)
 
 
 def test_other_store_than_before(simulated: Cluster, kybern: Command) -> None:
