@@ -34,7 +34,8 @@ from kybern.runtime import containerd, containerd_cleanup, images
 from kybern.telemetry import Telemetry
 from kybern.testing.objects import FakeObjects
 
-BRIDGE, CIDR, CGROUP = "kybtest0", "10.244.77.0/24", "/kybern-test"
+WORKER = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))  # tests may run side by side
+BRIDGE, CIDR, CGROUP = f"kybtest{WORKER}", f"10.244.{200 + WORKER}.0/24", f"/kybern-test/{WORKER}"
 PODS = ("", "pods")
 IMAGE = "kybern/busybox:1"
 
@@ -47,6 +48,11 @@ class Api(FakeObjects):
             status = {"token": f"token-{self.revision}", "expirationTimestamp": "2100-01-01T00:00:00Z"}
             return pb.CreateResponse(object=orjson.dumps({"status": status}))
         return super()._create(request, traceparent)
+
+    def _write(self, collection: Any, known: Object, obj: Object, subresource: str, traceparent: str) -> Object:
+        if collection == PODS and meta.is_deleting(known) and subresource == "status":
+            return self.put(collection, {**known, "status": obj["status"]}, traceparent)  # it stays until it is deleted
+        return super()._write(collection, known, obj, subresource, traceparent)
 
     def _delete_one(self, collection: Any, known: Object, options: Object, trace: str) -> pb.DeleteResponse:
         grace = options.get("gracePeriodSeconds", known.get("spec", {}).get("terminationGracePeriodSeconds", 30))
@@ -61,7 +67,7 @@ class World:
     """One node, and what a test does to it."""
 
     def __init__(self, layout: containerd.Layout, state: Path) -> None:
-        self.layout, self.state = layout, state
+        self.layout, self.state, self.cidr = layout, state, CIDR
         self.manifests = state / "manifests"
         self.api = Api(lambda: datetime.now(UTC))
         self.network = MemoryNetwork(Random(1))
