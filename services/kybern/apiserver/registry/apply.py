@@ -79,14 +79,16 @@ def read(data: bytes, gvk: tuple[str, str, str]) -> Object:
     group, version, kind = gvk
     wanted = f"{group}/{version}" if group else version
     if config.get("kind") != kind or config.get("apiVersion") != wanted:
-        raise bad_request(f"invalid object type: {config.get('apiVersion') or '/'}, Kind={config.get('kind') or ''}")
+        raise bad_request(f"invalid object type: {managed_fields.gvk_text(config)}")
     if not isinstance(config.setdefault("metadata", {}), dict):
         raise _not_typed(config, ".metadata: expected map")
     return config
 
 
 def _not_typed(config: Object, wrong: str) -> StatusError:
-    return status_error(500, "", f"failed to create typed patch object ({config['apiVersion']}): {wrong}")
+    metadata = config["metadata"] if isinstance(config["metadata"], dict) else {}
+    where = f"{metadata.get('namespace') or ''}/{metadata.get('name') or ''}; {managed_fields.gvk_text(config)}"
+    return status_error(500, "", f"failed to create typed patch object ({where}): {wrong}")
 
 
 def _check_name(request: Request, config: Object) -> None:

@@ -32,7 +32,10 @@ async def create_object(request: Request, obj: Object, tracked: bool = False) ->
     admission = request.server.admission
     with request.server.telemetry.span("admission", request.traceparent, attributes=commit.span_attributes(request)):
         await admission.mutate(request, "CREATE", obj, None)
-    apply_defaults(request.served.stored, obj)
+    if request.served.custom is not None:
+        request.served.custom.default(obj)
+    else:
+        apply_defaults(request.served.stored, obj)
     prepare(request, obj)
     allocate = request.served.strategy.allocate
     allocation = allocate(request, obj, None) if allocate is not None else Allocation()
@@ -56,7 +59,10 @@ def prepare(request: Request, obj: Object) -> None:
     """Status is the server's; the strategy may add to it."""
     if "status" in request.served.stored.subresources:
         obj.pop("status", None)
-    apply_create_defaults(request.served.stored, obj)
+    if request.served.custom is not None:
+        obj["metadata"]["generation"] = 1
+    else:
+        apply_create_defaults(request.served.stored, obj)
     for step in request.served.strategy.prepare_create:
         step(request, obj)
     obj["metadata"] = metadata.ordered(obj["metadata"])

@@ -56,11 +56,12 @@ def prune(request: Request, obj: Object, gvk: GVK, duplicated: Sequence[str] = (
     """Refuse wrong types, drop unknown fields and say so as fieldValidation asks. Raises StatusError (400)."""
     if request.field_validation not in VALIDATIONS:
         raise bad_request(f'invalid fieldValidation value "{request.field_validation}"')
+    custom = request.served.custom if gvk == request.served.info.gvk else None
     definition = schema.definition(gvk)
-    if definition is None:
+    if definition is None and custom is None:
         return
     try:
-        unknown = schema.prune(definition, obj)
+        unknown = custom.prune(obj) if custom is not None else schema.prune(definition or {}, obj)
     except schema.DecodeError as error:
         raise schema.decode_error(gvk, str(error)) from None
     if (unknown or duplicated) and request.field_validation != "Ignore":
@@ -73,6 +74,11 @@ def prune(request: Request, obj: Object, gvk: GVK, duplicated: Sequence[str] = (
 
 def to_storage(request: Request, obj: Object) -> Object:
     """A decoded object of the resource's own kind, in storage version and with defaults."""
+    if request.served.custom is not None:
+        request.served.custom.default(obj)
+        if request.served.custom.warning and request.served.custom.warning not in request.warnings:
+            request.warnings.append(request.served.custom.warning)
+        return request.served.to_storage(obj)
     apply_defaults(request.served.info, obj)
     stored = request.served.to_storage(obj)
     if stored is not obj:

@@ -17,6 +17,7 @@ from kybern.apiserver.storage.cacher import Cacher
 from kybern.kube import schema
 from kybern.kube.schema import Definition, GroupInfo, ResourceInfo
 from kybern.kube.status import StatusError, method_not_allowed, unknown_resource
+from kybern.kube.structural import CustomKind
 
 GVR = tuple[str, str, str]
 
@@ -33,6 +34,7 @@ class Served:
     head: bytes
     selectable: frozenset[str]
     aliases: dict[str, str] = field(default_factory=dict)
+    custom: CustomKind | None = None  # of a custom resource
 
     @property
     def group(self) -> str:
@@ -75,7 +77,7 @@ def _converter(api_version: str) -> Callable[[bytes], bytes]:
 @lru_cache(maxsize=4096)
 def _converted(data: bytes, api_version: str) -> bytes:
     """The bytes are the key, and hold their resourceVersion: a conversion per revision."""
-    return orjson.dumps(schema.convert(orjson.loads(data), api_version))
+    return bytes(memoryview(orjson.dumps(schema.convert(orjson.loads(data), api_version))))
 
 
 class ResourceTable:
@@ -98,15 +100,13 @@ class ResourceTable:
             stored = loaded.resource(group, version, info.resource) or info
             self.add(info, stored, loaded.definition(info.gvk))
 
-    def add(
-        self, info: ResourceInfo, stored: ResourceInfo, definition: Definition | None, custom: bool = False
-    ) -> None:
+    def add(self, info: ResourceInfo, stored: ResourceInfo, definition: Definition | None) -> None:
         """Serve one version of a resource."""
         cacher = None
         if "list" in info.verbs and info.resource != "componentstatuses":
             cacher = self.cachers.get((stored.group, stored.resource))
             if cacher is None:
-                prefix = keys.prefix(stored.group, stored.resource, custom)
+                prefix = keys.prefix(stored.group, stored.resource)
                 cacher = Cacher(
                     stored.group, stored.resource, stored.kind, stored.api_version, stored.namespaced, prefix
                 )
@@ -123,6 +123,23 @@ class ResourceTable:
             names | aliases.keys(),
             aliases,
         )
+        self.announce()
+
+    def put_custom(
+        self, info: ResourceInfo, stored: ResourceInfo, custom: CustomKind, cacher: Cacher, strategy: Strategy
+    ) -> None:
+        """Serve one version of a custom resource; `announce` when the table is as it should be."""
+        names = fields.selectable(stored.group, stored.resource, info.namespaced)
+        names |= {path.removeprefix(".") for path in custom.selectable}
+        head = encoding.head(info.kind, info.api_version)
+        self.served[info.gvr] = Served(info, stored, custom.schema, strategy, cacher, head, names, {}, custom)
+
+    def remove(self, gvr: GVR) -> None:
+        """Serve a resource no longer."""
+        self.served.pop(gvr, None)
+
+    def announce(self) -> None:
+        """Tell those who wait for changes."""
         self.etag += 1
         self._changes.set()
         self._changes = asyncio.Event()

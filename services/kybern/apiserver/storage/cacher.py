@@ -18,7 +18,7 @@ from kybern.apiserver.storage.watcher import Watcher
 from kybern.kube.status import expired, service_unavailable
 from kybern.store.contract import Event, EventKind, KeyValue
 
-RING = 8192  # events kept for watches to resume from
+RING = 4096  # events kept for watches to resume from
 Listener = Callable[[CacheEvent], None]
 
 
@@ -140,6 +140,7 @@ class Cacher:
             for value in values:
                 for watcher in tuple(self._pinned.get(value, ())):
                     watcher.offer(event)
+        event.offered()
 
     # Watches
 

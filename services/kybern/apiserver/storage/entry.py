@@ -61,11 +61,13 @@ class CacheEvent:
         self.deleted = deleted
         self.head = head
         self.traceparent = traceparent
-        self._messages: dict[tuple[int, int], WatchEvent] = {}
+        self._messages: dict[tuple[int, int], WatchEvent] | None = None
 
     def message(self, kind: int, convert: Convert | None = None) -> WatchEvent:
         """The event as `kind` (ADDED, MODIFIED, DELETED); built on first use and shared."""
         at = (kind, id(convert) if convert else 0)
+        if self._messages is None:
+            self._messages = {}
         found = self._messages.get(at)
         if found is None:
             data = self.entry.data
@@ -76,3 +78,7 @@ class CacheEvent:
             )
             self._messages[at] = found
         return found
+
+    def offered(self) -> None:
+        """Every watcher has seen it: those who want it hold its message, the ring need not."""
+        self._messages = None
