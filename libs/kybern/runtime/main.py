@@ -63,14 +63,17 @@ def tell_parent_ready() -> None:
 
 async def serve(service: Service, options: Namespace) -> None:
     """Give a service its real environment and run it until a signal ends it."""
-    from kybern.pki.source import FileCertificateSource
+    from kybern.pki.source import CertificateUnusable, FileCertificateSource
     from kybern.rpc.grpc_transport import GrpcTransport
 
     clock, random = SystemClock(), Random(SystemRandom().getrandbits(128))
     buffer = SpanBuffer()
     provider = make_provider(service.name, random, buffer, **{"host.name": socket.gethostname()})
     telemetry = Telemetry(service.name, clock, provider if options.traces else None)
-    certificates = FileCertificateSource(Path(options.pki))
+    try:
+        certificates = FileCertificateSource(Path(options.pki))
+    except CertificateUnusable as error:
+        raise ServiceFailure(f"--pki: {error}") from None
     transport = GrpcTransport(certificates, telemetry)
     env = Env(clock, random, transport, telemetry, tell_parent_ready)
     work = asyncio.ensure_future(service.run(options, env))

@@ -41,7 +41,7 @@ class Service:
 def add_shared_flags(parser: ArgumentParser) -> None:
     """The flags that every service has."""
     parser.add_argument("--address", required=True, help="where its gRPC server listens: unix:/path or host:port")
-    parser.add_argument("--pki", required=True, metavar="DIR", help="folder with ca.crt, tls.crt and tls.key")
+    parser.add_argument("--pki", required=True, metavar="DIR", help="folder with tls.pem: key, certificate and CA")
     parser.add_argument("--apiserver", default="", metavar="TARGET", help="gRPC target of the apiserver")
     parser.add_argument("--traces", default="", metavar="TARGET", help="gRPC target of the trace service; none: off")
     parser.add_argument("--metrics-address", default="", help="host:port for Prometheus metrics; none: off")

@@ -26,7 +26,7 @@ from kybern.cli.progress import Progress
 from kybern.cli.running import claim_host, read_status, take_lock, wait_gone
 from kybern.runtime.processes import SAID_WHY
 
-READY_WITHIN = 60.0  # seconds
+READY_WITHIN = 90.0  # seconds
 POLL = 0.01  # seconds between looks at the status file
 CRASHES_THAT_MEAN_NO, REFUSALS_THAT_MEAN_NO = 4, 2
 LOG_TAIL = 20000  # bytes
@@ -215,9 +215,11 @@ def import_images(plan: Plan, layout: Layout) -> None:
         for node in plan.nodes:
             home = containerd.Layout(layout.node(node.name) / "containerd")
             if not node.runtime_endpoint:
-                containerd.wait_ready(home)
+                containerd.wait_ready(home, timeout=READY_WITHIN)
             images.import_archives((node.runtime_endpoint or home.endpoint).removeprefix("unix://"), archives)
-    except (containerd.ContainerdFailed, images.ToolMissing, RuntimeError) as error:
+    except containerd.ContainerdFailed:
+        raise why_not([f"containerd-{node.name}"], [], layout) from None
+    except (images.ToolMissing, RuntimeError) as error:
         raise ClusterFailed(str(error)) from None
 
 

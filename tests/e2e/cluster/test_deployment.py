@@ -64,7 +64,8 @@ def test_update_undo_and_scale(kubectl: Kubectl) -> None:
     kubectl("set", "env", "deployment/web", "REVISION=2")
     kubectl("rollout", "status", "deployment/web", "--timeout=60s")
     assert revision(kubectl, "web") == "2"
-    assert not until(lambda: len(pods_of(kubectl, "web")) == 2 and pods_of(kubectl, "web")) & first
+    until(lambda: len(pods_of(kubectl, "web")) == 2)
+    assert not pods_of(kubectl, "web") & first
     kubectl("rollout", "undo", "deployment/web")
     kubectl("rollout", "status", "deployment/web", "--timeout=60s")
     assert revision(kubectl, "web") == "1"

@@ -22,8 +22,8 @@ def column(kubectl: Kubectl, name: str) -> str:
 
 
 def test_init_containers_run_in_order_before_the_others(kubectl: Kubectl) -> None:
-    mount = {"volumeMounts": [{"name": "shared", "mountPath": "/shared"}]}
-    spec = {
+    mount: Object = {"volumeMounts": [{"name": "shared", "mountPath": "/shared"}]}
+    spec: Object = {
         "volumes": [{"name": "shared", "emptyDir": {}}],
         "initContainers": [
             container("sleep 1; echo one >> /shared/order", "one", **mount),

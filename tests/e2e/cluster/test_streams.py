@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from kybern.testing.cluster import Kubectl
-from kybern.testing.cluster.manifests import container, pod, web_container
+from kybern.testing.cluster.manifests import Object, container, pod, web_container
 from kybern.testing.cluster.waiting import fetch, until
 
 pytestmark = pytest.mark.containerd
@@ -63,7 +63,7 @@ def test_logs_of_many_containers(kubectl: Kubectl) -> None:
 
 def test_previous_logs_after_a_crash(kubectl: Kubectl) -> None:
     script = "test -e /keep/again && { echo second; sleep 3600; }; touch /keep/again; echo first; exit 7"
-    mount = {"volumeMounts": [{"name": "keep", "mountPath": "/keep"}]}
+    mount: Object = {"volumeMounts": [{"name": "keep", "mountPath": "/keep"}]}
     kubectl.send("apply", pod("crash", container(script, **mount), volumes=[{"name": "keep", "emptyDir": {}}]))
     kubectl("wait", "--for=jsonpath={.status.containerStatuses[0].restartCount}=1", "pod/crash", "--timeout=30s")
     until(lambda: kubectl("logs", "crash") == "second")
