@@ -117,7 +117,7 @@ async def test_a_deployment_and_its_defaults(admin: Client) -> None:
         ({**config_map(), "metadata": {"name": "b"}}, "x", "does not match the name on the URL"),
         ({**config_map(), "metadata": {"name": "a", "managedFields": [{}]}}, "x", "metadata.managedFields must be nil"),
         ("a: [", "x", "error decoding YAML"),
-        ({**config_map(), "kind": "Pod"}, "x", "invalid object type: v1, Kind=Pod"),
+        ({**config_map(), "kind": "Pod"}, "x", "invalid object type: /v1, Kind=Pod"),
     ],
 )
 async def test_refused(admin: Client, body: Any, manager: str, words: str) -> None:

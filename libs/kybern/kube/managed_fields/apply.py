@@ -93,7 +93,13 @@ def _described(config: Object) -> str:
     metadata = config.get("metadata")
     metadata = metadata if isinstance(metadata, dict) else {}
     where = f"{metadata.get('namespace') or ''}/{metadata.get('name') or ''}"
-    return f"{where}; {config.get('apiVersion', '')}, Kind={config.get('kind', '')}"
+    return f"{where}; {gvk_text(config)}"
+
+
+def gvk_text(obj: Object) -> str:
+    """`/v1, Kind=Pod`, as upstream prints group, version and kind."""
+    api_version = obj.get("apiVersion") or ""
+    return f"{api_version if '/' in str(api_version) else f'/{api_version}'}, Kind={obj.get('kind') or ''}"
 
 
 def _managers(kind: Kind, live: Object, exists: bool, subresource: str, now: str) -> Managers:

@@ -2,9 +2,18 @@
 
 from typing import Any
 
+import orjson
+
 from kybern.kube.managed_fields.field_set import FieldSet, difference, paths, readable
 from kybern.kube.managed_fields.managers import Manager
 from kybern.kube.status import StatusError, apply_conflict
+
+
+def _order(row: tuple[Manager, FieldSet]) -> str:
+    """Upstream sorts managers by their JSON."""
+    name, operation, api_version, subresource = row[0]
+    entry = {"manager": name, "operation": operation, "apiVersion": api_version, "subresource": subresource}
+    return orjson.dumps({key: value for key, value in entry.items() if value}).decode()
 
 
 class Conflicts(Exception):
@@ -24,7 +33,7 @@ class Conflicts(Exception):
         """Conflict (409); `api_version` is what updaters are said to have used, if not their own."""
         found = [
             (who.readable(api_version), [readable(path) for path in paths(fields)])
-            for who, fields in sorted(self.contested.items(), key=lambda item: item[0])
+            for who, fields in sorted(self.contested.items(), key=_order)
         ]
         causes: list[dict[str, Any]] = [
             {"reason": "FieldManagerConflict", "message": f"conflict with {name}", "field": field}

@@ -1,9 +1,11 @@
 """Merging: an applied configuration laid over the live object, and fields taken out that are no longer applied."""
 
+from collections.abc import Iterator
 from typing import Any
 
-from kybern.kube.managed_fields.field_set import DOT, FieldSet
+from kybern.kube.managed_fields.field_set import DOT, FieldSet, difference
 from kybern.kube.managed_fields.types import LIST, MAP, Type, list_element
+from kybern.kube.managed_fields.walk import field_set
 
 Object = dict[str, Any]
 
@@ -67,52 +69,64 @@ def _merge_list(of: Type, live: list[Any], config: list[Any]) -> list[Any]:
 def prune(of: Type, merged: Object, last: FieldSet, owned: FieldSet) -> Object:
     """`merged` without what the manager applied `last` time, unless it is `owned` by somebody now.
 
-    What lies in an entry goes with it if nobody owns the entry itself.
+    As upstream: first everything goes that lies in what was applied and is not owned; of that, what was applied itself
+    is gone for good and the rest comes back. So an entry goes with all that lies in it if nobody owns the entry, and a
+    list goes if nobody owns an item. What is emptied stays, empty.
     """
-    return _prune(of, merged, last, owned, False, False) if last else merged
+    if not difference(last, owned):
+        return merged
+    left: Object = _leave_owned(of, merged, last, owned, False)
+    gone: Object = _take(of, merged, last, field_set(of, merged), field_set(of, left))
+    return gone
 
 
-def _prune(of: Type, value: Any, last: FieldSet, owned: FieldSet, under: bool, doomed: bool) -> Any:
-    if type(value) is dict and of.shape == MAP and of.granular:
-        kept: Object = {}
-        fields = of.fields
+def _is_member(node: FieldSet | None, declared: bool) -> bool:
+    """Whether a path is in a set; a struct field is if anything below it is."""
+    return node is not None and (declared or not node or DOT in node)
+
+
+def _parts(of: Type, value: Any) -> Iterator[tuple[str, str, Any, Type, bool]]:
+    """(path element, member, value, type, whether it is a declared field) of each part of a granular value."""
+    if type(value) is dict:
         for name, child in value.items():
-            field = fields.get(name)
-            out = _part(of, field, child, "f:" + name, last, owned, under, doomed)
-            if out is not _GONE:
-                kept[name] = out
-        return kept
-    if type(value) is list and of.shape == LIST and of.granular:
-        items = (_part(of, None, item, list_element(of, item), last, owned, under, doomed) for item in value)
-        return [item for item in items if item is not _GONE]
-    return value
+            field = of.fields.get(name)
+            yield "f:" + name, name, child, field or of.element, field is not None
+    else:
+        for item in value:
+            yield list_element(of, item), "", item, of.element, False
 
 
-_GONE = object()
+def _has_parts(of: Type, value: Any) -> bool:
+    return of.granular and ((of.shape == MAP and type(value) is dict) or (of.shape == LIST and type(value) is list))
 
 
-def _part(
-    of: Type,
-    field: Type | None,
-    child: Any,
-    part: str,
-    last: FieldSet,
-    owned: FieldSet,
-    under: bool,
-    doomed: bool,
-) -> Any:
-    """One part of a map or list; `doomed` if it or something it lies in was applied and is owned by nobody."""
-    below = last.get(part)
-    if below is None:
-        return child
-    theirs = owned.get(part)
-    applied = field is not None or not below or DOT in below
-    mine = theirs is not None and (field is not None or not theirs or DOT in theirs)
-    under = under or applied
-    doomed = doomed or (under and not mine)
-    if applied and doomed:
-        return _GONE
-    if not below:
-        return child
-    rest = _prune(field or of.element, child, below, theirs or {}, under, doomed)
-    return _GONE if not rest and child and field is not None else rest
+def _rebuilt(value: Any, parts: list[tuple[str, Any]]) -> Any:
+    return dict(parts) if type(value) is dict else [item for _, item in parts]
+
+
+def _leave_owned(of: Type, value: Any, last: FieldSet, owned: FieldSet, under: bool) -> Any:
+    """Without what lies in `last` and is not in `owned`."""
+    kept: list[tuple[str, Any]] = []
+    for part, name, child, inner, declared in _parts(of, value):
+        mine, theirs = last.get(part), owned.get(part)
+        inside = under or _is_member(mine, declared)
+        nothing = declared and not child and type(child) is list and inner.granular
+        if inside and not _is_member(theirs, declared) and not nothing:
+            continue
+        if (inside or mine) and _has_parts(inner, child):
+            child = _leave_owned(inner, child, mine or {}, theirs or {}, inside)
+        kept.append((name, child))
+    return _rebuilt(value, kept)
+
+
+def _take(of: Type, value: Any, last: FieldSet, whole: FieldSet, left: FieldSet) -> Any:
+    """Without what is in `last`, and in the set of the whole object but not in that of what is left."""
+    kept: list[tuple[str, Any]] = []
+    for part, name, child, inner, declared in _parts(of, value):
+        mine, there, here = last.get(part), whole.get(part), left.get(part)
+        if _is_member(mine, declared) and _is_member(there, declared) and not _is_member(here, declared):
+            continue
+        if mine and _has_parts(inner, child):
+            child = _take(inner, child, mine, there or {}, here or {})
+        kept.append((name, child))
+    return _rebuilt(value, kept)

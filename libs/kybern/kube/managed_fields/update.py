@@ -84,7 +84,7 @@ def _known(old: Object | None, new: Object, subresource: str) -> Managers:
 
 def managers_after_update(kind: Kind, old: Object, new: Object, managers: Managers, who: Manager, now: str) -> Managers:
     """The managers when `who` has written `new` over `old` (empty for a new object)."""
-    versions = Changes(kind, old, new)
+    versions = Changes(kind, old, new, tidy=True)
     changed, removed = versions.of(kind.api_version) or ({}, {})
     if not changed and not removed:
         return managers
@@ -99,7 +99,8 @@ def managers_after_update(kind: Kind, old: Object, new: Object, managers: Manage
 class Changes:
     """The change from one object to another in every version that managers have written in."""
 
-    def __init__(self, kind: Kind, old: Object, new: Object) -> None:
+    def __init__(self, kind: Kind, old: Object, new: Object, *, tidy: bool = False) -> None:
+        self._tidy = tidy
         self._kind, self._old, self._new = kind, bare(old), bare(new)
         self._known: dict[str, Change | None] = {}
 
@@ -119,7 +120,7 @@ class Changes:
             if lens.convert is None:
                 return self.of(kind.api_version)
             old, new, of = lens.convert(old) if old else {}, lens.convert(new), lens.type
-        changed, removed = compare(of, old, new)
+        changed, removed = compare(of, old, new, tidy=self._tidy)
         return without(changed, kind.reset), without(removed, kind.reset)
 
 

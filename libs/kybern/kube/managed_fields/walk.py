@@ -44,88 +44,87 @@ def elements(of: Type, value: list[Any]) -> list[tuple[str, Any, int]]:
     return list(found.values())
 
 
-def compare(of: Type, old: Object, new: Object) -> tuple[FieldSet, FieldSet]:
-    """(paths that `new` has and `old` has not or otherwise, paths that only `old` has)."""
-    if old == new:
-        return {}, {}
-    return _compare_map(of, old, new)
+def compare(of: Type, old: Object, new: Object, *, tidy: bool = False) -> tuple[FieldSet, FieldSet]:
+    """(paths that `new` has and `old` has not or otherwise, paths that only `old` has).
+
+    `tidy`: `new` counts as it will be stored: without empty lists and maps in the fields of built-in structs, but with
+    those structs that are written even when empty. `old` has been stored.
+    """
+    return _Comparison(tidy).maps(of, old, new)
 
 
-def _compare(of: Type, old: Any, new: Any) -> tuple[FieldSet | None, FieldSet | None]:
-    """The same for values that differ: ({}, None) if the value itself has changed."""
-    if of.granular and (old or new):
-        if of.shape == MAP and type(old or {}) is dict and type(new or {}) is dict:
-            changed, removed = _compare_map(of, old or {}, new or {})
-            return changed or None, removed or None
-        if of.shape == LIST and type(old or []) is list and type(new or []) is list:
-            changed, removed = _compare_list(of, old or [], new or [])
-            return changed or None, removed or None
-    return {}, None
+class _Comparison:
+    """One comparison. A pair of nodes is (what has changed or come, what has gone); None stands for no change."""
 
+    def __init__(self, tidy: bool) -> None:
+        self.tidy = tidy
 
-def _compare_map(of: Type, old: Object, new: Object) -> tuple[FieldSet, FieldSet]:
-    changed: FieldSet = {}
-    removed: FieldSet = {}
-    fields, omitted = of.fields, of.omitted
-    for name, value in new.items():
-        before = old.get(name, _ABSENT)
-        if name in omitted:
-            if not value:
-                continue
-            if not before:
-                before = _ABSENT
-        if before is _ABSENT:
-            before = of.always.get(name, _ABSENT)
+    def values(self, of: Type, old: Any, new: Any) -> tuple[FieldSet | None, FieldSet | None]:
+        """Two values that differ: ({}, None) if there is nothing below to tell apart."""
+        if of.granular and (old or new):
+            if of.shape == MAP and type(old or {}) is dict and type(new or {}) is dict:
+                changed, removed = self.maps(of, old or {}, new or {})
+                return changed or None, removed or None
+            if of.shape == LIST and type(old or []) is list and type(new or []) is list:
+                changed, removed = self.lists(of, old or [], new or [])
+                return changed or None, removed or None
+        return {}, None
+
+    def maps(self, of: Type, old: Object, new: Object) -> tuple[FieldSet, FieldSet]:
+        changed: FieldSet = {}
+        removed: FieldSet = {}
+        fields, always = of.fields, of.always
+        omitted = of.omitted if self.tidy else ()
+        for name, value in new.items():
+            before = old.get(name, _ABSENT)
+            if name in omitted:
+                if not value:
+                    continue
+                before = before or _ABSENT
+            if before is _ABSENT and name in always:
+                before = always[name]
             if before is _ABSENT:
                 changed["f:" + name] = _whole(fields.get(name) or of.element, value)
+            elif before != value:
+                self.put("f:" + name, self.values(fields.get(name) or of.element, before, value), changed, removed)
+        for name, value in old.items():
+            if name in new and (name not in omitted or new[name] or not value):
                 continue
-        if before == value:
-            continue
-        more, less = _compare(fields.get(name) or of.element, before, value)
+            if name in omitted and not value:
+                continue
+            if name not in always or not self.tidy:
+                removed["f:" + name] = _whole(fields.get(name) or of.element, value)
+            elif always[name] != value:
+                pair = self.values(fields.get(name) or of.element, value, always[name])
+                self.put("f:" + name, pair, changed, removed)
+        return changed, removed
+
+    def lists(self, of: Type, old: list[Any], new: list[Any]) -> tuple[FieldSet, FieldSet]:
+        changed: FieldSet = {}
+        removed: FieldSet = {}
+        before = {part: item for part, item, _ in elements(of, old)}
+        after = {part: item for part, item, _ in elements(of, new)}
+        for part, item in after.items():
+            was = before.get(part)
+            if part not in before:
+                changed[part] = {} if item is _ABSENT else _whole(of.element, item)
+            elif item is _ABSENT or was is _ABSENT:
+                if _all(of, old, part) != _all(of, new, part):
+                    changed[part] = {}
+            elif was != item:
+                self.put(part, self.values(of.element, was, item), changed, removed)
+        for part, item in before.items():
+            if part not in after:
+                removed[part] = {} if item is _ABSENT else _whole(of.element, item)
+        return changed, removed
+
+    @staticmethod
+    def put(part: str, pair: tuple[FieldSet | None, FieldSet | None], changed: FieldSet, removed: FieldSet) -> None:
+        more, less = pair
         if more is not None:
-            changed["f:" + name] = more
+            changed[part] = more
         if less is not None:
-            removed["f:" + name] = less
-    for name, value in old.items():
-        if name in omitted:
-            if new.get(name) or not value:
-                continue
-        elif name in new:
-            continue
-        after = of.always.get(name, _ABSENT)
-        if after is _ABSENT:
-            removed["f:" + name] = _whole(fields.get(name) or of.element, value)
-        elif after != value:
-            more, less = _compare(fields.get(name) or of.element, value, after)
-            if more is not None:
-                changed["f:" + name] = more
-            if less is not None:
-                removed["f:" + name] = less
-    return changed, removed
-
-
-def _compare_list(of: Type, old: list[Any], new: list[Any]) -> tuple[FieldSet, FieldSet]:
-    changed: FieldSet = {}
-    removed: FieldSet = {}
-    before = {part: item for part, item, _ in elements(of, old)}
-    after = {part: item for part, item, _ in elements(of, new)}
-    for part, item in after.items():
-        was = before.get(part)
-        if part not in before:
-            changed[part] = {} if item is _ABSENT else _whole(of.element, item)
-        elif item is _ABSENT or was is _ABSENT:
-            if _all(of, old, part) != _all(of, new, part):
-                changed[part] = {}
-        elif was != item:
-            more, less = _compare(of.element, was, item)
-            if more is not None:
-                changed[part] = more
-            if less is not None:
-                removed[part] = less
-    for part, item in before.items():
-        if part not in after:
-            removed[part] = {} if item is _ABSENT else _whole(of.element, item)
-    return changed, removed
+            removed[part] = less
 
 
 def _all(of: Type, value: list[Any], part: str) -> list[Any]:

@@ -16,6 +16,7 @@ from kybern.kube import managed_fields, meta, schema
 from kybern.kube.field import required
 from kybern.kube.managed_fields import built_in
 from kybern.kube.status import StatusError, bad_request, conflict, invalid, not_found, status_error
+from kybern.kube.structural.kind import with_member
 
 Object = dict[str, Any]
 TYPE = "application/apply-patch+yaml"
@@ -48,13 +49,15 @@ async def apply_scale(request: Request, data: bytes, force: bool) -> bytes:
     config: Object = {"apiVersion": info.api_version, "kind": info.kind, "metadata": scale["metadata"]}
     replicas = (scale.get("spec") or {}).get("replicas")
     if replicas is not None:
-        config["spec"] = {"replicas": replicas}
+        custom = request.served.custom
+        path = custom.scale.spec if custom is not None and custom.scale is not None else ".spec.replicas"
+        config = with_member(config, path, replicas)
 
     async def produce(stored: Object) -> Object:
         live = schema.convert(stored, info.api_version)
         return _settled(request, live, config, _apply(request, live, config, force, "autoscaling/v1"))
 
-    return orjson.dumps(scale_of(orjson.loads(await change(request, produce, tracked=True))))
+    return orjson.dumps(scale_of(orjson.loads(await change(request, produce, tracked=True)), request.served.custom))
 
 
 def need_manager(request: Request) -> None:
