@@ -25,6 +25,7 @@ from kybern.pki.source import FileCertificateSource
 from kybern.protos.api.v1.discovery_pb2 import GetOpenAPIRequest, GetResourcesRequest
 from kybern.protos.api.v1.discovery_pb2_grpc import DiscoveryStub
 from kybern.rpc.grpc_transport import GrpcTransport
+from kybern.runtime.processes import SAID_WHY
 from kybern.telemetry import Telemetry
 
 
@@ -127,7 +128,7 @@ def test_wrong_flags_are_one_sentence(home: Path, flags: list[str], words: str) 
         str(home / "apiserver"),
     ]
     ended = subprocess.run([*command, *flags], stderr=subprocess.PIPE, timeout=30, check=False)
-    assert ended.returncode == 1
+    assert ended.returncode == SAID_WHY
     assert words in ended.stderr.decode()
     assert "Traceback" not in ended.stderr.decode()
 
