@@ -48,7 +48,7 @@ async def start_directly(runtime: Runtime, name: str) -> float:
     return took
 
 
-def start_through_cluster(api: client.CoreV1Api, names: list[str]) -> list[float]:
+def start_through_cluster(api: Any, names: list[str]) -> list[float]:
     """Seconds from POST to phase Running, for pods that are created at once; everything is removed again."""
     version = api.list_namespaced_pod("default", limit=1).metadata.resource_version
     begin = {}
@@ -58,7 +58,10 @@ def start_through_cluster(api: client.CoreV1Api, names: list[str]) -> list[float
         begin[name] = time.perf_counter()
         api.create_namespaced_pod("default", pod)
     took: dict[str, float] = {}
-    for event in watch.Watch().stream(api.list_namespaced_pod, "default", resource_version=version, timeout_seconds=60):
+    stream: Any = watch
+    for event in stream.Watch().stream(
+        api.list_namespaced_pod, "default", resource_version=version, timeout_seconds=60
+    ):
         pod = event["object"]
         if pod.metadata.name in begin and pod.metadata.name not in took and pod.status.phase == "Running":
             took[pod.metadata.name] = time.perf_counter() - begin[pod.metadata.name]
@@ -77,7 +80,8 @@ async def main() -> None:
     parser.add_argument("--count", type=int, default=10)
     parser.add_argument("--parallel", type=int, default=10)
     options = parser.parse_args()
-    config.load_kube_config(options.kubeconfig)
+    settings: Any = config
+    settings.load_kube_config(options.kubeconfig)
     api, runtime = client.CoreV1Api(), Runtime.connect(options.runtime)
     direct, through = [], []
     for i in range(options.count):
