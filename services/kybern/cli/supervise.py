@@ -11,6 +11,8 @@ from kybern.cli.core.options import ClusterOptions
 from kybern.cli.core.plan import Plan, metrics_addresses
 from kybern.runtime.spawn import set_title
 
+SHARED = ("uvloop", "kybern.rpc.grpc_transport", "kybern.client.informer", "kybern.telemetry.spans")
+
 
 def supervise(plan: Plan, options: ClusterOptions, layout: Layout, host: str, go: socket.socket) -> NoReturn:
     """Never returns."""
@@ -36,15 +38,15 @@ def detach(layout: Layout) -> None:
 
 
 def run_supervisor(plan: Plan, options: ClusterOptions, layout: Layout, host: str, go: socket.socket) -> None:
-    """Import what the first service needs, wait for the word to start, then supervise until a signal."""
+    """Import what all services share, wait for the word to start, then supervise until a signal."""
     os.environ["GRPC_ENABLE_FORK_SUPPORT"] = "0"
     from kybern.cli.certificates import make_rotation
     from kybern.runtime.supervisor import Supervisor
     from kybern.telemetry.logs import configure
 
     configure("info")
-    for module in ("uvloop", "kybern.rpc.grpc_transport", f"kybern.{plan.specs[0].service or 'apiserver'}.service"):
-        importlib.import_module(module)  # the longest wait; the rest is imported while the first services start
+    for module in SHARED:
+        importlib.import_module(module)
     if not go.recv(1):
         return  # the command gave up before anything started
     go.close()
