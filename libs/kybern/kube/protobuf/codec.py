@@ -6,7 +6,7 @@ from typing import Any
 from google.protobuf.message import DecodeError
 
 from kybern.kube.protobuf.messages import SCALARS, FieldPlan, message_class, plan, table
-from kybern.kube.protobuf.special import META, RUNTIME, SPECIAL
+from kybern.kube.protobuf.special import APIEXTENSIONS, META, RUNTIME, SPECIAL
 
 CONTENT_TYPE = "application/vnd.kubernetes.protobuf"
 MAGIC = b"k8s\x00"
@@ -46,7 +46,9 @@ def decode(body: bytes) -> Object:
             raise ProtobufError("Object 'Kind' is missing in the protobuf body")
         name = message_name(api_version, kind)
         obj = read(message_class(name).FromString(unknown.f2), name)
-    except (DecodeError, UnicodeDecodeError) as error:
+    except ProtobufError:
+        raise
+    except (DecodeError, ValueError, OverflowError, OSError) as error:
         raise ProtobufError(f"unable to decode the protobuf body: {error}") from None
     return {"kind": kind, "apiVersion": api_version, **obj}
 
@@ -95,6 +97,8 @@ def read_value(value: Any, type_name: str) -> Any:
     """One value of a known type."""
     if type_name == "bytes":
         return b64encode(value).decode()
+    if type_name == "double" and value.is_integer():
+        return int(value)
     if type_name in SCALARS:
         return value
     special = SPECIAL.get(type_name)
@@ -152,3 +156,40 @@ def write_value(message: Any, type_name: str, value: Any) -> None:
 def scalar(value: Any, type_name: str) -> Any:
     """A JSON scalar as the message wants it."""
     return b64decode(value) if type_name == "bytes" else value
+
+
+SCHEMA = f"{APIEXTENSIONS}.JSONSchemaProps"
+
+
+def read_schema_or_bool(message: Any) -> Any:
+    """`additionalProperties`: a schema, or whether any is allowed."""
+    return read(message.f2, SCHEMA) if message.HasField("f2") else bool(message.f1)
+
+
+def write_schema_or_bool(message: Any, value: Any) -> None:
+    message.f1 = value is not False
+    if not isinstance(value, bool):
+        write(message.f2, SCHEMA, value)
+
+
+def read_schema_or_list(message: Any) -> Any:
+    """`items` and `dependencies`: a schema, or a list of schemas or of names."""
+    if message.HasField("f1"):
+        return read(message.f1, SCHEMA)
+    return [item if isinstance(item, str) else read(item, SCHEMA) for item in message.f2]
+
+
+def write_schema_or_list(message: Any, value: Any) -> None:
+    if isinstance(value, dict):
+        message.f1.SetInParent()
+        write(message.f1, SCHEMA, value)
+        return
+    for item in value:
+        if isinstance(item, str):
+            message.f2.append(item)
+        else:
+            write(message.f2.add(), SCHEMA, item)
+
+
+SPECIAL[f"{SCHEMA}OrBool"] = (read_schema_or_bool, write_schema_or_bool)
+SPECIAL[f"{SCHEMA}OrArray"] = SPECIAL[f"{SCHEMA}OrStringArray"] = (read_schema_or_list, write_schema_or_list)

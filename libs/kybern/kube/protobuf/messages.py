@@ -1,8 +1,8 @@
 """Message classes made at run time from the table of wire numbers, and what JSON needs to know of each field.
 
 `wire.json.gz` has, by message, rows of [number, JSON name ("" for an inlined struct), type, repeated, optional].
-`optional` marks scalars that are pointers in Kubernetes' types: their zero values mean something, those of other
-scalars mean "absent".
+`optional` marks scalars whose zero values are in the JSON form too (pointers, and what JSON never omits); the zero
+values of other scalars mean "absent". `tools/wire.py` reads these marks off Kubernetes' Go types.
 """
 
 import gzip
@@ -77,6 +77,11 @@ def add_field(
     field.label = Field.LABEL_REPEATED if repeated else Field.LABEL_OPTIONAL
     if type_name in SCALARS:
         field.type = SCALARS[type_name]
+        if not repeated and not target.options.map_entry:  # present or not, as in proto2, whose strings go unchecked
+            field.proto3_optional, field.oneof_index = True, len(target.oneof_decl)
+            target.oneof_decl.add(name=f"_{name}")
+        elif repeated and type_name in ("int32", "int64", "bool", "double"):
+            field.options.packed = False
     else:
         field.type = Field.TYPE_MESSAGE
         field.type_name = f".{flat(type_name)}"
@@ -95,7 +100,7 @@ def add_map(target: descriptor_pb2.DescriptorProto, number: int, name: str, valu
 @cache
 def pool() -> descriptor_pool.DescriptorPool:
     """A pool with every message."""
-    file = descriptor_pb2.FileDescriptorProto(name="kubernetes.proto", syntax="proto2")
+    file = descriptor_pb2.FileDescriptorProto(name="kubernetes.proto", syntax="proto3")
     for message, rows in table().items():
         target = file.message_type.add(name=flat(message))
         for row, field in zip(rows, plan(message), strict=True):

@@ -12,19 +12,23 @@ Read = Callable[[Any], Any]
 Write = Callable[[Any, Any], None]
 
 
+def moment(seconds: int) -> str:
+    """RFC 3339 without a zone, in four-digit years."""
+    return datetime.fromtimestamp(seconds, UTC).replace(tzinfo=None).isoformat(timespec="seconds")
+
+
 def read_time(message: Any) -> str | None:
     """RFC 3339 in whole seconds; the zero time is null."""
     if not message.HasField("f1"):
         return None
-    return datetime.fromtimestamp(message.f1, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return moment(message.f1) + "Z"
 
 
 def read_micro_time(message: Any) -> str | None:
     """RFC 3339 with microseconds."""
     if not message.HasField("f1"):
         return None
-    text = datetime.fromtimestamp(message.f1, UTC).strftime("%Y-%m-%dT%H:%M:%S")
-    return f"{text}.{message.f2 // 1000:06d}Z"
+    return f"{moment(message.f1)}.{message.f2 // 1000:06d}Z"
 
 
 def write_time(message: Any, value: Any) -> None:

@@ -1,0 +1,26 @@
+// Programs on Kubernetes' own Go types: `golden` shows their wire forms, `zeros` which of their fields keep zero values
+// in JSON, and `client` is a typed client-go client.
+package main
+
+import (
+	"fmt"
+	"os"
+)
+
+func main() {
+	var err error
+	switch {
+	case len(os.Args) == 3 && os.Args[1] == "golden":
+		err = golden(os.Args[2])
+	case len(os.Args) == 2 && os.Args[1] == "zeros":
+		err = zeros()
+	case len(os.Args) == 3 && os.Args[1] == "client":
+		err = client(os.Args[2])
+	default:
+		err = fmt.Errorf("usage: %s golden MANIFESTS | zeros | client NAMESPACE", os.Args[0])
+	}
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+}

@@ -1,0 +1,150 @@
+"""Round trips of objects made from the wire table itself, and bodies that are no bodies."""
+
+import base64
+import json
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from kybern.kube import protobuf, schema
+from kybern.kube.protobuf import codec
+from kybern.kube.protobuf.messages import FieldPlan, plan, table
+from kybern.kube.protobuf.special import APIEXTENSIONS, META, RUNTIME
+
+RESOURCE = "k8s.io.apimachinery.pkg.api.resource"
+text = st.text(st.characters(codec="utf-8", exclude_characters="\x00"), min_size=1, max_size=5)
+free = st.recursive(st.booleans() | st.integers(-5, 5) | text, lambda inner: st.dictionaries(text, inner, max_size=2))
+times = st.datetimes().filter(lambda at: 1 < at.year < 9999)
+SCALARS: dict[str, st.SearchStrategy[Any]] = {
+    "string": text,
+    "bool": st.just(True),
+    "int32": st.integers(-(2**31), 2**31 - 1).filter(bool),
+    "int64": st.integers(-(2**63), 2**63 - 1).filter(bool),
+    "double": st.sampled_from([0.5, -1.25, 3, 1e300]),
+    "bytes": st.binary(min_size=1, max_size=5).map(lambda data: base64.b64encode(data).decode()),
+}
+SPECIAL: dict[str, st.SearchStrategy[Any]] = {
+    f"{META}.Time": times.map(lambda at: f"{at:%Y-%m-%dT%H:%M:%S}Z".rjust(20, "0")),
+    f"{META}.MicroTime": times.map(lambda at: f"{at:%Y-%m-%dT%H:%M:%S.%f}Z".rjust(27, "0")),
+    f"{META}.Duration": st.sampled_from(["0s", "1.5s", "2m0s", "1h0m30s", "250ms", "-3s"]),
+    f"{META}.FieldsV1": st.dictionaries(text, free, max_size=2),
+    f"{META}.Verbs": st.lists(text, max_size=2),
+    f"{RUNTIME}.RawExtension": st.dictionaries(text, free, max_size=2),
+    f"{RESOURCE}.Quantity": st.sampled_from(["1", "100m", "1.5Gi", "2e3"]),
+    f"{RESOURCE}.QuantityValue": st.sampled_from(["1", "100m"]),
+    "k8s.io.apimachinery.pkg.util.intstr.IntOrString": st.integers(-5, 5) | text,
+    f"{APIEXTENSIONS}.JSON": st.dictionaries(text, free, min_size=1, max_size=2) | text | st.integers(1, 9),
+    **{
+        f"k8s.io.api.{group}.v1.ExtraValue": st.lists(text, max_size=2) for group in ("authentication", "authorization")
+    },
+    "k8s.io.api.certificates.v1.ExtraValue": st.lists(text, max_size=2),
+}
+
+
+def kinds() -> list[tuple[str, str]]:
+    """(apiVersion, kind) of everything that is served and has a protobuf form."""
+    found = {(info.api_version, info.kind) for info in schema.load().resources.values()}
+    return sorted(pair for pair in found if has_form(*pair))
+
+
+def has_form(api_version: str, kind: str) -> bool:
+    try:
+        return bool(codec.message_name(api_version, kind))
+    except protobuf.ProtobufError:
+        return False
+
+
+@st.composite
+def values(draw: st.DrawFn, type_name: str, depth: int) -> Any:
+    """A value of a type."""
+    strategy = {**SCALARS, **SPECIAL}.get(type_name)
+    if strategy is not None:
+        return draw(strategy)
+    if type_name.startswith(f"{codec.SCHEMA}Or"):
+        return draw(messages(codec.SCHEMA, 0))
+    return draw(messages(type_name, depth - 1))
+
+
+@st.composite
+def messages(draw: st.DrawFn, name: str, depth: int) -> dict[str, Any]:
+    """A JSON object of a message, with a few of its fields."""
+    fields = [field for field in plan(name) if depth > 0 or field.type in SCALARS]
+    result: dict[str, Any] = {}
+    if not fields:
+        return result
+    for field in draw(st.lists(st.sampled_from(fields), max_size=4, unique=True)):
+        result.update(draw(members(field, depth)))
+    return result
+
+
+@st.composite
+def members(draw: st.DrawFn, field: FieldPlan, depth: int) -> dict[str, Any]:
+    value = values(field.type, depth)
+    if field.map:
+        return {field.json: draw(st.dictionaries(text, value, min_size=1, max_size=2))}
+    if field.repeated:
+        return {field.json: draw(st.lists(value, min_size=1, max_size=2))}
+    found = draw(value)
+    return found if field.json == "" else {field.json: found}
+
+
+@settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
+@given(st.data())
+def test_round_trip(data: st.DataObject) -> None:
+    api_version, kind = data.draw(st.sampled_from(kinds()))
+    content = data.draw(messages(codec.message_name(api_version, kind), 4))
+    obj = {**content, "kind": kind, "apiVersion": api_version}
+    assert protobuf.decode(protobuf.encode(obj)) == obj
+
+
+def test_every_built_in_kind_has_a_form() -> None:
+    without = {info.kind for info in schema.load().resources.values() if not has_form(info.api_version, info.kind)}
+    assert without == set()
+    assert len(table()) > 1000
+
+
+def test_zero_values_that_are_said_are_kept() -> None:
+    deployment = {"kind": "Deployment", "apiVersion": "apps/v1", "spec": {"replicas": 0, "paused": False}}
+    assert protobuf.decode(protobuf.encode(deployment))["spec"] == {"replicas": 0}
+
+
+def bodies() -> list[bytes]:
+    golden = json.loads((Path(__file__).parent / "golden.json").read_text())
+    return [base64.b64decode(forms["protobuf"]) for forms in golden.values()]
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.binary(max_size=60))
+def test_any_bytes_are_an_object_or_a_refusal(data: bytes) -> None:
+    for body in (data, codec.MAGIC + data, codec.MAGIC + b"\x0a\x09\x0a\x02v1\x12\x03Pod\x12" + data):
+        with suppress(protobuf.ProtobufError):
+            json.dumps(protobuf.decode(body))
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.sampled_from(bodies()), st.data())
+def test_damaged_bodies_are_an_object_or_a_refusal(body: bytes, data: st.DataObject) -> None:
+    at = data.draw(st.integers(4, len(body) - 1))
+    damaged = body[:at] + data.draw(st.binary(max_size=4)) + body[at + data.draw(st.integers(0, 8)) :]
+    with suppress(protobuf.ProtobufError):
+        json.dumps(protobuf.decode(damaged))
+
+
+REFUSED = {
+    "JSON": (b'{"kind":"Pod"}', "provided data does not appear to be a protobuf message"),
+    "nothing": (b"", "provided data does not appear to be a protobuf message"),
+    "no kind": (codec.MAGIC, "Object 'Kind' is missing"),
+    "unknown kind": (codec.MAGIC + b"\x0a\x0a\x0a\x02v1\x12\x04Nope", "no kind 'Nope' in version 'v1'"),
+    "cut short": (codec.MAGIC + b"\x0a\x7f", "unable to decode the protobuf body"),
+}
+
+
+@pytest.mark.parametrize("case", REFUSED)
+def test_refused(case: str) -> None:
+    body, message = REFUSED[case]
+    with pytest.raises(protobuf.ProtobufError, match=message):
+        protobuf.decode(body)
