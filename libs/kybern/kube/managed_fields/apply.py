@@ -40,11 +40,12 @@ def apply(
     *,
     force: bool = False,
     subresource: str = "",
-    conflict_version: str = "",
+    seen_as: str = "",
 ) -> Object:
     """The object after `name` applies `config` over `live` (None: it does not exist), managedFields included.
 
-    All are in the version of `kind`; `now` is a `Time`. Raises StatusError: 400 and 500 for a configuration that does
+    All are in the version of `kind`; `now` is a `Time`; `seen_as` is the apiVersion of the view that the client applied
+    to, if it was not the object itself (a Scale). Raises StatusError: 400 and 500 for a configuration that does
     not fit, 409 for fields that other managers own. The result may hold nulls where the configuration does, and shares
     parts with the arguments.
     """
@@ -56,7 +57,7 @@ def apply(
         try:
             merged, after = _applied(kind, existing, config, managers, who, now, force)
         except Conflicts as conflicts:
-            allowed = _taken_over(kind, existing) if name == KUBECTL else None
+            allowed = _taken_over(kind, existing) if name == KUBECTL and not seen_as else None
             if allowed is None:
                 raise
             rest = conflicts.beyond(allowed)
@@ -64,9 +65,9 @@ def apply(
                 raise rest from None
             merged, after = _applied(kind, existing, config, managers, who, now, True)
     except Conflicts as conflicts:
-        raise conflicts.status(conflict_version) from None
+        raise conflicts.status(seen_as) from None
     merged = {**merged, "metadata": {**merged["metadata"]}}
-    if name == KUBECTL and not subresource:
+    if name == KUBECTL and not seen_as:
         _renew_last_applied(merged, config)
     entries = write(cap(after))
     if entries:
@@ -171,10 +172,9 @@ def _renew_last_applied(merged: Object, config: Object) -> None:
     if not annotations.get(LAST_APPLIED):
         return
     metadata = dict(config.get("metadata") or {})
-    given = {key: value for key, value in (metadata.get("annotations") or {}).items() if key != LAST_APPLIED}
-    metadata.pop("annotations", None)
-    if given:
-        metadata["annotations"] = given
+    given = metadata.pop("annotations", None)
+    if given is not None:
+        metadata["annotations"] = {key: value for key, value in given.items() if key != LAST_APPLIED}
     text = orjson.dumps({**config, "metadata": metadata}, option=orjson.OPT_SORT_KEYS).decode() + "\n"
     annotations[LAST_APPLIED] = text
     if sum(len(key.encode()) + len(value.encode()) for key, value in annotations.items()) > MAX_ANNOTATIONS:

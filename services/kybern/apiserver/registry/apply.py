@@ -103,11 +103,11 @@ def _check_name(request: Request, config: Object) -> None:
         raise bad_request("the namespace of the provided object does not match the namespace sent on the request")
 
 
-def _apply(request: Request, live: Object | None, config: Object, force: bool, conflict_version: str = "") -> Object:
+def _apply(request: Request, live: Object | None, config: Object, force: bool, seen_as: str = "") -> Object:
     kind = kind_of(request.served, request.subresource)
     return managed_fields.apply(
         kind, live, config, request.field_manager, meta.format_time(request.now),
-        force=force, subresource=request.subresource, conflict_version=conflict_version,
+        force=force, subresource=request.subresource, seen_as=seen_as,
     )  # fmt: skip
 
 
