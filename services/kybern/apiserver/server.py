@@ -12,6 +12,9 @@ from kybern.apiserver.authorization.authorizer import Authorizer
 from kybern.apiserver.bootstrap.rbac import node_rules
 from kybern.apiserver.core.allocator import IPAllocator, PortAllocator
 from kybern.apiserver.core.user import User
+from kybern.apiserver.crd.controller import DefinitionController
+from kybern.apiserver.crd.definition import GROUP, RESOURCE
+from kybern.apiserver.crd.served import CustomResources
 from kybern.apiserver.metrics import ApiMetrics
 from kybern.apiserver.registry.request import Request
 from kybern.apiserver.registry.resource_table import ResourceTable
@@ -51,6 +54,9 @@ class ApiServer:
         self.feed = Feed(store, telemetry)
         for cacher in self.table.cachers.values():
             self.feed.add(cacher)
+        self.custom = CustomResources(self)
+        self.definitions = DefinitionController(self)
+        self.feed.prelude = (self.table.cacher(GROUP, RESOURCE), self.custom.load)
         self.leases = Leases(store)
         self.admission: Chain = admission_registry.build()
         self.authorizer = Authorizer(node_rules())

@@ -98,6 +98,7 @@ async def serve(
     async with asyncio.TaskGroup() as tasks:
         feed = tasks.create_task(server.feed.run())
         compactor = tasks.create_task(compact(server, store))
+        definitions = tasks.create_task(server.definitions.run())
         try:
             await bootstrap(server, ca)
             await wire.start()
@@ -110,6 +111,7 @@ async def serve(
             await wire.stop(GRACE)
             feed.cancel()
             compactor.cancel()
+            definitions.cancel()
 
 
 async def compact(server: ApiServer, store: Store) -> None:

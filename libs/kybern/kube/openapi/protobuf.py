@@ -4,6 +4,7 @@ The messages are those of gnostic's `openapi.v2`; the tables below hold the fiel
 Free values (defaults, enums, extensions) travel as JSON text.
 """
 
+import struct
 from collections.abc import Callable
 from typing import Any
 
@@ -56,6 +57,14 @@ def _flag(number: int, value: bool) -> bytes:
     return _varint(number << 3) + (b"\1" if value else b"\0")
 
 
+def _number(number: int, value: int) -> bytes:
+    return _varint(number << 3) + _varint(value)
+
+
+def _double(number: int, value: float) -> bytes:
+    return _varint(number << 3 | 1) + struct.pack("<d", value)
+
+
 def _free(number: int, value: Any) -> bytes:
     """An `Any`: its second field is YAML, of which JSON is a part."""
     return _bytes(number, _bytes(2, orjson.dumps(value)))
@@ -105,6 +114,19 @@ SCHEMA |= {
     "title": (3, _text),
     "description": (4, _text),
     "default": (5, _free),
+    "multipleOf": (6, _double),
+    "maximum": (7, _double),
+    "exclusiveMaximum": (8, _flag),
+    "minimum": (9, _double),
+    "exclusiveMinimum": (10, _flag),
+    "maxLength": (11, _number),
+    "minLength": (12, _number),
+    "pattern": (13, _text),
+    "maxItems": (14, _number),
+    "minItems": (15, _number),
+    "uniqueItems": (16, _flag),
+    "maxProperties": (17, _number),
+    "minProperties": (18, _number),
     "required": (19, _texts),
     "enum": (20, _each(_free)),
     "additionalProperties": (21, _inside(_sub(SCHEMA), 1)),

@@ -10,7 +10,7 @@ API_VERSION = (
     "Servers convert known schemas and may reject unknown ones."
 )
 KIND = "Kind says which resource this object represents, in CamelCase. It cannot be updated."
-_NOT_IN_V2 = ("allOf", "anyOf", "oneOf", "not", "nullable", "example")
+_NOT_IN_V2 = ("allOf", "anyOf", "oneOf", "not", "nullable", "example", "externalDocs")
 
 
 def definition_name(group: str, version: str, kind: str) -> str:

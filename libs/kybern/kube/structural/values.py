@@ -151,13 +151,14 @@ def _check_alternatives(node: Node, value: Any, path: str, errors: list[FieldErr
         if best:
             errors += [invalid(NOWHERE, "", f'"{path}" must validate at least one schema (anyOf)'), *best]
     if node.one_of:
-        results = [_errors(alternative, value, path) for alternative in node.one_of]
+        results: list[list[FieldError]] = [_errors(alternative, value, path) for alternative in node.one_of]
         valid = sum(not found for found in results)
         if valid != 1:
             why = f"Found {valid} valid alternatives" if valid else "Found none valid"
             errors.append(invalid(NOWHERE, "", f'"{path}" must validate one and only one schema (oneOf). {why}'))
             if not valid:
-                errors += min(results, key=lambda found: len(found))
+                best = min(results, key=lambda found: len(found))
+                errors += best
     if node.all_of:
         results = [_errors(alternative, value, path) for alternative in node.all_of]
         valid = sum(not found for found in results)

@@ -57,6 +57,8 @@ def selection(served: Served, namespace: str, labels: str, field_text: str, name
         raise _bad(error) from None
     for requirement in by_field.requirements:
         if requirement.field not in served.selectable:
+            if served.custom is not None:
+                raise bad_request(f"field label not supported: {requirement.field}")
             raise bad_request(fields.unsupported(served.group, served.resource, requirement.field))
     return Selection(namespace, name, by_label, renamed(by_field, served.aliases))
 

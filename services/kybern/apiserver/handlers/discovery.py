@@ -10,9 +10,10 @@ from typing import Any
 
 import orjson
 
+from kybern.apiserver.crd import published
 from kybern.apiserver.server import ApiServer
-from kybern.kube import openapi
 from kybern.kube.status import not_found
+from kybern.kube.structural import CustomKind
 from kybern.protos.api.v1 import discovery_pb2 as pb
 from kybern.protos.api.v1.discovery_pb2_grpc import DiscoveryServicer
 
@@ -35,6 +36,8 @@ def build_table(server: ApiServer) -> pb.ResourceTable:
                     short_names=resource.short_names,
                     categories=resource.categories,
                 )
+                if served.custom is not None:
+                    _add_columns(row, served.custom)
                 if served.cacher is not None:
                     row.storage_version_hash = _hash(served.stored.api_version, served.stored.kind)
                 for sub in resource.subresources.values():
@@ -49,9 +52,22 @@ def build_table(server: ApiServer) -> pb.ResourceTable:
     return table
 
 
+def _add_columns(row: pb.ResourceInfo, custom: CustomKind) -> None:
+    for column in custom.columns:
+        row.columns.add(
+            name=column["name"],
+            type=column["type"],
+            format=column.get("format") or "",
+            priority=column.get("priority") or 0,
+            json_path=column["jsonPath"],
+            description=column.get("description") or "",
+        )
+
+
 def openapi_hash(server: ApiServer, group: str, version: str) -> str:
-    """Changes when the document does: documents follow from the schema tables and the resource table."""
-    text = f"{_tables()}/{server.table.etag}/{group}/{version}"
+    """Changes when the document does; that of everything has the version ""."""
+    custom = published.of_group_version(server, group, version) if version else published.of_everything(server)
+    text = f"{_tables()}/{group}/{version}/{published.digest(custom)}"
     return hashlib.sha256(text.encode()).hexdigest().upper()
 
 
@@ -70,7 +86,7 @@ class Discovery(DiscoveryServicer):
 
     def __init__(self, server: ApiServer) -> None:
         self._server = server
-        self._documents: dict[tuple[str, str, str], bytes] = {}
+        self._documents: dict[tuple[str, str], tuple[str, bytes]] = {}  # (group, version) → hash, document
 
     async def GetResources(self, request: pb.GetResourcesRequest, context: Any) -> pb.GetResourcesResponse:
         return pb.GetResourcesResponse(table=build_table(self._server))
@@ -84,17 +100,18 @@ class Discovery(DiscoveryServicer):
             await self._server.table.changed(seen)
 
     async def GetOpenAPI(self, request: pb.GetOpenAPIRequest, context: Any) -> pb.GetOpenAPIResponse:
-        key = (request.openapi_version, request.group, request.version)
-        document = self._documents.get(key)
-        if document is None:
-            made = await asyncio.to_thread(_document, *key)
+        whole = request.openapi_version == "v2"
+        group, version = ("", "") if whole else (request.group, request.version)
+        made_of = openapi_hash(self._server, group, version)
+        known_hash, document = self._documents.get((group, version), ("", b""))
+        if known_hash != made_of:
+            if whole:
+                made = await asyncio.to_thread(published.v2, published.of_everything(self._server))
+            else:
+                custom = published.of_group_version(self._server, group, version)
+                made = await asyncio.to_thread(published.v3, group, version, custom)
             if made is None:
-                raise not_found("", "openapi", f"{request.group}/{request.version}")
-            document = self._documents[key] = orjson.dumps(made)
-        return pb.GetOpenAPIResponse(document=document, hash=openapi_hash(self._server, request.group, request.version))
-
-
-def _document(openapi_version: str, group: str, version: str) -> Any:
-    if openapi_version == "v2":
-        return openapi.v2()
-    return openapi.v3(group, version)
+                raise not_found("", "openapi", f"{group}/{version}")
+            document = orjson.dumps(made)
+            self._documents[(group, version)] = (made_of, document)
+        return pb.GetOpenAPIResponse(document=document, hash=made_of)

@@ -28,7 +28,7 @@ async def get(server: ApiServer, message: GetRequest, call: CallContext) -> GetR
     if entry is None:
         raise not_found(served.info.group, served.info.resource, name)
     if resource.subresource == "scale":
-        return GetResponse(object=orjson.dumps(scale_of(entry.decode())))
+        return GetResponse(object=orjson.dumps(scale_of(entry.decode(), served.custom)))
     return GetResponse(object=served.present(entry.data))
 
 

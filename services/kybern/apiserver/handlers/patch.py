@@ -42,11 +42,11 @@ async def _patch_scale(request: Request, patch_type: str, data: bytes) -> bytes:
     wanted = patches.decode_patch(data)
 
     async def produce(obj: Object) -> Object:
-        before = scale_of(obj)
+        before = scale_of(obj, request.served.custom)
         scale = parse(orjson.dumps(patches.apply_patch(patch_type, before, wanted, SCALE)), SCALE)
         prune(request, scale, SCALE)
         if scale["metadata"].get("resourceVersion") == before["metadata"]["resourceVersion"]:
             scale["metadata"].pop("resourceVersion")
         return scaled(request, obj, scale)
 
-    return orjson.dumps(scale_of(orjson.loads(await change(request, produce))))
+    return orjson.dumps(scale_of(orjson.loads(await change(request, produce)), request.served.custom))

@@ -31,4 +31,4 @@ async def change_scale(request: Request, scale: Object) -> bytes:
     async def produce(obj: Object) -> Object:
         return scaled(request, obj, scale)
 
-    return orjson.dumps(scale_of(orjson.loads(await change(request, produce))))
+    return orjson.dumps(scale_of(orjson.loads(await change(request, produce)), request.served.custom))

@@ -57,7 +57,7 @@ def settle(request: Request, allocation: Allocation) -> None:
 
 def prepare(request: Request, obj: Object) -> None:
     """Status is the server's; the strategy may add to it."""
-    if "status" in request.served.stored.subresources:
+    if "status" in request.served.info.subresources:
         obj.pop("status", None)
     if request.served.custom is not None:
         obj["metadata"]["generation"] = 1

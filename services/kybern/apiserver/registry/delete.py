@@ -90,6 +90,8 @@ async def delete(request: Request, options: DeleteOptions) -> tuple[bytes, bool]
         if request.served.strategy.validate_delete is not None:
             request.served.strategy.validate_delete(request, old)
         await request.server.admission.validate(request, "DELETE", None, old)
+        if request.served.strategy.prepare_delete is not None:
+            request.served.strategy.prepare_delete(request, old)
         decided = decide_deletion(request, old, options, request.now)
         try:
             return await _carry_out(request, entry, old, decided)

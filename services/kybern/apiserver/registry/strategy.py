@@ -4,6 +4,8 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from kybern.kube.field import FieldError
+
 if TYPE_CHECKING:
     from kybern.apiserver.registry.request import Request
 
@@ -40,6 +42,8 @@ class Strategy:
     creates: Mapping[str, Subcreate] = field(default_factory=dict)  # POST to a subresource; "" = to the resource
     updates: Mapping[str, PrepareUpdate] = field(default_factory=dict)  # PUT/PATCH to a subresource of the same kind
     validate_delete: Prepare | None = None
+    prepare_delete: Prepare | None = None  # changes the object before deletion is decided
+    check: Callable[[Object, Object | None], list[FieldError]] | None = None  # (new, old) → further field errors
 
 
 PLAIN = Strategy()

@@ -114,7 +114,7 @@ def _same_metadata(new: Object, old: Object) -> bool:
 
 def prepare(request: Request, new: Object, old: Object) -> None:
     """Keep apart what the main resource and its subresources may each change; count generations."""
-    strategy, stored = request.served.strategy, request.served.stored
+    strategy, stored = request.served.strategy, request.served.info
     if not request.subresource:
         if "status" in stored.subresources:
             _carry(new, old, "status")
@@ -126,13 +126,29 @@ def prepare(request: Request, new: Object, old: Object) -> None:
         new["metadata"] = {**new["metadata"], "ownerReferences": old["metadata"].get("ownerReferences")}
         if new["metadata"]["ownerReferences"] is None:
             del new["metadata"]["ownerReferences"]
+        if request.served.custom is not None:
+            _keep_metadata(new, old)
         for step in strategy.status_update:
             step(request, new, old)
     else:
         strategy.updates[request.subresource](request, new, old)
-    if stored.kind in GENERATION_KINDS and _counts(stored.kind, request.subresource, new, old):
+    if _is_new_generation(request, new, old):
         new["metadata"]["generation"] = (old["metadata"].get("generation") or 0) + 1
         new["metadata"] = metadata.ordered(new["metadata"])
+
+
+def _is_new_generation(request: Request, new: Object, old: Object) -> bool:
+    if request.served.custom is not None:  # anything but metadata counts; a status of its own has been put aside
+        return request.subresource != "status" and {**new, "metadata": None} != {**old, "metadata": None}
+    kind = request.served.stored.kind
+    return kind in GENERATION_KINDS and _counts(kind, request.subresource, new, old)
+
+
+def _keep_metadata(new: Object, old: Object) -> None:
+    """The status of a custom resource changes nothing of its metadata."""
+    written = {name: new["metadata"][name] for name in ("managedFields", "resourceVersion") if name in new["metadata"]}
+    kept = {name: value for name, value in old["metadata"].items() if name not in ("managedFields", "resourceVersion")}
+    new["metadata"] = metadata.ordered({**kept, **written})
 
 
 def _counts(kind: str, subresource: str, new: Object, old: Object) -> bool:

@@ -11,18 +11,26 @@ Object = dict[str, Any]
 
 def check_create(request: Request, obj: Object) -> None:
     """Raises StatusError (422)."""
-    stored = request.served.stored
+    stored, strategy, custom = request.served.stored, request.served.strategy, request.served.custom
     errors = validate_create(stored, obj)
+    if custom is not None:
+        errors += custom.validate(obj)
+    elif strategy.check is not None:
+        errors += strategy.check(obj, None)
     if errors:
         raise invalid(stored.group, stored.kind, obj["metadata"].get("name", ""), errors)
 
 
 def check_update(request: Request, new: Object, old: Object) -> None:
     """Raises StatusError (422)."""
-    stored = request.served.stored
+    stored, strategy, custom = request.served.stored, request.served.strategy, request.served.custom
     if request.subresource in ("", "scale"):
         errors = validate_update(stored, new, old)
     else:
         errors = list(validate_metadata_update(new["metadata"], old["metadata"]))
+    if custom is not None:
+        errors += custom.validate(new, old)
+    elif strategy.check is not None and not request.subresource:
+        errors += strategy.check(new, old)
     if errors:
         raise invalid(stored.group, stored.kind, new["metadata"].get("name", ""), errors)

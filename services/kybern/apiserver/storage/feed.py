@@ -8,7 +8,7 @@ when the caches have reached its revision.
 
 import asyncio
 import heapq
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from itertools import groupby
 
 from kybern.apiserver.core.keys import ROOT
@@ -31,6 +31,7 @@ class Feed:
         self.store = store
         self.revision = 0
         self.patience = CATCH_UP
+        self.prelude: tuple[Cacher, Callable[[], None]] | None = None  # loaded first, and told: it makes more caches
         self._log = telemetry.log
         self._cachers: dict[str, Cacher] = {}
         self._ahead: dict[int, tuple[Sequence[Event], Object | None, str]] = {}
@@ -42,6 +43,10 @@ class Feed:
         """Feed a cache, from the next `load` or change on."""
         self._cachers[cacher.prefix.removeprefix(ROOT).rstrip("/")] = cacher
 
+    def remove(self, cacher: Cacher) -> None:
+        """Feed a cache no more."""
+        self._cachers.pop(cacher.prefix.removeprefix(ROOT).rstrip("/"), None)
+
     def cacher(self, key: str) -> Cacher | None:
         """The cache that a key belongs to."""
         first, _, rest = key.removeprefix(ROOT).partition("/")
@@ -52,20 +57,29 @@ class Feed:
 
     async def load(self) -> None:
         """Fill the caches with what is in the store."""
-        after, revision = "", 0
+        revision = 0
+        if self.prelude is not None:
+            first, loaded = self.prelude
+            revision = await self._load(first.prefix, 0)
+            loaded()
+        revision = await self._load(ROOT, revision)
+        for cacher in self._cachers.values():
+            cacher.loaded(revision)
+        self.revision = revision
+
+    async def _load(self, prefix: str, revision: int) -> int:
+        """Everything below a prefix, as it is at a revision (0: now); the revision."""
+        after = ""
         while True:
-            page = await self.store.range(ROOT, start_after=after, limit=PAGE, revision=revision)
+            page = await self.store.range(prefix, start_after=after, limit=PAGE, revision=revision)
             revision = page.revision
             for kv in page.items:
                 cacher = self.cacher(kv.key)
                 if cacher is not None:
                     cacher.load(kv)
             if not page.more:
-                break
+                return revision
             after = page.items[-1].key
-        for cacher in self._cachers.values():
-            cacher.loaded(revision)
-        self.revision = revision
 
     async def run(self) -> None:
         """Follow the store for as long as the service lives."""

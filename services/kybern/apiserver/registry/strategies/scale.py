@@ -6,25 +6,41 @@ from kybern.apiserver.registry.request import Request
 from kybern.apiserver.registry.strategy import Object
 from kybern.kube import selectors
 from kybern.kube.field import invalid as field_invalid
-from kybern.kube.status import bad_request, conflict, invalid
+from kybern.kube.status import bad_request, conflict, invalid, unknown_resource
+from kybern.kube.structural import CustomKind
+from kybern.kube.structural import Scale as Paths
+from kybern.kube.structural.kind import member_at, with_member
 
 GVK = ("autoscaling", "v1", "Scale")
 COPIED = ("name", "namespace", "uid", "resourceVersion", "creationTimestamp")
 
 
-def scale_of(obj: Object) -> Object:
+def scale_of(obj: Object, custom: CustomKind | None = None) -> Object:
     """The Scale of an object."""
+    if custom is not None:
+        return _custom_scale(obj, custom.scale)
     spec, status = obj.get("spec") or {}, obj.get("status") or {}
     selector = spec.get("selector") or {}
     if obj["kind"] == "ReplicationController":
         text = str(selectors.from_labels(selector))
     else:
         text = str(selectors.from_label_selector(selector))
+    return _scale(obj, spec.get("replicas"), status.get("replicas"), text)
+
+
+def _custom_scale(obj: Object, paths: Paths | None) -> Object:
+    if paths is None:
+        raise unknown_resource()
+    selector = member_at(obj, paths.selector) if paths.selector else ""
+    return _scale(obj, member_at(obj, paths.spec), member_at(obj, paths.status), selector)
+
+
+def _scale(obj: Object, replicas: Any, seen: Any, selector: Any) -> Object:
     metadata: dict[str, Any] = {member: obj["metadata"][member] for member in COPIED if member in obj["metadata"]}
-    shown: dict[str, Any] = {"replicas": status.get("replicas") or 0}
-    if text:
-        shown["selector"] = text
-    wanted = {"replicas": spec["replicas"]} if spec.get("replicas") else {}
+    shown: dict[str, Any] = {"replicas": seen if isinstance(seen, int) else 0}
+    if selector and isinstance(selector, str):
+        shown["selector"] = selector
+    wanted = {"replicas": replicas} if replicas else {}
     return {"kind": "Scale", "apiVersion": "autoscaling/v1", "metadata": metadata, "spec": wanted, "status": shown}
 
 
@@ -43,7 +59,9 @@ def scaled(request: Request, obj: Object, scale: Object) -> Object:
             f"Precondition failed: UID in precondition: {metadata['uid']}, UID in object meta: {obj['metadata']['uid']}"
         )
         raise conflict(request.group, request.resource, name, why)
-    changed = {**obj, "spec": {**(obj.get("spec") or {}), "replicas": replicas}, "metadata": dict(obj["metadata"])}
+    custom = request.served.custom
+    path = custom.scale.spec if custom is not None and custom.scale is not None else ".spec.replicas"
+    changed = {**with_member(obj, path, replicas), "metadata": dict(obj["metadata"])}
     changed["metadata"].pop("resourceVersion", None)
     if metadata.get("resourceVersion"):
         changed["metadata"]["resourceVersion"] = metadata["resourceVersion"]

@@ -1,0 +1,1 @@
+"""CustomResourceDefinitions: objects that make the API serve further resources while they exist."""

@@ -1,0 +1,71 @@
+"""CustomCacher: the cache of a custom resource; what is stored is read through the present schema, as upstream does."""
+
+from collections.abc import Callable
+from typing import Any
+
+import orjson
+
+from kybern.apiserver.core import encoding, keys
+from kybern.apiserver.storage.cacher import Cacher
+from kybern.apiserver.storage.entry import Entry
+from kybern.kube.schema import ResourceInfo
+from kybern.kube.structural import CustomKind
+from kybern.kube.structural.kind import member_at
+from kybern.kube.structural.prune import prune
+from kybern.store.contract import KeyValue
+
+Object = dict[str, Any]
+
+
+def fields_reader(kind: CustomKind) -> Callable[[Object], dict[str, str]]:
+    """Reads the selectable fields of an object."""
+    return lambda obj: {path.removeprefix("."): _text(member_at(obj, path)) for path in kind.selectable}
+
+
+def _text(value: Any) -> str:
+    if value is None:
+        return ""
+    return ("true" if value else "false") if isinstance(value, bool) else str(value)
+
+
+class CustomCacher(Cacher):
+    """Its shape can change while it is open."""
+
+    def __init__(self, stored: ResourceInfo, custom: CustomKind) -> None:
+        prefix = keys.prefix(stored.group, stored.resource, custom=True)
+        super().__init__(stored.group, stored.resource, stored.kind, stored.api_version, stored.namespaced, prefix)
+        self._custom, self._api_version = custom, stored.api_version
+        self._fields = fields_reader(custom)
+
+    def entry(self, kv: KeyValue, obj: Object | None = None) -> Entry:
+        """As in `Cacher`; an object that was not just written may be of an older schema."""
+        if obj is not None:
+            return super().entry(kv, obj)
+        found: Object = orjson.loads(kv.value)
+        self._adapt(found)
+        data = encoding.splice(encoding.encode(found), self.head, kv.mod_revision)
+        return Entry(kv.key[len(self.prefix) :], data, kv.mod_revision, found, self._fields(found), self.namespaced)
+
+    def _adapt(self, obj: Object) -> None:
+        obj["apiVersion"] = self._api_version
+        if not self._custom.preserve:
+            prune(self._custom.node, obj)
+        self._custom.default(obj)
+
+    def reshape(self, stored: ResourceInfo, custom: CustomKind, revision: int) -> None:
+        """Read everything anew through another schema; open watches end if the storage version is another."""
+        moved = stored.api_version != self._api_version
+        self._custom, self._api_version = custom, stored.api_version
+        self._fields = fields_reader(custom)
+        self.head = encoding.head(stored.kind, stored.api_version)
+        for key, entry in list(self.entries.items()):
+            obj = entry.decode()
+            self._adapt(obj)
+            data = encoding.splice(encoding.encode(obj), self.head, entry.revision)
+            self.entries[key] = Entry(key, data, entry.revision, obj, self._fields(obj), self.namespaced)
+        if moved:
+            entries, order = dict(self.entries), list(self.keys)
+            self.reset()
+            self.entries.update(entries)
+            self.keys.extend(order)
+            self.loaded(max(revision, self.changed))

@@ -1,0 +1,145 @@
+"""The life of definitions: names are accepted, resources established; at the end objects go first.
+
+One worker takes the names of definitions that something has happened to, each once however often it happened.
+"""
+
+import asyncio
+from typing import TYPE_CHECKING, Any
+
+from kybern.apiserver.core.user import MASTERS, User
+from kybern.apiserver.crd.definition import FINALIZER, GROUP, RESOURCE, VERSION, is_terminating
+from kybern.apiserver.crd.names import conditions, decide_status
+from kybern.apiserver.registry.delete import DeleteOptions, delete
+from kybern.apiserver.registry.request import Request
+from kybern.apiserver.registry.update import change
+from kybern.apiserver.storage.entry import CacheEvent
+from kybern.kube.status import StatusError
+
+if TYPE_CHECKING:
+    from kybern.apiserver.server import ApiServer
+
+Object = dict[str, Any]
+SELF = User("system:apiserver", (MASTERS,))
+MANAGER = "kube-apiserver"
+AGAIN = 1.0  # seconds until a definition whose objects are not gone yet, or that failed, is looked at again
+IN_PROGRESS = ("True", "InstanceDeletionInProgress", "CustomResource deletion is in progress")
+COMPLETED = ("False", "InstanceDeletionCompleted", "removed all instances")
+
+
+class DefinitionController:
+    """See the module's docstring."""
+
+    def __init__(self, server: "ApiServer") -> None:
+        self._server = server
+        self._cacher = server.table.cacher(GROUP, RESOURCE)
+        self._due: dict[str, None] = {}
+        self._wake = asyncio.Event()
+        self._cacher.listeners.append(self._follow)
+
+    def _follow(self, event: CacheEvent) -> None:
+        self.add(event.entry.name)
+        if event.deleted:  # names have become free
+            for name in self._cacher.entries:
+                self.add(name)
+
+    def add(self, name: str) -> None:
+        """Look at a definition soon."""
+        self._due[name] = None
+        self._wake.set()
+
+    async def run(self) -> None:
+        """Work until cancelled."""
+        for name in self._cacher.entries:
+            self.add(name)
+        loop = asyncio.get_running_loop()
+        while True:
+            await self._wake.wait()
+            self._wake.clear()
+            while self._due:
+                name = next(iter(self._due))
+                del self._due[name]
+                try:
+                    again = await self.reconcile(name)
+                except StatusError as error:
+                    self._server.telemetry.log.warning("customresourcedefinition %s: %s", name, error)
+                    again = True
+                if again:
+                    loop.call_later(AGAIN, self.add, name)
+
+    async def reconcile(self, name: str) -> bool:
+        """Bring a definition one step further; whether to look again."""
+        entry = self._cacher.get("", name)
+        if entry is None:
+            return False
+        crd = entry.decode()
+        if is_terminating(crd):
+            return await self._finalize(crd) if FINALIZER in (crd["metadata"].get("finalizers") or ()) else False
+        if decide_status(crd, self._all(), self._server.clock.now()) != crd.get("status"):
+
+            async def produce(current: Object) -> Object:
+                return {**current, "status": decide_status(current, self._all(), self._server.clock.now())}
+
+            await self._write(name, "status", produce)
+        return False
+
+    def _all(self) -> list[Object]:
+        return [entry.decode() for entry in self._cacher.entries.values()]
+
+    async def _finalize(self, crd: Object) -> bool:
+        """Delete every object; let go of the definition when none is left."""
+        name = crd["metadata"]["name"]
+        cacher = self._server.custom.cacher(crd)
+        if cacher is not None and cacher.entries:
+            await self._say(name, IN_PROGRESS)
+            await self._delete_objects(crd)
+            if cacher.entries:
+                return True
+        await self._say(name, COMPLETED)
+
+        async def produce(current: Object) -> Object:
+            metadata = dict(current["metadata"])
+            metadata["finalizers"] = [one for one in metadata.get("finalizers") or () if one != FINALIZER]
+            return {**current, "metadata": metadata}
+
+        await self._write(name, "", produce)
+        return False
+
+    async def _delete_objects(self, crd: Object) -> None:
+        spec, table = crd["spec"], self._server.table
+        served = next(
+            (
+                one
+                for one in table.served.values()
+                if (one.group, one.resource) == (spec["group"], spec["names"]["plural"])
+            ),
+            None,
+        )
+        if served is None:
+            return
+        for entry in list(served.storage.entries.values()):
+            if entry.decode()["metadata"].get("deletionTimestamp"):
+                continue
+            request = Request(self._server, SELF, "delete", served, entry.namespace, entry.name)
+            try:
+                await delete(request, DeleteOptions())
+            except StatusError as error:
+                if error.code != 404:
+                    raise
+
+    async def _say(self, name: str, terminating: tuple[str, str, str]) -> None:
+        async def produce(current: Object) -> Object:
+            said = conditions(current, {"Terminating": terminating}, self._server.clock.now())
+            return {**current, "status": {**(current.get("status") or {}), "conditions": said}}
+
+        await self._write(name, "status", produce)
+
+    async def _write(self, name: str, subresource: str, produce: Any) -> None:
+        served = self._server.table.find(GROUP, VERSION, RESOURCE)
+        request = Request(
+            self._server, SELF, "update", served, "", name, subresource=subresource, field_manager=MANAGER
+        )
+        try:
+            await change(request, produce)
+        except StatusError as error:
+            if error.code != 404:
+                raise

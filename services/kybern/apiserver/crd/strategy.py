@@ -1,0 +1,60 @@
+"""The strategy of CustomResourceDefinitions: which versions were ever stored, checks of schemas, orderly deletion."""
+
+from typing import Any
+
+from kybern.apiserver.crd.definition import FINALIZER, condition, is_terminating
+from kybern.apiserver.crd.names import conditions
+from kybern.apiserver.registry.request import Request
+from kybern.apiserver.registry.strategy import Strategy
+from kybern.kube.field import FieldError
+from kybern.kube.structural.crd import check_change, check_definition
+
+Object = dict[str, Any]
+MARKED = (
+    "True",
+    "InstanceDeletionPending",
+    "CustomResourceDefinition marked for deletion; CustomResource deletion will begin soon",
+)
+
+
+def begin(request: Request, obj: Object) -> None:
+    """The first status."""
+    obj["status"] = {"acceptedNames": {"kind": "", "plural": ""}, "storedVersions": _stored(obj, [])}
+
+
+def keep(request: Request, new: Object, old: Object) -> None:
+    """A new storage version joins those that were one."""
+    status = dict(new.get("status") or {})
+    status["storedVersions"] = _stored(new, status.get("storedVersions") or [])
+    new["status"] = status
+
+
+def _stored(obj: Object, before: list[str]) -> list[str]:
+    versions = (obj.get("spec") or {}).get("versions") or ()
+    storage = [version["name"] for version in versions if version.get("storage") and version.get("name")]
+    return [*before, *(name for name in storage if name not in before)]
+
+
+def check(new: Object, old: Object | None) -> list[FieldError]:
+    """What the frame's own rules do not say."""
+    return check_definition(new) if old is None else check_change(new, old)
+
+
+def mark(request: Request, obj: Object) -> None:
+    """The definition goes after its objects: a finalizer holds it until they are gone."""
+    if is_terminating(obj):
+        return
+    metadata = obj["metadata"]
+    finalizers = metadata.get("finalizers") or []
+    if FINALIZER not in finalizers and condition(obj, "Established"):
+        metadata["finalizers"] = [*finalizers, FINALIZER]
+    status = dict(obj.get("status") or {})
+    obj["status"] = {**status, "conditions": conditions(obj, {"Terminating": MARKED}, request.now)}
+
+
+CUSTOM_RESOURCE_DEFINITIONS = Strategy(
+    prepare_create=(begin,),
+    prepare_update=(keep,),
+    prepare_delete=mark,
+    check=check,
+)
