@@ -9,6 +9,8 @@ from kybern.cli.namespaces import remove_nodes
 from kybern.runtime.containerd import Layout as ContainerdLayout
 from kybern.runtime.containerd_cleanup import cleanup, run
 
+ROUTE_PROTOCOL = "175"  # of the node agents' routes
+
 
 def node_names(layout: Layout) -> list[str]:
     """Real nodes that this data dir has or had."""
@@ -29,6 +31,7 @@ def clean_host(layout: Layout) -> list[str]:
         )
     if used_real_nodes(layout):
         remove_nodes()
+        run("ip", "route", "flush", "protocol", ROUTE_PROTOCOL)
         run("nft", "delete", "table", "ip", "kybern-proxy")
     return left
 

@@ -15,6 +15,7 @@ from kybern.node.cri.client import Runtime
 from kybern.node.metrics import Metrics
 from kybern.node.network import PodNetwork
 from kybern.node.pod_source import PodSource
+from kybern.node.routes import NodeRoutes
 from kybern.node.server import NodeAgentService
 from kybern.protos.node.v1 import node_pb2_grpc
 from kybern.rpc.transport import Policy
@@ -132,6 +133,8 @@ async def run(options: Namespace, env: Env) -> None:
             async with asyncio.TaskGroup() as tasks:
                 await server.start()
                 tasks.create_task(services.run())
+                if options.runtime != SIMULATED:
+                    tasks.create_task(NodeRoutes(client, names[0], env.random, env.telemetry).run())
                 for agent in agents.values():
                     tasks.create_task(agent.run())
                 for agent in agents.values():

@@ -9,7 +9,7 @@ import pytest
 
 from kybern.testing.cluster import Cluster, Kubectl
 from kybern.testing.cluster.manifests import container, deployment, pod, service
-from kybern.testing.cluster.traces_on_host import host_state, processes
+from kybern.testing.cluster.traces_on_host import host_state, nothing_left, processes
 from kybern.testing.cluster.waiting import fetch, until
 
 pytestmark = [pytest.mark.containerd, pytest.mark.timeout(300)]
@@ -45,12 +45,6 @@ def uids(kubectl: Kubectl) -> set[str]:
     return set(kubectl("get", "pods,services,deployments,replicasets,nodes", "-o", jsonpath).split())
 
 
-def gone(real: Cluster, before: set[str]) -> bool:
-    left = host_state(real.data_dir) - before
-    assert not left, "\n".join(sorted(left))
-    return True
-
-
 def test_down_leaves_nothing_and_up_brings_it_back(real: Cluster, kubectl_of: Of) -> None:
     before = host_state(real.data_dir)
     up(real)
@@ -58,7 +52,7 @@ def test_down_leaves_nothing_and_up_brings_it_back(real: Cluster, kubectl_of: Of
     fill(kubectl)
     known = uids(kubectl)
     real.kybern("down", timeout=90)
-    until(lambda: gone(real, before), 5)
+    until(lambda: nothing_left(real.data_dir, before), 5)
     assert real.data_dir.exists()
     up(real)
     assert uids(kubectl_of(real)) == known
@@ -68,7 +62,7 @@ def test_down_leaves_nothing_and_up_brings_it_back(real: Cluster, kubectl_of: Of
     assert until(lambda: fetch(url)).startswith("web-")
     assert kubectl("exec", "port", "--", "echo", "again") == "again"
     real.kybern("down", "--purge", timeout=90)
-    until(lambda: gone(real, before), 5)
+    until(lambda: nothing_left(real.data_dir, before), 5)
     assert not real.data_dir.exists()
 
 
@@ -88,7 +82,7 @@ def test_supervisor_dies(real: Cluster, kubectl_of: Of) -> None:
     os.kill(real.status()["supervisor"], signal.SIGKILL)
     time.sleep(0.2)
     real.kybern("down", timeout=90)
-    until(lambda: gone(real, before), 5)
+    until(lambda: nothing_left(real.data_dir, before), 5)
 
 
 def running(pid: int) -> bool:
@@ -113,4 +107,4 @@ def test_everything_is_killed_at_once(real: Cluster, kubectl_of: Of) -> None:
     kubectl = kubectl_of(real)
     until(lambda: kubectl("exec", "box", "--", "echo", "again") == "again", 40)
     real.kybern("down", timeout=90)
-    until(lambda: gone(real, before), 5)
+    until(lambda: nothing_left(real.data_dir, before), 5)

@@ -26,6 +26,8 @@ def processes(data_dir: Path) -> set[int]:
     found = set()
     for entry in (entry for entry in Path("/proc").iterdir() if entry.name.isdigit()):
         with suppress(OSError):
+            if (entry / "stat").read_text().rpartition(")")[2].split()[0] in "ZX":
+                continue  # ended, and init's to reap
             words = (entry / "cmdline").read_bytes().decode(errors="replace").split("\0")
             named = any(str(data_dir) in word for word in words)
             if named or ":/kybern/node-" in (entry / "cgroup").read_text():
@@ -78,6 +80,13 @@ def results() -> set[str]:
             if re.search(r'"kybern\d', path.read_text(errors="replace")):
                 found.add(str(path))
     return found
+
+
+def nothing_left(data_dir: Path, before: set[str]) -> bool:
+    """AssertionError that names what is there and was not."""
+    left = host_state(data_dir) - before
+    assert not left, "\n".join(sorted(left))
+    return True
 
 
 def host_state(data_dir: Path) -> set[str]:
