@@ -18,7 +18,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-import psutil
+from cluster import process_cpu_seconds
 
 from kybern.client.objects import Client
 from kybern.client.resources import NODES, PODS, SERVICE_ACCOUNTS
@@ -45,9 +45,8 @@ def service(name: str, folder: Path, *flags: str) -> Iterator[Callable[[], float
     command = [sys.executable, "-m", f"kybern.{name}", "--address", f"unix:{folder}/{name}.sock"]
     command += ["--pki", str(folder / name), "--apiserver", f"unix:{folder}/apiserver.sock", "--log-level", "warning"]
     process = subprocess.Popen([*command, *flags])
-    watched = psutil.Process(process.pid)
     try:
-        yield lambda: sum(watched.cpu_times()[:2])
+        yield lambda: process_cpu_seconds(process.pid)
     finally:
         process.terminate()
         process.wait(20)

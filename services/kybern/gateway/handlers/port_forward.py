@@ -13,7 +13,7 @@ from typing import Any
 import grpc
 
 from kybern.gateway.api import Api
-from kybern.gateway.core import channels, spdy
+from kybern.gateway.core import channels
 from kybern.gateway.handlers.connect import connect, need_upgrade
 from kybern.gateway.handlers.target import Target
 from kybern.gateway.http.message import Request
@@ -21,6 +21,7 @@ from kybern.gateway.http.websocket import WebSocket, WebSocketClosed
 from kybern.kube.status import bad_request
 from kybern.protos.node.v1.node_pb2 import ContainerRef, PortForwardRequest, PortForwardStart
 from kybern.rpc.errors import status_error
+from kybern.spdy import session as spdy
 
 MAX_WAITING = 64  # messages of one connection that the agent has not taken yet
 END = b""

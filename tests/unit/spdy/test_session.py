@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kybern.gateway.core import spdy
-from kybern.gateway.core.spdy import Data, GoneAway, Opened, Pinged, Reset, Session, SpdyError
-from kybern.gateway.core.spdy_dictionary import DICTIONARY
+from kybern.spdy import session as spdy
+from kybern.spdy.dictionary import DICTIONARY
+from kybern.spdy.session import Data, GoneAway, Opened, Pinged, Reset, Session, SpdyError
 
 # A SYN_STREAM as moby/spdystream writes it: stream 1, headers streamtype=error, port=80, requestid=0.
 HEADERS = {"streamtype": "error", "port": "80", "requestid": "0"}
