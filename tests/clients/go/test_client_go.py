@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from kubernetes import client, config
+from kubernetes import client, config, watch
 
 from kybern.kube import protobuf
 from kybern.kube.protobuf.messages import SCALARS, table
@@ -20,6 +20,7 @@ from kybern.testing.cluster import Cluster
 FOLDER = Path(__file__).parent
 GOLDEN = FOLDER.parents[1] / "unit/kube/protobuf"
 BUILD_WITHIN, RUN_WITHIN = 280, 100
+Watch: Any = watch.Watch
 numbers = itertools.count(1)
 pytestmark = pytest.mark.timeout(BUILD_WITHIN + RUN_WITHIN)
 
@@ -49,6 +50,8 @@ def core(cluster: Cluster) -> Iterator[Any]:
 def namespace(core: Any) -> Iterator[str]:
     name = f"go{next(numbers)}"
     core.create_namespace({"metadata": {"name": name}})
+    accounts = Watch().stream(core.list_namespaced_service_account, name, timeout_seconds=10)
+    assert next(accounts)["object"].metadata.name == "default"  # pods are refused before
     yield name
     core.delete_namespace(name)
 
