@@ -76,7 +76,7 @@ async def test_reflection_names_what_was_registered(channel: Any) -> None:
 
 async def spans(exporter: InMemorySpanExporter, count: int) -> list[ReadableSpan]:
     async with asyncio.timeout(2):
-        while len(exporter.get_finished_spans()) < count:  # noqa: ASYNC110
+        while len(exporter.get_finished_spans()) < count:
             await asyncio.sleep(0.01)
     return list(exporter.get_finished_spans())
 

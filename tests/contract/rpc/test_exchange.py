@@ -98,7 +98,7 @@ async def first(stream: AsyncIterator[Any]) -> Any:
 
 async def until(condition: Any) -> None:
     async with asyncio.timeout(2):
-        while not condition():  # noqa: ASYNC110
+        while not condition():
             await asyncio.sleep(0.01)
 
 
@@ -237,7 +237,7 @@ async def test_a_broken_stream_fails_what_was_under_way(wires: Any, client: Exch
                 assert (await client.call(pb.GetRequest(name="again"))).object == b"again"
                 break
             except StatusError as error:
-                assert error.code == 503  # noqa: PT017
+                assert error.code == 503
     assert handlers.events.count("update started") == 1, "a write is never sent twice"
 
 
