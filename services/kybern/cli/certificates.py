@@ -6,9 +6,9 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
 from kybern.cli.core.layout import Layout
-from kybern.cli.core.options import ClusterOptions
+from kybern.cli.core.options import ClusterOptions, UsageError
 from kybern.cli.core.plan import USERS, Node, Plan
-from kybern.pki.authority import Identity, open_ca
+from kybern.pki.authority import AuthorityUnusable, Identity, open_ca
 from kybern.pki.kubeconfig import write_kubeconfig
 from kybern.pki.rotation import Issuer
 from kybern.pki.service_account import open_signing_key
@@ -56,9 +56,12 @@ def make_issuer(plan: Plan, options: ClusterOptions, layout: Layout, host: str) 
 
 
 def ensure_certificates(plan: Plan, options: ClusterOptions, layout: Layout, host: str) -> None:
-    """Everything in DIR/pki, and the administrator's kubeconfig."""
-    open_signing_key(layout.pki)
-    make_issuer(plan, options, layout, host).rotate(datetime.now(UTC))
+    """Everything in DIR/pki, and the administrator's kubeconfig. Raises UsageError for keys that cannot be used."""
+    try:
+        open_signing_key(layout.pki)
+        make_issuer(plan, options, layout, host).rotate(datetime.now(UTC))
+    except AuthorityUnusable as error:
+        raise UsageError(str(error)) from None
     write_admin_kubeconfig(options, layout)
 
 

@@ -34,6 +34,14 @@ def wget(kubectl: Kubectl, visitor: str, url: str) -> str:
     return kubectl("exec", f"visitor-{visitor}", "--", "wget", "-qO-", url)
 
 
+def wget_at_last(kubectl: Kubectl, visitor: str, url: str) -> str:
+    return until(lambda: wget(kubectl, visitor, url))
+
+
+def fetch_at_last(url: str) -> str:
+    return until(lambda: fetch(url))
+
+
 def test_two_nodes(real: Cluster, kubectl_of: Callable[[Cluster], Kubectl]) -> None:
     before = host_state(real.data_dir)
     real.kybern("up", "--nodes", "2", "--secure-port", "0", timeout=90)
@@ -46,7 +54,7 @@ def test_two_nodes(real: Cluster, kubectl_of: Callable[[Cluster], Kubectl]) -> N
     addresses = pods_on_both(kubectl)
     for here in NODES:
         for there in NODES:
-            answer = until(lambda here=here, there=there: wget(kubectl, here, f"http://{addresses[there]}:8080/"))
+            answer = wget_at_last(kubectl, here, f"http://{addresses[there]}:8080/")
             assert answer.startswith(f"web-{there}-"), f"pod on {here} to pod on {there}"
             assert wget(kubectl, here, f"http://web-{there}/").startswith(f"web-{there}-"), "by Service and name"
     for there in NODES:
@@ -56,7 +64,7 @@ def test_two_nodes(real: Cluster, kubectl_of: Callable[[Cluster], Kubectl]) -> N
         for node in NODES:
             address = kubectl("get", "node", node, "-o", "jsonpath={.status.addresses[0].address}")
             url = f"http://{address}:{spec['ports'][0]['nodePort']}/"
-            assert until(lambda url=url: fetch(url)).startswith(f"web-{there}-"), f"node port on {node}"
+            assert fetch_at_last(url).startswith(f"web-{there}-"), f"node port on {node}"
     assert kubectl("logs", "deployment/web-node-2") == ""
     source_is_kept(kubectl, addresses)
     real.kybern("down", timeout=90)
@@ -79,7 +87,7 @@ def source_is_kept(kubectl: Kubectl, addresses: dict[str, str]) -> None:
         visitor = kubectl("get", "pod", f"visitor-{here}", "-o", "jsonpath={.status.podIP}")
         kubectl("exec", f"visitor-{here}", "--", "sh", "-c", f"(sleep 2 | nc {target} 9000) >/dev/null 2>&1 &")
         seen = kubectl("exec", f"listener-{there}", "--", "netstat", "-tn")
-        assert f"{visitor}:" in until(lambda seen=seen: seen), f"{visitor} is hidden from {there}: {seen}"
+        assert f"{visitor}:" in seen, f"{visitor} is hidden from {there}: {seen}"
 
 
 def supervisor_dies(real: Cluster, kubectl: Kubectl) -> None:

@@ -8,11 +8,13 @@ import sqlite3
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from kybern.pki.authority import open_ca
 from kybern.testing.cluster import Cluster, Kubectl
 from kybern.testing.cluster.traces_on_host import processes
 from kybern.testing.cluster.waiting import until
@@ -29,7 +31,7 @@ def up(kybern: Command, folder: Path) -> Command:
     def run(*flags: str, data: Path = folder / "c", code: int = 2, **more: Any) -> str:
         said = kybern("up", "--data-dir", str(data), *flags, **more)
         assert said.code == code, said.out + said.err
-        assert not processes(data)
+        assert not processes(data, containers=False)
         return str(said.sentence)
 
     return run
@@ -114,13 +116,23 @@ def test_store_of_a_newer_version(simulated: Cluster, kybern: Command) -> None:
     database.close()
     said = kybern("up", "--data-dir", str(simulated.data_dir))
     assert "was written by a newer Kybern" in said.sentence
-    assert not processes(simulated.data_dir)
+    assert not processes(simulated.data_dir, containers=False)
 
 
 def test_store_that_is_none(up: Command, folder: Path) -> None:
     (folder / "text.db").write_text("this is no database, and long enough to be sure of it" * 100)
     assert "text.db" in up(*SIMULATED, "--store", f"sqlite:{folder}/text.db", code=1)
     assert "no etcd member answers" in up(*SIMULATED, "--store", "etcd://127.0.0.1:1", code=1)
+
+
+@pytest.mark.parametrize("name", ["ca.key", "ca.crt", "sa.key"])
+def test_broken_keys(up: Command, folder: Path, name: str) -> None:
+    pki = folder / "c" / "pki"
+    open_ca(pki, datetime.now(UTC))
+    (pki / name).write_text("no key")
+    said = up(*SIMULATED)
+    assert "cannot use the" in said
+    assert str(pki) in said
 
 
 def test_other_store_than_before(simulated: Cluster, kybern: Command) -> None:
@@ -268,5 +280,5 @@ def test_foreground_ends_on_interrupt(folder: Path, kybern: Command) -> None:
         until(lambda: kybern("status", "--data-dir", str(data)).code == 0, 40)
         process.send_signal(signal.SIGINT)
         process.wait(20)
-    until(lambda: not processes(data), 10)
+    until(lambda: not processes(data, containers=False), 10)
     kybern("down", "--purge", "--data-dir", str(data))

@@ -21,8 +21,8 @@ def run(*command: str) -> list[str]:
     return done.stdout.splitlines()
 
 
-def processes(data_dir: Path) -> set[int]:
-    """Processes of a cluster: its data dir is in their command line, or a node's cgroup holds them."""
+def processes(data_dir: Path, *, containers: bool = True) -> set[int]:
+    """Processes of a cluster: its data dir is in their command line, or (with `containers`) a node's cgroup holds them."""
     found = set()
     for entry in (entry for entry in Path("/proc").iterdir() if entry.name.isdigit()):
         with suppress(OSError):
@@ -30,7 +30,7 @@ def processes(data_dir: Path) -> set[int]:
                 continue  # ended, and init's to reap
             words = (entry / "cmdline").read_bytes().decode(errors="replace").split("\0")
             named = any(str(data_dir) in word for word in words)
-            if named or ":/kybern/node-" in (entry / "cgroup").read_text():
+            if named or (containers and ":/kybern/node-" in (entry / "cgroup").read_text()):
                 found.add(int(entry.name))
     return found
 
