@@ -138,14 +138,14 @@ class _Writer:
         for code, text in _codes(operation):
             written["responses"][code] = {"description": text, "content": content}
         if operation.body is not None:
-            kinds = _PATCH_TYPES if operation.action == "patch" else ("*/*",)
+            kinds = _patch_types(operation) if operation.action == "patch" else ("*/*",)
             schema = self._schema(operation.body)
             written["requestBody"] = {"content": {kind: {"schema": schema} for kind in kinds}}
             if operation.action in ("post", "put", "patch"):
                 written["requestBody"]["required"] = True
 
     def _body_and_answer_v2(self, operation: Operation, written: JSON) -> None:
-        written["consumes"] = list(_PATCH_TYPES) if operation.action == "patch" else ["*/*"]
+        written["consumes"] = list(_patch_types(operation)) if operation.action == "patch" else ["*/*"]
         written["produces"] = list(self._types(operation))
         written["schemes"] = ["https"]
         answer = self._schema(operation.answer)
@@ -157,6 +157,13 @@ class _Writer:
             if operation.action in ("post", "put", "patch"):
                 body["required"] = True
             written["parameters"].insert(0, body)
+
+
+def _patch_types(operation: Operation) -> tuple[str, ...]:
+    """Strategic merge patch is for built-in kinds; kubectl asks here whether it may use it."""
+    if operation.gvk in load().names:
+        return _PATCH_TYPES
+    return tuple(name for name in _PATCH_TYPES if "strategic" not in name)
 
 
 def _codes(operation: Operation) -> tuple[tuple[str, str], ...]:
