@@ -22,7 +22,7 @@ def run(*command: str) -> list[str]:
 
 
 def processes(data_dir: Path, *, containers: bool = True) -> set[int]:
-    """Processes of a cluster: its data dir is in their command line, or (with `containers`) a node's cgroup holds them."""
+    """Processes with a cluster's data dir in their command line, and (with `containers`) those in nodes' cgroups."""
     found = set()
     for entry in (entry for entry in Path("/proc").iterdir() if entry.name.isdigit()):
         with suppress(OSError):
