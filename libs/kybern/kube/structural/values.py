@@ -16,7 +16,7 @@ _NAMES = {dict: "object", list: "array", str: "string", bool: "boolean", int: "i
 
 def check(node: Node, value: Any, path: str, errors: list[FieldError], old: Any = MISSING) -> None:
     """Every error of a value; what equals `old`, its state before an update, is not judged."""
-    if old is not MISSING and type(value) is type(old) and value == old:
+    if old is not MISSING and unchanged(value, old):
         return
     types = node.types
     name = _NAMES.get(type(value), "null")
@@ -39,6 +39,13 @@ def check(node: Node, value: Any, path: str, errors: list[FieldError], old: Any 
         errors.append(not_supported(path, value, [_shown(allowed) for allowed in node.enum]))
     if name == "object":
         _check_object(node, value, path, errors, old)
+
+
+def unchanged(value: Any, old: Any) -> bool:
+    """Whether two values are the same JSON; for Python, 1 and true are equal."""
+    if value != old:
+        return False
+    return orjson.dumps(value, option=orjson.OPT_SORT_KEYS) == orjson.dumps(old, option=orjson.OPT_SORT_KEYS)
 
 
 def _converts(value: Any, name: str, types: tuple[str, ...]) -> bool:

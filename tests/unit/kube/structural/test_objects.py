@@ -1,0 +1,101 @@
+"""Pruning and defaulting: what a schema drops from objects and adds to them."""
+
+from copy import deepcopy
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from kybern.kube.structural import CustomKind, compile_schema
+
+SPEC: dict[str, Any] = {
+    "type": "object",
+    "properties": {
+        "a": {"type": "string", "default": "x"},
+        "nullable": {"type": "string", "nullable": True, "default": "y"},
+        "inner": {"type": "object", "default": {}, "properties": {"b": {"type": "integer", "default": 1}}},
+        "list": {
+            "type": "array",
+            "items": {"type": "object", "properties": {"c": {"type": "string", "default": "z"}}},
+        },
+        "map": {"type": "object", "additionalProperties": {"type": "object", "properties": {"d": {"type": "string"}}}},
+        "free": {
+            "type": "object",
+            "x-kubernetes-preserve-unknown-fields": True,
+            "properties": {"known": {"type": "object", "properties": {"e": {"type": "string"}}}},
+        },
+        "embedded": {
+            "type": "object",
+            "x-kubernetes-embedded-resource": True,
+            "properties": {"spec": {"type": "object", "properties": {"f": {"type": "string"}}}},
+        },
+        "absent": {"type": "string"},
+    },
+}
+SCHEMA = {"type": "object", "properties": {"spec": SPEC}}
+KIND = CustomKind(SCHEMA, compile_schema(SCHEMA))
+
+PRUNED: dict[str, tuple[Any, Any, list[str]]] = {
+    "unknown": ({"a": "1", "zz": 1}, {"a": "1"}, ["spec.zz"]),
+    "in a list": ({"list": [{"c": "1"}, {"zz": 1}]}, {"list": [{"c": "1"}, {}]}, ["spec.list[1].zz"]),
+    "in a map": ({"map": {"k": {"d": "1", "zz": 1}}}, {"map": {"k": {"d": "1"}}}, ["spec.map.k.zz"]),
+    "kept": ({"free": {"zz": {"y": 1}}}, {"free": {"zz": {"y": 1}}}, []),
+    "known within kept": ({"free": {"known": {"zz": 1}}}, {"free": {"known": {}}}, ["spec.free.known.zz"]),
+    "embedded": (
+        {"embedded": {"apiVersion": "v1", "kind": "X", "metadata": {"name": "n", "zz": 1}, "spec": {"zz": 1}, "zz": 1}},
+        {"embedded": {"apiVersion": "v1", "kind": "X", "metadata": {"name": "n"}, "spec": {}}},
+        ["spec.embedded.spec.zz", "spec.embedded.zz", "spec.embedded.metadata.zz"],
+    ),
+}
+
+
+@pytest.mark.parametrize("name", PRUNED)
+def test_prune(name: str) -> None:
+    spec, expected, unknown = PRUNED[name]
+    obj = {"apiVersion": "g/v1", "kind": "K", "metadata": {"name": "n"}, "spec": deepcopy(spec)}
+    assert KIND.prune(obj) == unknown
+    assert obj["spec"] == expected
+    assert obj["metadata"] == {"name": "n"}
+
+
+def test_metadata_is_pruned() -> None:
+    obj: dict[str, Any] = {"metadata": {"name": "n", "zz": 1}, "zz": 1}
+    assert KIND.prune(obj) == ["metadata.zz", "zz"]
+
+
+DEFAULTED: dict[str, tuple[Any, Any]] = {
+    "empty": ({}, {"a": "x", "nullable": "y", "inner": {"b": 1}}),
+    "given": ({"a": "1", "inner": {"b": 2}}, {"a": "1", "nullable": "y", "inner": {"b": 2}}),
+    "null with a default": ({"a": None}, {"a": "x", "nullable": "y", "inner": {"b": 1}}),
+    "null that may be": ({"nullable": None}, {"a": "x", "nullable": None, "inner": {"b": 1}}),
+    "null that may not be": ({"absent": None}, {"a": "x", "nullable": "y", "inner": {"b": 1}}),
+    "items": ({"list": [{}]}, {"list": [{"c": "z"}], "a": "x", "nullable": "y", "inner": {"b": 1}}),
+}
+
+
+@pytest.mark.parametrize("name", DEFAULTED)
+def test_default(name: str) -> None:
+    spec, expected = DEFAULTED[name]
+    obj = {"spec": deepcopy(spec)}
+    KIND.default(obj)
+    assert obj == {"spec": expected}
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(max_size=3),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from([*SPEC["properties"], "zz"]), inner),
+    max_leaves=12,
+)
+
+
+@given(JSON)
+def test_whatever_comes_in_is_settled_after_one_pass(spec: Any) -> None:
+    obj = {"spec": spec}
+    KIND.prune(obj)
+    KIND.default(obj)
+    once = deepcopy(obj)
+    assert KIND.prune(obj) == []
+    KIND.default(obj)
+    assert obj == once
+    KIND.validate(obj)
