@@ -6,7 +6,7 @@ import orjson
 import pytest
 
 from kybern.client.objects import APPLY_PATCH, Client
-from kybern.client.resources import CONFIG_MAPS, DEPLOYMENTS
+from kybern.client.resources import CONFIG_MAPS, DEPLOYMENTS, PODS, SERVICE_ACCOUNTS, Resource
 from kybern.kube.status import StatusError
 from kybern.protos.api.v1 import objects_pb2 as pb
 
@@ -137,3 +137,126 @@ async def test_an_apply_needs_the_right_to_create(admin: Client, cluster: Any) -
     bob = cluster.client("bob")
     with pytest.raises(StatusError, match='cannot create resource "configmaps"'):
         await apply(bob, CONFIG_MAPS, config_map(a="1"))
+
+
+def entries(obj: dict[str, Any]) -> dict[tuple[str, str, str], dict[str, Any]]:
+    """(manager, operation, subresource) → fields."""
+    rows = obj["metadata"].get("managedFields", ())
+    return {(row["manager"], row["operation"], row.get("subresource", "")): row["fieldsV1"] for row in rows}
+
+
+def pod(name: str = "a", **spec: Any) -> dict[str, Any]:
+    container = {"name": "c", "image": "i", "ports": [{"containerPort": 80}]}
+    return {"metadata": {"name": name, "namespace": "default"}, "spec": {"containers": [container], **spec}}
+
+
+async def test_every_write_is_tracked(admin: Client) -> None:
+    await admin.create(SERVICE_ACCOUNTS, {"metadata": {"name": "default", "namespace": "default"}})
+    admin.field_manager = "creator"
+    made = await admin.create(PODS, pod())
+    (fields,) = entries(made).values()
+    container = fields["f:spec"]["f:containers"]['k:{"name":"c"}']
+    assert container["f:ports"] == {
+        ".": {},
+        'k:{"containerPort":80,"protocol":"TCP"}': {".": {}, "f:containerPort": {}, "f:protocol": {}},
+    }
+    assert "f:volumes" not in fields["f:spec"], "what admission adds is nobody's"
+    assert "f:status" not in fields
+    admin.field_manager = "agent"
+    status = {"phase": "Running", "conditions": [{"type": "Ready", "status": "True"}]}
+    running = await admin.patch(PODS, "a", "default", patch={"status": status}, subresource="status")
+    agent = entries(running)["agent", "Update", "status"]
+    condition = {".": {}, "f:status": {}, "f:type": {}}
+    assert agent["f:status"] == {"f:conditions": {".": {}, 'k:{"type":"Ready"}': condition}, "f:phase": {}}
+    assert entries(running)["creator", "Update", ""] == fields
+    again = await admin.patch(PODS, "a", "default", patch={"status": status}, subresource="status")
+    assert again == running
+    bound = {"metadata": {"name": "a"}, "target": {"kind": "Node", "name": "n"}}
+    await admin.create_subresource(PODS, "binding", "a", bound, "default")
+    assert entries(await admin.get(PODS, "a", "default")) == entries(running), "a binding belongs to nobody"
+
+
+async def test_apply_through_scale(admin: Client) -> None:
+    labels = {"app": "a"}
+    template = {"metadata": {"labels": labels}, "spec": {"containers": [{"name": "c", "image": "1"}]}}
+    body = {
+        "kind": "Deployment", "apiVersion": "apps/v1", "metadata": {"name": "a"},
+        "spec": {"replicas": 2, "selector": {"matchLabels": labels}, "template": template},
+    }  # fmt: skip
+    await apply(admin, DEPLOYMENTS, body, "owner")
+    scale = {"kind": "Scale", "apiVersion": "autoscaling/v1", "metadata": {"name": "a"}, "spec": {"replicas": 5}}
+    with pytest.raises(StatusError) as caught:
+        await apply(admin, DEPLOYMENTS, scale, "scaler", subresource="scale")
+    assert caught.value.message == 'Apply failed with 1 conflict: conflict with "owner": .spec.replicas'
+    scaled, _ = await apply(admin, DEPLOYMENTS, scale, "scaler", subresource="scale", force=True)
+    assert scaled["spec"]["replicas"] == 5
+    held = entries(await admin.get(DEPLOYMENTS, "a", "default"))
+    assert held["scaler", "Apply", "scale"] == {"f:spec": {"f:replicas": {}}}
+    assert "f:replicas" not in held["owner", "Apply", ""]["f:spec"]
+    admin.field_manager = "hpa"
+    await admin.patch(DEPLOYMENTS, "a", "default", patch={"spec": {"replicas": 6}}, subresource="scale")
+    held = entries(await admin.get(DEPLOYMENTS, "a", "default"))
+    assert held["hpa", "Update", "scale"] == {"f:spec": {"f:replicas": {}}}
+    with pytest.raises(StatusError, match='conflict with "hpa" with subresource "scale" using autoscaling/v1'):
+        await apply(admin, DEPLOYMENTS, scale, "scaler", subresource="scale")
+    with pytest.raises(StatusError, match=r"\.spec\.bogus: field not declared in schema"):
+        await apply(admin, DEPLOYMENTS, {**scale, "spec": {"bogus": 1}}, "scaler", subresource="scale")
+
+
+async def test_a_dry_run_changes_nothing(admin: Client) -> None:
+    seen, created = await apply(admin, CONFIG_MAPS, config_map(a="1"), dry_run=True)
+    assert created
+    assert seen["data"] == {"a": "1"}
+    with pytest.raises(StatusError, match="not found"):
+        await admin.get(CONFIG_MAPS, "a", "default")
+    kept, _ = await apply(admin, CONFIG_MAPS, config_map(a="1"))
+    seen, _ = await apply(admin, CONFIG_MAPS, config_map(a="2"), dry_run=True)
+    assert seen["data"] == {"a": "2"}
+    assert await admin.get(CONFIG_MAPS, "a", "default") == kept
+
+
+async def test_a_version_of_another_shape(admin: Client) -> None:
+    v1, v2 = (Resource("autoscaling", v, "horizontalpodautoscalers", "HorizontalPodAutoscaler") for v in ("v1", "v2"))
+    target = {"kind": "Deployment", "name": "d", "apiVersion": "apps/v1"}
+    spec = {"scaleTargetRef": target, "maxReplicas": 3, "targetCPUUtilizationPercentage": 50}
+    body = {"apiVersion": "autoscaling/v1", "kind": v1.kind, "metadata": {"name": "a"}, "spec": spec}
+    made, _ = await apply(admin, v1, body, "old")
+    assert entries(made)["old", "Apply", ""]["f:spec"].keys() == {f"f:{name}" for name in spec}
+    newer = {"apiVersion": "autoscaling/v2", "kind": v2.kind, "metadata": {"name": "a"}, "spec": {"maxReplicas": 4}}
+    with pytest.raises(StatusError, match=r'conflict with "old": \.spec.maxReplicas'):
+        await apply(admin, v2, newer, "new")
+    changed, _ = await apply(admin, v1, {**body, "spec": {**spec, "targetCPUUtilizationPercentage": 60}}, "old")
+    assert changed["spec"]["targetCPUUtilizationPercentage"] == 60
+    stored = await admin.get(v2, "a", "default")
+    assert stored["spec"]["metrics"][0]["resource"]["target"]["averageUtilization"] == 60
+
+
+async def test_who_writes_without_a_name(cluster: Any) -> None:
+    controller = cluster.client("system:kube-scheduler", "system:masters")
+    made = await controller.create(CONFIG_MAPS, {"metadata": {"name": "a", "namespace": "default"}, "data": {"a": "1"}})
+    assert entries(made).keys() == {("kube-scheduler", "Update", "")}
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"data": {"a": 1}}, ".data.a: expected string, got &value.valueUnstructured{Value:1}"),
+        ({"bogus": 1}, "failed to create typed patch object (/a; /v1, Kind=ConfigMap): .bogus: field not declared"),
+        ({"apiVersion": "v2"}, "invalid object type: /v2, Kind=ConfigMap"),
+        ({"metadata": {"name": "a", "namespace": "other"}}, "does not match the namespace sent on the request"),
+        ({"metadata": {"name": "a", "uid": "x"}}, "uid mismatch: the provided object specified uid x"),
+    ],
+)
+async def test_configurations_that_do_not_fit(admin: Client, change: dict[str, Any], words: str) -> None:
+    with pytest.raises(StatusError) as caught:
+        await apply(admin, CONFIG_MAPS, {**config_map(a="1"), **change})
+    assert words in caught.value.message
+
+
+async def test_names_and_force_are_checked(admin: Client) -> None:
+    admin.field_manager = "x" * 129
+    with pytest.raises(StatusError, match=r'CreateOptions\.meta\.k8s\.io "" is invalid: fieldManager: Too long'):
+        await admin.create(CONFIG_MAPS, {"metadata": {"name": "a", "namespace": "default"}})
+    admin.field_manager = "x"
+    with pytest.raises(StatusError, match="force: Forbidden: may not be specified for non-apply patch"):
+        await admin.patch(CONFIG_MAPS, "a", "default", patch={}, force=True)

@@ -27,6 +27,7 @@ from kybern.kube.managed_fields.managers import (
     read,
     same_but_times,
     write,
+    wrong_name,
 )
 from kybern.kube.managed_fields.types import Type, Types, built_in
 from kybern.kube.managed_fields.update import track_update
@@ -52,4 +53,5 @@ __all__ = [
     "same_but_times",
     "track_update",
     "write",
+    "wrong_name",
 ]

@@ -7,6 +7,7 @@ manager when it changes versions.
 from collections.abc import Iterable
 from typing import Any, NamedTuple
 
+from kybern.kube.field import FieldError, invalid, too_long
 from kybern.kube.managed_fields import field_set
 from kybern.kube.managed_fields.field_set import FieldSet, union
 
@@ -58,6 +59,15 @@ def name_from_user_agent(user_agent: str) -> str:
     """Who writes without a fieldManager: the printable part of the user agent before the first slash."""
     text = "".join(char for char in user_agent.partition("/")[0] if char.isprintable())
     return text.encode()[:MAX_NAME].decode(errors="ignore")
+
+
+def wrong_name(name: str) -> list[FieldError]:
+    """What is wrong with a fieldManager that a client names."""
+    errors = [too_long("fieldManager", MAX_NAME)] if len(name.encode()) > MAX_NAME else []
+    if name.isprintable():
+        return errors
+    at, char = next((at, char) for at, char in enumerate(name) if not char.isprintable())
+    return [*errors, invalid("fieldManager", name, f"invalid character U+{ord(char):04X} (at position {at})")]
 
 
 def read(entries: Any) -> Managers:

@@ -35,6 +35,7 @@ def _is_custom(served: Served) -> bool:
     return schema.definition(served.info.gvk) is None
 
 
+@lru_cache(maxsize=1024)
 def _type(served: Served) -> Type:
     return built_in().root(served.definition or {}) if _is_custom(served) else _type_of(served.info.gvk)
 

@@ -6,7 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 from kybern.apiserver.core.user import User
 from kybern.apiserver.registry.resource_table import Served
+from kybern.kube.managed_fields import wrong_name
 from kybern.kube.rbac import Attributes
+from kybern.kube.status import invalid
 from kybern.protos.api.v1.objects_pb2 import Resource, WriteOptions
 
 if TYPE_CHECKING:
@@ -59,7 +61,10 @@ class Request:
         self.server.authorizer.check(self.user, self.attributes(verb, subresource))
 
     def take(self, options: WriteOptions) -> None:
-        """The options of a write."""
+        """The options of a write. Raises StatusError (422)."""
+        errors = wrong_name(options.field_manager)
+        if errors:
+            raise invalid("meta.k8s.io", f"{self.verb.capitalize()}Options", "", errors)
         self.dry_run = options.dry_run
         self.field_manager = options.field_manager
         self.field_validation = options.field_validation

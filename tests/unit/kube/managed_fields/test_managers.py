@@ -148,3 +148,16 @@ def test_every_built_in_kind_has_a_type() -> None:
         of = built_in().named(name)
         assert of.granular, gvk
         assert all(field.fields is not None for field in of.fields.values())
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("kubectl", []),
+        ("x" * 128, []),
+        ("x" * 129, ["fieldManager: Too long: may not be more than 128 bytes"]),
+        ("a\nb", ['fieldManager: Invalid value: "a\\nb": invalid character U+000A (at position 1)']),
+    ],
+)
+def test_names_that_clients_give(name: str, words: list[str]) -> None:
+    assert [str(error) for error in m.wrong_name(name)] == words
