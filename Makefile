@@ -1,6 +1,7 @@
 # Kybern. `make` shows the targets.
 VENV := .venv/bin
 PYTEST := $(VENV)/pytest -q
+PARALLEL := -n 2
 SRC := libs services tools bench tests
 
 .DEFAULT_GOAL := help
@@ -28,13 +29,13 @@ demo: setup ## a cluster, an application, its Service and DNS name, and the trac
 test: setup-tests unit contract mesh clients e2e ## every test; what needs root or containerd runs where it can
 
 unit: ## tests of the pure core
-	$(PYTEST) tests/unit
+	$(PYTEST) $(PARALLEL) tests/unit
 
 contract: ## one suite for each interface, over every implementation
-	$(PYTEST) tests/contract
+	$(PYTEST) $(PARALLEL) tests/contract
 
 mesh: ## services together
-	$(PYTEST) tests/mesh
+	$(PYTEST) $(PARALLEL) tests/mesh
 
 clients: ## real clients: kubectl, the Python client
 	$(PYTEST) tests/clients
