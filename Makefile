@@ -4,6 +4,8 @@ PYTEST := $(VENV)/pytest -q
 PARALLEL := -n 2
 SRC := libs services tools bench tests
 
+export PATH := $(PATH):$(CURDIR)/build/tools:/usr/sbin:/sbin
+
 .DEFAULT_GOAL := help
 .PHONY: help setup setup-tests up down demo test unit contract mesh clients e2e bench lint types imports buf protos golden \
 	generated verify lock clean

@@ -66,5 +66,9 @@ mkdir -p build
 install_packages $packages
 make_environment
 .venv/bin/python tools/protos.py
-command -v kubectl >/dev/null 2>&1 || [ -x build/tools/kubectl ] || sh tools/kubectl.sh
+built=build/tools/kubectl-1.36
+[ "$what" != tests ] || [ -x $built ] || ! command -v go >/dev/null 2>&1 || sh tools/kubectl.sh $built
+if ! command -v kubectl >/dev/null 2>&1 && [ ! -x build/tools/kubectl ]; then
+	if [ -x $built ]; then ln -s kubectl-1.36 build/tools/kubectl; else sh tools/kubectl.sh; fi
+fi
 step "ready"
