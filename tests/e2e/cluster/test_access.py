@@ -37,8 +37,8 @@ def as_pod(kubectl: Kubectl, *arguments: str, token: str = "") -> Result:
 def test_what_a_pod_is_given(box: Kubectl) -> None:
     assert box("exec", "box", "--", "cat", f"{SECRETS}/namespace") == box.namespace
     assert "BEGIN CERTIFICATE" in box("exec", "box", "--", "cat", f"{SECRETS}/ca.crt")
-    box("exec", "box", "--", "nc", "-z", "kubernetes.default.svc", "443")
-    box("exec", "box", "--", "sh", "-c", "nc -z $KUBERNETES_SERVICE_HOST $KUBERNETES_SERVICE_PORT")
+    box("exec", "box", "--", "sh", "-c", "nc -w 5 kubernetes.default.svc 443 </dev/null")
+    box("exec", "box", "--", "sh", "-c", "nc -w 5 $KUBERNETES_SERVICE_HOST $KUBERNETES_SERVICE_PORT </dev/null")
     who = as_pod(box, "auth", "whoami", "-o", "jsonpath={.status.userInfo}")
     assert f"system:serviceaccount:{box.namespace}:default" in who.out, who.err
     assert "authentication.kubernetes.io/pod-name" in who.out
