@@ -1,7 +1,7 @@
 """A pod's ServiceAccount speaks to the API: what it may, and what it may not.
 
 The requests are made with the pod's own token and CA by kubectl on the host, to the address that pods use: busybox's
-TLS knows no elliptic curves, which the gateway's certificate needs.
+own TLS is too old for the gateway (no certificates on elliptic curves, signatures with SHA-1 alone).
 """
 
 import pytest
