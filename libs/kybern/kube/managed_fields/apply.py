@@ -20,7 +20,15 @@ from kybern.kube.managed_fields.managers import (
     write,
 )
 from kybern.kube.managed_fields.merge import merge, prune
-from kybern.kube.managed_fields.update import STRIPPED, Changes, bare, manager_name, managers_after_update, others_after
+from kybern.kube.managed_fields.update import (
+    STRIPPED,
+    Changes,
+    bare,
+    in_shape,
+    manager_name,
+    managers_after_update,
+    others_after,
+)
 from kybern.kube.managed_fields.validate import check
 from kybern.kube.managed_fields.walk import compare, field_set
 from kybern.kube.status import bad_request, status_error
@@ -110,7 +118,7 @@ def _managers(kind: Kind, live: Object, exists: bool, subresource: str, now: str
     except ManagedFieldsError as error:
         raise status_error(500, "", f"failed to decode managed fields: {error}") from None
     if managers or not exists:
-        return managers
+        return in_shape(kind, managers)
     before = manager_name(kind, BEFORE_FIRST_APPLY, subresource)
     return managers_after_update(kind, {}, live, {}, before, now)
 

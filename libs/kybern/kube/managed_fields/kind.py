@@ -25,10 +25,11 @@ class Kind:
     """What managing fields needs to know of a kind.
 
     `reset` holds the fields that the endpoint cannot change. `lens(api_version)` is None for a version no longer
-    served: managers that wrote in it are dropped.
+    served: managers that wrote in it are dropped. `changing`: the schema may be another than when managers wrote.
     """
 
     type: Type
     api_version: str
     reset: FieldSet
     lens: Callable[[str], Lens | None]
+    changing: bool = False

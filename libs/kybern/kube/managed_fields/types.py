@@ -116,15 +116,18 @@ class Type:
         return self._keys
 
     def _default(self, key: str) -> Any:
-        items = self._types.resolve(self._schema.get("items") or {})
+        given = self._schema.get("items") or {}
+        items = self._types.resolve(given)
         field = self._types.resolve((items.get("properties") or {}).get(key) or {})
         if "default" in field:
             return field["default"]
-        return _ZERO.get(field.get("type", "")) if key in items.get("required", ()) else None
+        written = "$ref" in given and key in items.get("required", ())  # by a built-in struct, even if it is not set
+        return _ZERO.get(field.get("type", "")) if written else None
 
     @property
     def always(self) -> dict[str, Any]:
-        """What stands for an absent field that upstream always writes: {} for a struct, None for a list or map."""
+        """What stands for an absent field of a built-in struct that upstream always writes: {} for a struct, None for
+        a list or map."""
         if self._always is None:
             self._always = dict(self._always_written())
         return self._always
@@ -144,6 +147,8 @@ class Type:
 
     def _always_written(self) -> list[tuple[str, Any]]:
         found: list[tuple[str, Any]] = []
+        if not self._name:
+            return found
         required, extra = self._schema.get("required", ()), _ALWAYS_WRITTEN.get(self._name, ())
         is_kind = "x-kubernetes-group-version-kind" in self._schema
         for name, field in (self._schema.get("properties") or {}).items():

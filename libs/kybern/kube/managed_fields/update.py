@@ -21,7 +21,7 @@ from kybern.kube.managed_fields.managers import (
     read_foreign,
     write,
 )
-from kybern.kube.managed_fields.walk import compare
+from kybern.kube.managed_fields.walk import compare, reconciled
 
 Object = dict[str, Any]
 Change = tuple[FieldSet, FieldSet]
@@ -49,7 +49,7 @@ def track_update(kind: Kind, old: Object | None, new: Object, name: str, subreso
     A client may write managedFields itself, but not through a subresource; `[]` or `[{}]` resets them, ones that cannot
     be read are ignored. Objects that are not tracked stay so until they are applied.
     """
-    managers = _known(old, new, subresource)
+    managers = in_shape(kind, _known(old, new, subresource))
     if managers or old is None:
         updated = managers_after_update(kind, old or {}, new, managers, manager_name(kind, name, subresource), now)
         managers = cap(updated)
@@ -62,6 +62,13 @@ def track_update(kind: Kind, old: Object | None, new: Object, name: str, subreso
 
 def manager_name(kind: Kind, name: str, subresource: str) -> Manager:
     return manager_of(name, UPDATE, kind.api_version, subresource)
+
+
+def in_shape(kind: Kind, managers: Managers) -> Managers:
+    """The managers as the schema has it now."""
+    if not kind.changing:
+        return managers
+    return {who: owned._replace(fields=reconciled(kind.type, owned.fields)) for who, owned in managers.items()}
 
 
 def _known(old: Object | None, new: Object, subresource: str) -> Managers:

@@ -3,7 +3,7 @@
 from typing import Any
 
 from kybern.kube.managed_fields.field_set import DOT, FieldSet, closed
-from kybern.kube.managed_fields.types import LIST, MAP, Type, list_element
+from kybern.kube.managed_fields.types import LIST, MAP, SCALAR, Type, list_element
 
 Object = dict[str, Any]
 _ABSENT = object()
@@ -33,6 +33,19 @@ def _owned(of: Type, value: Any, declared: bool) -> FieldSet | None:
             out[part] = {} if item is _ABSENT else _owned(of.element, item, False) or {}
         return closed(out) or (None if declared else {})
     return {}
+
+
+def reconciled(of: Type, fields: FieldSet) -> FieldSet:
+    """A set in the shape of a type that may since have become atomic: who owned a part owns the whole."""
+    if not fields or of.shape == SCALAR:
+        return fields
+    if not of.granular:
+        return {}
+    out: FieldSet = {}
+    for part, inner in fields.items():
+        declared = of.fields.get(part[2:]) if of.shape == MAP else None
+        out[part] = inner if part == DOT else reconciled(declared or of.element, inner)
+    return out
 
 
 def elements(of: Type, value: list[Any]) -> list[tuple[str, Any, int]]:

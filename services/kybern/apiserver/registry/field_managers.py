@@ -28,7 +28,7 @@ def kind_of(served: Served, subresource: str) -> Kind:
         return Lens(_type_of(other.gvk), lambda obj: schema.convert(obj, api_version))
 
     reset = reset_fields(served.stored, subresource, _is_custom(served))
-    return Kind(_type(served), info.api_version, reset, lens)
+    return Kind(_type(served), info.api_version, reset, lens, _is_custom(served))
 
 
 def _is_custom(served: Served) -> bool:
@@ -37,7 +37,9 @@ def _is_custom(served: Served) -> bool:
 
 @lru_cache(maxsize=1024)
 def _type(served: Served) -> Type:
-    return built_in().root(served.definition or {}) if _is_custom(served) else _type_of(served.info.gvk)
+    if _is_custom(served):
+        return built_in().root(served.definition or {"x-kubernetes-preserve-unknown-fields": True})
+    return _type_of(served.info.gvk)
 
 
 def _type_of(gvk: tuple[str, str, str]) -> Type:

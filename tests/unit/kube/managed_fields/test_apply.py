@@ -226,6 +226,22 @@ def test_custom_resources() -> None:
     assert more["spec"]["open"] == {"deep": {"er": 1}, "l": [1], "other": 2}
 
 
+def test_a_schema_that_has_become_atomic() -> None:
+    def custom(map_type: str) -> Kind:
+        spec = {"type": "object", "x-kubernetes-map-type": map_type, "additionalProperties": {"type": "string"}}
+        of = Types(schema.load().definitions).root({"type": "object", "properties": {"spec": spec}})
+        return Kind(of, "x.io/v1", {}, lambda _: Lens(of), changing=True)
+
+    obj = {"apiVersion": "x.io/v1", "kind": "X", "metadata": {"name": "a"}, "spec": {"a": "1"}}
+    live = apply(None, obj, "one", custom("granular"))
+    assert owners(live) == {"one Apply": {".spec.a"}}
+    with pytest.raises(StatusError, match=r'1 conflict: conflict with "one": \.spec$'):
+        apply(live, {**obj, "spec": {"b": "1"}}, "two", custom("atomic"))
+    taken = apply(live, {**obj, "spec": {"b": "1"}}, "two", custom("atomic"), force=True)
+    assert taken["spec"] == {"b": "1"}
+    assert owners(taken) == {"two Apply": {".spec"}}
+
+
 KEYS = st.sampled_from("abcd")
 DATA = st.dictionaries(KEYS, st.sampled_from("12"), max_size=4)
 WRITES = st.lists(st.tuples(st.sampled_from(["apply", "update"]), st.sampled_from("PQR"), DATA), max_size=12)
