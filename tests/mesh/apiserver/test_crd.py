@@ -380,3 +380,19 @@ async def test_namespace_must_exist(admin: Client) -> None:
         await admin.create(TABS, lost)
     assert (await admin.get(NAMESPACES, "default"))["status"]["phase"] == "Active"
     assert (await admin.list(CONFIG_MAPS, "default")).items is not None
+
+
+async def test_rules(admin: Client) -> None:
+    ruled = version()
+    spec = orjson.loads(orjson.dumps(SPEC))
+    spec["x-kubernetes-validations"] = [{"rule": "self.replicas < 5 || has(self.color)", "message": "many need a color"}]
+    spec["properties"]["color"]["x-kubernetes-validations"] = [{"rule": "self == oldSelf", "message": "is fixed"}]
+    ruled["schema"]["openAPIV3Schema"]["properties"]["spec"] = spec
+    await serve(admin, definition(ruled))
+    with pytest.raises(StatusError) as caught:
+        await admin.create(TABS, tab(replicas=6))
+    assert str(caught.value).endswith('is invalid: spec: Invalid value: "object": many need a color')
+    await admin.create(TABS, tab(replicas=6, color="red"))
+    with pytest.raises(StatusError) as caught:
+        await admin.patch(TABS, "a", "default", patch={"spec": {"color": "blue"}})
+    assert str(caught.value).endswith('is invalid: spec.color: Invalid value: "string": is fixed')

@@ -6,6 +6,7 @@
     values      types, ranges, patterns, enumerations, required fields, allOf/anyOf/oneOf/not
     formats     the formats of strings that are enforced
     lists       items of sets and maps are unique
+    rules       x-kubernetes-validations, in CEL
     definition  whether a schema is structural at all
     crd         whether the parts of a CustomResourceDefinition around its schemas are right
     kind        all of it for one version of one custom kind:  CustomKind.prune, .default, .validate

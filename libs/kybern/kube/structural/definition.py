@@ -87,6 +87,10 @@ def _plain(schema: Definition, path: str) -> Errors:
             detail = f"must be a valid regular expression, but isn't: {error}"
             yield invalid(f"{path}.pattern", schema["pattern"], detail)
     yield from _lists(schema, path, kind)
+    if schema.get("x-kubernetes-validations"):
+        from kybern.kube.structural.rules import check_compiles  # CEL is loaded when a schema first needs it
+
+        yield from check_compiles(schema, path)
     for child, at in _children(schema, path):
         yield from _plain(child, at)
 

@@ -9,7 +9,7 @@ from kybern.kube.structural.defaults import apply_defaults, drop_nulls
 from kybern.kube.structural.lists import check_lists
 from kybern.kube.structural.node import MISSING, Definition, Node, compile_schema
 from kybern.kube.structural.prune import prune, prune_value
-from kybern.kube.structural.values import check
+from kybern.kube.structural.values import NOWHERE, check
 from kybern.kube.validation.metadata import validate_metadata
 from kybern.kube.validation.names import dns1123_subdomain
 
@@ -80,7 +80,19 @@ class CustomKind:
             _check_embedded(self.node, obj, "", errors, True)
         if self.scale is not None:
             errors += self._check_scale(obj)
+        if self.node.has_rules:
+            errors += self._check_rules(obj, old, errors)
         return errors
+
+    def _check_rules(self, obj: Object, old: Any, errors: list[FieldError]) -> list[FieldError]:
+        """Rules are for objects of the right shape."""
+        from kybern.kube.structural import rules  # CEL is a large library: loaded when a schema first needs it
+
+        if any(error.type in rules.BLOCKING for error in errors):
+            return [invalid(NOWHERE, None, rules.NOT_CHECKED)]
+        found: list[FieldError] = []
+        rules.check_rules(self.node, obj, "", found, old)
+        return found
 
     def _check_scale(self, obj: Object) -> list[FieldError]:
         assert self.scale is not None

@@ -1,0 +1,46 @@
+"""CEL programs: values, compile errors and evaluation errors."""
+
+from typing import Any
+
+import pytest
+
+from kybern.kube.cel import CompileError, EvaluationError, compile_expression
+
+VALUES: dict[str, tuple[Any, Any]] = {
+    "self.a + 1": ({"a": 1}, 2),
+    "self.all(x, x > 0)": ([1, 2], True),
+    "self.?missing.orValue('none')": ({}, "none"),
+    "self.lowerAscii().replace('a', 'b')": ("AA", "bb"),
+    "self.findAll('a', 1)": ("aaa", ["a"]),
+    "self == null": (None, True),
+    "base64.encode(b'a')": (None, "YQ=="),
+    "math.greatest(self, 3)": (2, 3),
+    "cel.bind(x, self * 2, x + x)": (2, 8),
+}
+
+
+@pytest.mark.parametrize("expression", VALUES)
+def test_values(expression: str) -> None:
+    value, expected = VALUES[expression]
+    assert compile_expression(expression, ("self",)).evaluate({"self": value}) == expected
+
+
+ERRORS: dict[str, tuple[Any, str]] = {
+    "self.b == 1": ({}, "no such key: b"),
+    "self[3] == 1": ([], "index out of bounds: 3"),
+    "1 / self == 1": (0, "division by zero"),
+    "self + 'a' == ''": (1, "no such overload"),
+}
+
+
+@pytest.mark.parametrize("expression", ERRORS)
+def test_errors(expression: str) -> None:
+    value, message = ERRORS[expression]
+    with pytest.raises(EvaluationError) as caught:
+        compile_expression(expression, ("self",)).evaluate({"self": value})
+    assert str(caught.value) == message
+
+
+def test_compile_errors() -> None:
+    with pytest.raises(CompileError, match="undeclared reference to 'other'"):
+        compile_expression("other", ("self",))
