@@ -181,11 +181,7 @@ class Types:
 
     def root(self, definition: Definition) -> Type:
         """The type of a kind from a definition of its own (a custom resource's): metadata is everybody's."""
-        scalar = {"type": "string"}
-        given = {"apiVersion": scalar, "kind": scalar, "metadata": {"$ref": _OBJECT_META}}
-        return self._compile(
-            {**definition, "type": "object", "properties": {**(definition.get("properties") or {}), **given}}, ""
-        )
+        return self._compile(_embedded({**definition, "type": "object"}), "")
 
     def resolve(self, given: Definition) -> Definition:
         """The definition behind a reference; what stands beside the reference goes before."""
@@ -210,6 +206,8 @@ class Types:
 
     def _compile(self, given: Definition, name: str) -> Type:
         kind = given.get("type")
+        if given.get("x-kubernetes-embedded-resource"):
+            given = _embedded(given)
         if given.get("x-kubernetes-int-or-string"):
             return self._scalar(UNTYPED)
         if kind == "object" or (kind is None and ("properties" in given or "additionalProperties" in given)):
@@ -228,6 +226,13 @@ class Types:
         made = Type(self, SCALAR, False, {})
         made.scalar = scalar
         return made
+
+
+def _embedded(given: Definition) -> Definition:
+    """The schema of a whole object."""
+    scalar = {"type": "string"}
+    always = {"apiVersion": scalar, "kind": scalar, "metadata": {"$ref": _OBJECT_META}}
+    return {**given, "properties": {**(given.get("properties") or {}), **always}}
 
 
 def _is_associative(given: Definition) -> bool:

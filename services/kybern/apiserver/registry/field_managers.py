@@ -22,24 +22,21 @@ def kind_of(served: Served, subresource: str) -> Kind:
         group, version = meta.group_version(api_version)
         other = schema.kind(group, version, info.kind)
         if other is None:
-            return Lens(_type(served)) if group == info.group and _is_custom(served) else None
+            return Lens(_type(served)) if group == info.group and served.custom else None
         if schema.same_shape(info.kind, info.api_version, api_version):
             return Lens(_type_of(other.gvk))
         return Lens(_type_of(other.gvk), lambda obj: schema.convert(obj, api_version))
 
-    reset = reset_fields(served.stored, subresource, _is_custom(served))
-    return Kind(_type(served), info.api_version, reset, lens, _is_custom(served))
-
-
-def _is_custom(served: Served) -> bool:
-    return schema.definition(served.info.gvk) is None
+    reset = reset_fields(served.stored, subresource, served.custom is not None)
+    return Kind(_type(served), info.api_version, reset, lens, served.custom is not None)
 
 
 @lru_cache(maxsize=1024)
 def _type(served: Served) -> Type:
-    if _is_custom(served):
-        return built_in().root(served.definition or {"x-kubernetes-preserve-unknown-fields": True})
-    return _type_of(served.info.gvk)
+    if served.custom is None:
+        return _type_of(served.info.gvk)
+    open_ended = {"x-kubernetes-preserve-unknown-fields": True} if served.custom.preserve else {}
+    return built_in().root({**served.custom.schema, **open_ended})
 
 
 def _type_of(gvk: tuple[str, str, str]) -> Type:
