@@ -237,7 +237,7 @@ async def test_a_broken_stream_fails_what_was_under_way(wires: Any, client: Exch
                 assert (await client.call(pb.GetRequest(name="again"))).object == b"again"
                 break
             except StatusError as error:
-                assert error.code == 503
+                assert error.code == 503  # noqa: PT017
     assert handlers.events.count("update started") == 1, "a write is never sent twice"
 
 
