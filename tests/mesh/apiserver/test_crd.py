@@ -13,6 +13,7 @@ from kybern.client.resources import CONFIG_MAPS, NAMESPACES, Resource
 from kybern.kube.status import StatusError
 from kybern.protos.api.v1 import discovery_pb2 as pb
 from kybern.protos.api.v1.discovery_pb2_grpc import DiscoveryStub
+from kybern.store.sqlite import SqliteStore
 
 CRDS = Resource("apiextensions.k8s.io", "v1", "customresourcedefinitions", "CustomResourceDefinition", namespaced=False)
 TABS = Resource("stable.example.com", "v1", "crontabs", "CronTab")
@@ -385,7 +386,9 @@ async def test_namespace_must_exist(admin: Client) -> None:
 async def test_rules(admin: Client) -> None:
     ruled = version()
     spec = orjson.loads(orjson.dumps(SPEC))
-    spec["x-kubernetes-validations"] = [{"rule": "self.replicas < 5 || has(self.color)", "message": "many need a color"}]
+    spec["x-kubernetes-validations"] = [
+        {"rule": "self.replicas < 5 || has(self.color)", "message": "many need a color"}
+    ]
     spec["properties"]["color"]["x-kubernetes-validations"] = [{"rule": "self == oldSelf", "message": "is fixed"}]
     ruled["schema"]["openAPIV3Schema"]["properties"]["spec"] = spec
     await serve(admin, definition(ruled))
@@ -396,3 +399,48 @@ async def test_rules(admin: Client) -> None:
     with pytest.raises(StatusError) as caught:
         await admin.patch(TABS, "a", "default", patch={"spec": {"color": "blue"}})
     assert str(caught.value).endswith('is invalid: spec.color: Invalid value: "string": is fixed')
+
+
+async def test_update_names_the_version_it_is_for(admin: Client) -> None:
+    await serve(admin)
+    await admin.create(TABS, tab())
+    with pytest.raises(StatusError) as caught:
+        await admin.update(TABS, tab(replicas=2))
+    assert str(caught.value).endswith("metadata.resourceVersion: Invalid value: 0: must be specified for an update")
+
+
+BROKEN = {
+    "type": {"items": {"type": 5}},
+    "properties": {"items": {"type": "object", "properties": []}},
+    "text": {"items": "string"},
+    "number": {"type": "object", "additionalProperties": 5},
+    "deep": {"items": {"type": "array", "items": {"type": "object", "properties": {"a": {"enum": 5}}}}},
+}
+
+
+@pytest.mark.parametrize("name", BROKEN)
+async def test_broken_schemas_are_bad_requests(admin: Client, name: str) -> None:
+    broken = {"type": "object", "properties": {"x": {"type": "array"} | BROKEN[name]}}
+    with pytest.raises(StatusError) as caught:
+        await admin.create(CRDS, definition(version(schema={"openAPIV3Schema": broken})))
+    assert caught.value.code == 400
+    message = str(caught.value).removeprefix('CustomResourceDefinition in version "v1" cannot be handled as a ')
+    assert message.startswith("CustomResourceDefinition: json: cannot unmarshal")
+
+
+async def test_two_apiservers_serve_it(running: Any, tmp_path: Path) -> None:
+    """The second apiserver learns of definitions from the store they share."""
+    store = await SqliteStore.open(tmp_path / "db", threaded=False)
+    store.exclusive = False
+    async with running(store=store) as one, running(store=store) as other, one.client() as a, other.client() as b:
+        await serve(a)
+        made = await a.create(TABS, tab())
+        assert await b.get(TABS, "a", "default") == made
+        await b.delete(CRDS, "crontabs.stable.example.com")
+
+        async def gone() -> bool:
+            return "crontabs.stable.example.com" not in [one["metadata"]["name"] for one in (await a.list(CRDS)).items]
+
+        await until(gone)
+        with pytest.raises(StatusError, match="could not find the requested resource"):
+            await a.list(TABS)

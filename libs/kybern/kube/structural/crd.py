@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from kybern.kube.field import FieldError, duplicate, forbidden, invalid, not_supported, required, too_many
+from kybern.kube.schema import DecodeError, prune
 from kybern.kube.structural.definition import check_schema
 from kybern.kube.tables import json_path
 from kybern.kube.validation.admission import client_config
@@ -15,6 +16,7 @@ Object = dict[str, Any]
 Errors = Iterator[FieldError]
 COLUMN_TYPES = ("boolean", "date", "integer", "number", "string")
 COLUMN_FORMATS = ("byte", "date", "date-time", "double", "float", "int32", "int64", "password")
+_SCHEMA = "io.k8s.apiextensions-apiserver.pkg.apis.apiextensions.v1.JSONSchemaProps"
 APPROVED = "api-approved.kubernetes.io"
 _PROTECTED = re.compile(r"(^|\.)(k8s|kubernetes)\.io$")
 MOST_SELECTABLE = 8
@@ -31,6 +33,31 @@ def check_change(new: Object, old: Object) -> list[FieldError]:
         return []
     before = {version.get("name"): version for version in items(child(old, "spec"), "versions")}
     return list(_definition(new, before))
+
+
+def coerce_schemas(obj: Object) -> None:
+    """Give the schemas inside `items` and `additionalProperties` their shape, in place. Raises DecodeError."""
+    for version in items(child(obj, "spec"), "versions"):
+        schema = child(version, "schema").get("openAPIV3Schema")
+        if isinstance(schema, dict):
+            _coerce(schema)
+
+
+def _coerce(schema: Object) -> None:
+    for name in ("items", "additionalProperties"):
+        inner = schema.get(name)
+        if isinstance(inner, dict):
+            prune({"$ref": _SCHEMA}, inner)
+        elif inner is not None and not isinstance(inner, list if name == "items" else bool):
+            raise DecodeError(f"json: cannot unmarshal into Go struct field JSONSchemaProps.{name}")
+    for inner in (schema.get("items"), schema.get("additionalProperties"), schema.get("not")):
+        if isinstance(inner, dict):
+            _coerce(inner)
+    for name in ("allOf", "anyOf", "oneOf"):
+        for inner in schema.get(name) or ():
+            _coerce(inner)
+    for inner in (schema.get("properties") or {}).values():
+        _coerce(inner)
 
 
 def _definition(obj: Object, before: dict[Any, Object] | None = None) -> Errors:

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from kybern.apiserver.server import ApiServer
 
 Object = dict[str, Any]
-CUSTOM = Strategy(updates={"scale": replicas_only})
+CUSTOM = Strategy(updates={"scale": replicas_only}, unconditional_update=False)
 
 
 class CustomResources:

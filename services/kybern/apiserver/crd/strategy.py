@@ -7,7 +7,8 @@ from kybern.apiserver.crd.names import conditions
 from kybern.apiserver.registry.request import Request
 from kybern.apiserver.registry.strategy import Strategy
 from kybern.kube.field import FieldError
-from kybern.kube.structural.crd import check_change, check_definition
+from kybern.kube.schema import DecodeError, decode_error
+from kybern.kube.structural.crd import check_change, check_definition, coerce_schemas
 
 Object = dict[str, Any]
 MARKED = (
@@ -19,14 +20,24 @@ MARKED = (
 
 def begin(request: Request, obj: Object) -> None:
     """The first status."""
+    _coerce(request, obj)
     obj["status"] = {"acceptedNames": {"kind": "", "plural": ""}, "storedVersions": _stored(obj, [])}
 
 
 def keep(request: Request, new: Object, old: Object) -> None:
     """A new storage version joins those that were one."""
+    _coerce(request, new)
     status = dict(new.get("status") or {})
     status["storedVersions"] = _stored(new, status.get("storedVersions") or [])
     new["status"] = status
+
+
+def _coerce(request: Request, obj: Object) -> None:
+    """Decode what the kind's own schema leaves open: schemas inside `items` and `additionalProperties`."""
+    try:
+        coerce_schemas(obj)
+    except DecodeError as error:
+        raise decode_error(request.served.stored.gvk, str(error)) from None
 
 
 def _stored(obj: Object, before: list[str]) -> list[str]:
@@ -57,4 +68,5 @@ CUSTOM_RESOURCE_DEFINITIONS = Strategy(
     prepare_update=(keep,),
     prepare_delete=mark,
     check=check,
+    unconditional_update=False,
 )

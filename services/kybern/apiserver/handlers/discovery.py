@@ -60,7 +60,8 @@ def _add_columns(row: pb.ResourceInfo, custom: CustomKind) -> None:
             format=column.get("format") or "",
             priority=column.get("priority") or 0,
             json_path=column["jsonPath"],
-            description=column.get("description") or "",
+            description=column.get("description")
+            or f"Custom resource definition column (in JSONPath format): {column['jsonPath']}",
         )
 
 

@@ -38,6 +38,7 @@ class Strategy:
     orphans_by_default: bool = False
     returns_deleted: bool = False  # DELETE answers with the object rather than a Status
     create_on_update: bool = False
+    unconditional_update: bool = True  # PUT without a resourceVersion overwrites whatever is there
     ttl: float = 0  # seconds that an object lives after its last write; 0 = for ever
     creates: Mapping[str, Subcreate] = field(default_factory=dict)  # POST to a subresource; "" = to the resource
     updates: Mapping[str, PrepareUpdate] = field(default_factory=dict)  # PUT/PATCH to a subresource of the same kind

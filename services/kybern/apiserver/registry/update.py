@@ -17,8 +17,9 @@ from kybern.apiserver.registry.strategy import Allocation
 from kybern.apiserver.registry.validation import check_update
 from kybern.apiserver.storage.entry import Entry
 from kybern.kube.defaults.create import GENERATION_KINDS
+from kybern.kube.field import invalid as field_invalid
 from kybern.kube.managed_fields import same_but_times
-from kybern.kube.status import bad_request, conflict, not_found
+from kybern.kube.status import bad_request, conflict, invalid, not_found
 
 Object = dict[str, Any]
 Produce = Callable[[Object], Awaitable[Object]]
@@ -34,6 +35,12 @@ async def update(request: Request, data: bytes) -> tuple[bytes, bool]:
         request.check("create")
         wanted["metadata"].setdefault("name", request.name)
         return request.served.present(await create.create_object(request, wanted)), True
+
+    named = wanted["metadata"].get("resourceVersion") not in (None, "", "0")
+    if not named and not request.served.strategy.unconditional_update:
+        stored = request.served.stored
+        error = field_invalid("metadata.resourceVersion", 0, "must be specified for an update")
+        raise invalid(stored.group, stored.kind, request.name, [error])
 
     async def produce(_: Object) -> Object:
         return {**wanted, "metadata": dict(wanted["metadata"])}
