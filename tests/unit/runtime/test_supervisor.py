@@ -142,5 +142,5 @@ def test_a_forked_service_says_when_it_is_ready(start: Callable[..., Supervised]
     assert Path(f"/proc/{pid}/comm").read_text() == "kybern-traces\n"
     supervised.stop()
     assert supervised.rows["traces"] == {
-        "name": "traces", "pid": 0, "ready": False, "restarts": 0, "service": True,
+        "name": "traces", "pid": 0, "ready": False, "restarts": 0, "exit": 0, "service": True,
     }  # fmt: skip
