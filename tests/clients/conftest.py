@@ -14,6 +14,7 @@ from kybern.testing.cluster import Cluster, Kubectl
 cluster, container_cluster, container_host = plugin.cluster, plugin.container_cluster, plugin.container_host
 ROOT = Path(__file__).parents[2]
 KUBECTLS = {"1.32": "kubectl", "1.36": str(ROOT / "build/tools/kubectl-1.36")}
+BATCH = 20
 numbers = itertools.count(1)
 
 
@@ -35,10 +36,46 @@ def admin(request: pytest.FixtureRequest, cluster: Cluster, tmp_path_factory: py
     return Kubectl.find(path, cluster.kubeconfig, tmp_path_factory.mktemp("home"))
 
 
+class Namespaces:
+    """Namespaces made a batch ahead of the tests that take them, and deleted behind their backs."""
+
+    def __init__(self, admin: Kubectl) -> None:
+        self._admin = admin
+        self._ready: list[str] = []
+        self._deleting: list[subprocess.Popen[bytes]] = []
+
+    def take(self) -> str:
+        """A fresh namespace in which pods can be created."""
+        if not self._ready:
+            self._ready = [f"t{next(numbers)}" for _ in range(BATCH)]
+            made = ({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}} for name in self._ready)
+            self._admin.send("create", *made)
+        name = self._ready.pop(0)
+        self._admin.within(name)("wait", "serviceaccount/default", "--for=create", "--timeout=20s")
+        return name
+
+    def give_back(self, name: str) -> None:
+        """Delete it, with everything in it."""
+        self.wait()
+        line = self._admin.command("delete", "namespace", name, "--wait=false")
+        self._deleting.append(subprocess.Popen(line, env=self._admin.environment(), stdout=subprocess.DEVNULL))
+
+    def wait(self) -> None:
+        """Until earlier deletions are on their way."""
+        while self._deleting:
+            assert self._deleting.pop().wait(30) == 0
+
+
+@pytest.fixture(scope="session")
+def namespaces(admin: Kubectl) -> Iterator[Namespaces]:
+    found = Namespaces(admin)
+    yield found
+    found.wait()
+
+
 @pytest.fixture
-def kubectl(admin: Kubectl) -> Iterator[Kubectl]:
+def kubectl(admin: Kubectl, namespaces: Namespaces) -> Iterator[Kubectl]:
     """The same in a fresh namespace."""
-    name = f"t{next(numbers)}"
-    admin("create", "namespace", name)
+    name = namespaces.take()
     yield admin.within(name)
-    admin("delete", "namespace", name, "--wait=false")
+    namespaces.give_back(name)

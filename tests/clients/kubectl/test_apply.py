@@ -73,10 +73,22 @@ def test_diff(kubectl: Kubectl) -> None:
 @pytest.mark.parametrize("flags", [["--server-side"], ["--server-side", "--force-conflicts"]], ids=" ".join)
 def test_server_side_apply(kubectl: Kubectl, flags: list[str]) -> None:
     result = kubectl.run("apply", "-f", "-", *flags, stdin=yaml.safe_dump(config(a="1")))
-    if "Server-side apply not available on the server" in result.err:
-        pytest.skip("server-side apply is not served yet")
-    assert result.out == "configmap/app serverside-applied\n"
-    assert kubectl.json("get", "configmap", "app", "--show-managed-fields")["metadata"]["managedFields"]
+    assert (result.out, result.err) == ("configmap/app serverside-applied\n", "")
+    (managed,) = kubectl.json("get", "configmap", "app", "--show-managed-fields")["metadata"]["managedFields"]
+    assert (managed["manager"], managed["operation"]) == ("kubectl", "Apply")
+    assert "f:a" in managed["fieldsV1"]["f:data"]
+
+
+def test_server_side_apply_of_what_another_manages(kubectl: Kubectl) -> None:
+    kubectl.send("apply", config(a="1"), flags=["--server-side", "--field-manager=one"])
+    second = ["apply", "--server-side", "--field-manager=two", "-f", "-"]
+    conflict = kubectl.error(*second, stdin=yaml.safe_dump(config(a="2")))
+    assert 'Apply failed with 1 conflict: conflict with "one": .data.a' in conflict
+    assert kubectl(*second, "--force-conflicts", stdin=yaml.safe_dump(config(a="2")))
+    kubectl.send("apply", config(b="3"), flags=["--server-side", "--field-manager=one"])
+    assert kubectl.json("get", "configmap", "app")["data"] == {"a": "2", "b": "3"}
+    kubectl(*second, stdin=yaml.safe_dump(config()))
+    assert kubectl.json("get", "configmap", "app")["data"] == {"b": "3"}
 
 
 def test_replace(kubectl: Kubectl) -> None:

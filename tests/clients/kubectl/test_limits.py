@@ -51,6 +51,7 @@ def many(cluster: Cluster) -> Iterator[str]:
             assert all(each.result().metadata.uid for each in made)
         yield "many"
         api.delete_namespace("many")
+        client.rest_client.pool_manager.clear()
 
 
 def test_two_thousand_objects(admin: Kubectl, many: str) -> None:

@@ -5,10 +5,11 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from kubernetes import client, config
+from kubernetes import client, config, watch
 
 from kybern.testing.cluster import Cluster
 
+Watch: Any = watch.Watch
 numbers = itertools.count(1)
 
 
@@ -18,6 +19,7 @@ def api_client(cluster: Cluster) -> Iterator[Any]:
     load: Any = config.new_client_from_config  # the package has no types here
     with load(str(cluster.kubeconfig)) as found:
         yield found
+        found.rest_client.pool_manager.clear()  # closing the client leaves its connections open
 
 
 @pytest.fixture(scope="session")
@@ -36,5 +38,8 @@ def namespace(core: Any) -> Iterator[str]:
     """A fresh namespace."""
     name = f"py{next(numbers)}"
     core.create_namespace({"metadata": {"name": name}})
+    accounts = Watch().stream(core.list_namespaced_service_account, name, timeout_seconds=10)
+    assert next(accounts)["object"].metadata.name == "default"  # pods are refused before
+    accounts.close()
     yield name
     core.delete_namespace(name)

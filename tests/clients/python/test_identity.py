@@ -1,5 +1,7 @@
 """Who a client is: tokens of ServiceAccounts with RBAC, the configuration inside a pod, dynamic and leading clients."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -28,18 +30,26 @@ def token(core: Any, api_client: Any, namespace: str) -> str:
     return str(asked.status.token)
 
 
+@contextmanager
+def connected(configuration: Any) -> Iterator[Any]:
+    """The core API of a client whose connections are closed afterwards."""
+    with client.ApiClient(configuration) as found:
+        yield client.CoreV1Api(found)
+        rest: Any = found.rest_client
+        rest.pool_manager.clear()
+
+
 def as_bearer(cluster: Cluster, token: str, folder: Path) -> Any:
-    """A client with nothing but a token."""
+    """The configuration of a client with nothing but a token."""
     (folder / "ca.crt").write_bytes(cluster.ca)
     configuration: Any = client.Configuration()
     configuration.host, configuration.ssl_ca_cert = cluster.server, str(folder / "ca.crt")
-    configuration.api_key = {"authorization": f"Bearer {token}"}
-    return client.ApiClient(configuration)
+    configuration.api_key = {"authorization": f"Bearer {token}"} if token else {}
+    return configuration
 
 
 def test_token(cluster: Cluster, token: str, namespace: str, tmp_path: Path) -> None:
-    with as_bearer(cluster, token, tmp_path) as bob:
-        api: Any = client.CoreV1Api(bob)
+    with connected(as_bearer(cluster, token, tmp_path)) as api:
         assert api.list_namespaced_pod(namespace).items == []
         for forbidden in (lambda: api.list_namespaced_secret(namespace), api.list_node):
             with pytest.raises(ApiException) as caught:
@@ -49,16 +59,14 @@ def test_token(cluster: Cluster, token: str, namespace: str, tmp_path: Path) -> 
 
 
 def test_wrong_token(cluster: Cluster, tmp_path: Path) -> None:
-    with as_bearer(cluster, "nonsense", tmp_path) as nobody, pytest.raises(ApiException) as caught:
-        client.CoreV1Api(nobody).list_node()
+    with connected(as_bearer(cluster, "nonsense", tmp_path)) as nobody, pytest.raises(ApiException) as caught:
+        nobody.list_node()
     assert caught.value.status == 401
 
 
 def test_no_token(cluster: Cluster, tmp_path: Path) -> None:
-    configuration: Any = as_bearer(cluster, "", tmp_path).configuration
-    configuration.api_key = {}
-    with client.ApiClient(configuration) as anonymous, pytest.raises(ApiException) as caught:
-        client.CoreV1Api(anonymous).list_node()
+    with connected(as_bearer(cluster, "", tmp_path)) as anonymous, pytest.raises(ApiException) as caught:
+        anonymous.list_node()
     assert caught.value.status == 403
     assert 'User \\"system:anonymous\\"' in str(caught.value.body)
 
@@ -75,8 +83,8 @@ def test_inside_a_pod(cluster: Cluster, token: str, namespace: str, tmp_path: Pa
         environ={"KUBERNETES_SERVICE_HOST": host, "KUBERNETES_SERVICE_PORT": port},
     )
     loader.load_and_set(configuration)
-    with client.ApiClient(configuration) as inside:
-        assert client.CoreV1Api(inside).list_namespaced_pod(namespace).kind == "PodList"
+    with connected(configuration) as inside:
+        assert inside.list_namespaced_pod(namespace).kind == "PodList"
 
 
 def test_dynamic_client(api_client: Any, namespace: str) -> None:

@@ -79,22 +79,9 @@ def test_patches(core: Any, api_client: Any, namespace: str, kind: str) -> None:
     patch, expected = PATCHES[kind]
     core.create_namespaced_config_map(namespace, {"metadata": {"name": "c"}, "data": {"a": "1"}})
     path = f"/api/v1/namespaces/{namespace}/configmaps/c"
-    if "apply" not in kind:
-        send(api_client, "PATCH", path, patch, kind)
-    elif apply_is_served(api_client, path, patch, kind):
-        send(api_client, "PATCH", path, patch, kind, fieldManager="test")
-    else:
-        pytest.skip("server-side apply is not served yet")
+    query = {"fieldManager": "test"} if "apply" in kind else {}
+    send(api_client, "PATCH", path, patch, kind, **query)
     assert core.read_namespaced_config_map("c", namespace).data == expected
-
-
-def apply_is_served(api_client: Any, path: str, patch: Any, kind: str) -> bool:
-    """Whether an apply patch is refused for anything but its type."""
-    try:
-        send(api_client, "PATCH", path, patch, kind, fieldManager="test", dryRun="All")
-    except ApiException as refused:
-        return bool(refused.status != 415)
-    return True
 
 
 def test_errors_carry_a_status(core: Any, namespace: str) -> None:
