@@ -1,5 +1,6 @@
 """Server-side apply over the wire: create, merge, conflict, force, status, no-ops, and ordinary writes between."""
 
+import asyncio
 from typing import Any
 
 import orjson
@@ -213,6 +214,15 @@ async def test_a_dry_run_changes_nothing(admin: Client) -> None:
     seen, _ = await apply(admin, CONFIG_MAPS, config_map(a="2"), dry_run=True)
     assert seen["data"] == {"a": "2"}
     assert await admin.get(CONFIG_MAPS, "a", "default") == kept
+
+
+async def test_who_comes_second_to_create_merges(admin: Client) -> None:
+    bodies = [config_map(**{f"k{number}": "1"}) for number in range(5)]
+    made = await asyncio.gather(*(apply(admin, CONFIG_MAPS, body, f"m{i}") for i, body in enumerate(bodies)))
+    assert sum(created for _, created in made) == 1
+    found = await admin.get(CONFIG_MAPS, "a", "default")
+    assert found["data"] == {f"k{number}": "1" for number in range(5)}
+    assert len(entries(found)) == 5
 
 
 async def test_a_version_of_another_shape(admin: Client) -> None:

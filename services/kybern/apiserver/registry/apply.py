@@ -28,7 +28,11 @@ async def apply(request: Request, data: bytes, force: bool) -> tuple[bytes, bool
     config = read(data, request.served.info.gvk)
     _check_name(request, config)
     if request.served.storage.get(request.namespace, request.name) is None:
-        return await _create(request, config), True
+        try:
+            return await _create(request, config), True
+        except StatusError as error:
+            if error.reason != "AlreadyExists":  # somebody else was faster: it is there now
+                raise
 
     async def produce(stored: Object) -> Object:
         live = schema.convert(stored, request.served.info.api_version)
