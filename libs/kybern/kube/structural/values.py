@@ -10,6 +10,7 @@ from kybern.kube.structural.formats import FORMATS
 from kybern.kube.structural.lists import identity
 from kybern.kube.structural.node import MISSING, Node
 
+EPSILON = 1e-9
 NOWHERE = "<nil>"  # how upstream names the place of an error that has none
 _NAMES = {dict: "object", list: "array", str: "string", bool: "boolean", int: "integer", float: "number"}
 
@@ -90,7 +91,7 @@ def _shown_quoted(value: str) -> str:
 def _check_number(node: Node, value: float, path: str, errors: list[FieldError]) -> None:
     limits = node.limits
     factor, most, least = limits.get("multipleOf"), limits.get("maximum"), limits.get("minimum")
-    if factor and not float(value / factor).is_integer():
+    if factor and abs(value / factor - round(value / factor)) > EPSILON:
         errors.append(invalid(path, value, f"{path} in body should be a multiple of {go_number(factor)}"))
     if most is not None and (value >= most if limits.get("exclusiveMaximum") else value > most):
         word = "less than" if limits.get("exclusiveMaximum") else "less than or equal to"
