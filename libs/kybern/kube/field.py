@@ -36,6 +36,7 @@ _TITLES = {
     ErrorType.TYPE_INVALID: "Invalid value",
 }
 
+OMITTED: Any = object()  # a bad value that the message leaves out
 _WITHOUT_VALUE = {ErrorType.REQUIRED, ErrorType.FORBIDDEN, ErrorType.TOO_LONG, ErrorType.INTERNAL}
 
 
@@ -52,7 +53,7 @@ class FieldError:
     def body(self) -> str:
         """The message without its path: `Invalid value: "x": must be ...`."""
         text = _TITLES[self.type]
-        if self.type not in _WITHOUT_VALUE:
+        if self.type not in _WITHOUT_VALUE and self.bad_value is not OMITTED:
             text += ": " + _quote(self.bad_value)
         return f"{text}: {self.detail}" if self.detail else text
 
@@ -65,8 +66,6 @@ class FieldError:
 
 
 def _quote(value: Any) -> str:
-    if value is None:
-        return '"null"'
     return orjson.dumps(value, option=orjson.OPT_SORT_KEYS if isinstance(value, dict) else 0).decode()
 
 

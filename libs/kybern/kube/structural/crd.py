@@ -131,9 +131,7 @@ def _scale(scale: Object, path: str) -> Errors:
 
 def _simple_path(value: str, path: str, roots: tuple[str, ...], detail: str) -> Errors:
     if not value.startswith("."):
-        yield invalid(path, value, "should start with a .")
-    elif "[" in value:
-        yield invalid(path, value, "should be a simple json path without array notation")
+        yield invalid(path, value, "must be a simple json path starting with .")
     elif not value.startswith(roots):
         yield invalid(path, value, detail)
 
@@ -151,15 +149,15 @@ def _column(column: Object, path: str) -> Errors:
         yield invalid(f"{path}.format", shape, f"must be one of {','.join(COLUMN_FORMATS)}")
     where = column.get("jsonPath") or ""
     if not where:
-        yield required(f"{path}.jsonPath")
+        yield required(f"{path}.JSONPath")
         return
-    if not where.startswith((".", "{")):
-        yield invalid(f"{path}.jsonPath", where, "must be a simple json path starting with .")
+    if not where.startswith("."):
+        yield invalid(f"{path}.JSONPath", where, "must be a simple json path starting with .")
         return
     try:
         json_path.steps(where)
     except ValueError as error:
-        yield invalid(f"{path}.jsonPath", where, f"is an invalid path: {error}")
+        yield invalid(f"{path}.JSONPath", where, f"is an invalid path: {error}")
 
 
 def _selectable(fields: list[Object], schema: Object, path: str) -> Errors:

@@ -134,7 +134,8 @@ def _crd_names(names: Object) -> Errors:
             if name in ("plural", "kind"):
                 yield required(f"spec.names.{name}")
         elif problems := dns1035_label(value.lower()):
-            yield invalid(f"spec.names.{name}", value, ",".join(problems))
+            mixed = "may have mixed case, but should otherwise match: " if name.lower().endswith("kind") else ""
+            yield invalid(f"spec.names.{name}", value, mixed + ",".join(problems))
     if names.get("kind") and names.get("kind") == names.get("listKind"):
         yield invalid("spec.names.listKind", names["listKind"], "kind and listKind may not be the same")
 

@@ -120,7 +120,7 @@ VERSIONS: dict[str, tuple[dict[str, Any], list[str]]] = {
     "column": (
         {"additionalPrinterColumns": [{"name": "A", "type": "text", "jsonPath": "a"}]},
         [f'{V}.additionalPrinterColumns[0].type: Invalid value: "text": must be one of boolean,date,integer,number,string',
-         f'{V}.additionalPrinterColumns[0].jsonPath: Invalid value: "a": must be a simple json path starting with .'],
+         f'{V}.additionalPrinterColumns[0].JSONPath: Invalid value: "a": must be a simple json path starting with .'],
     ),
     "selectable list": (
         {"selectableFields": [{"jsonPath": ".spec.b"}]},
