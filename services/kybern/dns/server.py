@@ -74,6 +74,9 @@ class TcpServer:
             writer.close()
 
 
+ANY_PORT_TRIES = 10  # a port that is free for UDP may be taken for TCP
+
+
 class Listener:
     """UDP and TCP on one address."""
 
@@ -84,7 +87,15 @@ class Listener:
         self.address = ("", 0)
 
     async def start(self, host: str, port: int) -> None:
-        """Bind; port 0 is any that is free, the same for both. Raises OSError."""
+        """Bind; port 0 is any that is free for both. Raises OSError."""
+        for _ in range(ANY_PORT_TRIES if port == 0 else 1):
+            try:
+                return await self._bind(host, port)
+            except OSError as error:
+                failure = error
+        raise failure
+
+    async def _bind(self, host: str, port: int) -> None:
         loop = asyncio.get_running_loop()
         self._udp, _ = await loop.create_datagram_endpoint(
             lambda: UdpServer(self._resolver, self._tasks), local_addr=(host, port)
