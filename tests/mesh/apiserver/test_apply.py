@@ -247,6 +247,19 @@ async def test_who_writes_without_a_name(cluster: Any) -> None:
     assert entries(made).keys() == {("kube-scheduler", "Update", "")}
 
 
+async def test_admission_cannot_spoil_managers(admin: Client, cluster: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def spoil(request: Any, operation: str, obj: dict[str, Any], old: Any) -> None:
+        if obj["kind"] == "ConfigMap":
+            obj["metadata"]["managedFields"] = [{"manager": "x", "operation": "Bogus"}]
+
+    monkeypatch.setattr(cluster.server.admission, "mutate", spoil)
+    admin.field_manager = "me"
+    made = await admin.create(CONFIG_MAPS, {"metadata": {"name": "a", "namespace": "default"}, "data": {"a": "1"}})
+    assert entries(made).keys() == {("me", "Update", "")}
+    changed, _ = await apply(admin, CONFIG_MAPS, config_map(b="1"))
+    assert entries(changed).keys() == {("me", "Update", ""), ("kubectl", "Apply", "")}
+
+
 @pytest.mark.parametrize(
     ("change", "words"),
     [

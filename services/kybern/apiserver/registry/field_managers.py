@@ -7,10 +7,14 @@ from kybern.apiserver.registry.request import Request
 from kybern.apiserver.registry.reset_fields import reset_fields
 from kybern.apiserver.registry.resource_table import Served
 from kybern.kube import managed_fields, meta, schema
-from kybern.kube.managed_fields import Kind, Lens, Type, built_in, name_from_user_agent
+from kybern.kube.managed_fields import Kind, Lens, ManagedFieldsError, Type, built_in, name_from_user_agent
 
 Object = dict[str, Any]
 KUBELET = "kubelet"
+INVALID_AFTER_ADMISSION = (
+    ".metadata.managedFields was in an invalid state after admission; this could be caused by an outdated mutating "
+    "admission controller; please fix your requests"
+)
 
 
 @lru_cache(maxsize=1024)
@@ -59,6 +63,18 @@ def track_create(request: Request, obj: Object) -> None:
 def track_update(request: Request, new: Object, old: Object) -> None:
     """Record who has changed what."""
     _track(request, new, old)
+
+
+def check_admitted(request: Request, obj: Object, recorded: Any) -> None:
+    """Put back what was recorded if a mutating admission plugin has made it unreadable."""
+    found = obj["metadata"].get("managedFields")
+    if found is recorded or found == recorded:
+        return
+    try:
+        managed_fields.read(found)
+    except ManagedFieldsError as error:
+        obj["metadata"]["managedFields"] = recorded or []
+        request.warnings.append(f"{INVALID_AFTER_ADMISSION}: {error}")
 
 
 def _track(request: Request, new: Object, old: Object | None) -> None:

@@ -11,7 +11,7 @@ from kybern.apiserver.registry import commit, create, metadata
 from kybern.apiserver.registry.commit import Stale
 from kybern.apiserver.registry.decode import decode, to_storage
 from kybern.apiserver.registry.delete import is_finished
-from kybern.apiserver.registry.field_managers import track_update
+from kybern.apiserver.registry.field_managers import check_admitted, track_update
 from kybern.apiserver.registry.request import Request
 from kybern.apiserver.registry.strategy import Allocation
 from kybern.apiserver.registry.validation import check_update
@@ -80,9 +80,10 @@ async def _change(request: Request, entry: Entry, new: Object, tracked: bool) ->
     metadata.keep(request, new, old)
     if not tracked:
         track_update(request, new, old)
-    admission = request.server.admission
+    admission, recorded = request.server.admission, new["metadata"].get("managedFields")
     with request.server.telemetry.span("admission", request.traceparent, attributes=commit.span_attributes(request)):
         await admission.mutate(request, "UPDATE", new, old)
+    check_admitted(request, new, recorded)
     prepare(request, new, old)
     allocate = request.served.strategy.allocate if not request.subresource else None
     allocation = allocate(request, new, old) if allocate is not None else Allocation()
