@@ -9,11 +9,11 @@ import aiohttp
 import pytest
 
 from kybern.gateway.core import channels
-from kybern.gateway.core.spdy import Data, Session
 from kybern.protos.node.v1 import node_pb2 as pb
 from kybern.protos.node.v1 import node_pb2_grpc
 from kybern.rpc.memory import MemoryTransport
 from kybern.rpc.transport import Identity, Policy
+from kybern.spdy.session import Data, Session
 from kybern.telemetry import Telemetry
 
 POD = "/api/v1/namespaces/default/pods/p"
