@@ -394,7 +394,7 @@ async def test_rules(admin: Client) -> None:
     await serve(admin, definition(ruled))
     with pytest.raises(StatusError) as caught:
         await admin.create(TABS, tab(replicas=6))
-    assert str(caught.value).endswith('is invalid: spec: Invalid value: many need a color')
+    assert str(caught.value).endswith("is invalid: spec: Invalid value: many need a color")
     await admin.create(TABS, tab(replicas=6, color="red"))
     with pytest.raises(StatusError) as caught:
         await admin.patch(TABS, "a", "default", patch={"spec": {"color": "blue"}})

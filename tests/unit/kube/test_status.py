@@ -83,7 +83,7 @@ def test_invalid_lists_every_error_and_its_cause() -> None:
         (field.required("a", "why"), "a: Required value: why"),
         (field.invalid("a", "x", "why"), 'a: Invalid value: "x": why'),
         (field.invalid("a", True, "why"), "a: Invalid value: true: why"),
-        (field.invalid("a", None, "why"), 'a: Invalid value: null: why'),
+        (field.invalid("a", None, "why"), "a: Invalid value: null: why"),
         (field.invalid("a", {"b": 1, "a": []}, "why"), 'a: Invalid value: {"a":[],"b":1}: why'),
         (field.duplicate("a", "x"), 'a: Duplicate value: "x"'),
         (field.not_found("a", "x"), 'a: Not found: "x"'),
