@@ -71,7 +71,7 @@ def test_update_undo_and_scale(kubectl: Kubectl) -> None:
     assert revision(kubectl, "web") == "1"
     kubectl("scale", "deployment/web", "--replicas=4")
     kubectl("rollout", "status", "deployment/web", "--timeout=60s")
-    assert len(pods_of(kubectl, "web")) == 4
+    until(lambda: len(pods_of(kubectl, "web")) == 4)  # the old ones may still be ending
     kubectl("scale", "deployment/web", "--replicas=0")
     until(lambda: not pods_of(kubectl, "web"))
 
