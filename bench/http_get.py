@@ -19,16 +19,8 @@ SECONDS = 5
 POD = {
     "apiVersion": "v1",
     "kind": "Pod",
-    "metadata": {"name": "bench", "annotations": {"filler": "x" * 600}},
-    "spec": {
-        "containers": [
-            {
-                "name": "main",
-                "image": "kybern/busybox:1",
-                "env": [{"name": f"V{i}", "value": "v" * 20} for i in range(10)],
-            }
-        ]
-    },
+    "metadata": {"name": "bench"},
+    "spec": {"automountServiceAccountToken": False, "containers": [{"name": "main", "image": "kybern/busybox:1"}]},
 }
 NGINX = """
 worker_processes 1; daemon off; pid {dir}/pid; error_log {dir}/error.log;

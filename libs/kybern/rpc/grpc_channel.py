@@ -21,8 +21,8 @@ OPTIONS = (
     ("grpc.absolute_max_metadata_size", 2 << 20),
     ("grpc.keepalive_time_ms", 30_000),
     ("grpc.keepalive_timeout_ms", 10_000),
-    ("grpc.initial_reconnect_backoff_ms", 50),  # a restarted service is reached at once
-    ("grpc.max_reconnect_backoff_ms", 2_000),
+    ("grpc.initial_reconnect_backoff_ms", 20),  # a service that starts is reached at once
+    ("grpc.max_reconnect_backoff_ms", 200),
     ("grpc.min_reconnect_backoff_ms", 5_000),  # in truth: how long one attempt to connect may take
     ("grpc.use_local_subchannel_pool", 1),  # connections belong to this channel's certificate
     ("grpc.enable_http_proxy", 0),
