@@ -138,6 +138,8 @@ def main() -> None:
     if not running:
         demo.step("Start a cluster", [*KYBERN, "up", "--data-dir", str(data_dir)])
     only_simulated = simulated(demo)
+    afresh = ("deployment/hello", "service/hello", "--ignore-not-found", "--cascade=foreground", "--timeout=60s")
+    demo.kubectl("Remove what an earlier demo left", "delete", *afresh)
     demo.kubectl("Deploy an application", "apply", "-f", "-", stdin=MANIFEST)
     demo.kubectl("Wait until it runs", "rollout", "status", "deployment/hello", "--timeout=120s")
     pods = demo.kubectl("Its pods", "get", "pods", "-l", "app=hello", "-o", "wide")
