@@ -1,6 +1,8 @@
 """What every cluster gets after its start: the Service under which pods reach the DNS service."""
 
 import json
+import time
+from contextlib import suppress
 
 import grpc
 
@@ -13,6 +15,7 @@ from kybern.protos.api.v1.objects_pb2_grpc import ObjectsStub
 
 NAMESPACE = "kube-system"
 NAME = "kube-dns"
+ACCOUNT_WITHIN = 10.0  # seconds; a cluster without it is ready for everything but pods
 SLICES = pb.Resource(group="discovery.k8s.io", version="v1", resource="endpointslices", namespace=NAMESPACE)
 Document = dict[str, object]
 
@@ -91,3 +94,16 @@ def put(stub: ObjectsStub, resource: pb.Resource, document: Document, *, keep: b
     if not keep:
         merge = "application/merge-patch+json"
         stub.Patch(pb.PatchRequest(resource=resource, name=NAME, patch_type=merge, patch=body), timeout=10.0)
+
+
+def wait_for_account(layout: Layout) -> None:
+    """Wait until the controllers have made the ServiceAccount `default/default`: without it no pod is admitted."""
+    accounts = pb.GetRequest(resource=pb.Resource(version="v1", resource="serviceaccounts", namespace="default"))
+    accounts.name = "default"
+    deadline = time.monotonic() + ACCOUNT_WITHIN
+    with admin_channel(layout, "apiserver") as channel:
+        while time.monotonic() < deadline:
+            with suppress(grpc.RpcError):
+                ObjectsStub(channel).Get(accounts, timeout=2.0)
+                return
+            time.sleep(0.02)
