@@ -79,6 +79,7 @@ def install_addons(layout: Layout, address: str) -> None:
                 put(stub, SLICES, dns_endpoints(address), keep=False)
         except grpc.RpcError as error:
             raise ClusterFailed(f"the Service kube-dns cannot be made: {error.details()}") from None
+        wait_for_account(stub)
 
 
 def put(stub: ObjectsStub, resource: pb.Resource, document: Document, *, keep: bool) -> None:
@@ -96,14 +97,12 @@ def put(stub: ObjectsStub, resource: pb.Resource, document: Document, *, keep: b
         stub.Patch(pb.PatchRequest(resource=resource, name=NAME, patch_type=merge, patch=body), timeout=10.0)
 
 
-def wait_for_account(layout: Layout) -> None:
+def wait_for_account(stub: ObjectsStub) -> None:
     """Wait until the controllers have made the ServiceAccount `default/default`: without it no pod is admitted."""
-    accounts = pb.GetRequest(resource=pb.Resource(version="v1", resource="serviceaccounts", namespace="default"))
-    accounts.name = "default"
+    accounts = pb.Resource(version="v1", resource="serviceaccounts", namespace="default")
     deadline = time.monotonic() + ACCOUNT_WITHIN
-    with admin_channel(layout, "apiserver") as channel:
-        while time.monotonic() < deadline:
-            with suppress(grpc.RpcError):
-                ObjectsStub(channel).Get(accounts, timeout=2.0)
-                return
-            time.sleep(0.02)
+    while time.monotonic() < deadline:
+        with suppress(grpc.RpcError):
+            stub.Get(pb.GetRequest(resource=accounts, name="default"), timeout=2.0)
+            return
+        time.sleep(0.04)

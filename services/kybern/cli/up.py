@@ -174,7 +174,7 @@ def fork_supervisor(plan: Plan, options: ClusterOptions, layout: Layout, host: s
 
 def wait_ready(plan: Plan, layout: Layout, host: str, progress: Progress, supervisor: int) -> None:
     """Show progress until everything is ready. Raises ClusterFailed when it is clear that it will not be."""
-    from kybern.cli.addons import install_addons, wait_for_account
+    from kybern.cli.addons import install_addons
 
     shown: set[str] = set()
     imported, added = not plan.nodes, False
@@ -201,7 +201,6 @@ def wait_ready(plan: Plan, layout: Layout, host: str, progress: Progress, superv
             raise why_not(failed, rows, layout)
         progress.waiting("waiting for " + ", ".join(row["name"] for row in rows if not row["ready"]))
         time.sleep(POLL)
-    wait_for_account(layout)
     progress.step("cluster ready")
     flag = "" if layout.data == Path("/var/lib/kybern") else f" --data-dir {layout.data}"
     progress.say(f"\nexport KUBECONFIG={layout.kubeconfig}\nkubectl get nodes\n\nStop it with: kybern down{flag}")
