@@ -123,7 +123,7 @@ def test_security_context_and_resources_reach_the_container(kubectl: Kubectl) ->
     safe = container("id -u; id -g; touch /x; exec sleep 3600", securityContext=context, resources=limits)
     kubectl.send("apply", pod("safe", safe), pod("root", container(securityContext={"runAsNonRoot": True})))
     kubectl("wait", "--for=condition=Ready", "pod/safe", "--timeout=30s")
-    assert kubectl("logs", "safe").splitlines() == ["1000", "3000", "touch: /x: Read-only file system"]
+    until(lambda: kubectl("logs", "safe").splitlines() == ["1000", "3000", "touch: /x: Read-only file system"])
     assert kubectl.json("get", "pod", "safe")["status"]["qosClass"] == "Guaranteed"
     limit = kubectl("exec", "safe", "--", "sh", "-c", "cat /sys/fs/cgroup/memory*/memory.limit_in_bytes || true")
     assert limit in ("", str(32 << 20))
