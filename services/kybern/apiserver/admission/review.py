@@ -1,0 +1,91 @@
+"""The AdmissionRequest of a write: what webhooks are sent, and what `request` is in CEL."""
+
+from typing import Any
+
+from kybern.apiserver.admission.plugin import CREATE, DELETE
+from kybern.apiserver.core.user import User
+from kybern.apiserver.registry.request import Request
+from kybern.apiserver.registry.resource_table import Served
+from kybern.kube import schema
+
+Object = dict[str, Any]
+OPTIONS = {"CREATE": "CreateOptions", "UPDATE": "UpdateOptions", "DELETE": "DeleteOptions"}
+
+
+def admission_request(request: Request, operation: str, uid: str, matched: Served | None = None) -> Object:
+    """The request without its objects. `matched` is the version that a rule named, the request's own by default."""
+    matched = matched or request.served
+    found: Object = {
+        "uid": uid,
+        "kind": _kind(matched, request.subresource),
+        "resource": _resource(matched),
+        "requestKind": _kind(request.served, request.subresource),
+        "requestResource": _resource(request.served),
+        "name": request.name,
+        "namespace": _namespace(request),
+        "operation": operation,
+        "userInfo": user_info(request.user),
+        "dryRun": request.dry_run,
+        "options": options(request, operation),
+    }
+    if request.subresource:
+        found |= {"subResource": request.subresource, "requestSubResource": request.subresource}
+    if operation == CREATE and not request.name:
+        del found["name"]
+    if not found["namespace"]:
+        del found["namespace"]
+    return found
+
+
+def _namespace(request: Request) -> str:
+    if request.resource == "namespaces" and not request.group:
+        return request.name
+    return request.namespace if request.served.info.namespaced else ""
+
+
+def _kind(served: Served, subresource: str) -> Object:
+    info = served.info
+    if subresource and subresource in info.subresources:
+        sub = info.subresources[subresource]
+        return {"group": sub.group, "version": sub.version, "kind": sub.kind}
+    return {"group": info.group, "version": info.version, "kind": info.kind}
+
+
+def _resource(served: Served) -> Object:
+    info = served.info
+    return {"group": info.group, "version": info.version, "resource": info.resource}
+
+
+def options(request: Request, operation: str) -> Object:
+    """The options of the write as an object; None-like ({}) for CONNECT."""
+    kind = OPTIONS.get(operation)
+    if kind is None:
+        return {}
+    if request.verb == "patch" and operation != DELETE:
+        kind = "PatchOptions"
+    found: Object = {"kind": kind, "apiVersion": "meta.k8s.io/v1"}
+    if request.dry_run:
+        found["dryRun"] = ["All"]
+    if operation != DELETE:
+        if request.field_manager:
+            found["fieldManager"] = request.field_manager
+        if request.field_validation:
+            found["fieldValidation"] = request.field_validation
+    return found
+
+
+def user_info(user: User) -> Object:
+    """The user as authentication.k8s.io/v1 UserInfo."""
+    found: Object = {"username": user.name, "groups": list(user.groups)}
+    if user.uid:
+        found["uid"] = user.uid
+    if user.extra:
+        found["extra"] = {name: list(values) for name, values in user.extra.items()}
+    return found
+
+
+def in_version(obj: Object | None, served: Served) -> Object | None:
+    """An object as it is in a version of its resource: the same object if it is that already."""
+    if obj is None or obj.get("apiVersion") == served.info.api_version:
+        return obj
+    return schema.convert(obj, served.info.api_version)
