@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from kybern.protos.api.v1.objects_pb2 import Requester
+from kybern.protos.api.v1.objects_pb2 import Origin, Requester
 from kybern.rpc.transport import Identity
 
 
@@ -16,6 +16,10 @@ class CallContext:
     requester: Requester | None = None
     traceparent: str = ""
     deadline: float | None = None  # in loop.time(); the call is cancelled then
+    origin: Origin | None = None
+    flow: str = ""  # told to the client in the first reply: see Reply.flow
+    seat: Any = None  # what the server's flow control keeps of the call
+    audit: Any = None  # what the server's audit log keeps of the call
 
 
 # Field of the oneof → what answers it: a plain function or a coroutine function that returns the response, or, for
