@@ -1,12 +1,14 @@
-"""Bodies and objects: the envelope, and the walk through a message that makes or reads a JSON object."""
+"""Bodies and objects: the envelope around a message, lists, and the frames of a watch."""
 
-from base64 import b64decode, b64encode
+from functools import cache
 from typing import Any
 
 from google.protobuf.message import DecodeError
 
-from kybern.kube.protobuf.messages import SCALARS, FieldPlan, message_class, plan, table
-from kybern.kube.protobuf.special import APIEXTENSIONS, META, RUNTIME, SPECIAL
+from kybern.kube.protobuf.messages import message_class, plan, table
+from kybern.kube.protobuf.reading import read
+from kybern.kube.protobuf.special import META, RUNTIME
+from kybern.kube.protobuf.writing import message
 
 CONTENT_TYPE = "application/vnd.kubernetes.protobuf"
 MAGIC = b"k8s\x00"
@@ -16,7 +18,14 @@ PACKAGES = {
     "apiregistration.k8s.io": "k8s.io.kube_aggregator.pkg.apis.apiregistration",
     "internal.apiserver.k8s.io": "k8s.io.api.apiserverinternal",
 }
-META_KINDS = frozenset({"DeleteOptions", "ListOptions", "CreateOptions", "UpdateOptions", "PatchOptions", "Status"})
+META_KINDS = frozenset(
+    {
+        *("DeleteOptions", "ListOptions", "CreateOptions", "UpdateOptions", "PatchOptions", "Status"),
+        *("APIGroup", "APIGroupList", "APIResourceList", "APIVersions"),
+        *("PartialObjectMetadata", "PartialObjectMetadataList"),
+    }
+)
+BETA_LIST = ("meta.k8s.io/v1beta1", "PartialObjectMetadataList")  # its fields have numbers of their own
 
 
 class ProtobufError(ValueError):
@@ -27,7 +36,7 @@ def message_name(api_version: str, kind: str) -> str:
     """The message of a kind. Raises ProtobufError for kinds without one (custom resources)."""
     group, _, version = api_version.rpartition("/")
     if kind in META_KINDS:
-        return f"{META}.{kind}"
+        return f"{META}beta1.{kind}" if (api_version, kind) == BETA_LIST else f"{META}.{kind}"
     package = PACKAGES.get(group) or f"k8s.io.api.{group.partition('.')[0] or 'core'}"
     name = f"{package}.{version}.{kind}"
     if name not in table():
@@ -54,142 +63,73 @@ def decode(body: bytes) -> Object:
 
 
 def encode(obj: Object) -> bytes:
-    """The body of an object. Raises ProtobufError for kinds without a protobuf form."""
-    name = message_name(obj.get("apiVersion", ""), obj.get("kind", ""))
-    message = message_class(name)()
-    write(message, name, obj)
-    unknown = message_class(f"{RUNTIME}.Unknown")()
-    unknown.f1.f1, unknown.f1.f2 = obj["apiVersion"], obj["kind"]
-    unknown.f2 = message.SerializeToString()
-    return MAGIC + bytes(unknown.SerializeToString())
+    """The body of an object. Raises ProtobufError for kinds without a protobuf form, and for values that do not fit."""
+    content = dict(obj)
+    api_version, kind = content.pop("apiVersion", ""), content.pop("kind", "")
+    return envelope(api_version, kind, _serialized(message_name(api_version, kind), content))
 
 
-def read(message: Any, name: str) -> Object:
-    """A message as a JSON object: zero values that Kubernetes leaves out are left out."""
-    result: Object = {}
-    for field in plan(name):
-        value = getattr(message, field.attribute)
-        if field.map:
-            if value:
-                result[field.json] = {key: read_value(value[key], field.type) for key in sorted(value)}
-        elif field.repeated:
-            if value:
-                result[field.json] = [read_value(item, field.type) for item in value]
-        elif field.type in SCALARS:
-            if value or (field.optional and message.HasField(field.attribute)):
-                result[field.json] = read_value(value, field.type)
-        elif message.HasField(field.attribute):
-            read_message(result, field, value)
-    return result
+def _serialized(name: str, content: Object) -> bytes:
+    try:
+        return bytes(message(name, content).SerializeToString())
+    except (TypeError, ValueError, AttributeError) as error:
+        raise ProtobufError(f"the object does not fit its protobuf form: {error}") from None
 
 
-def read_message(result: Object, field: FieldPlan, value: Any) -> None:
-    """A nested message; an inlined one adds its fields to the parent's, a null one is absent."""
-    if field.json == "":
-        result.update(read(value, field.type))
-        return
-    found = read_value(value, field.type)
-    if found is not None:
-        result[field.json] = found
+def envelope(api_version: str, kind: str, content: bytes) -> bytes:
+    """A body: the magic number and a `runtime.Unknown` around a message."""
+    return _head(api_version, kind) + field_head(2, len(content)) + content + b'\x1a\x00"\x00'
 
 
-def read_value(value: Any, type_name: str) -> Any:
-    """One value of a known type."""
-    if type_name == "bytes":
-        return b64encode(value).decode()
-    if type_name == "double" and value.is_integer():
-        return int(value)
-    if type_name in SCALARS:
-        return value
-    special = SPECIAL.get(type_name)
-    return special[0](value) if special else read(value, type_name)
+@cache
+def _head(api_version: str, kind: str) -> bytes:
+    type_meta = message_class(f"{RUNTIME}.TypeMeta")(f1=api_version, f2=kind).SerializeToString()
+    return MAGIC + field_head(1, len(type_meta)) + bytes(type_meta)
 
 
-def write(message: Any, name: str, obj: Object) -> None:
-    """Fill a message from a JSON object; members that the message does not have are left out."""
-    for field in plan(name):
-        if field.json == "":
-            write(getattr(message, field.attribute), field.type, obj)
-            continue
-        value = obj.get(field.json)
-        if value is None:
-            continue
-        target = getattr(message, field.attribute)
-        if field.map:
-            write_map(target, field, value)
-        elif field.repeated:
-            write_list(target, field, value)
-        elif field.type in SCALARS:
-            setattr(message, field.attribute, scalar(value, field.type))
-        else:
-            target.SetInParent()
-            write_value(target, field.type, value)
+def field_head(number: int, size: int) -> bytes:
+    """What precedes a field of so many bytes."""
+    found = bytearray((number << 3 | 2,))
+    while size > 0x7F:
+        found.append(size & 0x7F | 0x80)
+        size >>= 7
+    found.append(size)
+    return bytes(found)
 
 
-def write_map(target: Any, field: FieldPlan, value: Object) -> None:
-    """A map with string keys."""
-    for key, item in value.items():
-        if field.type in SCALARS:
-            target[key] = scalar(item, field.type)
-        else:
-            write_value(target[key], field.type, item)
+class ListEncoder:
+    """The body of a list, made item by item, so that its maker can pause in between."""
+
+    def __init__(self, api_version: str, kind: str) -> None:
+        """`kind` is the list's. Raises ProtobufError when it has no protobuf form."""
+        self._api_version, self._kind = api_version, kind
+        self._name = message_name(api_version, kind)
+        fields = {field.json: field for field in plan(self._name)}
+        self._item, self._items = fields["items"].type, fields["items"].number
+        self._metadata = fields["metadata"].number
+        self._parts: list[bytes] = []
+
+    def add(self, item: Object) -> None:
+        """Raises ProtobufError."""
+        item.pop("kind", None)
+        item.pop("apiVersion", None)
+        content = _serialized(self._item, item)
+        self._parts += (field_head(self._items, len(content)), content)
+
+    def body(self, metadata: Object) -> bytes:
+        """The whole of it."""
+        content = _serialized(f"{META}.ListMeta", metadata)
+        head = field_head(self._metadata, len(content)) + content
+        return envelope(self._api_version, self._kind, b"".join((head, *self._parts)))
 
 
-def write_list(target: Any, field: FieldPlan, value: list[Any]) -> None:
-    """A repeated field."""
-    for item in value:
-        if field.type in SCALARS:
-            target.append(scalar(item, field.type))
-        else:
-            write_value(target.add(), field.type, item)
+def frame(event_type: str, body: bytes) -> bytes:
+    """One frame of a watch: four bytes of length, and a WatchEvent around an object's body."""
+    raw = field_head(1, len(body))
+    event = _event_head(event_type) + field_head(2, len(raw) + len(body)) + raw
+    return (len(event) + len(body)).to_bytes(4, "big") + event + body
 
 
-def write_value(message: Any, type_name: str, value: Any) -> None:
-    """One nested message."""
-    special = SPECIAL.get(type_name)
-    if special:
-        special[1](message, value)
-    else:
-        write(message, type_name, value)
-
-
-def scalar(value: Any, type_name: str) -> Any:
-    """A JSON scalar as the message wants it."""
-    return b64decode(value) if type_name == "bytes" else value
-
-
-SCHEMA = f"{APIEXTENSIONS}.JSONSchemaProps"
-
-
-def read_schema_or_bool(message: Any) -> Any:
-    """`additionalProperties`: a schema, or whether any is allowed."""
-    return read(message.f2, SCHEMA) if message.HasField("f2") else bool(message.f1)
-
-
-def write_schema_or_bool(message: Any, value: Any) -> None:
-    message.f1 = value is not False
-    if not isinstance(value, bool):
-        write(message.f2, SCHEMA, value)
-
-
-def read_schema_or_list(message: Any) -> Any:
-    """`items` and `dependencies`: a schema, or a list of schemas or of names."""
-    if message.HasField("f1"):
-        return read(message.f1, SCHEMA)
-    return [item if isinstance(item, str) else read(item, SCHEMA) for item in message.f2]
-
-
-def write_schema_or_list(message: Any, value: Any) -> None:
-    if isinstance(value, dict):
-        message.f1.SetInParent()
-        write(message.f1, SCHEMA, value)
-        return
-    for item in value:
-        if isinstance(item, str):
-            message.f2.append(item)
-        else:
-            write(message.f2.add(), SCHEMA, item)
-
-
-SPECIAL[f"{SCHEMA}OrBool"] = (read_schema_or_bool, write_schema_or_bool)
-SPECIAL[f"{SCHEMA}OrArray"] = SPECIAL[f"{SCHEMA}OrStringArray"] = (read_schema_or_list, write_schema_or_list)
+@cache
+def _event_head(event_type: str) -> bytes:
+    return field_head(1, len(event_type)) + event_type.encode()

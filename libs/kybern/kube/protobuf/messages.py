@@ -26,10 +26,19 @@ SCALARS = {
 Row = tuple[int, str, str, int, int]
 
 
+# messages whose fields keep their numbers as names: the envelope, and those with a JSON form of their own
+NUMBERED = (
+    "k8s.io.apimachinery.pkg.runtime.",
+    "k8s.io.apimachinery.pkg.api.resource.",
+    "k8s.io.apimachinery.pkg.util.intstr.",
+)
+
+
 @dataclass(frozen=True)
 class FieldPlan:
     """One field: how it is called in the message class and in JSON, and what its value is."""
 
+    number: int
     attribute: str
     json: str  # "": the value's own fields belong to the parent
     type: str  # scalar, or full name of a message
@@ -60,7 +69,9 @@ def plan(message: str) -> tuple[FieldPlan, ...]:
     for number, name, written, repeated, optional in table()[message]:
         is_map = written.startswith("map:")
         type_name = full_name(message, written.split(":", 2)[2] if is_map else written)
-        fields.append(FieldPlan(f"f{number}", name, type_name, bool(repeated), bool(optional), is_map))
+        named = name.isidentifier() and not message.startswith(NUMBERED)
+        attribute = name if named else f"f{number}"
+        fields.append(FieldPlan(number, attribute, name, type_name, bool(repeated), bool(optional), is_map))
     return tuple(fields)
 
 
@@ -89,7 +100,7 @@ def add_field(
 
 def add_map(target: descriptor_pb2.DescriptorProto, number: int, name: str, value_type: str) -> None:
     """A map field with string keys: a repeated entry message of its own."""
-    entry = target.nested_type.add(name=f"{name.capitalize()}Entry")
+    entry = target.nested_type.add(name=f"{name[0].upper()}{name[1:]}Entry")
     entry.options.map_entry = True
     add_field(entry, 1, "key", "string", repeated=False)
     add_field(entry, 2, "value", value_type, repeated=False)

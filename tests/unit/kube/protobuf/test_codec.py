@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from kybern.kube import protobuf, schema
 from kybern.kube.protobuf import codec
 from kybern.kube.protobuf.messages import FieldPlan, plan, table
+from kybern.kube.protobuf.reading import SCHEMA
 from kybern.kube.protobuf.special import APIEXTENSIONS, META, RUNTIME
 
 RESOURCE = "k8s.io.apimachinery.pkg.api.resource"
@@ -64,8 +65,8 @@ def values(draw: st.DrawFn, type_name: str, depth: int) -> Any:
     strategy = {**SCALARS, **SPECIAL}.get(type_name)
     if strategy is not None:
         return draw(strategy)
-    if type_name.startswith(f"{codec.SCHEMA}Or"):
-        return draw(messages(codec.SCHEMA, 0))
+    if type_name.startswith(f"{SCHEMA}Or"):
+        return draw(messages(SCHEMA, 0))
     return draw(messages(type_name, depth - 1))
 
 
