@@ -1,37 +1,42 @@
 """The apiserver's metrics, with Kubernetes' names."""
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+from collections.abc import Iterator
+
+from prometheus_client import CollectorRegistry, Gauge
+from prometheus_client.core import CounterMetricFamily, HistogramMetricFamily, Metric
+from prometheus_client.registry import Collector
+
+from kybern.telemetry.series import Series
 
 BUCKETS = (0.001, 0.005, 0.025, 0.1, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0)
+LABELS = ("verb", "group", "resource", "subresource")
 
 
-class ApiMetrics:
-    """Children are looked up once per label set: `labels()` costs more than a read of an object."""
+class ApiMetrics(Collector):
+    """Requests by verb, resource and HTTP status code."""
 
     def __init__(self, registry: CollectorRegistry) -> None:
-        names = ("verb", "group", "resource", "subresource", "code")
-        self._requests = Counter(
-            "apiserver_request_total", "Requests, by verb, resource and HTTP status code", names, registry=registry
-        )
-        self._durations = Histogram(
-            "apiserver_request_duration_seconds",
-            "How long requests took",
-            ("verb", "group", "resource", "subresource"),
-            buckets=BUCKETS,
-            registry=registry,
-        )
+        self._series: dict[tuple[str, str, str, str], Series] = {}
         self.watchers = Gauge(
             "apiserver_longrunning_requests", "Open watches", ("verb", "group", "resource"), registry=registry
         )
-        self._counts: dict[tuple[str, ...], Counter] = {}
-        self._times: dict[tuple[str, ...], Histogram] = {}
+        registry.register(self)
 
-    def record(self, verb: str, group: str, resource: str, subresource: str, code: int, seconds: float) -> None:
-        """One answered request."""
-        shape = (verb, group, resource, subresource, str(code))
-        counter = self._counts.get(shape)
-        if counter is None:
-            counter = self._counts[shape] = self._requests.labels(*shape)
-            self._times[shape] = self._durations.labels(*shape[:4])
-        counter.inc()
-        self._times[shape].observe(seconds)
+    def series(self, verb: str, group: str, resource: str, subresource: str = "") -> Series:
+        """Where requests of this shape are counted."""
+        shape = (verb, group, resource, subresource)
+        found = self._series.get(shape)
+        if found is None:
+            found = self._series[shape] = Series(BUCKETS)
+        return found
+
+    def collect(self) -> Iterator[Metric]:
+        """The families, for a scrape."""
+        total = CounterMetricFamily(
+            "apiserver_request", "Requests, by verb, resource and HTTP status code", labels=(*LABELS, "code")
+        )
+        duration = HistogramMetricFamily("apiserver_request_duration_seconds", "How long requests took", labels=LABELS)
+        for shape, series in list(self._series.items()):
+            series.add_to(shape, total, duration)
+        yield total
+        yield duration

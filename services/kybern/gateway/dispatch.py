@@ -15,7 +15,8 @@ from kybern.gateway.handlers import logs, port_forward, proxy, read, remote_comm
 from kybern.gateway.handlers.documents import HEALTH, NOT_FOUND, Documents, Health
 from kybern.gateway.handlers.fast_get import FastGet
 from kybern.gateway.handlers.target import Target, find
-from kybern.gateway.http.message import TEXT, Request, Response
+from kybern.gateway.http.connection import Connection
+from kybern.gateway.http.message import JSON, TEXT, Request, Response
 from kybern.gateway.metrics import Labels, RequestMetrics
 from kybern.kube.status import StatusError, bad_request, internal, request_entity_too_large, service_unavailable
 from kybern.telemetry import Span
@@ -61,10 +62,15 @@ class Gateway:
         self._audited = 0
         self._date = b""
         self._date_until = 0.0
+        self._plain = (b"", b"")
 
-    def begin(self, request: Request) -> bool:
+    def again(self, connection: Connection, data: bytes) -> bool:
+        """Whether a request went the shortest way: its bytes are known."""
+        return self.fast.again(connection, data)
+
+    def begin(self, request: Request, received: bytes) -> bool:
         """Whether the request went the short way."""
-        return self._api.loaded.is_set() and self.fast.begin(request)
+        return self._api.loaded.is_set() and self.fast.begin(request, received)
 
     async def handle(self, request: Request) -> Response | None:
         """Answer one request. Raises nothing but cancellation."""
@@ -94,7 +100,7 @@ class Gateway:
         finally:
             self.metrics.in_flight -= 1
             series = self.metrics.series(labels)
-            series.record(code, self._loop.time() - request.started, long_running=long_running)
+            series.record(code, self._loop.time() - request.started, timed=not long_running)
 
     async def _find(self, request: Request, path: ResourcePath) -> Target:
         """The target; what is not there is told only to those who may ask."""
@@ -190,6 +196,13 @@ class Gateway:
             headers += b"%b: %b\r\n" % warning
         return headers
 
+    def plain_head(self) -> bytes:
+        """Status line and headers of a JSON object, without its length."""
+        date = self._http_date()
+        if self._plain[0] is not date:
+            self._plain = (date, b"Date: %b\r\nCache-Control: no-cache, private\r\nContent-Type: %b\r\n" % (date, JSON))
+        return b"HTTP/1.1 200 OK\r\nAudit-Id: %b\r\n%b" % (self._new_audit_id(), self._plain[1])
+
     def _new_audit_id(self) -> bytes:
         """Unique, not secret: a random part for this process, and a count."""
         self._audited += 1
@@ -218,9 +231,10 @@ def _describe(span: Span, target: Target, response: Response) -> None:
 
 
 def _created_name(response: Response) -> str:
-    if response.status != 201 or response.content_type != b"application/json":
+    body = response.stored if isinstance(response, answers.Converted) else response.body
+    if response.status != 201 or not body.startswith(b"{"):
         return ""
     try:
-        return str((orjson.loads(response.body).get("metadata") or {}).get("name") or "")
+        return str((orjson.loads(body).get("metadata") or {}).get("name") or "")
     except (orjson.JSONDecodeError, AttributeError):
         return ""

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from bisect import bisect_left
 from collections.abc import Iterator
 from typing import NamedTuple
 
 from prometheus_client import CollectorRegistry
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
 from prometheus_client.registry import Collector
+
+from kybern.telemetry.series import Series
 
 BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.2, 0.4, 0.6, 0.8, 1.0, 1.25, 1.5, 2.0, 3.0, 4.0, 5.0, 10.0, 30.0, 60.0)
 
@@ -24,23 +25,6 @@ class Labels(NamedTuple):
     scope: str
 
 
-class Series:
-    """The numbers of one set of labels; a handler may keep it to count without looking it up."""
-
-    __slots__ = ("codes", "seconds")
-
-    def __init__(self) -> None:
-        self.codes: dict[int, int] = {}
-        self.seconds = [0.0] * (len(BUCKETS) + 2)  # a count per bucket, one above all, and the sum
-
-    def record(self, code: int, seconds: float, *, long_running: bool = False) -> None:
-        self.codes[code] = self.codes.get(code, 0) + 1
-        if not long_running:
-            row = self.seconds
-            row[bisect_left(BUCKETS, seconds)] += 1
-            row[-1] += seconds
-
-
 class RequestMetrics(Collector):
     """Requests by verb, resource and code; durations without long-running requests, as upstream."""
 
@@ -53,7 +37,7 @@ class RequestMetrics(Collector):
     def series(self, labels: Labels) -> Series:
         found = self._series.get(labels)
         if found is None:
-            found = self._series[labels] = Series()
+            found = self._series[labels] = Series(BUCKETS)
         return found
 
     def collect(self) -> Iterator[Metric]:
@@ -61,14 +45,7 @@ class RequestMetrics(Collector):
         total = CounterMetricFamily("apiserver_request", "Requests answered, by code.", labels=[*names, "code"])
         duration = HistogramMetricFamily("apiserver_request_duration_seconds", "Time to answer.", labels=names)
         for labels, series in list(self._series.items()):
-            for code, count in list(series.codes.items()):
-                total.add_metric([*labels, str(code)], count)
-            above, buckets = 0.0, []
-            for bound, number in zip((*map(str, BUCKETS), "+Inf"), series.seconds, strict=False):
-                above += number
-                buckets.append((bound, above))
-            if above:
-                duration.add_metric(list(labels), buckets, series.seconds[-1])
+            series.add_to(labels, total, duration)
         yield total
         yield duration
         in_flight = GaugeMetricFamily("apiserver_current_inflight_requests", "Requests under way.")

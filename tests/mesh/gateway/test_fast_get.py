@@ -1,5 +1,6 @@
 """The short way of a GET answers what the long way answers, and takes nobody for somebody else."""
 
+import asyncio
 from typing import Any
 
 import pytest
@@ -46,3 +47,62 @@ async def test_requests_of_both_ways_are_counted(gateway: Any) -> None:
     line = next(line for line in text.splitlines() if 'resource="namespaces"' in line and "request_total" in line)
     assert 'code="200"' in line
     assert line.endswith(" 2.0")
+
+
+def message(path: str, *headers: str, version: str = "1.1") -> bytes:
+    return "\r\n".join((f"GET {path} HTTP/{version}", "Host: x", *headers, "", "")).encode()
+
+
+async def exchange(gateway: Any, *parts: bytes, answers: int) -> list[tuple[int, bytes]]:
+    """Send the parts as they are, with a pause between them; code and body of each answer."""
+    reader, writer = await asyncio.open_connection(
+        "127.0.0.1", gateway.port, ssl=gateway.tls("admin", "system:masters")
+    )
+    found = []
+    try:
+        for part in parts:
+            writer.write(part)
+            await asyncio.sleep(0.02)
+        for _ in range(answers):
+            head = await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), 5)
+            length = next(line for line in head.split(b"\r\n") if line.lower().startswith(b"content-length"))
+            found.append((int(head.split()[1]), await reader.readexactly(int(length.split()[1]))))
+    finally:
+        writer.close()
+    return found
+
+
+@pytest.mark.parametrize(
+    "parts",
+    [
+        pytest.param([message(OBJECT)] * 3, id="one at a time"),
+        pytest.param([message(OBJECT) * 3], id="pipelined"),
+        pytest.param([message(OBJECT), message(OBJECT) + message(OBJECT)[:30], message(OBJECT)[30:]], id="in pieces"),
+        pytest.param([message(OBJECT), message(OBJECT)[:10], message(OBJECT)[10:] + message(OBJECT)], id="cut early"),
+    ],
+)
+async def test_requests_are_told_apart_however_they_arrive(gateway: Any, parts: list[bytes]) -> None:
+    codes = [(code, b'"name":"default"' in body) for code, body in await exchange(gateway, *parts, answers=3)]
+    assert codes == [(200, True)] * 3
+
+
+async def test_the_same_head_does_not_mean_the_same_object_or_version(gateway: Any) -> None:
+    other = "/api/v1/namespaces/kube-system"
+    requests = [message(path) for path in (OBJECT, other, OBJECT, "/api/v1/namespaces/none", other)]
+    found = await exchange(gateway, *requests, answers=5)
+    assert [code for code, _ in found] == [200, 200, 200, 404, 200]
+    assert [b'"name":"kube-system"' in body for _, body in found] == [False, True, False, False, True]
+    reader, writer = await asyncio.open_connection(
+        "127.0.0.1", gateway.port, ssl=gateway.tls("admin", "system:masters")
+    )
+    writer.write(message(OBJECT))
+    await asyncio.sleep(0.05)
+    writer.write(message(OBJECT, version="1.0"))
+    everything = await asyncio.wait_for(reader.read(), 5)
+    assert everything.count(b"HTTP/1.1 200 OK") == 2
+    writer.close()
+
+
+async def test_an_object_of_a_definition_that_is_gone(gateway: Any) -> None:
+    path = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions/none"
+    assert [code for code, _ in await exchange(gateway, *[message(path)] * 3, answers=3)] == [404] * 3

@@ -31,7 +31,7 @@ def add_objects_to_server(handlers: Handlers, server: Any, log: logging.Logger) 
         await serve(requests, context, handlers, log, metrics, draining)
 
     methods["Exchange"] = grpc.stream_stream_rpc_method_handler(
-        exchange, objects_pb2.ExchangeRequest.FromString, response_serializer=None
+        exchange, request_deserializer=None, response_serializer=None
     )
     server.add_registered_method_handlers(SERVICE.strip("/"), methods)
 

@@ -13,6 +13,7 @@ from kybern.apiserver.handlers.delete_collection import delete_collection
 from kybern.apiserver.handlers.get import get
 from kybern.apiserver.handlers.list import list_objects
 from kybern.apiserver.handlers.patch import patch_object
+from kybern.apiserver.handlers.repeat import RepeatableGet
 from kybern.apiserver.handlers.update import update_object
 from kybern.apiserver.handlers.watch import watch
 from kybern.apiserver.server import ApiServer
@@ -39,13 +40,14 @@ def handlers(server: ApiServer) -> Handlers:
     bound: dict[str, Callable[[Any, CallContext], Any]] = {}
     for name, unary in UNARY.items():
         bound[name] = _counted(server, name, unary)
+    bound["get"] = RepeatableGet(server, bound["get"])
     for name, streaming in STREAMING.items():
         bound[name] = _counted_stream(server, name, streaming)
     return bound
 
 
 def _counted(server: ApiServer, verb: str, handler: Unary) -> Callable[[Any, CallContext], Awaitable[Any]]:
-    record, shown = server.metrics.record, verb.upper().replace("_", "")
+    series, shown = server.metrics.series, verb.upper().replace("_", "")
     names_resource = verb != "check_access"
 
     async def counted(message: Any, call: CallContext) -> Any:
@@ -62,13 +64,13 @@ def _counted(server: ApiServer, verb: str, handler: Unary) -> Callable[[Any, Cal
         finally:
             if names_resource:
                 asked = message.resource
-                record(shown, asked.group, asked.resource, asked.subresource, code, time() - started)
+                series(shown, asked.group, asked.resource, asked.subresource).record(code, time() - started)
 
     return counted
 
 
 def _counted_stream(server: ApiServer, verb: str, handler: Streaming) -> Callable[[Any, CallContext], Any]:
-    record, shown = server.metrics.record, verb.upper()
+    series, shown = server.metrics.series, verb.upper()
 
     async def counted(message: Any, call: CallContext) -> AsyncIterator[Any]:
         time = asyncio.get_running_loop().time
@@ -82,6 +84,6 @@ def _counted_stream(server: ApiServer, verb: str, handler: Streaming) -> Callabl
             raise
         finally:
             asked = message.resource
-            record(shown, asked.group, asked.resource, asked.subresource, code, time() - started)
+            series(shown, asked.group, asked.resource, asked.subresource).record(code, time() - started)
 
     return counted

@@ -34,16 +34,21 @@ WEBSOCKET = b"websocket"
 class Handler(Protocol):
     """What answers requests: `handle` gives a response, or None when it has written one itself.
 
-    `begin` may take a request over without a task: it returns True then, and calls `Connection.answer` later.
+    `again` (from a request's bytes) and `begin` may take a request over without a task: they return True then, and
+    call `Connection.answer` or `answer_plainly` later. `begin` is given the request's bytes if they came alone.
     """
 
-    def begin(self, request: Request) -> bool: ...
+    def again(self, connection: Connection, data: bytes) -> bool: ...
+
+    def begin(self, request: Request, received: bytes) -> bool: ...
 
     def handle(self, request: Request) -> Awaitable[Response | None]: ...
 
     def refuse(self, request: Request, code: int) -> Response: ...
 
     def standard_headers(self, request: Request) -> bytes: ...
+
+    def plain_head(self) -> bytes: ...
 
 
 class Connection(asyncio.Protocol):
@@ -54,12 +59,15 @@ class Connection(asyncio.Protocol):
         self.identity = Identity("")
         self.peer_address = ""
         self.memory: dict[Any, Any] = {}  # what handlers keep for the life of the connection
+        self.heads: dict[bytes, Any] = {}  # and what they keep by the bytes of a request's headers
         self.websocket: WebSocket | None = None
         self._open = open_connections
         self._loop = asyncio.get_running_loop()
         self._waiting: deque[Request] = deque()
         self._task: asyncio.Task[None] | None = None
         self._busy = False
+        self._between = True  # no part of a request has been read
+        self._received = b""
         self._upgrading: bytearray | None = None
         self._paused: asyncio.Future[None] | None = None
         self._closing = False
@@ -87,6 +95,11 @@ class Connection(asyncio.Protocol):
         if self._upgrading is not None:
             self._upgrading += data
             return
+        if self._between and not self._busy:
+            if not self._closing and self.handler.again(self, data):
+                self._busy = True
+                return
+            self._received = data
         try:
             self._parser.feed_data(data)
         except httptools.HttpParserUpgrade as upgrade:
@@ -125,6 +138,7 @@ class Connection(asyncio.Protocol):
     # The parser's side
 
     def on_message_begin(self) -> None:
+        self._between = False
         self._target = b""
         self._headers: dict[bytes, bytes] = {}
         self._repeated: dict[bytes, list[bytes]] = {}
@@ -162,6 +176,8 @@ class Connection(asyncio.Protocol):
             self._body.append(body)
 
     def on_message_complete(self) -> None:
+        self._between = True
+        received, self._received = self._received, b""
         if self._closing:
             return
         request = self._request()
@@ -170,7 +186,7 @@ class Connection(asyncio.Protocol):
             if len(self._waiting) >= MAX_PIPELINED:
                 self.transport.pause_reading()
         else:
-            self._begin(request)
+            self._begin(request, received)
 
     def _request(self) -> Request:
         body = self._body[0] if len(self._body) == 1 else b"".join(self._body)
@@ -189,21 +205,31 @@ class Connection(asyncio.Protocol):
 
     # The answer's side
 
-    def _begin(self, request: Request) -> None:
+    def _begin(self, request: Request, received: bytes = b"") -> None:
         self._busy = True
-        if not self.handler.begin(request):
+        if not self.handler.begin(request, received):
             self._task = start(self._loop, self._serve(request, self.handler.handle(request)))
 
     async def _serve(self, request: Request, answer: Awaitable[Response | None]) -> None:
         response = await answer
         if response is not None:
             self._write(request, response)
-        self._finish(request)
+        self._finish(request.keep_alive)
 
     def answer(self, request: Request, response: Response) -> None:
         """Complete a request that `begin` has taken."""
         self._write(request, response)
-        self._finish(request)
+        self._finish(request.keep_alive)
+
+    def answer_plainly(self, body: bytes, keep_alive: bool) -> None:
+        """Complete a GET that `again` or `begin` has taken: a JSON object and nothing special."""
+        if not self._closing:
+            close = b"" if keep_alive else b"Connection: close\r\n"
+            head = self.handler.plain_head()
+            self.transport.write(b"%bContent-Length: %d\r\n%b\r\n%b" % (head, len(body), close, body))
+            if close:
+                self.close()
+        self._finish(keep_alive)
 
     def answer_later(self, request: Request, make: Callable[[], Awaitable[Response]]) -> None:
         """Complete a request that `begin` has taken, once its response is made."""
@@ -254,10 +280,10 @@ class Connection(asyncio.Protocol):
         self._upgrading = None
         return self.websocket
 
-    def _finish(self, request: Request) -> None:
+    def _finish(self, keep_alive: bool) -> None:
         """The request is answered: take the next one."""
         self._busy, self._task, self._endless = False, None, None
-        if self.websocket is not None or self._upgrading is not None or not request.keep_alive or self._last:
+        if self.websocket is not None or self._upgrading is not None or not keep_alive or self._last:
             self.close()
         elif self._waiting:
             following = self._waiting.popleft()

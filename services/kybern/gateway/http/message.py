@@ -38,6 +38,7 @@ class Request:
     ) -> None:
         self.connection = connection
         self.method = method
+        self.target = target
         self.headers = headers
         self.repeated = repeated
         self.body = body

@@ -1,0 +1,53 @@
+"""A request body that is read while it comes: the client is held back while nobody takes what it sent."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import AsyncIterator
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from kybern.gateway.http.connection import Connection
+
+HIGH_WATER = 256 << 10  # bytes that wait before reading stops
+
+
+class IncomingBody:
+    """Fed by the connection; iterate once."""
+
+    def __init__(self, connection: Connection) -> None:
+        self.complete = False
+        self._connection = connection
+        self._pieces: deque[bytes] = deque()
+        self._size = 0
+        self._arrived = asyncio.Event()
+        self._paused = False
+
+    def feed(self, data: bytes) -> None:
+        """Bytes from the network."""
+        self._pieces.append(data)
+        self._size += len(data)
+        self._arrived.set()
+        if self._size > HIGH_WATER and not self._paused:
+            self._paused = True
+            self._connection.transport.pause_reading()
+
+    def end(self) -> None:
+        """The body is whole."""
+        self.complete = True
+        self._arrived.set()
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        while True:
+            while self._pieces:
+                piece = self._pieces.popleft()
+                self._size -= len(piece)
+                if self._paused and self._size < HIGH_WATER // 2:
+                    self._paused = False
+                    self._connection.transport.resume_reading()
+                yield piece
+            if self.complete:
+                return
+            self._arrived.clear()
+            await self._arrived.wait()
