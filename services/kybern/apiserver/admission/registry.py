@@ -13,6 +13,7 @@ from kybern.apiserver.admission.limit_ranger import LimitRanger
 from kybern.apiserver.admission.namespace_lifecycle import NamespaceLifecycle
 from kybern.apiserver.admission.node_restriction import NodeRestriction
 from kybern.apiserver.admission.priority import Priority
+from kybern.apiserver.admission.resource_quota import ResourceQuota
 from kybern.apiserver.admission.runtime_class import RuntimeClass
 from kybern.apiserver.admission.service_account import ServiceAccount
 from kybern.apiserver.admission.taint_nodes_by_condition import TaintNodesByCondition
@@ -31,6 +32,7 @@ ORDER = (
     CertificateSigning,
     CertificateSubjectRestriction,
     DefaultIngressClass,
+    ResourceQuota,  # last: it counts what nobody else refuses
 )
 
 

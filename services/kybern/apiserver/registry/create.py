@@ -47,6 +47,8 @@ async def create_object(request: Request, obj: Object, tracked: bool = False) ->
     except BaseException:
         allocation.undo()
         raise
+    finally:
+        request.settle()
     settle(request, allocation)
     return data
 

@@ -1,5 +1,6 @@
 """Request: one call on its way through the layers, with what each of them may need."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
@@ -34,6 +35,7 @@ class Request:
     field_validation: str = ""
     warnings: list[str] = field(default_factory=list)
     user_agent: str = ""
+    on_settled: list[Callable[[], None]] = field(default_factory=list)
 
     @property
     def now(self) -> datetime:
@@ -59,6 +61,11 @@ class Request:
     def check(self, verb: str, subresource: str = "") -> None:
         """Authorize something beyond the request itself. Raises StatusError (403)."""
         self.server.authorizer.check(self.user, self.attributes(verb, subresource))
+
+    def settle(self) -> None:
+        """The write has been made, or never will be: tell who waits to know."""
+        while self.on_settled:
+            self.on_settled.pop()()
 
     def take(self, options: WriteOptions) -> None:
         """The options of a write. Raises StatusError (422)."""

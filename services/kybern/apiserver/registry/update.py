@@ -94,6 +94,8 @@ async def _change(request: Request, entry: Entry, new: Object, tracked: bool) ->
     except BaseException:
         allocation.undo()
         raise
+    finally:
+        request.settle()
     create.settle(request, allocation)
     return data
 
