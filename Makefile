@@ -46,7 +46,7 @@ e2e: ## real containers
 	$(PYTEST) tests/e2e
 
 bench: ## measure; docs/performance.md explains the figures
-	@for b in $$(ls bench/*.py | grep -v cluster.py); do echo "== $$b"; $(VENV)/python $$b || exit 1; done
+	@for b in $$(ls bench/*.py | grep -v -e cluster.py -e load.py); do echo "== $$b"; $(VENV)/python $$b || exit 1; done
 
 lint:
 	$(VENV)/ruff check $(SRC)

@@ -1,0 +1,29 @@
+"""POST of ConfigMaps of half a KB, durable (one fsync a group), on one TLS connection and on 32."""
+
+from cluster import Cluster, cluster
+from load import api, wrk
+
+PATH = "/api/v1/namespaces/default/configmaps"
+SCRIPT = """
+local run, count = "%s", 0
+wrk.method = "POST"
+wrk.headers["Content-Type"] = "application/json"
+function request()
+  count = count + 1
+  local name = run .. "-" .. count
+  local data = '"data":{"text":"' .. string.rep("x", 400) .. '"}'
+  return wrk.format(nil, nil, nil, '{"metadata":{"name":"' .. name .. '"},' .. data .. '}')
+end
+"""
+
+
+def measure(c: Cluster) -> None:
+    a = api(c)
+    for connections in (1, 32):
+        rate = wrk(a.url + PATH, connections, a.authorization, script=SCRIPT % f"c{connections}")
+        print(f"POST of a 0.5 KB ConfigMap, {connections} connections: {rate:,.0f}/s")
+
+
+if __name__ == "__main__":
+    with cluster("--simulated-nodes", "1") as running:
+        measure(running)
