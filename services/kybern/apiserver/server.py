@@ -15,6 +15,10 @@ from kybern.apiserver.core.user import User
 from kybern.apiserver.crd.controller import DefinitionController
 from kybern.apiserver.crd.definition import GROUP, RESOURCE
 from kybern.apiserver.crd.served import CustomResources
+from kybern.apiserver.flowcontrol.controller import FlowController
+from kybern.apiserver.flowcontrol.gate import FlowControl
+from kybern.apiserver.flowcontrol.in_flight import InFlight
+from kybern.apiserver.flowcontrol.metrics import FlowMetrics
 from kybern.apiserver.metrics import ApiMetrics
 from kybern.apiserver.registry.request import Request
 from kybern.apiserver.registry.resource_table import ResourceTable
@@ -40,6 +44,9 @@ class Settings:
     tokens: dict[str, User] = field(default_factory=dict)
 
 
+    priority_and_fairness: bool = True
+    max_requests_inflight: int = 400  # reads; with priority and fairness its sum with the next is shared out
+    max_mutating_requests_inflight: int = 200
 class ApiServer:
     """Everything but the wire."""
 
@@ -68,6 +75,13 @@ class ApiServer:
         self.authenticator = Authenticator(
             telemetry, clock.now, self.authorizer.check, tokens, settings.tokens, settings.anonymous
         )
+        reading, mutating = settings.max_requests_inflight, settings.max_mutating_requests_inflight
+        self.flow: FlowControl | InFlight = InFlight(reading, mutating)
+        self.flow_controller: FlowController | None = None
+        if settings.priority_and_fairness:
+            self.flow = FlowControl(reading + mutating)
+            self.flow_controller = FlowController(self, self.flow)
+            telemetry.registry.register(FlowMetrics(self.flow))
 
     async def load(self) -> None:
         """Fill the caches and everything that is derived from them."""
@@ -76,6 +90,8 @@ class ApiServer:
         for entry in self.table.cacher("", "services").entries.values():
             services.adopt(self, entry.decode())
         if not self.feed.store.exclusive:
+        if self.flow_controller is not None:
+            self.flow_controller.follow()
             self.table.cacher("", "services").listeners.append(lambda event: services.follow(self, event))
 
     def _lookup(self, resource: str, namespace: str, name: str) -> Entry | None:

@@ -40,6 +40,21 @@ def add_flags(parser: ArgumentParser) -> None:
     parser.add_argument(
         "--anonymous-auth", default="true", choices=["true", "false"], help="accept requests without credentials"
     )
+    add_limit_flags(parser)
+
+
+def add_limit_flags(parser: ArgumentParser) -> None:
+    """How much at a time."""
+    parser.add_argument(
+        "--max-requests-inflight", type=int, default=400, metavar="N", help="reads at a time; see the README"
+    )
+    parser.add_argument("--max-mutating-requests-inflight", type=int, default=200, metavar="N", help="writes at a time")
+    parser.add_argument(
+        "--enable-priority-and-fairness",
+        default="true",
+        choices=["true", "false"],
+        help="share the sum of both among priority levels, with queues; else they are hard limits",
+    )
 
 
 def read_settings(options: Namespace) -> Settings:
@@ -52,6 +67,11 @@ def read_settings(options: Namespace) -> Settings:
         tokens = read_token_file(Path(options.token_auth_file)) if options.token_auth_file else {}
     except (OSError, ValueError) as error:
         raise ServiceFailure(f"--token-auth-file {options.token_auth_file}: {error}") from error
+    fair = options.enable_priority_and_fairness == "true"
+    if fair and options.max_requests_inflight + options.max_mutating_requests_inflight <= 0:
+        raise ServiceFailure(
+            "priority and fairness needs --max-requests-inflight plus --max-mutating-requests-inflight above 0"
+        )
     return Settings(
         service_cidr=options.service_cluster_ip_range,
         issuer=options.service_account_issuer,
@@ -59,6 +79,9 @@ def read_settings(options: Namespace) -> Settings:
         anonymous=options.anonymous_auth == "true",
         keys=keys,
         tokens=tokens,
+        priority_and_fairness=fair,
+        max_requests_inflight=options.max_requests_inflight,
+        max_mutating_requests_inflight=options.max_mutating_requests_inflight,
     )
 
 
@@ -99,6 +122,7 @@ async def serve(
         feed = tasks.create_task(server.feed.run())
         compactor = tasks.create_task(compact(server, store))
         definitions = tasks.create_task(server.definitions.run())
+        flows = tasks.create_task(server.flow_controller.run()) if server.flow_controller is not None else None
         try:
             await bootstrap(server, ca)
             await wire.start()
@@ -113,6 +137,8 @@ async def serve(
             compactor.cancel()
             definitions.cancel()
 
+            if flows is not None:
+                flows.cancel()
 
 async def compact(server: ApiServer, store: Store) -> None:
     """Forget history older than HISTORY seconds, every HISTORY seconds."""

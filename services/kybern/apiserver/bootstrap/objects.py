@@ -1,5 +1,7 @@
 """Everything else a new cluster has: namespaces, priority classes, flow schemas, the kubernetes Service's endpoints."""
 
+from copy import deepcopy
+from functools import cache
 from importlib.resources import files
 from ipaddress import ip_address
 from typing import Any
@@ -18,11 +20,8 @@ def namespaces() -> list[Object]:
 
 def fixed() -> list[tuple[str, str, Object]]:
     """(group, resource, object) of what is made once and then left to the administrator."""
-    raw: dict[str, list[Object]] = orjson.loads(
-        (files("kybern.apiserver.bootstrap") / "data" / "flow.json").read_bytes()
-    )
     found: list[tuple[str, str, Object]] = []
-    for row in raw["priorityclasses"]:
+    for row in _read_flow()["priorityclasses"]:
         metadata = {"name": row["name"]}
         rest = {member: value for member, value in row.items() if member != "name"}
         about = "Used for system critical pods that must run in the cluster"
@@ -30,16 +29,52 @@ def fixed() -> list[tuple[str, str, Object]]:
             about = "Used for system critical pods that must not be moved from their current node."
         obj = {"kind": "PriorityClass", "apiVersion": "scheduling.k8s.io/v1", "metadata": metadata, **rest}
         found.append(("scheduling.k8s.io", "priorityclasses", {**obj, "description": about}))
-    for resource, kind in (
-        ("prioritylevelconfigurations", "PriorityLevelConfiguration"),
-        ("flowschemas", "FlowSchema"),
-    ):
-        for row in raw[resource]:
-            metadata = {"name": row["name"], "annotations": {"apf.kubernetes.io/autoupdate-spec": "true"}}
-            found.append(
-                (FLOW, resource, {"kind": kind, "apiVersion": f"{FLOW}/v1", "metadata": metadata, "spec": row["spec"]})
-            )
     return found
+
+
+# Kybern's services have certificates of their own where upstream's are service accounts of kube-system.
+OWN_SERVICES: Object = {
+    "name": "kybern-services",
+    "spec": {
+        "priorityLevelConfiguration": {"name": "workload-high"},
+        "matchingPrecedence": 850,
+        "distinguisherMethod": {"type": "ByUser"},
+        "rules": [
+            {
+                "subjects": [
+                    {"kind": "User", "user": {"name": name}}
+                    for name in ("system:kube-proxy", "system:kybern:dns", "system:kybern:simulated-nodes")
+                ],
+                "resourceRules": [
+                    {"verbs": ["*"], "apiGroups": ["*"], "resources": ["*"], "clusterScope": True, "namespaces": ["*"]}
+                ],
+                "nonResourceRules": [{"verbs": ["*"], "nonResourceURLs": ["*"]}],
+            }
+        ],
+    },
+}
+
+
+def flow_objects() -> list[tuple[str, str, Object]]:
+    """(group, resource, object) of the default priority levels and flow schemas, and one schema for Kybern's own."""
+    raw = _read_flow()
+    found: list[tuple[str, str, Object]] = []
+    for resource, kind, rows in (
+        ("prioritylevelconfigurations", "PriorityLevelConfiguration", raw["prioritylevelconfigurations"]),
+        ("flowschemas", "FlowSchema", [*raw["flowschemas"], OWN_SERVICES]),
+    ):
+        for row in rows:
+            metadata = {"name": row["name"], "annotations": {"apf.kubernetes.io/autoupdate-spec": "true"}}
+            obj = {"kind": kind, "apiVersion": f"{FLOW}/v1", "metadata": metadata, "spec": deepcopy(row["spec"])}
+            found.append((FLOW, resource, obj))
+    return found
+
+
+@cache
+def _read_flow() -> dict[str, list[Object]]:
+    data = (files("kybern.apiserver.bootstrap") / "data" / "flow.json").read_bytes()
+    raw: dict[str, list[Object]] = orjson.loads(data)
+    return raw
 
 
 def kubernetes_service(address: str) -> Object:

@@ -7,6 +7,7 @@ from typing import Any
 
 from kybern.apiserver.bootstrap import objects
 from kybern.apiserver.bootstrap.rbac import GROUP, bootstrap_objects, reconciled
+from kybern.apiserver.core.flowcontrol.configuration import maintained
 from kybern.apiserver.core.user import MASTERS, User
 from kybern.apiserver.registry.create import create_object
 from kybern.apiserver.registry.request import Request
@@ -26,6 +27,7 @@ async def bootstrap(server: ApiServer, ca: str = "") -> None:
     await _all(server, [("", "namespaces", namespace, None) for namespace in objects.namespaces()])
     rows: list[Row] = [(GROUP, resource, obj, reconciled) for resource, obj in bootstrap_objects()]
     rows += [(group, resource, obj, None) for group, resource, obj in objects.fixed()]
+    rows += [(group, resource, obj, maintained) for group, resource, obj in objects.flow_objects()]
     rows.append(("", "services", objects.kubernetes_service(server.addresses.first()), None))
     host, _, port = server.settings.advertise.rpartition(":")
     if _is_address(host):

@@ -1,6 +1,7 @@
 """What every verb starts with: find the resource, authenticate, authorize, see whether the verb is served."""
 
 from kybern.apiserver.core import fields
+from kybern.apiserver.flowcontrol.width import list_width
 from kybern.apiserver.registry.request import Request, attributes, namespace_of
 from kybern.apiserver.registry.resource_table import Served, supports
 from kybern.apiserver.server import ApiServer
@@ -9,12 +10,19 @@ from kybern.kube import field_selectors, selectors
 from kybern.kube.rbac import Attributes
 from kybern.kube.selectors import SelectorError
 from kybern.kube.status import StatusError, bad_request, unknown_resource
-from kybern.protos.api.v1.objects_pb2 import Resource
+from kybern.protos.api.v1.objects_pb2 import ListRequest, Resource
 from kybern.rpc.exchange.context import CallContext
 
 
-def begin(server: ApiServer, call: CallContext, verb: str, resource: Resource, name: str = "") -> Request:
-    """The request, allowed. Raises StatusError (401, 403, 404, 405)."""
+def begin(
+    server: ApiServer,
+    call: CallContext,
+    verb: str,
+    resource: Resource,
+    name: str = "",
+    listing: ListRequest | None = None,
+) -> Request:
+    """The request, allowed. Raises StatusError (401, 403, 404, 405, 429), MustWait."""
     user = server.authenticator.authenticate(call)
     served = server.table.served.get((resource.group, resource.version, resource.resource))
     if served is None:
@@ -22,7 +30,10 @@ def begin(server: ApiServer, call: CallContext, verb: str, resource: Resource, n
         server.authorizer.check(user, asked)
         raise unknown_resource()
     namespace = namespace_of(served, resource)
-    server.authorizer.check(user, attributes(served, verb, resource.subresource, namespace, name))
+    asked = attributes(served, verb, resource.subresource, namespace, name)
+    if call.seat is None:
+        server.flow.enter(call, user, asked, list_width(served, namespace, listing) if listing is not None else 1)
+    server.authorizer.check(user, asked)
     wrong = supports(served, verb, resource.subresource)
     if wrong is not None:
         raise wrong

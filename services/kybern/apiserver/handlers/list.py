@@ -29,7 +29,7 @@ async def list_objects(
     server: ApiServer, message: ListRequest, call: CallContext
 ) -> AsyncGenerator[ListResponse, None]:
     """The chunks of one list."""
-    request = begin(server, call, "list", message.resource, pinned_name(message.field_selector))
+    request = begin(server, call, "list", message.resource, pinned_name(message.field_selector), message)
     if request.served.cacher is None:
         items = b",".join([orjson.dumps(await component_status.get(server, name)) for name in component_status.NAMES])
         yield ListResponse(items=items, count=len(component_status.NAMES), last=True, resource_version="")

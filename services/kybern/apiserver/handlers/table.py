@@ -17,6 +17,7 @@ from kybern.apiserver.handlers.repeat import RepeatableGet
 from kybern.apiserver.handlers.update import update_object
 from kybern.apiserver.handlers.watch import watch
 from kybern.apiserver.server import ApiServer
+from kybern.apiserver.waiting import MustWait
 from kybern.kube.status import StatusError
 from kybern.rpc.exchange.context import CallContext, Handlers
 
@@ -54,17 +55,28 @@ def _counted(server: ApiServer, verb: str, handler: Unary) -> Callable[[Any, Cal
         time = asyncio.get_running_loop().time
         started, code = time(), 200
         try:
-            return await handler(server, message, call)
+            while True:
+                try:
+                    return await handler(server, message, call)
+                except MustWait as wait:
+                    await wait.over()
         except StatusError as error:
             code = error.code
             raise
+        except StoreError as error:
+            failed = storage_failure(error, verb, message)
+            code = failed.code
+            raise failed from error
         except Exception:
             code = 500
             raise
         finally:
+            seconds = time() - started
+            if call.seat is not None:
+                server.flow.leave(call, seconds)
             if names_resource:
                 asked = message.resource
-                series(shown, asked.group, asked.resource, asked.subresource).record(code, time() - started)
+                series(shown, asked.group, asked.resource, asked.subresource).record(code, seconds)
 
     return counted
 
@@ -76,14 +88,22 @@ def _counted_stream(server: ApiServer, verb: str, handler: Streaming) -> Callabl
         time = asyncio.get_running_loop().time
         started, code = time(), 200
         try:
-            async with aclosing(handler(server, message, call)) as responses:
-                async for response in responses:
-                    yield response
+            while True:
+                try:
+                    async with aclosing(handler(server, message, call)) as responses:
+                        async for response in responses:
+                            yield response
+                    return
+                except MustWait as wait:
+                    await wait.over()
         except StatusError as error:
             code = error.code
             raise
         finally:
+            seconds = time() - started
+            if call.seat is not None:
+                server.flow.leave(call, seconds)
             asked = message.resource
-            series(shown, asked.group, asked.resource, asked.subresource).record(code, time() - started)
+            series(shown, asked.group, asked.resource, asked.subresource).record(code, seconds)
 
     return counted

@@ -39,6 +39,8 @@ async def watch(server: ApiServer, message: WatchRequest, call: CallContext) -> 
         async for response in _follow(server, request, watcher, message, since):
             yield response
     finally:
+        if call.seat is not None:  # a watch that stands needs no seat
+            server.flow.leave(call, 0.0)
         watcher.stop()
         gauge.dec()
 

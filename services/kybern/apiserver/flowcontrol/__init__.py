@@ -1,0 +1,1 @@
+"""API priority and fairness: every request has a flow, takes seats, and waits or is refused when there are none."""

@@ -1,0 +1,200 @@
+"""FlowControl: the gate between authentication and authorization.
+
+`enter` costs a lookup and a comparison while seats are free: what is asked for is classified once per user and shape.
+What finds no seat waits (MustWait) or is refused with 429. A call that is answered at once has its seat back before the
+next is looked at, so reads from memory hold nothing for any time.
+"""
+
+import asyncio
+from collections.abc import Callable
+
+from kybern.apiserver.core.flowcontrol import classify
+from kybern.apiserver.core.flowcontrol.configuration import Configuration
+from kybern.apiserver.core.flowcontrol.limits import current_limits, nominal_limits, smoothed
+from kybern.apiserver.core.flowcontrol.queue_set import Item, Rejection
+from kybern.apiserver.core.user import User
+from kybern.apiserver.flowcontrol.flows import Flow, Held, LevelState, Series
+from kybern.apiserver.waiting import MustWait
+from kybern.kube.rbac import Attributes
+from kybern.kube.status import StatusError, too_many_requests
+from kybern.rpc.exchange.context import CallContext
+
+REMEMBERED = 20_000  # shapes of requests
+DEFAULT_SECONDS = 60.0  # of a request that has no deadline
+LONG_RUNNING = frozenset({"attach", "exec", "log", "portforward", "proxy"})
+RETRY_AFTER = 1  # seconds
+Shape = tuple[User, str, str, str, str, str]
+
+
+def refused() -> StatusError:
+    """The answer to a request that is not served now."""
+    return too_many_requests("Too many requests, please try again later.", RETRY_AFTER)
+
+
+class FlowControl:
+    """`enter` before a call is authorized, `leave` when it is answered."""
+
+    def __init__(self, seats: int) -> None:
+        self.seats = seats
+        self.levels: dict[str, LevelState] = {}
+        self.series: dict[tuple[str, str], Series] = {}
+        self.held: dict[Held, None] = {}  # calls that wait or have waited
+        self.generation = 0  # of the configuration
+        self._schemas: list[classify.Schema] = []
+        self._flows: dict[Shape, Flow] = {}
+        self._time: Callable[[], float] = asyncio.get_running_loop().time
+
+    # Configuration
+
+    def configure(self, configuration: Configuration) -> None:
+        """Take what FlowSchemas and PriorityLevelConfigurations say now."""
+        limits = nominal_limits(self.seats, configuration.levels)
+        levels: dict[str, LevelState] = {}
+        for level in configuration.levels:
+            state = self.levels.get(level.name)
+            if state is None or state.level.exempt != level.exempt:
+                state = LevelState(level, limits[level.name])
+            elif state.limits != limits[level.name] or state.level != level:
+                state.level, state.limits = level, limits[level.name]
+                state.queues.configure(level.queuing)
+                state.queues.limit = state.limits.nominal
+            levels[level.name] = state
+        self.levels = levels
+        self._schemas = configuration.schemas
+        self._flows.clear()
+        self.generation += 1
+        for state in levels.values():
+            self._dispatch(state)
+
+    def adjust(self) -> None:
+        """Give each level its share of the seats by what was wanted lately."""
+        demands = {}
+        for name, state in self.levels.items():
+            state.demand = smoothed(state.demand.smooth, state.samples, float(state.queues.high))
+            state.samples, state.queues.high = [], state.queues.in_use + state.queues.waiting_seats
+            demands[name] = state.demand
+        levels = [state.level for state in self.levels.values()]
+        limits = {name: state.limits for name, state in self.levels.items()}
+        for name, seats in current_limits(self.seats, levels, limits, demands).items():
+            self.levels[name].queues.limit = seats
+            self._dispatch(self.levels[name])
+
+    def sample(self) -> None:
+        """Note what is wanted at this moment."""
+        for state in self.levels.values():
+            state.samples.append(state.queues.in_use + state.queues.waiting_seats)
+
+    # Requests
+
+    def enter(self, call: CallContext, user: User, asked: Attributes, width: int = 1) -> None:
+        """Let the call pass, or raise: MustWait, StatusError (429)."""
+        flow = self.flow(user, asked)
+        call.flow = flow.header
+        queues = flow.state.queues
+        if asked.subresource in LONG_RUNNING:
+            return
+        if flow.state.level.exempt:
+            queues.use(width)
+            call.seat = flow if width == 1 else Held(flow, width)
+        elif queues.take(width):
+            call.seat = flow if width == 1 else Held(flow, width)
+        else:
+            self._queue(call, flow, width)
+
+    def flow(self, user: User, asked: Attributes) -> Flow:
+        """The flow of a request; remembered until the configuration changes."""
+        where = asked.namespace if asked.resource else asked.path
+        shape = (user, asked.verb, asked.group, asked.resource, asked.subresource, where)
+        found = self._flows.get(shape)
+        if found is None:
+            if len(self._flows) >= REMEMBERED:
+                self._flows.clear()
+            found = self._flows[shape] = self._classify(user, asked)
+        return found
+
+    def _classify(self, user: User, asked: Attributes) -> Flow:
+        schema = classify.first_match(self._schemas, user, asked)
+        if schema is None:  # a user in neither of the two groups that everybody is in
+            schema = next(one for one in self._schemas if one.name == classify.CATCH_ALL)
+        state = self.levels[schema.level]
+        key = (schema.name, state.name)
+        series = self.series.get(key)
+        if series is None:
+            series = self.series[key] = Series(*key)
+        name = classify.distinguisher(schema, user, asked)
+        return Flow(state, series, name, classify.flow_hash(schema.name, name), f"{schema.uid} {state.level.uid}")
+
+    def _queue(self, call: CallContext, flow: Flow, width: int) -> None:
+        item = flow.state.queues.enqueue(self._time(), width, flow.hash)
+        if isinstance(item, Rejection):
+            flow.series.reject(item)
+            raise refused()
+        held = Held(flow, width, item, asyncio.get_running_loop().create_future())
+        item.waiter = held
+        flow.series.waiting += 1
+        self.held[held] = None
+        raise MustWait(lambda: self._wait(call, held, item))
+
+    async def _wait(self, call: CallContext, held: Held, item: Item) -> None:
+        """Wait for seats, for a quarter of the time the call has. Raises StatusError (429)."""
+        flow, now = held.flow, self._time()
+        assert held.turn is not None
+        seconds = DEFAULT_SECONDS if call.deadline is None else max(0.0, call.deadline - now)
+        try:
+            async with asyncio.timeout(seconds / 4):
+                await held.turn
+        except (TimeoutError, asyncio.CancelledError) as error:
+            late = isinstance(error, TimeoutError)
+            withdrawn = flow.state.queues.withdraw(self._time(), item)
+            if late and not withdrawn:  # its turn came at the last moment
+                call.seat = held
+                return
+            if withdrawn:
+                flow.series.waiting -= 1
+                flow.series.reject(Rejection.TIME_OUT if late else Rejection.CANCELLED)
+                self.held.pop(held, None)
+                self._dispatch(flow.state)
+            else:
+                self._end(held)
+            if late:
+                raise refused() from None
+            raise
+        flow.series.waited.observe(self._time() - item.arrived)
+        call.seat = held
+
+    def leave(self, call: CallContext, seconds: float) -> None:
+        """The call is answered (or a watch stands) after `seconds`."""
+        seat, call.seat = call.seat, None
+        if type(seat) is Flow:
+            flow = seat
+            queues = flow.state.queues
+            queues.in_use -= 1
+            if queues.waiting:
+                self._dispatch(flow.state)
+        else:
+            flow = seat.flow
+            self._end(seat)
+        flow.series.dispatched += 1
+        flow.series.executed.observe(seconds)
+
+    def _end(self, held: Held) -> None:
+        """Free the seats of a call that holds several or had to wait."""
+        queues = held.flow.state.queues
+        if held.item is None:
+            queues.give(held.width)
+        else:
+            queues.finish(self._time(), held.item)
+            held.flow.series.executing -= 1
+            self.held.pop(held, None)
+        self._dispatch(held.flow.state)
+
+    def _dispatch(self, state: LevelState) -> None:
+        """Wake those whose turn has come."""
+        if not state.queues.waiting:
+            return
+        for item in state.queues.dispatch(self._time()):
+            held: Held = item.waiter
+            held.flow.series.waiting -= 1
+            held.flow.series.executing += 1
+            if held.turn is not None and not held.turn.done():
+                held.turn.set_result(None)

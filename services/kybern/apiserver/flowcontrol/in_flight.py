@@ -1,0 +1,31 @@
+"""Hard limits instead of priority and fairness: so many reads and so many writes at a time, the rest is told to retry."""
+
+from kybern.apiserver.core.user import User
+from kybern.apiserver.flowcontrol.gate import LONG_RUNNING, refused
+from kybern.kube.rbac import Attributes
+from kybern.rpc.exchange.context import CallContext
+
+READING = frozenset({"get", "list", "head"})
+
+
+class InFlight:
+    """The same gate as FlowControl. A limit of 0 is none; system:masters are never refused."""
+
+    def __init__(self, reading: int, mutating: int) -> None:
+        self._limits = {True: reading, False: mutating}
+        self._open = {True: 0, False: 0}
+
+    def enter(self, call: CallContext, user: User, asked: Attributes, width: int = 1) -> None:
+        """Let the call pass. Raises StatusError (429)."""
+        if asked.verb == "watch" or asked.subresource in LONG_RUNNING or user.is_master:
+            return
+        reading = asked.verb in READING
+        if self._limits[reading] and self._open[reading] >= self._limits[reading]:
+            raise refused()
+        self._open[reading] += 1
+        call.seat = reading
+
+    def leave(self, call: CallContext, seconds: float) -> None:
+        """The call is answered."""
+        self._open[call.seat] -= 1
+        call.seat = None
