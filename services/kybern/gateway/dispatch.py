@@ -72,6 +72,13 @@ class Gateway:
         """Whether the request went the short way."""
         return self._api.loaded.is_set() and self.fast.begin(request, received)
 
+    def passes_on(self, target: bytes) -> bool:
+        """Whether the body of a request goes on to another server, and so is read while it comes."""
+        path = resource_path(target.partition(b"?")[0].decode("latin-1"))
+        if path is None:
+            return False
+        return path.subresource == "proxy" or (path.group, path.version) in self._api.resources.remote
+
     async def handle(self, request: Request) -> Response | None:
         """Answer one request. Raises nothing but cancellation."""
         path = resource_path(request.path)
@@ -84,6 +91,7 @@ class Gateway:
             labels, long_running = self._labels_of(target), target.verb == "watch" or target.connects
             response = await self._resource(request, target)
             if response is None:
+                code = request.answered or 200
                 return None
             code = response.status
             return response

@@ -1,6 +1,7 @@
 """Connect: authorize a streaming subresource and say which node agent serves it."""
 
 from kybern.apiserver.handlers.begin import begin, need_namespace
+from kybern.apiserver.handlers.proxy_destination import proxy_destination
 from kybern.apiserver.registry.request import Object, Request
 from kybern.apiserver.server import ApiServer
 from kybern.kube.status import bad_request, conflict, internal, not_found
@@ -17,16 +18,15 @@ async def connect(server: ApiServer, message: ConnectRequest, call: CallContext)
     request = begin(server, call, message.verb or "create", message.resource, message.name)
     need_namespace(request)
     await server.feed.fresh()
+    if request.subresource == "proxy":
+        found = proxy_destination(server, request)
+        if found.node_name:
+            found.target = node_target(server, found.node_name)
+            found.server_name = f"{found.node_name}.node.kybern"
+        return found
     entry = request.served.storage.get(request.namespace, request.name)
     if entry is None:
         raise not_found(request.group, request.resource, request.name)
-    if request.resource == "services":
-        return ConnectResponse(object=entry.data)
-    if request.resource == "nodes":
-        target = node_target(server, request.name)
-        return ConnectResponse(
-            node_name=request.name, target=target, server_name=f"{request.name}.node.kybern", object=entry.data
-        )
     pod = entry.decode()
     node = pod["spec"].get("nodeName") or ""
     container = ""

@@ -51,8 +51,12 @@ class Resources:
             )
             for group in self.table.groups
             for version in group.versions
+            if not version.remote
             for info in version.resources
         }
+        self.remote = frozenset(
+            (group.name, version.version) for group in self.table.groups for version in group.versions if version.remote
+        )  # what extension API servers answer
 
     def find(self, group: str, version: str, resource: str) -> Served | None:
         return self._served.get((group, version, resource))

@@ -1,17 +1,64 @@
-"""…/proxy of pods, services and nodes: authorized, then refused; this gateway forwards no HTTP into the cluster."""
+"""…/proxy of pods, services and nodes: the request goes on to what the apiserver says, the answer comes back.
+
+HTTP of any method, bodies of any size both ways, and every upgrade. Redirects and links in HTML pages are brought below
+the proxy's own path. A node's own agent answers over its contract: see `node_proxy`.
+"""
 
 from __future__ import annotations
 
-from typing import NoReturn
+import ssl
+from functools import cache, partial
 
-from kybern.gateway.api import Api
-from kybern.gateway.handlers.connect import connect
+from kybern.gateway.api import Api, requester, timeout
+from kybern.gateway.core.forwarding import escaped, place, rewrite_url
+from kybern.gateway.forward.relay import Job, relay
+from kybern.gateway.forward.upstream import Destination, UpstreamError
+from kybern.gateway.handlers.node_proxy import node_proxy
 from kybern.gateway.handlers.target import Target
-from kybern.gateway.http.message import Request
-from kybern.kube.status import status_error
+from kybern.gateway.http.message import Request, Response
+from kybern.kube.status import service_unavailable
+from kybern.protos.api.v1.objects_pb2 import ConnectRequest, ConnectResponse
+
+MOVED = 301
 
 
-async def proxy(api: Api, request: Request, target: Target) -> NoReturn:
-    """Always raises StatusError: 501, unless the apiserver has a reason of its own to refuse."""
-    await connect(api, request, target, target.verb)
-    raise status_error(501, "NotImplemented", "the proxy subresource is not served")
+async def proxy(api: Api, request: Request, target: Target) -> Response | None:
+    """Raises StatusError."""
+    wanted = ConnectRequest(
+        resource=target.resource(), name=target.path.name, verb=target.verb or request.method.lower()
+    )
+    found: ConnectResponse = await api.calls.call(wanted, requester=requester(request), timeout=timeout(request))
+    at = place(request.path, target.path.rest)
+    query = f"?{request.raw_query.decode('latin-1')}" if request.raw_query else ""
+    if not at.path and request.method in ("GET", "HEAD"):
+        return Response(b"", MOVED, b"", ((b"Location", f"{escaped(request.path)}/{query}".encode("latin-1")),))
+    if not found.address:
+        return await node_proxy(api, request, found, at.path or "/")
+    host, port = _split(found.address)
+    to = Destination(host, port, unchecked() if found.scheme == "https" else None)
+    client_host = request.header(b"host")
+    job = Job(
+        to,
+        (escaped(at.path) or "/") + query,
+        client_host or to.address,
+        ((b"x-forwarded-uri", escaped(at.prepend + at.path).encode()),),
+        rewrite=partial(rewrite_url, at=at, address=to.address, host=client_host),
+    )
+    try:
+        return await relay(request, job)
+    except UpstreamError as error:
+        raise service_unavailable(f"error trying to reach service: {error}") from None
+
+
+def _split(address: str) -> tuple[str, int]:
+    host, _, port = address.rpartition(":")
+    return host.strip("[]"), int(port)
+
+
+@cache
+def unchecked() -> ssl.SSLContext:
+    """TLS to an address: upstream does not check whose certificate a pod shows either."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    context.set_alpn_protocols(["http/1.1"])
+    return context

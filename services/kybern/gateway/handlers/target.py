@@ -69,7 +69,7 @@ def _watches(request: Request, path: ResourcePath) -> bool:
 
 def _takes(served: Served, wanted: str, path: ResourcePath) -> bool:
     if path.subresource == "proxy":
-        return bool(wanted)
+        return True
     if path.subresource in CONNECT:
         return wanted in ("get", "create")
     if wanted == "create" and path.name and not path.subresource:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -23,11 +23,23 @@ class IncomingBody:
         self._size = 0
         self._arrived = asyncio.Event()
         self._paused = False
+        self._then: Callable[[], None] | None = None
+
+    def discard(self, then: Callable[[], None]) -> None:
+        """Nobody reads the rest: call back once it is here; a client that has much more to say is cut off."""
+        self._then = then
+        self._pieces.clear()
+        self._size = 0
+        self._resume()
 
     def feed(self, data: bytes) -> None:
         """Bytes from the network."""
-        self._pieces.append(data)
         self._size += len(data)
+        if self._then is not None:
+            if self._size > HIGH_WATER:
+                self._connection.close()
+            return
+        self._pieces.append(data)
         self._arrived.set()
         if self._size > HIGH_WATER and not self._paused:
             self._paused = True
@@ -37,15 +49,21 @@ class IncomingBody:
         """The body is whole."""
         self.complete = True
         self._arrived.set()
+        if self._then is not None:
+            self._then()
+
+    def _resume(self) -> None:
+        if self._paused:
+            self._paused = False
+            self._connection.transport.resume_reading()
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
         while True:
             while self._pieces:
                 piece = self._pieces.popleft()
                 self._size -= len(piece)
-                if self._paused and self._size < HIGH_WATER // 2:
-                    self._paused = False
-                    self._connection.transport.resume_reading()
+                if self._size < HIGH_WATER // 2:
+                    self._resume()
                 yield piece
             if self.complete:
                 return

@@ -2,7 +2,7 @@
 
 httptools parses; each request runs as one task that is cancelled when the client goes away. Requests that a client
 pipelines wait their turn. Answers respect the client's pace (`drain`). A request body larger than MAX_BODY is refused
-with 413 before it is read.
+with 413 before it is read, unless the handler passes it on: then it may be of any size, and is begun early.
 """
 
 from __future__ import annotations
@@ -16,8 +16,10 @@ from typing import Any, Protocol
 
 import httptools
 
+from kybern.gateway.http.body import IncomingBody
 from kybern.gateway.http.message import Headers, Request, Response, status_line
 from kybern.gateway.http.stream import ResponseStream
+from kybern.gateway.http.tunnel import Tunnel
 from kybern.gateway.http.websocket import WebSocket
 from kybern.rpc.exchange.eager import start
 from kybern.rpc.identity import certificate_identity
@@ -28,7 +30,6 @@ MAX_HEADERS = 1 << 20  # bytes of one request's header names and values
 MAX_PIPELINED = 16
 UNCACHED = b"Cache-Control: no-cache, private\r\n"
 CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
-WEBSOCKET = b"websocket"
 
 
 class Handler(Protocol):
@@ -43,6 +44,8 @@ class Handler(Protocol):
     def begin(self, request: Request, received: bytes) -> bool: ...
 
     def handle(self, request: Request) -> Awaitable[Response | None]: ...
+
+    def passes_on(self, target: bytes) -> bool: ...
 
     def refuse(self, request: Request, code: int) -> Response: ...
 
@@ -60,7 +63,7 @@ class Connection(asyncio.Protocol):
         self.peer_address = ""
         self.memory: dict[Any, Any] = {}  # what handlers keep for the life of the connection
         self.heads: dict[bytes, Any] = {}  # and what they keep by the bytes of a request's headers
-        self.websocket: WebSocket | None = None
+        self.websocket: WebSocket | Tunnel | None = None  # what takes the bytes of a connection that has left HTTP
         self._open = open_connections
         self._loop = asyncio.get_running_loop()
         self._waiting: deque[Request] = deque()
@@ -73,6 +76,7 @@ class Connection(asyncio.Protocol):
         self._closing = False
         self._last = False
         self._endless: ResponseStream | None = None
+        self._incoming: IncomingBody | None = None
 
     # The transport's side
 
@@ -163,12 +167,26 @@ class Connection(asyncio.Protocol):
         if not self._headers:
             return
         length = self._headers.get(b"content-length", b"")
-        if length.isdigit() and int(length) > MAX_BODY:
+        has_body = length not in (b"", b"0") or b"transfer-encoding" in self._headers
+        if has_body and self.handler.passes_on(self._target):
+            self._begin_early()
+        elif length.isdigit() and int(length) > MAX_BODY:
             self._refuse(413)
         elif self._headers.get(b"expect", b"").lower() == b"100-continue":
             self.transport.write(CONTINUE)
 
+    def _begin_early(self) -> None:
+        """Hand over a request whose body is still to come."""
+        if self._headers.get(b"expect", b"").lower() == b"100-continue":
+            self.transport.write(CONTINUE)
+        request = self._request()
+        request.incoming = self._incoming = IncomingBody(self)
+        self._take(request)
+
     def on_body(self, body: bytes) -> None:
+        if self._incoming is not None:
+            self._incoming.feed(body)
+            return
         self._body_size += len(body)
         if self._body_size > MAX_BODY:
             self._refuse(413)
@@ -178,9 +196,16 @@ class Connection(asyncio.Protocol):
     def on_message_complete(self) -> None:
         self._between = True
         received, self._received = self._received, b""
+        if self._incoming is not None:
+            self._incoming.end()
+            self._incoming = None
+            return
         if self._closing:
             return
-        request = self._request()
+        self._take(self._request(), received)
+
+    def _take(self, request: Request, received: bytes = b"") -> None:
+        """Begin a request, or let it wait for those before it."""
         if self._busy:
             self._waiting.append(request)
             if len(self._waiting) >= MAX_PIPELINED:
@@ -214,7 +239,10 @@ class Connection(asyncio.Protocol):
         response = await answer
         if response is not None:
             self._write(request, response)
-        self._finish(request.keep_alive)
+        if request.incoming is not None and not request.incoming.complete and not self._closing:
+            request.incoming.discard(lambda: self._finish(request.keep_alive))
+        else:
+            self._finish(request.keep_alive)
 
     def answer(self, request: Request, response: Response) -> None:
         """Complete a request that `begin` has taken."""
@@ -274,11 +302,30 @@ class Connection(asyncio.Protocol):
 
     def upgrade(self, request: Request, protocol: str) -> WebSocket:
         """Accept a WebSocket handshake; from now on the connection is a WebSocket."""
-        self.websocket = WebSocket(self, request.headers[b"sec-websocket-key"], protocol)
+        socket = WebSocket(self, request.headers[b"sec-websocket-key"], protocol)
+        self._leave_http(socket)
+        return socket
+
+    def tunnel(self, head: bytes) -> Tunnel:
+        """Accept any other upgrade with this head; from now on the connection carries bytes."""
+        tunnel = Tunnel(self, head)
+        self._leave_http(tunnel)
+        return tunnel
+
+    def _leave_http(self, taker: WebSocket | Tunnel) -> None:
+        self.websocket = taker
         if self._upgrading:
-            self.websocket.receive(bytes(self._upgrading))
+            taker.receive(bytes(self._upgrading))
         self._upgrading = None
-        return self.websocket
+
+    @property
+    def leaves_http(self) -> bool:
+        """Whether the client has asked to switch protocols: without that, the connection ends with the answer."""
+        return self._upgrading is not None or self._parser.should_upgrade()
+
+    @property
+    def speaks_chunked(self) -> bool:
+        return bool(self._parser.get_http_version() != "1.0")
 
     def _finish(self, keep_alive: bool) -> None:
         """The request is answered: take the next one."""

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import parse_qs, unquote
 
 if TYPE_CHECKING:
+    from kybern.gateway.http.body import IncomingBody
     from kybern.gateway.http.connection import Connection
 
 JSON = b"application/json"
@@ -46,6 +47,8 @@ class Request:
         self.keep_alive = True
         self.warning = ""  # sent with whatever answers the request
         self.audit_id = ""
+        self.incoming: IncomingBody | None = None  # a body that is read while it comes, instead of `body`
+        self.answered = 0  # the status that a handler without a Response has sent
         raw_path, _, raw_query = target.partition(b"?")
         self.raw_query = raw_query
         path = raw_path.decode("latin-1")

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 
 import pytest
 from wsproto import ConnectionType, WSConnection
@@ -20,7 +20,10 @@ class Echo:
     def __init__(self) -> None:
         self.cancelled = asyncio.Event()
 
-    def begin(self, request: Request) -> bool:
+    def again(self, connection: Connection, data: bytes) -> bool:
+        return False
+
+    def begin(self, request: Request, received: bytes = b"") -> bool:
         if request.path != "/fast":
             return False
         asyncio.get_running_loop().call_soon(request.connection.answer, request, Response(b"fast"))
@@ -41,12 +44,25 @@ class Echo:
                         await socket.send((await socket.next())[::-1])
                 except WebSocketClosed:
                     return None
+            case "/early":
+                assert request.incoming is not None
+                return Response(str(sum([len(piece) async for piece in request.incoming])).encode())
+            case "/early-refused":
+                return Response(b"no", 403)
+            case "/raw":
+                tunnel = request.connection.tunnel(b"HTTP/1.1 101 Switching Protocols\r\n\r\n")
+                while data := await tunnel.read():
+                    await tunnel.write(data.upper())
+                return None
             case "/slow":
                 try:
                     await asyncio.sleep(60)
                 finally:
                     self.cancelled.set()
         return Response(f"{request.method} {request.path} {request.query} ".encode() + request.body)
+
+    def passes_on(self, target: bytes) -> bool:
+        return target.startswith(b"/early")
 
     def refuse(self, request: Request, code: int) -> Response:
         return Response(b"refused", code)
@@ -65,7 +81,8 @@ async def client(handler: Echo | None = None) -> AsyncIterator[tuple[asyncio.Str
         yield reader, writer
     finally:
         writer.close()
-        await writer.wait_closed()
+        with suppress(ConnectionError):
+            await writer.wait_closed()
         server.close()
         for connection in list(connections):
             connection.transport.abort()
@@ -210,3 +227,45 @@ async def test_a_refused_upgrade_is_a_plain_answer() -> None:
         ws = WsClient(reader, writer)
         ws.send(Handshake(host="h", target="/other"))
         assert isinstance((await ws.events(1))[0], RejectConnection)
+
+
+async def test_a_body_that_is_passed_on_may_be_of_any_size() -> None:
+    async with client() as (reader, writer):
+        writer.write(b"POST /early HTTP/1.1\r\nHost: h\r\nContent-Length: 8000000\r\n\r\n")
+        for _ in range(80):
+            writer.write(b"x" * 100_000)
+            await writer.drain()
+        assert await response(reader) == (200, b"8000000")
+        writer.write(b"POST /early HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n")
+        assert await response(reader) == (200, b"3")
+
+
+async def test_the_rest_of_a_refused_body_is_read_and_the_connection_goes_on() -> None:
+    async with client() as (reader, writer):
+        writer.write(b"POST /early-refused HTTP/1.1\r\nHost: h\r\nContent-Length: 6\r\n\r\nabc")
+        assert await response(reader) == (403, b"no")
+        writer.write(b"defGET /next HTTP/1.1\r\nHost: h\r\n\r\n")
+        assert (await response(reader))[1].startswith(b"GET /next")
+
+
+async def send_megabytes(writer: asyncio.StreamWriter, count: int) -> None:
+    for _ in range(10 * count):
+        writer.write(b"x" * 100_000)
+        await writer.drain()
+        await asyncio.sleep(0)
+
+
+async def test_a_refused_client_that_sends_on_is_cut_off() -> None:
+    async with client() as (reader, writer):
+        writer.write(b"POST /early-refused HTTP/1.1\r\nHost: h\r\nContent-Length: 9000000\r\n\r\n")
+        assert await response(reader) == (403, b"no")
+        with pytest.raises(ConnectionError):
+            await send_megabytes(writer, 9)
+
+
+async def test_any_other_upgrade_is_a_tunnel() -> None:
+    async with client() as (reader, writer):
+        writer.write(b"POST /raw HTTP/1.1\r\nHost: h\r\nConnection: Upgrade\r\nUpgrade: SPDY/3.1\r\n\r\nearly ")
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"late")
+        assert await reader.readexactly(10) == b"EARLY LATE"

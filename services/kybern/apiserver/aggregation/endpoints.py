@@ -1,0 +1,44 @@
+"""From a Service to a ready endpoint, by EndpointSlices: for services/proxy and for extension API servers."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from kybern.apiserver.server import ApiServer
+
+Object = dict[str, Any]
+SERVICE_NAME = "kubernetes.io/service-name"
+SLICES = ("discovery.k8s.io", "endpointslices")
+
+
+@dataclass(frozen=True)
+class Endpoint:
+    """One ready address of a Service, at one of its ports; `pod` is the name of the pod behind it, or ""."""
+
+    address: str
+    port: int
+    pod: str
+
+
+def slices(server: "ApiServer", namespace: str, name: str) -> list[Object]:
+    """The slices of a Service."""
+    cacher = server.table.cacher(*SLICES)
+    first = f"{namespace}/"
+    return [
+        entry.decode()
+        for key in cacher._keys(namespace, "")
+        if key.startswith(first) and (entry := cacher.entries[key]).labels.get(SERVICE_NAME) == name
+    ]
+
+
+def ready(found: list[Object], port_name: str) -> Iterator[Endpoint]:
+    """The ready endpoints that have a port of this name."""
+    for one in found:
+        numbers = [port["port"] for port in one.get("ports") or () if (port.get("name") or "") == port_name]
+        for endpoint in one.get("endpoints") or () if numbers and numbers[0] else ():
+            if (endpoint.get("conditions") or {}).get("ready") is False:
+                continue
+            target = endpoint.get("targetRef") or {}
+            pod = target.get("name", "") if target.get("kind") == "Pod" else ""
+            yield from (Endpoint(address, int(numbers[0]), pod) for address in endpoint.get("addresses") or ())

@@ -1,0 +1,195 @@
+"""One request and its answer between a client and another server: bodies stream both ways, upgrades become tunnels."""
+
+from __future__ import annotations
+
+import asyncio
+import zlib
+from collections.abc import AsyncIterator, Callable
+from contextlib import suppress
+from dataclasses import dataclass
+
+from kybern.gateway.core import forwarding
+from kybern.gateway.core.forwarding import Header
+from kybern.gateway.core.html_links import HtmlRewriter
+from kybern.gateway.forward.upstream import Destination, Head, Upstream, UpstreamError
+from kybern.gateway.http.message import Request, Response
+
+UNCACHED = b"Cache-Control: no-cache, private\r\n"
+CHUNK = 64 << 10
+
+
+@dataclass(frozen=True)
+class Job:
+    """What to ask the other server, and how its answer is treated."""
+
+    to: Destination
+    path: str  # with the query, as sent
+    host: str  # the Host header
+    headers: tuple[Header, ...] = ()  # further request headers
+    rewrite: Callable[[str], str] | None = None  # links and redirects, as the client has to follow them
+    redirects: bool = True  # whether redirects are passed on at all
+    answer_seconds: float | None = None  # that the head of the answer may take
+
+
+async def relay(request: Request, job: Job) -> Response | None:
+    """Carry out a request at another server. Raises UpstreamError while the client has not been told anything."""
+    upgrade = forwarding.is_upgrade(request.headers)
+    headers = forwarding.request_headers(
+        request.headers, request.repeated, request.connection.peer_address, upgrade=upgrade
+    )
+    upstream = await Upstream.open(job.to)
+    sender: asyncio.Task[None] | None = None
+    try:
+        framing = _framing(request)
+        await upstream.send(request.method, job.path, job.host, [*headers, *job.headers], framing)
+        if framing is not None:
+            chunked = framing[0] == b"transfer-encoding"
+            sender = asyncio.create_task(upstream.send_body(_body(request), chunked=chunked))
+        try:
+            async with asyncio.timeout(job.answer_seconds):
+                head = await upstream.head()
+        except TimeoutError:
+            raise UpstreamError("net/http: timeout awaiting response headers") from None
+        request.answered = head.status
+        if head.status == 101 and upgrade:
+            await _tunnel(request, upstream, head)
+            return None
+        if not job.redirects and 300 <= head.status < 400 and head.value(b"location"):
+            text = b"the backend attempted to redirect this request, which is not permitted"
+            return Response(text, 502, b"text/plain; charset=utf-8")
+        await Answer(request, job, head).write(upstream.body(head, request.method))
+        return None
+    finally:
+        if sender is not None:
+            sender.cancel()
+            await asyncio.gather(sender, return_exceptions=True)
+        upstream.close()
+
+
+def _framing(request: Request) -> Header | None:
+    length = request.headers.get(b"content-length")
+    if b"transfer-encoding" in request.headers:
+        return b"transfer-encoding", b"chunked"
+    if length is None:
+        return (b"content-length", b"0") if request.method in ("POST", "PUT", "PATCH") else None
+    return b"content-length", length
+
+
+async def _body(request: Request) -> AsyncIterator[bytes]:
+    if request.incoming is None:
+        if request.body:
+            yield request.body
+        return
+    async for piece in request.incoming:
+        yield piece
+
+
+class Answer:
+    """The other server's answer on its way to the client."""
+
+    def __init__(self, request: Request, job: Job, head: Head) -> None:
+        self._request, self._job, self._head = request, job, head
+        self._page = self._html()
+
+    def _html(self) -> bool:
+        """Whether links in the body are to be rewritten."""
+        if self._job.rewrite is None or self._request.method == "HEAD" or self._head.value(b"location"):
+            return False
+        kind = self._head.value(b"content-type").split(b";")[0].strip().lower()
+        encoding = self._head.value(b"content-encoding").lower()
+        return kind == b"text/html" and encoding in (b"", b"gzip", b"deflate")
+
+    async def write(self, body: AsyncIterator[bytes]) -> None:
+        """Raises ConnectionResetError when the client is gone; a body that breaks off breaks the connection."""
+        request, connection = self._request, self._request.connection
+        empty = request.method == "HEAD" or self._head.status in (204, 304)
+        length = b"" if self._page else self._head.value(b"content-length")
+        chunked = not empty and not length
+        if chunked and not connection.speaks_chunked:
+            chunked, request.keep_alive = False, False
+        connection.transport.write(self._top(length, chunked))
+        try:
+            async for piece in self._rewritten(body) if self._page else body:
+                if piece:
+                    connection.transport.write(b"%x\r\n%b\r\n" % (len(piece), piece) if chunked else piece)
+                    await connection.drain()
+        except UpstreamError:
+            connection.transport.abort()
+            return
+        if chunked:
+            connection.transport.write(b"0\r\n\r\n")
+
+    def _top(self, length: bytes, chunked: bool) -> bytes:
+        request, head = self._request, self._head
+        parts = [b"HTTP/1.1 %d %b\r\n" % (head.status, head.reason)]
+        parts.append(request.connection.handler.standard_headers(request))
+        if not head.value(b"cache-control"):
+            parts.append(UNCACHED)
+        for name, value in forwarding.response_headers(head.headers):
+            if name.lower() == b"location" and self._job.rewrite is not None:
+                value = self._job.rewrite(value.decode("latin-1")).encode("latin-1", "replace")
+            if self._page and name.lower() == b"content-encoding":
+                continue
+            parts += (name, b": ", value, b"\r\n")
+        if length:
+            parts += (b"Content-Length: ", length, b"\r\n")
+        elif chunked:
+            parts.append(b"Transfer-Encoding: chunked\r\n")
+        if not request.keep_alive or request.connection.leaves_http:
+            request.keep_alive = False
+            parts.append(b"Connection: close\r\n")
+        return b"".join((*parts, b"\r\n"))
+
+    async def _rewritten(self, body: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+        """A page with its links brought below the proxy's path; it goes on without compression."""
+        assert self._job.rewrite is not None
+        page, inflate = HtmlRewriter(self._job.rewrite), _inflater(self._head.value(b"content-encoding").lower())
+        try:
+            async for piece in body:
+                for part in inflate(piece):
+                    yield page.feed(part)
+        except zlib.error as error:
+            raise UpstreamError(f"errors decompressing: {error}") from None
+        yield page.end()
+
+
+def _inflater(encoding: bytes) -> Callable[[bytes], list[bytes]]:
+    if not encoding:
+        return lambda data: [data]
+    engine = zlib.decompressobj(31 if encoding == b"gzip" else -15)
+
+    def inflate(data: bytes) -> list[bytes]:
+        parts = []
+        while data:
+            parts.append(engine.decompress(data, CHUNK))
+            data = engine.unconsumed_tail
+        return parts
+
+    return inflate
+
+
+async def _tunnel(request: Request, upstream: Upstream, head: Head) -> None:
+    """Bytes both ways until one side ends."""
+    lines = [b"HTTP/1.1 101 Switching Protocols"]
+    lines += (name + b": " + value for name, value in head.headers if name.lower() not in forwarding.CORS)
+    tunnel = request.connection.tunnel(b"\r\n".join((*lines, b"", b"")))
+
+    async def outwards() -> None:
+        while data := await tunnel.read():
+            await upstream.write(data)
+
+    async def inwards() -> None:
+        while data := await upstream.reader.read(CHUNK):
+            await tunnel.write(data)
+
+    pumps = {asyncio.create_task(outwards()), asyncio.create_task(inwards())}
+    try:
+        await asyncio.wait(pumps, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for pump in pumps:
+            pump.cancel()
+        for result in await asyncio.gather(*pumps, return_exceptions=True):
+            with suppress(OSError, UpstreamError, asyncio.CancelledError):
+                if isinstance(result, BaseException):
+                    raise result
+        tunnel.close()

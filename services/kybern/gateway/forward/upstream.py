@@ -1,0 +1,187 @@
+"""The client's side of HTTP/1.1, for one request on one connection: bytes as they come, nothing decoded.
+
+What goes wrong before an answer is an UpstreamError in the words that clients of Kubernetes know from Go's; what goes
+wrong within one breaks the answer off.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import ssl
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from typing import Self
+
+from kybern.gateway.core.forwarding import Header
+
+CONNECT_SECONDS = 30.0
+MAX_HEAD = 1 << 20  # bytes of status line and headers
+CHUNK = 64 << 10
+
+
+class UpstreamError(Exception):
+    """The other server could not be reached, or does not speak HTTP; the message says what a client is told."""
+
+
+@dataclass(frozen=True)
+class Destination:
+    """Another server. `tls` None means plain HTTP."""
+
+    host: str
+    port: int
+    tls: ssl.SSLContext | None = None
+    server_name: str = ""  # to find in its certificate
+
+    @property
+    def address(self) -> str:
+        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+
+
+@dataclass(frozen=True)
+class Head:
+    """Status line and headers of an answer; names as they came."""
+
+    status: int
+    reason: bytes
+    headers: list[Header]
+
+    def value(self, name: bytes) -> bytes:
+        """The first value of a header, b"" when it is absent."""
+        return next((value for one, value in self.headers if one.lower() == name), b"")
+
+
+class Upstream:
+    """One connection to another server."""
+
+    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.reader, self.writer = reader, writer
+
+    @classmethod
+    async def open(cls, to: Destination) -> Self:
+        """Raises UpstreamError."""
+        try:
+            async with asyncio.timeout(CONNECT_SECONDS):
+                return cls(
+                    *await asyncio.open_connection(
+                        to.host,
+                        to.port,
+                        limit=MAX_HEAD,
+                        ssl=to.tls,
+                        server_hostname=(to.server_name or to.host) if to.tls is not None else None,
+                    )
+                )
+        except TimeoutError:
+            raise UpstreamError(f"dial tcp {to.address}: i/o timeout") from None
+        except ssl.SSLError as error:
+            raise UpstreamError(tls_problem(error)) from None
+        except OSError as error:
+            raise UpstreamError(f"dial tcp {to.address}: connect: {reason(error)}") from None
+
+    async def send(self, method: str, path: str, host: str, headers: list[Header], framing: Header | None) -> None:
+        """Request line and headers. Raises UpstreamError."""
+        lines = [f"{method} {path} HTTP/1.1\r\nHost: {host}".encode("latin-1")]
+        lines += (name + b": " + value for name, value in headers)
+        if framing is not None:
+            lines.append(framing[0] + b": " + framing[1])
+        await self.write(b"\r\n".join((*lines, b"", b"")))
+
+    async def send_body(self, body: AsyncIterator[bytes], *, chunked: bool) -> None:
+        """A body as it comes. An error here is told by the answer, or by its absence."""
+        try:
+            async for piece in body:
+                await self.write(b"%x\r\n%b\r\n" % (len(piece), piece) if chunked else piece)
+            if chunked:
+                await self.write(b"0\r\n\r\n")
+        except UpstreamError:
+            return
+
+    async def write(self, data: bytes) -> None:
+        """Raises UpstreamError."""
+        try:
+            self.writer.write(data)
+            await self.writer.drain()
+        except OSError as error:
+            raise UpstreamError(f"write: {reason(error)}") from None
+
+    async def head(self) -> Head:
+        """The head of the answer, after any interim one. Raises UpstreamError."""
+        while True:
+            try:
+                raw = await self.reader.readuntil(b"\r\n\r\n")
+            except asyncio.IncompleteReadError as error:
+                raise UpstreamError("unexpected EOF" if error.partial else "EOF") from None
+            except asyncio.LimitOverrunError:
+                raise UpstreamError("net/http: server response headers exceeded 1048576 bytes") from None
+            except ssl.SSLError as error:
+                raise UpstreamError(tls_problem(error)) from None
+            except OSError as error:
+                raise UpstreamError(f"read: {reason(error)}") from None
+            head = parse_head(raw)
+            if head.status >= 200 or head.status == 101:
+                return head
+
+    async def body(self, head: Head, method: str) -> AsyncIterator[bytes]:
+        """The answer's body without its framing. Raises UpstreamError when it breaks off."""
+        if method == "HEAD" or head.status in (204, 304):
+            return
+        try:
+            if b"chunked" in head.value(b"transfer-encoding").lower():
+                async for piece in self._chunks():
+                    yield piece
+                return
+            length = head.value(b"content-length")
+            left = int(length) if length.isdigit() else -1
+            while left and (piece := await self.reader.read(CHUNK if left < 0 else min(CHUNK, left))):
+                left -= len(piece) if left > 0 else 0
+                yield piece
+            if left > 0:
+                raise UpstreamError("unexpected EOF")
+        except (OSError, asyncio.IncompleteReadError, asyncio.LimitOverrunError, ValueError) as error:
+            raise UpstreamError(str(error)) from None
+
+    async def _chunks(self) -> AsyncIterator[bytes]:
+        while size := int((await self.reader.readuntil(b"\n")).split(b";")[0], 16):
+            while size:
+                piece = await self.reader.read(min(size, CHUNK))
+                if not piece:
+                    raise UpstreamError("unexpected EOF")
+                size -= len(piece)
+                yield piece
+            await self.reader.readuntil(b"\n")
+        while (await self.reader.readuntil(b"\n")).strip():
+            pass  # trailers end here
+
+    def close(self) -> None:
+        """At once; nothing is waited for."""
+        self.writer.transport.abort()
+
+
+def parse_head(raw: bytes) -> Head:
+    """Raises UpstreamError for what is not HTTP/1."""
+    first, *lines = raw[:-4].split(b"\r\n")
+    version, _, rest = first.partition(b" ")
+    code, _, phrase = rest.partition(b" ")
+    if not version.startswith(b"HTTP/1.") or len(code) != 3 or not code.isdigit():
+        raise UpstreamError(f"malformed HTTP response {first[:100].decode('latin-1')!r}".replace("'", '"'))
+    headers = []
+    for line in lines:
+        name, colon, value = line.partition(b":")
+        if not colon or not name or name != name.strip():
+            raise UpstreamError(f"malformed MIME header line: {line[:100].decode('latin-1')}")
+        headers.append((name, value.strip()))
+    return Head(int(code), phrase, headers)
+
+
+def reason(error: OSError) -> str:
+    """As Go says it: connection refused."""
+    return os.strerror(error.errno).lower() if error.errno and error.errno > 0 else str(error)
+
+
+def tls_problem(error: ssl.SSLError) -> str:
+    """Why a TLS connection did not come about."""
+    if isinstance(error, ssl.SSLCertVerificationError):
+        return f"tls: failed to verify certificate: x509: {error.verify_message}"
+    if error.reason in ("WRONG_VERSION_NUMBER", "RECORD_LAYER_FAILURE", "HTTP_REQUEST"):
+        return "http: server gave HTTP response to HTTPS client"
+    return f"remote error: tls: {(error.reason or 'handshake failure').lower().replace('_', ' ')}"
