@@ -7,11 +7,11 @@ SRC := libs services tools bench tests
 export PATH := $(PATH):$(CURDIR)/build/tools:/usr/sbin:/sbin
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-tests up down demo test unit contract mesh clients e2e bench lint types imports buf protos golden \
+.PHONY: help setup setup-tests up down demo test unit contract mesh clients e2e conformance bench lint types imports buf protos golden \
 	generated verify lock clean
 
 help: ## this list
-	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1|\2/p' $(MAKEFILE_LIST) | awk -F'|' '{printf "  make %-10s %s\n", $$1, $$2}'
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1|\2/p' $(MAKEFILE_LIST) | awk -F'|' '{printf "  make %-12s %s\n", $$1, $$2}'
 
 setup: ## install what is missing: system packages, virtual environment, generated code
 	@sh tools/setup.sh nodes
@@ -44,6 +44,9 @@ clients: ## real clients: kubectl, the Python client
 
 e2e: ## real containers
 	$(PYTEST) tests/e2e
+
+conformance: setup ## cases of Kubernetes' conformance suite, e.g. FOCUS=StatefulSet (hours without)
+	@$(VENV)/python tests/conformance/run.py --focus '$(FOCUS)' $(FLAGS)
 
 bench: ## measure; docs/performance.md explains the figures
 	@for b in $$(ls bench/*.py | grep -v -e cluster.py -e load.py); do echo "== $$b"; $(VENV)/python $$b || exit 1; done
