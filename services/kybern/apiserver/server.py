@@ -27,6 +27,8 @@ from kybern.apiserver.registry.strategies.table import strategy_of
 from kybern.apiserver.storage.entry import Entry
 from kybern.apiserver.storage.feed import Feed
 from kybern.apiserver.storage.leases import Leases
+from kybern.apiserver.webhooks.client import WebhookClient
+from kybern.apiserver.webhooks.resolver import Resolver
 from kybern.clock import Clock
 from kybern.store.contract import Store
 from kybern.telemetry import Telemetry
@@ -65,6 +67,7 @@ class ApiServer:
         self.definitions = DefinitionController(self)
         self.feed.prelude = (self.table.cacher(GROUP, RESOURCE), self.custom.load)
         self.leases = Leases(store)
+        self.webhooks = WebhookClient(Resolver(self.table.cacher))
         self.admission: Chain = admission_registry.build()
         self.authorizer = Authorizer(node_rules())
         self.addresses = IPAllocator.of(settings.service_cidr)

@@ -133,6 +133,7 @@ async def serve(
             for cacher in server.table.cachers.values():
                 cacher.end_watches()
             await wire.stop(GRACE)
+            await server.webhooks.close()
             feed.cancel()
             compactor.cancel()
             definitions.cancel()

@@ -16,5 +16,8 @@ class Plugin:
     async def mutate(self, request: Request, operation: str, new: Object, old: Object | None) -> None:
         """Change `new` in place."""
 
+    async def before_delete(self, request: Request, old: Object) -> None:
+        """Mutating admission of a deletion: it may be refused, there is nothing to change."""
+
     async def validate(self, request: Request, operation: str, new: Object | None, old: Object | None) -> None:
         """Look, but do not touch."""

@@ -10,6 +10,7 @@ from kybern.apiserver.admission.default_ingress_class import DefaultIngressClass
 from kybern.apiserver.admission.default_storage_class import DefaultStorageClass
 from kybern.apiserver.admission.default_toleration_seconds import DefaultTolerationSeconds
 from kybern.apiserver.admission.limit_ranger import LimitRanger
+from kybern.apiserver.admission.mutating_webhook import MutatingAdmissionWebhook
 from kybern.apiserver.admission.namespace_lifecycle import NamespaceLifecycle
 from kybern.apiserver.admission.node_restriction import NodeRestriction
 from kybern.apiserver.admission.priority import Priority
@@ -17,6 +18,7 @@ from kybern.apiserver.admission.resource_quota import ResourceQuota
 from kybern.apiserver.admission.runtime_class import RuntimeClass
 from kybern.apiserver.admission.service_account import ServiceAccount
 from kybern.apiserver.admission.taint_nodes_by_condition import TaintNodesByCondition
+from kybern.apiserver.admission.validating_webhook import ValidatingAdmissionWebhook
 
 ORDER = (
     NamespaceLifecycle,
@@ -32,6 +34,8 @@ ORDER = (
     CertificateSigning,
     CertificateSubjectRestriction,
     DefaultIngressClass,
+    MutatingAdmissionWebhook,
+    ValidatingAdmissionWebhook,
     ResourceQuota,  # last: it counts what nobody else refuses
 )
 

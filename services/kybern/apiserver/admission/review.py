@@ -30,7 +30,7 @@ def admission_request(request: Request, operation: str, uid: str, matched: Serve
     }
     if request.subresource:
         found |= {"subResource": request.subresource, "requestSubResource": request.subresource}
-    if operation == CREATE and not request.name:
+    if operation == CREATE and (not request.name or request.name_generated):
         del found["name"]
     if not found["namespace"]:
         del found["namespace"]
@@ -57,20 +57,35 @@ def _resource(served: Served) -> Object:
 
 
 def options(request: Request, operation: str) -> Object:
-    """The options of the write as an object; None-like ({}) for CONNECT."""
+    """The options of the write as an object, of what is done rather than asked for (a patch updates); {} to connect."""
     kind = OPTIONS.get(operation)
     if kind is None:
         return {}
-    if request.verb == "patch" and operation != DELETE:
-        kind = "PatchOptions"
+    if operation == DELETE:
+        return _delete_options(request)
     found: Object = {"kind": kind, "apiVersion": "meta.k8s.io/v1"}
     if request.dry_run:
         found["dryRun"] = ["All"]
-    if operation != DELETE:
-        if request.field_manager:
-            found["fieldManager"] = request.field_manager
-        if request.field_validation:
-            found["fieldValidation"] = request.field_validation
+    if request.field_manager:
+        found["fieldManager"] = request.field_manager
+    if request.field_validation:
+        found["fieldValidation"] = request.field_validation
+    return found
+
+
+def _delete_options(request: Request) -> Object:
+    found: Object = {"kind": "DeleteOptions", "apiVersion": "meta.k8s.io/v1"}
+    given = request.deletion
+    if given is not None:
+        if given.grace is not None:
+            found["gracePeriodSeconds"] = given.grace
+        preconditions = {"uid": given.uid, "resourceVersion": given.resource_version}
+        if any(preconditions.values()):
+            found["preconditions"] = {member: value for member, value in preconditions.items() if value}
+        if given.policy:
+            found["propagationPolicy"] = given.policy
+    if request.dry_run:
+        found["dryRun"] = ["All"]
     return found
 
 

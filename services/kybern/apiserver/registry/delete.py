@@ -81,6 +81,7 @@ def read_options(data: bytes) -> DeleteOptions:
 async def delete(request: Request, options: DeleteOptions) -> tuple[bytes, bool]:
     """(object or Status, whether it is gone)."""
     request.dry_run = request.dry_run or options.dry_run
+    request.deletion = options
     for _ in range(ATTEMPTS):
         entry = request.served.storage.get(request.namespace, request.name)
         if entry is None:
@@ -89,7 +90,7 @@ async def delete(request: Request, options: DeleteOptions) -> tuple[bytes, bool]
         _check_preconditions(request, options, entry)
         if request.served.strategy.validate_delete is not None:
             request.served.strategy.validate_delete(request, old)
-        await request.server.admission.validate(request, "DELETE", None, old)
+        await request.server.admission.delete(request, old)
         if request.served.strategy.prepare_delete is not None:
             request.served.strategy.prepare_delete(request, old)
         decided = decide_deletion(request, old, options, request.now)

@@ -37,6 +37,7 @@ def begin(request: Request, obj: Object) -> None:
         metadata.pop(member, None)
     if not metadata.get("name") and metadata.get("generateName"):
         metadata["name"] = names.generate_name(metadata["generateName"], request.server.random)
+        request.name_generated = True
     metadata["uid"] = new_uid(request.server.random)
     metadata["creationTimestamp"] = meta.format_time(request.now)
     request.name = metadata.get("name") or ""

@@ -13,9 +13,37 @@ from kybern.kube.status import invalid
 from kybern.protos.api.v1.objects_pb2 import Resource, WriteOptions
 
 if TYPE_CHECKING:
+    from kybern.apiserver.registry.delete import DeleteOptions
     from kybern.apiserver.server import ApiServer
 
 Object = dict[str, Any]
+
+
+@dataclass
+class Rounds:
+    """What an admission plugin that calls others knows of its first round: whom it asked, and who is due again."""
+
+    invoked: set[str] = field(default_factory=set)
+    due: set[str] = field(default_factory=set)
+    output: bytes = b""
+
+    def require(self) -> None:
+        """Somebody has changed the object: those who saw it before are due again."""
+        self.due |= self.invoked
+        self.invoked = set()
+
+
+@dataclass
+class Reinvocation:
+    """Mutating admission runs a second time (`again`) if a plugin wants it."""
+
+    wanted: bool = False
+    again: bool = False
+    rounds: dict[str, Rounds] = field(default_factory=dict)
+
+    def of(self, plugin: str) -> Rounds:
+        """The rounds of one plugin."""
+        return self.rounds.setdefault(plugin, Rounds())
 
 
 @dataclass
@@ -35,6 +63,10 @@ class Request:
     field_validation: str = ""
     warnings: list[str] = field(default_factory=list)
     user_agent: str = ""
+    audit_annotations: dict[str, str] = field(default_factory=dict)
+    reinvocation: Reinvocation = field(default_factory=Reinvocation)
+    name_generated: bool = False  # from generateName, before admission
+    deletion: "DeleteOptions | None" = None
     on_settled: list[Callable[[], None]] = field(default_factory=list)
 
     @property

@@ -12,6 +12,7 @@ import orjson
 
 from kybern.apiserver.core import encoding, fields, keys
 from kybern.apiserver.core.encoding import Object
+from kybern.apiserver.crd.conversion import Conversion
 from kybern.apiserver.registry.strategy import Strategy
 from kybern.apiserver.storage.cacher import Cacher
 from kybern.kube import schema
@@ -35,6 +36,7 @@ class Served:
     selectable: frozenset[str]
     aliases: dict[str, str] = field(default_factory=dict)
     custom: CustomKind | None = None  # of a custom resource
+    conversion: Conversion | None = None  # by webhook: requests are worked on in their own version
 
     @property
     def group(self) -> str:
@@ -46,7 +48,7 @@ class Served:
 
     @property
     def is_stored_version(self) -> bool:
-        return self.info.api_version == self.stored.api_version
+        return self.info.api_version == self.stored.api_version and self.conversion is None
 
     @property
     def storage(self) -> Cacher:
@@ -56,17 +58,17 @@ class Served:
         return self.cacher
 
     def present(self, data: bytes) -> bytes:
-        """Stored bytes in this version."""
-        return data if self.is_stored_version else _converted(data, self.info.api_version)
+        """Stored bytes in this version; what needs a webhook is in it already."""
+        return data if self.is_stored_version or self.conversion is not None else _converted(data, self.info.api_version)
 
     @property
     def converter(self) -> Callable[[bytes], bytes] | None:
         """`present`, or None if it would change nothing; the same function for the same version."""
-        return None if self.is_stored_version else _converter(self.info.api_version)
+        return None if self.is_stored_version or self.conversion is not None else _converter(self.info.api_version)
 
     def to_storage(self, obj: Object) -> Object:
         """A decoded object of this version in storage version."""
-        return obj if self.is_stored_version else schema.convert(obj, self.stored.api_version)
+        return obj if self.is_stored_version or self.conversion is not None else schema.convert(obj, self.stored.api_version)
 
 
 @lru_cache(maxsize=256)

@@ -1,6 +1,7 @@
 """Entry: one object as the cache keeps it. CacheEvent: one change of one object, encoded once for all watchers."""
 
 from collections.abc import Callable, Mapping
+from copy import copy
 from typing import Any
 
 import orjson
@@ -34,6 +35,12 @@ class Entry:
         """A fresh decoded copy, the caller's to change."""
         obj: Object = orjson.loads(self.data)
         return obj
+
+    def with_data(self, data: bytes) -> "Entry":
+        """The same object in other bytes."""
+        same = copy(self)
+        same.data = data
+        return same
 
     def field(self, label: str) -> str:
         """The value of a selectable field."""

@@ -1,0 +1,128 @@
+"""Asking webhooks: which of them a write concerns, in which version they want to see it, and the call itself."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from kybern.apiserver.admission.matching import find_match, is_exempt, namespace_matches, object_matches
+from kybern.apiserver.admission.plugin import CREATE
+from kybern.apiserver.admission.review import admission_request
+from kybern.apiserver.admission.webhook_configurations import Webhook
+from kybern.apiserver.admission.webhook_review import Answer, BadAnswer, denied, no_dry_run, question, read_answer
+from kybern.apiserver.registry.metadata import new_uid
+from kybern.apiserver.registry.request import Request
+from kybern.apiserver.registry.resource_table import Served
+from kybern.apiserver.registry.strategies.scale import scale_of
+from kybern.apiserver.webhooks.client import CallFailed
+from kybern.kube import schema
+from kybern.kube.status import forbidden
+
+if TYPE_CHECKING:
+    from kybern.apiserver.admission.conditions import Conditions
+
+Object = dict[str, Any]
+
+
+class CallingFailed(Exception):
+    """A webhook gave no answer that counts; failurePolicy decides."""
+
+    def __init__(self, name: str, why: str) -> None:
+        super().__init__(f'failed calling webhook "{name}": {why}')
+
+
+@dataclass(frozen=True)
+class Write:
+    """What is asked about."""
+
+    request: Request
+    operation: str
+    new: Object | None
+    old: Object | None  # never of a CREATE
+
+    async def seen(self, obj: Object | None, served: Served) -> Object | None:
+        """One of its objects as it is in a version, Scale for a scale subresource."""
+        if obj is None or obj.get("kind") != served.stored.kind:
+            return obj  # the options of a connection, an Eviction, a review
+        if self.request.subresource == "scale":
+            return scale_of(obj, served.custom)
+        if served.conversion is not None:
+            return await served.conversion.convert(obj, served.info.api_version)
+        return schema.convert(obj, served.info.api_version)
+
+
+def write_of(request: Request, operation: str, new: Object | None, old: Object | None) -> Write:
+    """What webhooks see of a write that admission sees."""
+    return Write(request, operation, new, None if operation == CREATE else old)
+
+
+def concerns(request: Request, hooks: tuple[Webhook, ...]) -> Iterator[Webhook]:
+    """Webhooks that may be asked: none about the configurations of webhooks themselves."""
+    return iter(()) if is_exempt(request) else iter(hooks)
+
+
+async def match(hook: Webhook, write: Write) -> Served | None:
+    """The version in which the webhook wants to see the write; None if it does not. Raises StatusError."""
+    request, operation = write.request, write.operation
+    served = find_match(request, operation, hook.rules, hook.match_policy)
+    if served is None:
+        return None
+    if not namespace_matches(request, operation, hook.namespaces, write.new):
+        return None
+    if not object_matches(hook.objects, write.new, write.old):
+        return None
+    if hook.conditions is not None and not await _conditions_match(hook, hook.conditions, write, served):
+        return None
+    return served
+
+
+async def _conditions_match(hook: Webhook, conditions: "Conditions", write: Write, served: Served) -> bool:
+    """Raises StatusError (403) when a condition has no value and the webhook fails closed."""
+    request = write.request
+    values = {
+        "object": await write.seen(write.new, served),
+        "oldObject": await write.seen(write.old, served),
+        "request": admission_request(request, write.operation, "", served),
+        "authorizer": None,
+    }
+    decision = conditions.decide(values)
+    if decision.matched or not decision.failed or hook.fails_open:
+        return decision.matched
+    why = f"expression '{decision.failed}' resulted in error: {decision.error}"
+    raise forbidden(request.group, request.resource, request.name, why)
+
+
+async def ask(hook: Webhook, write: Write, served: Served, new: Object | None, *, mutating: bool) -> Answer:
+    """The webhook's yes. `new` is the object in the version it is asked about.
+
+    Raises StatusError when it says no, CallingFailed when it says nothing of use.
+    """
+    request = write.request
+    if request.dry_run and not hook.dry_runs:
+        raise no_dry_run(hook.name)
+    if not hook.version:
+        raise CallingFailed(hook.name, "could not create admission objects: webhook does not accept known versions")
+    uid = new_uid(request.server.random)
+    old = await write.seen(write.old, served)
+    body = question(hook.version, admission_request(request, write.operation, uid, served), new, old)
+    try:
+        data = await request.server.webhooks.post(hook.target, body, hook.seconds)
+    except CallFailed as error:
+        raise CallingFailed(hook.name, f"failed to call webhook: {error}") from None
+    try:
+        answer = read_answer(data, hook.version, uid, mutating=mutating)
+    except BadAnswer as error:
+        raise CallingFailed(hook.name, f"received invalid webhook response: {error}") from None
+    for key, value in answer.annotations.items():
+        request.audit_annotations[f"{hook.name}/{key}"] = value
+    for warning in answer.warnings:
+        if warning not in request.warnings:
+            request.warnings.append(warning)
+    if not answer.allowed:
+        raise denied(hook.name, answer.status)
+    return answer
+
+
+def note_failed_open(write: Write, kind: str, at: str, hook: Webhook, why: CallingFailed) -> None:
+    """A webhook that failed and is ignored leaves a trace in the log and in the audit log."""
+    write.request.audit_annotations[f"failed-open.{kind}.webhook.admission.k8s.io/{at}"] = hook.name
+    write.request.server.telemetry.log.warning("failed calling webhook, failing open %s: %s", hook.name, why)

@@ -1,0 +1,104 @@
+"""Webhook configurations, compiled once per change: every webhook with what it matches and where it is.
+
+Webhooks are in the order in which they are called: configurations by name, then as they stand in each.
+"""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from kybern.apiserver.storage.cacher import Cacher
+from kybern.apiserver.storage.entry import Entry
+from kybern.apiserver.webhooks.target import Target, read_target
+from kybern.kube import selectors
+from kybern.kube.selectors import Selector
+
+if TYPE_CHECKING:
+    from kybern.apiserver.admission.conditions import Conditions
+
+Object = dict[str, Any]
+VERSIONS = ("v1", "v1beta1")  # of AdmissionReview
+DEFAULT_SECONDS = 10
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Webhook:
+    """One entry of `webhooks`. `uid` tells it from all others."""
+
+    configuration: str
+    name: str
+    uid: str
+    target: Target
+    rules: tuple[Object, ...]
+    match_policy: str
+    namespaces: Selector
+    objects: Selector
+    conditions: "Conditions | None"
+    fails_open: bool
+    seconds: float
+    dry_runs: bool  # without side effects, or none on dry run
+    version: str  # of AdmissionReview; "" if it knows none that this server speaks
+    reinvocable: bool = False
+
+
+def compile_webhooks(configuration: Object) -> tuple[Webhook, ...]:
+    """The webhooks of one configuration."""
+    name, seen, found = configuration["metadata"]["name"], dict[str, int](), []
+    for hook in configuration.get("webhooks") or ():
+        nth = seen[hook["name"]] = seen.get(hook["name"], -1) + 1
+        found.append(_compiled(name, f"{name}/{hook['name']}/{nth}", hook))
+    return tuple(found)
+
+
+def _compiled(configuration: str, uid: str, hook: Object) -> Webhook:
+    spoken = hook.get("admissionReviewVersions") or ("v1beta1",)
+    return Webhook(
+        configuration,
+        hook["name"],
+        uid,
+        read_target(hook.get("clientConfig") or {}),
+        tuple(hook.get("rules") or ()),
+        hook.get("matchPolicy") or "Equivalent",
+        selectors.from_label_selector(hook.get("namespaceSelector") or {}),
+        selectors.from_label_selector(hook.get("objectSelector") or {}),
+        _conditions(hook.get("matchConditions")),
+        hook.get("failurePolicy") == "Ignore",
+        float(hook.get("timeoutSeconds") or DEFAULT_SECONDS),
+        hook.get("sideEffects") in ("None", "NoneOnDryRun"),
+        next((version for version in spoken if version in VERSIONS), ""),
+        hook.get("reinvocationPolicy") == "IfNeeded",
+    )
+
+
+def _conditions(wanted: list[Object] | None) -> "Conditions | None":
+    if not wanted:
+        return None
+    from kybern.apiserver.admission.conditions import Conditions  # CEL is a large library: loaded when first needed
+
+    return Conditions(wanted)
+
+
+class Configurations:
+    """All webhooks of one kind of configuration, as its cache has them."""
+
+    def __init__(self, cacher: Cacher) -> None:
+        self._cacher = cacher
+        self._seen = -1
+        self._compiled: dict[str, tuple[Entry, tuple[Webhook, ...]]] = {}
+        self._all: tuple[Webhook, ...] = ()
+
+    def webhooks(self) -> tuple[Webhook, ...]:
+        """In order of their calls."""
+        if self._cacher.changed != self._seen:
+            self._seen = self._cacher.changed
+            self._compile()
+        return self._all
+
+    def _compile(self) -> None:
+        before, self._compiled = self._compiled, {}
+        for name in sorted(self._cacher.entries):
+            entry = self._cacher.entries[name]
+            known = before.get(name)
+            if known is None or known[0] is not entry:
+                known = (entry, compile_webhooks(entry.decode()))
+            self._compiled[name] = known
+        self._all = tuple(hook for _, hooks in self._compiled.values() for hook in hooks)
