@@ -8,22 +8,29 @@ import gzip
 import orjson
 
 from kybern.gateway.core import bodies
-from kybern.gateway.core.negotiation import PLAIN, MediaType, accepts_gzip, negotiate
+from kybern.gateway.core.negotiation import OFFERED, PLAIN, MediaType, accepts_gzip, negotiate, negotiate_status
+from kybern.gateway.core.resources import Served
 from kybern.gateway.http.message import Headers, Request, Response
 from kybern.kube.status import StatusError, not_acceptable
 
 GZIP_FROM = 128 << 10  # bytes, as upstream
 GZIP_LEVEL = 1
-OFFERED = ("application/json", "application/yaml")
 VARY = ((b"Vary", b"Accept-Encoding"),)
 
 
-def media_type(request: Request) -> MediaType:
-    """The agreed view of objects. Raises StatusError (406)."""
+class Converted(Response):
+    """A response whose body was JSON before it was converted."""
+
+    __slots__ = ("stored",)
+    stored: bytes
+
+
+def media_type(request: Request, served: Served) -> MediaType:
+    """The agreed view of a resource's objects. Raises StatusError (406)."""
     accept = request.headers.get(b"accept")
     if not accept or accept == b"*/*":
         return PLAIN
-    found = negotiate(accept.decode("latin-1"))
+    found = negotiate(accept.decode("latin-1"), custom=served.custom)
     if found is None:
         raise not_acceptable(OFFERED)
     return found
@@ -33,14 +40,29 @@ async def answer(
     request: Request, body: bytes, media: MediaType = PLAIN, status: int = 200, headers: Headers = ()
 ) -> Response:
     """A JSON body in the form the client asked for."""
+    if media.protobuf:
+        return await _protobuf(request, body, media, status, headers)
     if media.yaml:
         body = await asyncio.to_thread(bodies.json_to_yaml, body)
     elif indents(request):
         body = bodies.indent(body)
+    body, headers = await compressed(request, body, headers)
+    return Response(body, status, media.content_type if media is not PLAIN else b"application/json", headers)
+
+
+async def _protobuf(request: Request, stored: bytes, media: MediaType, status: int, headers: Headers) -> Response:
+    body, headers = await compressed(request, bodies.json_to_protobuf(stored), headers)
+    response = Converted(body, status, media.content_type, headers)
+    response.stored = stored
+    return response
+
+
+async def compressed(request: Request, body: bytes, headers: Headers = ()) -> tuple[bytes, Headers]:
+    """A body and its headers, gzipped when it is large and the client can read that."""
     if len(body) > GZIP_FROM and b"accept-encoding" in request.headers and wants_gzip(request):
         body = await asyncio.to_thread(gzip.compress, body, GZIP_LEVEL)
         headers = (*headers, (b"Content-Encoding", b"gzip"), *VARY)
-    return Response(body, status, media.content_type if media is not PLAIN else b"application/json", headers)
+    return body, headers
 
 
 def indents(request: Request) -> bool:
@@ -57,9 +79,14 @@ def failure(request: Request, error: StatusError) -> Response:
     body = orjson.dumps(error.status)
     seconds = error.details.get("retryAfterSeconds")
     headers = ((b"Retry-After", str(int(seconds)).encode()),) if seconds else ()
-    if indents(request):
+    media = negotiate_status(request.header(b"accept")) if b"accept" in request.headers else PLAIN
+    if media.protobuf:
+        body = bodies.json_to_protobuf(body)
+    elif media.yaml:
+        body = bodies.json_to_yaml(body)
+    elif indents(request):
         body = bodies.indent(body)
-    return Response(body, error.code, headers=headers)
+    return Response(body, error.code, media.content_type, headers)
 
 
 def warning_headers(warnings: list[str]) -> list[tuple[bytes, bytes]]:

@@ -4,6 +4,6 @@ A body is four bytes, `k8s` and zero, and a `runtime.Unknown` that carries apiVe
 the form that everything else works on.
 """
 
-from kybern.kube.protobuf.codec import CONTENT_TYPE, ListEncoder, ProtobufError, decode, encode, frame
+from kybern.kube.protobuf.codec import CONTENT_TYPE, MAGIC, ListEncoder, ProtobufError, decode, encode, frame, has_form
 
-__all__ = ["CONTENT_TYPE", "ListEncoder", "ProtobufError", "decode", "encode", "frame"]
+__all__ = ["CONTENT_TYPE", "MAGIC", "ListEncoder", "ProtobufError", "decode", "encode", "frame", "has_form"]

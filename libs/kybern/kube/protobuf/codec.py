@@ -44,6 +44,14 @@ def message_name(api_version: str, kind: str) -> str:
     return name
 
 
+def has_form(api_version: str, kind: str) -> bool:
+    """Whether objects of a kind can be protobuf."""
+    try:
+        return bool(message_name(api_version, kind))
+    except ProtobufError:
+        return False
+
+
 def decode(body: bytes) -> Object:
     """The object in a body, with apiVersion and kind. Raises ProtobufError."""
     if not body.startswith(MAGIC):
@@ -66,6 +74,8 @@ def encode(obj: Object) -> bytes:
     """The body of an object. Raises ProtobufError for kinds without a protobuf form, and for values that do not fit."""
     content = dict(obj)
     api_version, kind = content.pop("apiVersion", ""), content.pop("kind", "")
+    if kind in META_KINDS:
+        api_version = api_version or "v1"
     return envelope(api_version, kind, _serialized(message_name(api_version, kind), content))
 
 

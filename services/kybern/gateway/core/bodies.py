@@ -20,7 +20,7 @@ PATCH_TYPES = (
     "application/strategic-merge-patch+json",
     APPLY,
 )
-BODY_TYPES = ("application/json", "application/yaml", protobuf.CONTENT_TYPE)
+BODY_TYPES = ("application/json", "application/yaml", protobuf.CONTENT_TYPE)  # in the order they are told
 
 
 class _Loader(yaml.CSafeLoader):
@@ -65,6 +65,11 @@ def json_to_yaml(data: bytes) -> bytes:
     """A JSON document as YAML, keys in alphabetical order."""
     dumper = yaml.CSafeDumper
     return yaml.dump(orjson.loads(data), Dumper=dumper, allow_unicode=True, width=10_000).encode()
+
+
+def json_to_protobuf(data: bytes) -> bytes:
+    """A JSON document as a protobuf body. Raises ProtobufError."""
+    return protobuf.encode(orjson.loads(data))
 
 
 def is_yaml(media_type: str) -> bool:

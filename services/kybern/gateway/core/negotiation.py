@@ -1,7 +1,7 @@
-"""Content negotiation: which of JSON, YAML, Table, PartialObjectMetadata or aggregated discovery a client wants.
+"""Content negotiation: JSON, YAML or protobuf; the object, a Table, its PartialObjectMetadata or aggregated discovery.
 
-The first acceptable entry by quality, then by order, wins. Protobuf is
-not offered: clients that ask for it also list JSON. An entry with an `as` that is unknown is skipped, as upstream.
+The first acceptable entry by quality, then by order, wins. An entry with an `as` that is unknown is skipped, as
+upstream; so are Tables in protobuf, and custom resources in it, which have no such form (their metadata has).
 """
 
 from __future__ import annotations
@@ -9,7 +9,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import lru_cache
 
+from kybern.kube.protobuf import CONTENT_TYPE
+
 JSON, YAML = "application/json", "application/yaml"
+OFFERED = (JSON, YAML, CONTENT_TYPE)
+OFFERED_STREAMS = (f"{JSON};stream=watch", f"{CONTENT_TYPE};stream=watch")
 _YAML_NAMES = frozenset({YAML, "application/x-yaml", "text/yaml"})
 _ANY = frozenset({"*/*", "application/*", JSON})
 META, DISCOVERY = "meta.k8s.io", "apidiscovery.k8s.io"
@@ -28,11 +32,12 @@ class MediaType:
     view: str = ""
     version: str = ""
     stream: bool = False  # ;stream=watch
+    protobuf: bool = False
 
     @property
     def plain(self) -> bool:
         """The stored JSON bytes answer this as they are."""
-        return not self.yaml and not self.view
+        return not self.yaml and not self.view and not self.protobuf
 
     @property
     def table(self) -> bool:
@@ -44,20 +49,37 @@ class MediaType:
 
     @property
     def content_type(self) -> bytes:
+        name = YAML if self.yaml else CONTENT_TYPE if self.protobuf else JSON
         if self.view == "APIGroupDiscoveryList":
-            return f"{JSON};g={DISCOVERY};v={self.version};as={self.view}".encode()
-        return (YAML if self.yaml else JSON).encode()
+            return f"{name};g={DISCOVERY};v={self.version};as={self.view}".encode()
+        return name.encode()
+
+    @property
+    def stream_type(self) -> bytes:
+        """The content type of a watch."""
+        return OFFERED_STREAMS[1].encode() if self.protobuf else self.content_type
 
 
 PLAIN = MediaType()
 
 
 @lru_cache(maxsize=512)
-def negotiate(accept: str) -> MediaType | None:
-    """The view of objects an Accept header asks for; None when nothing offered is acceptable (406)."""
+def negotiate(accept: str, *, custom: bool = False) -> MediaType | None:
+    """The view of objects an Accept header asks for; None when nothing offered is acceptable (406).
+
+    `custom`: the objects are custom resources.
+    """
     if not accept:
         return PLAIN
-    return next((found for parameters in _entries(accept) if (found := _object_view(*parameters))), None)
+    found = (_object_view(*entry) for entry in _entries(accept))
+    return next((each for each in found if each is not None and not (custom and each.protobuf and not each.view)), None)
+
+
+@lru_cache(maxsize=512)
+def negotiate_status(accept: str) -> MediaType:
+    """The form of an error: never a view; JSON when nothing else is acceptable."""
+    found = (_object_view(*entry) for entry in _entries(accept))
+    return next((each for each in found if each is not None and not each.view), PLAIN)
 
 
 @lru_cache(maxsize=128)
@@ -65,22 +87,29 @@ def negotiate_discovery(accept: str) -> MediaType | None:
     """As `negotiate`, for /api and /apis: the aggregated document, or the classic one."""
     for name, parameters in _entries(accept) if accept else ():
         version = parameters.get("v", "")
-        if name == JSON and parameters.get("as") == "APIGroupDiscoveryList" and parameters.get("g") == DISCOVERY:
+        aggregated = parameters.get("as") == "APIGroupDiscoveryList" and parameters.get("g") == DISCOVERY
+        if name in (JSON, CONTENT_TYPE) and aggregated:
             if version in ("v2", "v2beta1"):
-                return MediaType(view="APIGroupDiscoveryList", version=version)
+                return MediaType(view="APIGroupDiscoveryList", version=version, protobuf=name == CONTENT_TYPE)
         elif "as" not in parameters and (found := _object_view(name, parameters)):
             return found
     return None if accept else PLAIN
 
 
 def _object_view(name: str, parameters: dict[str, str]) -> MediaType | None:
-    yaml = name in _YAML_NAMES
-    if not yaml and name not in _ANY:
+    yaml, protobuf = name in _YAML_NAMES, name == CONTENT_TYPE
+    if not yaml and not protobuf and name not in _ANY:
         return None
-    view, version = parameters.get("as", ""), parameters.get("v", "")
-    if view and (version not in _OBJECT_VIEWS.get(view, ()) or parameters.get("g") != META):
+    view, version, stream = (parameters.get(key, "") for key in ("as", "v", "stream"))
+    if (view or version or "g" in parameters) and not _offers(view, version, parameters.get("g", ""), protobuf):
         return None
-    return MediaType(yaml, view, version, parameters.get("stream") == "watch")
+    if stream and (yaml or stream != "watch"):
+        return None
+    return MediaType(yaml, view, version, bool(stream), protobuf)
+
+
+def _offers(view: str, version: str, group: str, protobuf: bool) -> bool:
+    return group == META and version in _OBJECT_VIEWS.get(view, ()) and not (protobuf and view == "Table")
 
 
 def _entries(accept: str) -> list[tuple[str, dict[str, str]]]:

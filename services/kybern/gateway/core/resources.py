@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from kybern.gateway.core.deprecations import DEPRECATED
+from kybern.kube import protobuf
 from kybern.kube.tables import table
 from kybern.kube.tables.table import Column, Printing
 from kybern.protos.api.v1.discovery_pb2 import ResourceInfo, ResourceTable
@@ -23,10 +24,11 @@ class Served:
     subresources: dict[str, frozenset[str]]
     printing: Printing
     warning: str = ""  # of a deprecated kind
+    custom: bool = False  # objects have no protobuf form
 
     @property
     def api_version(self) -> str:
-        return f"{self.group}/{self.version}" if self.group else self.version
+        return _api_version(self.group, self.version)
 
     def allows(self, verb: str, subresource: str) -> bool:
         return verb in (self.subresources.get(subresource, ()) if subresource else self.verbs)
@@ -48,6 +50,7 @@ class Resources:
                 {sub.name: frozenset(sub.verbs) for sub in info.subresources},
                 _printing(group.name, version.version, info),
                 DEPRECATED.get((group.name, version.version, info.name), ""),
+                not protobuf.has_form(_api_version(group.name, version.version), info.kind),
             )
             for group in self.table.groups
             for version in group.versions
@@ -63,6 +66,10 @@ class Resources:
 
     def __len__(self) -> int:
         return len(self._served)
+
+
+def _api_version(group: str, version: str) -> str:
+    return f"{group}/{version}" if group else version
 
 
 def _printing(group: str, version: str, info: ResourceInfo) -> Printing:

@@ -120,6 +120,11 @@ def include_object(text: str) -> IncludeObject | None:
     return None
 
 
+def is_status(obj: bytes) -> bool:
+    """Whether an answer is a Status in the place of an object."""
+    return b'"Status"' in obj[:64] and orjson.loads(obj).get("kind") == "Status"
+
+
 def view(obj: bytes, media: MediaType, tables: TableView | None, now: datetime) -> bytes:
     """One object in the agreed form, still as JSON."""
     if tables is not None:

@@ -12,7 +12,7 @@ import orjson
 from kybern.gateway import answers
 from kybern.gateway.api import DEFAULT_TIMEOUT, Api
 from kybern.gateway.core import discovery
-from kybern.gateway.core.negotiation import PLAIN, MediaType, negotiate_discovery
+from kybern.gateway.core.negotiation import OFFERED, PLAIN, MediaType, negotiate_discovery
 from kybern.gateway.core.router import GroupPath
 from kybern.gateway.http.message import TEXT, Request, Response
 from kybern.kube.openapi import protobuf
@@ -64,7 +64,7 @@ class Documents:
         """/api, /apis and what is below them, down to a group-version."""
         media = negotiate_discovery(request.header(b"accept"))
         if media is None:
-            raise not_acceptable(answers.OFFERED)
+            raise not_acceptable(OFFERED)
         table = self._api.resources.table
         if not path.group and not path.version:
             return await self._root(request, path.legacy, media)

@@ -17,9 +17,12 @@ from kybern.gateway.core.resources import Served
 from kybern.gateway.core.views import TableView
 from kybern.gateway.handlers.target import Target
 from kybern.gateway.http.message import Request, Response
+from kybern.kube import protobuf
 from kybern.kube.meta import Object
 from kybern.kube.status import StatusError, bad_request
 from kybern.protos.api.v1.objects_pb2 import GetRequest, ListRequest, ListResponse
+
+AT_ONCE = 64  # objects that are converted before others have their turn
 
 
 def table_view(request: Request, media: MediaType, served: Served) -> TableView | None:
@@ -33,7 +36,7 @@ def table_view(request: Request, media: MediaType, served: Served) -> TableView 
 
 
 async def get(api: Api, request: Request, target: Target, traceparent: str) -> Response:
-    media = answers.media_type(request)
+    media = answers.media_type(request, target.served)
     wanted = GetRequest(resource=target.resource(), name=target.path.name)
     if request.raw_query:
         wanted.resource_version = request.parameter("resourceVersion")
@@ -60,7 +63,7 @@ def list_request(request: Request, target: Target) -> ListRequest:
 
 
 async def list_objects(api: Api, request: Request, target: Target, traceparent: str) -> Response | None:
-    media = answers.media_type(request)
+    media = answers.media_type(request, target.served)
     tables = table_view(request, media, target.served)
     chunks = api.streams.stream(
         list_request(request, target),
@@ -105,7 +108,7 @@ async def _converted(
 ) -> Response:
     """A list as a Table, PartialObjectMetadata or YAML; decoded chunk by chunk, with turns for the loop between."""
     now = api.env.clock.now()
-    if tables is None and not media.metadata_only:
+    if media.yaml and not media.view:
         items = await _all_items(chunk, chunks)
         document = views.list_document(f"{target.served.kind}List", target.served.api_version, *items)
         return await answers.answer(request, document, media)
@@ -120,6 +123,8 @@ async def _converted(
             break
         await asyncio.sleep(0)
         chunk = await anext(chunks)
+    if media.protobuf:
+        return await _protobuf_list(request, target, media, chunk, chunks)
     if tables is not None:
         document = orjson.dumps(tables.table([], _metadata(chunk), now) | {"rows": found})
     else:

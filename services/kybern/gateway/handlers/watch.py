@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import AsyncIterator
+
 import orjson
 
 from kybern.gateway import answers
 from kybern.gateway.api import Api, requester
 from kybern.gateway.core import options, views
-from kybern.gateway.core.negotiation import MediaType
+from kybern.gateway.core.negotiation import OFFERED_STREAMS, MediaType
 from kybern.gateway.core.views import EventName, TableView
 from kybern.gateway.handlers.ahead import Ahead
-from kybern.gateway.handlers.read import table_view
+from kybern.gateway.handlers.read import AT_ONCE, table_view
 from kybern.gateway.handlers.target import Target
 from kybern.gateway.http.message import Request
+from kybern.kube import protobuf
 from kybern.kube.status import StatusError, not_acceptable
 from kybern.protos.api.v1.objects_pb2 import (
     EVENT_TYPE_ADDED,
@@ -51,9 +55,9 @@ def watch_request(request: Request, target: Target) -> WatchRequest:
 
 async def watch(api: Api, request: Request, target: Target, traceparent: str) -> None:
     """Serve one watch. Raises StatusError when it is refused before it began, save for 410, which is an ERROR event."""
-    media = answers.media_type(request)
+    media = answers.media_type(request, target.served)
     if media.yaml:
-        raise not_acceptable(("application/json", "application/json;stream=watch"))
+        raise not_acceptable(OFFERED_STREAMS)
     writer = FrameWriter(api, media, table_view(request, media, target.served))
     events: Ahead[WatchResponse] = Ahead(
         api.streams.stream(watch_request(request, target), requester=requester(request), traceparent=traceparent)
@@ -64,30 +68,42 @@ async def watch(api: Api, request: Request, target: Target, traceparent: str) ->
         except StatusError as error:
             if error.code != 410:
                 raise
-        stream = request.connection.stream(request, 200, media.content_type, endless=True)
+        stream = request.connection.stream(request, 200, media.stream_type, endless=True)
         try:
             async for batch in events:
-                await stream.write(writer.frames(batch))
+                async for frames in writer.parts(batch):
+                    await stream.write(frames)
         except StatusError as error:
             if error.code == 410:
-                await stream.write(views.frame("ERROR", orjson.dumps(error.status)))
+                await stream.write(writer.frame(WatchEvent(type=EVENT_TYPE_ERROR, object=orjson.dumps(error.status))))
         stream.end()
     finally:
         await events.close()
 
 
 class FrameWriter:
-    """Events as lines, in the view that was agreed on."""
+    """Events as lines of JSON or frames of protobuf, in the view that was agreed on."""
 
     def __init__(self, api: Api, media: MediaType, tables: TableView | None) -> None:
         self._api = api
         self._media = media
         self._tables = tables
 
-    def frames(self, batch: WatchResponse) -> bytes:
-        if self._media.view:
-            return b"".join(views.frame(NAMES[event.type], self._view(event)) for event in batch.events)
-        return b"".join(views.frame(NAMES[event.type], event.object) for event in batch.events)
+    async def parts(self, batch: WatchResponse) -> AsyncIterator[bytes]:
+        """The frames of a batch; those that take work come a few at a time, with turns for the loop between."""
+        events = batch.events
+        if self._media.plain:
+            yield b"".join(views.frame(NAMES[event.type], event.object) for event in events)
+            return
+        for start in range(0, len(events), AT_ONCE):
+            yield b"".join(map(self.frame, events[start : start + AT_ONCE]))
+            await asyncio.sleep(0)
+
+    def frame(self, event: WatchEvent) -> bytes:
+        if not self._media.protobuf:
+            return views.frame(NAMES[event.type], self._view(event) if self._media.view else event.object)
+        metadata_of = self._media.version if self._media.view and event.type != EVENT_TYPE_ERROR else ""
+        return protobuf.frame(NAMES[event.type], self._api.encoded.body(event.object, metadata_of))
 
     def _view(self, event: WatchEvent) -> bytes:
         if event.type == EVENT_TYPE_ERROR:

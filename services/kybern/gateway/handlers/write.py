@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from typing import Any
 
 from kybern.gateway import answers
 from kybern.gateway.api import Api, requester, timeout
 from kybern.gateway.core import bodies, options, views
-from kybern.gateway.core.negotiation import PLAIN, content_type
+from kybern.gateway.core.negotiation import MediaType, content_type
 from kybern.gateway.handlers.read import table_view
 from kybern.gateway.handlers.target import Target
 from kybern.gateway.http.message import Request, Response
@@ -52,24 +53,25 @@ def write_options(request: Request) -> WriteOptions:
 
 
 async def create(api: Api, request: Request, target: Target, traceparent: str) -> Response:
-    body = await object_body(request)
+    media, body = answers.media_type(request, target.served), await object_body(request)
     wanted = CreateRequest(
         resource=target.resource(), name=target.path.name, object=body, options=write_options(request)
     )
     reply = await _call(api, request, wanted, traceparent)
-    return await _object(api, request, target, reply, 201)
+    return await _object(api, request, target, media, reply, 201)
 
 
 async def update(api: Api, request: Request, target: Target, traceparent: str) -> Response:
-    body = await object_body(request)
+    media, body = answers.media_type(request, target.served), await object_body(request)
     wanted = UpdateRequest(
         resource=target.resource(), name=target.path.name, object=body, options=write_options(request)
     )
     reply = await _call(api, request, wanted, traceparent)
-    return await _object(api, request, target, reply, 201 if reply.created else 200)
+    return await _object(api, request, target, media, reply, 201 if reply.created else 200)
 
 
 async def patch(api: Api, request: Request, target: Target, traceparent: str) -> Response:
+    media = answers.media_type(request, target.served)
     media_type = content_type(request.header(b"content-type"))
     bodies.check_patch_type(media_type)
     wanted = PatchRequest(
@@ -83,21 +85,21 @@ async def patch(api: Api, request: Request, target: Target, traceparent: str) ->
     if media_type == bodies.APPLY:  # apply has no default manager
         wanted.options.field_manager = options.first(request.query, "fieldManager")
     reply = await _call(api, request, wanted, traceparent)
-    return await _object(api, request, target, reply, 201 if reply.created else 200)
+    return await _object(api, request, target, media, reply, 201 if reply.created else 200)
 
 
 async def delete(api: Api, request: Request, target: Target, traceparent: str) -> Response:
+    media = answers.media_type(request, target.served)
     body = await object_body(request) if request.body else b""
     wanted = DeleteRequest(
         resource=target.resource(), name=target.path.name, options=options.delete_options(request.query, body)
     )
     reply = await _call(api, request, wanted, traceparent)
-    media = answers.media_type(request)
-    headers = answers.warning_headers(list(reply.warnings)) if reply.warnings else ()
-    return await answers.answer(request, reply.object, media if media.yaml else PLAIN, 200, headers)
+    return await _object(api, request, target, media, reply, 200)
 
 
 async def delete_collection(api: Api, request: Request, target: Target, traceparent: str) -> Response:
+    media = answers.media_type(request, target.served)
     body = await object_body(request) if request.body else b""
     query = request.query
     wanted = DeleteCollectionRequest(
@@ -109,16 +111,17 @@ async def delete_collection(api: Api, request: Request, target: Target, tracepar
         resource_version_match=options.first(query, "resourceVersionMatch"),
     )
     reply = await _call(api, request, wanted, traceparent)
-    return await answers.answer(request, reply.list)
+    return await answers.answer(request, reply.list, replace(media, view="", version=""))
 
 
 async def _call(api: Api, request: Request, wanted: Any, traceparent: str) -> Any:
     return await api.calls.call(wanted, requester=requester(request), traceparent=traceparent, timeout=timeout(request))
 
 
-async def _object(api: Api, request: Request, target: Target, reply: Any, status: int) -> Response:
-    media, body = answers.media_type(request), reply.object
-    if media.view:
+async def _object(api: Api, request: Request, target: Target, media: MediaType, reply: Any, status: int) -> Response:
+    """What a write left, or the Status of a deletion, which has no views."""
+    body = reply.object
+    if media.view and not views.is_status(body):
         body = views.view(body, media, table_view(request, media, target.served), api.env.clock.now())
     headers = answers.warning_headers(list(reply.warnings)) if reply.warnings else ()
     return await answers.answer(request, body, media, status, headers)

@@ -2,7 +2,14 @@
 
 import pytest
 
-from kybern.gateway.core.negotiation import MediaType, accepts_gzip, content_type, negotiate, negotiate_discovery
+from kybern.gateway.core.negotiation import (
+    MediaType,
+    accepts_gzip,
+    content_type,
+    negotiate,
+    negotiate_discovery,
+    negotiate_status,
+)
 
 TABLE = MediaType(view="Table", version="v1")
 KUBECTL_GET = (
@@ -12,6 +19,11 @@ KUBECTL_DISCOVERY = (
     "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList,"
     "application/json;g=apidiscovery.k8s.io;v=v2beta1;as=APIGroupDiscoveryList,application/json"
 )
+PROTOBUF = MediaType(protobuf=True)
+METADATA_CLIENT = (
+    "application/vnd.kubernetes.protobuf;as=PartialObjectMetadata;g=meta.k8s.io;v=v1,"
+    "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1,application/json"
+)
 CASES = [
     ("", MediaType()),
     ("*/*", MediaType()),
@@ -19,7 +31,17 @@ CASES = [
     ("application/json, */*", MediaType()),
     ("application/yaml", MediaType(yaml=True)),
     ("application/json;q=0.1, application/yaml", MediaType(yaml=True)),
-    ("application/vnd.kubernetes.protobuf,application/json", MediaType()),
+    ("application/vnd.kubernetes.protobuf,application/json", PROTOBUF),
+    ("application/json,application/vnd.kubernetes.protobuf", MediaType()),
+    ("application/vnd.kubernetes.protobuf;q=0.5,application/json", MediaType()),
+    ("application/vnd.kubernetes.protobuf;q=0.5,application/yaml;q=0.4", PROTOBUF),
+    ("application/vnd.kubernetes.protobuf;stream=watch", MediaType(stream=True, protobuf=True)),
+    ("application/vnd.kubernetes.protobuf;stream=other,application/json", MediaType()),
+    ("application/yaml;stream=watch,application/json", MediaType()),
+    (METADATA_CLIENT, MediaType(view="PartialObjectMetadata", version="v1", protobuf=True)),
+    ("application/vnd.kubernetes.protobuf;as=Table;g=meta.k8s.io;v=v1", None),
+    (f"application/vnd.kubernetes.protobuf;as=Table;g=meta.k8s.io;v=v1,{KUBECTL_GET}", TABLE),
+    ("application/json;v=v1,application/yaml", MediaType(yaml=True)),
     (KUBECTL_GET, TABLE),
     ("application/json;as=Table;g=meta.k8s.io;v=v1", TABLE),
     ("application/json;as=Table;g=meta.k8s.io;v=v9,application/json", MediaType()),
@@ -28,7 +50,7 @@ CASES = [
         MediaType(view="PartialObjectMetadataList", version="v1"),
     ),
     ("application/json;stream=watch", MediaType(stream=True)),
-    ("application/vnd.kubernetes.protobuf", None),
+    ("application/vnd.kubernetes.protobuf", PROTOBUF),
     ("text/html", None),
     ("application/json;q=0", None),
     ("application/json;as=Nothing;g=meta.k8s.io;v=v1", None),
@@ -43,7 +65,40 @@ def test_objects(accept: str, wanted: MediaType | None) -> None:
 @pytest.mark.parametrize(
     ("accept", "wanted"),
     [
+        ("application/vnd.kubernetes.protobuf,application/json", MediaType()),
+        ("application/vnd.kubernetes.protobuf", None),
+        (METADATA_CLIENT, MediaType(view="PartialObjectMetadata", version="v1", protobuf=True)),
+    ],
+)
+def test_custom_resources(accept: str, wanted: MediaType | None) -> None:
+    """They have no protobuf form, but their metadata has."""
+    assert negotiate(accept, custom=True) == wanted
+
+
+@pytest.mark.parametrize(
+    ("accept", "wanted"),
+    [
         ("", MediaType()),
+        (METADATA_CLIENT, MediaType()),
+        ("application/vnd.kubernetes.protobuf", PROTOBUF),
+        ("application/vnd.kubernetes.protobuf;as=PartialObjectMetadata;g=meta.k8s.io;v=v1", MediaType()),
+        ("text/html", MediaType()),
+        ("application/yaml", MediaType(yaml=True)),
+    ],
+)
+def test_errors(accept: str, wanted: MediaType) -> None:
+    assert negotiate_status(accept) == wanted
+
+
+@pytest.mark.parametrize(
+    ("accept", "wanted"),
+    [
+        ("", MediaType()),
+        (
+            "application/vnd.kubernetes.protobuf;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList",
+            MediaType(view="APIGroupDiscoveryList", version="v2", protobuf=True),
+        ),
+        ("application/vnd.kubernetes.protobuf", PROTOBUF),
         (KUBECTL_DISCOVERY, MediaType(view="APIGroupDiscoveryList", version="v2")),
         ("application/json", MediaType()),
         ("application/json;g=apidiscovery.k8s.io;v=v7;as=APIGroupDiscoveryList", None),

@@ -1,0 +1,232 @@
+"""Protobuf in both directions: objects, lists, watches, errors, metadata, discovery; and what has no such form."""
+
+import asyncio
+import json
+from typing import Any
+
+import pytest
+
+from kybern.kube import protobuf
+from kybern.kube.protobuf.messages import message_class
+from kybern.kube.protobuf.special import META, RUNTIME
+
+CONFIGMAPS = "/api/v1/namespaces/default/configmaps"
+PROTOBUF = {"Accept": "application/vnd.kubernetes.protobuf"}
+EITHER = {"Accept": "application/vnd.kubernetes.protobuf,application/json"}
+METADATA = {"Accept": "application/vnd.kubernetes.protobuf;as=PartialObjectMetadata;g=meta.k8s.io;v=v1"}
+METADATA_LIST = {"Accept": "application/vnd.kubernetes.protobuf;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"}
+BODY = {"Content-Type": protobuf.CONTENT_TYPE}
+WIDGETS = "/apis/example.com/v1/namespaces/default/widgets"
+
+
+def config_map(name: str, **data: str) -> dict[str, Any]:
+    return {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": name}, "data": data}
+
+
+async def object_of(response: Any) -> dict[str, Any]:
+    """The object in an answer that must be protobuf."""
+    assert response.headers["Content-Type"] == protobuf.CONTENT_TYPE
+    return protobuf.decode(await response.read())
+
+
+async def create_widgets(client: Any) -> None:
+    names = {"plural": "widgets", "singular": "widget", "kind": "Widget"}
+    schema = {"type": "object", "x-kubernetes-preserve-unknown-fields": True}
+    version = {"name": "v1", "served": True, "storage": True, "schema": {"openAPIV3Schema": schema}}
+    crd = {
+        "apiVersion": "apiextensions.k8s.io/v1",
+        "kind": "CustomResourceDefinition",
+        "metadata": {"name": "widgets.example.com"},
+        "spec": {"group": "example.com", "names": names, "scope": "Namespaced", "versions": [version]},
+    }
+    url = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
+    created = await client.post(url, data=protobuf.encode(crd), headers={**BODY, **EITHER})
+    assert (created.status, (await object_of(created))["spec"]["names"]["listKind"]) == (201, "WidgetList")
+    widget = {"apiVersion": "example.com/v1", "kind": "Widget", "metadata": {"name": "w", "labels": {"a": "b"}}}
+    async with asyncio.timeout(10):
+        while (await client.post(WIDGETS, json=widget)).status != 201:
+            await asyncio.sleep(0.05)
+
+
+async def test_verbs(gateway: Any) -> None:
+    client = gateway.admin
+    body = protobuf.encode(config_map("a", k="1"))
+    created = await client.post(CONFIGMAPS, data=body, headers={**BODY, **PROTOBUF})
+    stored = await object_of(created)
+    assert (created.status, stored["data"]) == (201, {"k": "1"})
+    assert await (await client.get(f"{CONFIGMAPS}/a")).json() == stored
+    assert await object_of(await client.get(f"{CONFIGMAPS}/a", headers=EITHER)) == stored
+    stored["data"]["k"] = "2"
+    updated = await client.put(f"{CONFIGMAPS}/a", data=protobuf.encode(stored), headers={**BODY, **PROTOBUF})
+    assert (updated.status, (await object_of(updated))["data"]) == (200, {"k": "2"})
+    merge = {"Content-Type": "application/merge-patch+json", **PROTOBUF}
+    patched = await client.patch(f"{CONFIGMAPS}/a", data=b'{"data":{"k":null,"j":"3"}}', headers=merge)
+    assert (await object_of(patched))["data"] == {"j": "3"}
+    options = protobuf.encode({"apiVersion": "v1", "kind": "DeleteOptions", "dryRun": ["All"]})
+    deleted = await client.delete(f"{CONFIGMAPS}/a", data=options, headers={**BODY, **PROTOBUF})
+    assert (deleted.status, (await object_of(deleted))["status"]) == (200, "Success")
+    assert (await client.get(f"{CONFIGMAPS}/a")).status == 200
+    gone = await client.delete(CONFIGMAPS, headers=PROTOBUF)
+    assert (gone.status, (await object_of(gone))["kind"]) == (200, (await object_of(gone))["kind"])
+    assert (await client.get(f"{CONFIGMAPS}/a")).status == 404
+
+
+async def test_subresources(gateway: Any) -> None:
+    client = gateway.admin
+    labels = {"matchLabels": {"a": "b"}}
+    template = {"metadata": {"labels": {"a": "b"}}, "spec": {"containers": [{"name": "c", "image": "i"}]}}
+    spec = {"replicas": 2, "selector": labels, "template": template}
+    deployment = {"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": "d"}, "spec": spec}
+    url = "/apis/apps/v1/namespaces/default/deployments"
+    assert (await client.post(url, data=protobuf.encode(deployment), headers={**BODY, **PROTOBUF})).status == 201
+    scale = await object_of(await client.get(f"{url}/d/scale", headers=PROTOBUF))
+    assert (scale["kind"], scale["apiVersion"], scale["spec"]) == ("Scale", "autoscaling/v1", {"replicas": 2})
+    scale["spec"]["replicas"] = 5
+    scaled = await client.put(f"{url}/d/scale", data=protobuf.encode(scale), headers={**BODY, **PROTOBUF})
+    assert (await object_of(scaled))["spec"] == {"replicas": 5}
+    account = "/api/v1/namespaces/default/serviceaccounts"
+    account_body = {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": "bob"}}
+    await client.post(account, json=account_body)
+    request = {"apiVersion": "authentication.k8s.io/v1", "kind": "TokenRequest", "spec": {"audiences": []}}
+    token = await client.post(f"{account}/bob/token", data=protobuf.encode(request), headers={**BODY, **PROTOBUF})
+    found = await object_of(token)
+    assert len(found["status"]["token"]) > 100
+    review = {"apiVersion": "authentication.k8s.io/v1", "kind": "TokenReview", "spec": found["status"]}
+    reviews = "/apis/authentication.k8s.io/v1/tokenreviews"
+    answer = await object_of(await client.post(reviews, data=protobuf.encode(review), headers={**BODY, **PROTOBUF}))
+    assert answer["status"]["user"]["username"] == "system:serviceaccount:default:bob"
+
+
+async def test_lists(gateway: Any) -> None:
+    client = gateway.admin
+    for name in "abc":
+        await client.post(CONFIGMAPS, json=config_map(name, k=name))
+    listed = await (await client.get(CONFIGMAPS)).json()
+    found = await object_of(await client.get(CONFIGMAPS, headers=EITHER))
+    for item in listed["items"]:
+        item.pop("kind", None), item.pop("apiVersion", None)
+    assert found == listed
+    page = await object_of(await client.get(CONFIGMAPS, params={"limit": "2"}, headers=EITHER))
+    assert (len(page["items"]), page["metadata"]["remainingItemCount"]) == (2, 1)
+    metadata = await object_of(await client.get(CONFIGMAPS, headers=METADATA_LIST))
+    assert (metadata["kind"], metadata["apiVersion"]) == ("PartialObjectMetadataList", "meta.k8s.io/v1")
+    assert [(item["metadata"]["name"], list(item)) for item in metadata["items"]] == [(n, ["metadata"]) for n in "abc"]
+    zipped = {**EITHER, "Accept-Encoding": "gzip"}
+    await client.post(CONFIGMAPS, json=config_map("large", k="x" * 200_000))
+    large = await client.get(CONFIGMAPS, headers=zipped)
+    assert (large.headers["Content-Encoding"], int(large.headers["Content-Length"]) < 10_000) == ("gzip", True)
+
+
+ERRORS = {
+    "missing": ("get", f"{CONFIGMAPS}/none", b"", 404, "NotFound"),
+    "unknown resource": ("get", "/api/v1/nopes", b"", 404, "NotFound"),
+    "invalid": ("post", CONFIGMAPS, protobuf.encode(config_map("Bad_Name")), 422, "Invalid"),
+    "damaged": ("post", CONFIGMAPS, b"k8s\x00\x0a", 400, "BadRequest"),
+}
+
+
+@pytest.mark.parametrize("case", ERRORS)
+async def test_errors(gateway: Any, case: str) -> None:
+    method, url, data, code, reason = ERRORS[case]
+    answer = await gateway.admin.request(method, url, data=data or None, headers={**BODY, **EITHER})
+    status = await object_of(answer)
+    assert (answer.status, status["kind"], status["code"], status["reason"]) == (code, "Status", code, reason)
+
+
+async def events(response: Any, count: int) -> list[tuple[str, dict[str, Any]]]:
+    """The first events of a watch."""
+    found = []
+    for _ in range(count):
+        size = int.from_bytes(await response.content.readexactly(4), "big")
+        event = message_class(f"{META}.WatchEvent").FromString(await response.content.readexactly(size))
+        assert event.object.DESCRIPTOR.full_name.endswith(RUNTIME.replace(".", "_") + "_RawExtension")
+        found.append((event.type, protobuf.decode(event.object.f1)))
+    return found
+
+
+async def test_watch(gateway: Any) -> None:
+    client = gateway.admin
+    await client.post(CONFIGMAPS, json=config_map("a"))
+    params = {"watch": "1", "sendInitialEvents": "true", "resourceVersionMatch": "NotOlderThan"}
+    params |= {"allowWatchBookmarks": "true", "timeoutSeconds": "20"}
+    streams = [await client.get(CONFIGMAPS, params=params, headers=PROTOBUF) for _ in range(2)]
+    streams.append(await client.get(CONFIGMAPS, params=params, headers=METADATA))
+    await client.patch(
+        f"{CONFIGMAPS}/a", data=b'{"data":{"k":"1"}}', headers={"Content-Type": "application/merge-patch+json"}
+    )
+    await client.delete(f"{CONFIGMAPS}/a")
+    for stream in streams:
+        assert stream.headers["Content-Type"] == "application/vnd.kubernetes.protobuf;stream=watch"
+        seen = await events(stream, 4)
+        assert [event for event, _ in seen] == ["ADDED", "BOOKMARK", "MODIFIED", "DELETED"]
+        kind, api_version = (
+            ("ConfigMap", "v1") if stream is not streams[-1] else ("PartialObjectMetadata", "meta.k8s.io/v1")
+        )
+        assert {(each["kind"], each["apiVersion"]) for _, each in seen} == {(kind, api_version)}
+        assert ("data" in seen[2][1]) is (kind == "ConfigMap")
+        assert seen[1][1]["metadata"]["annotations"] == {"k8s.io/initial-events-end": "true"}
+        stream.close()
+
+
+async def test_custom_resources(gateway: Any) -> None:
+    """JSON when there is a choice, else 406; their metadata, and errors about them, have a protobuf form."""
+    client = gateway.admin
+    await create_widgets(client)
+    answer = await client.get(f"{WIDGETS}/w", headers=EITHER)
+    assert (answer.status, (await answer.json())["kind"]) == (200, "Widget")
+    refused = await client.get(f"{WIDGETS}/w", headers=PROTOBUF)
+    status = await object_of(refused)
+    assert (refused.status, status["reason"]) == (406, "NotAcceptable")
+    assert status["message"] == (
+        "only the following media types are accepted: "
+        "application/json, application/yaml, application/vnd.kubernetes.protobuf"
+    )
+    one = await object_of(await client.get(f"{WIDGETS}/w", headers=METADATA))
+    assert (one["kind"], one["metadata"]["labels"]) == ("PartialObjectMetadata", {"a": "b"})
+    many = await object_of(await client.get(WIDGETS, headers=METADATA_LIST))
+    assert [item["metadata"]["name"] for item in many["items"]] == ["w"]
+    deleted = await client.delete(f"{WIDGETS}/w", headers=EITHER)
+    assert (deleted.status, (await deleted.json())["status"]) == (200, "Success")
+
+
+async def test_refused_before_anything_is_written(gateway: Any) -> None:
+    client = gateway.admin
+    refused = await client.post(CONFIGMAPS, json=config_map("never"), headers={"Accept": "image/png"})
+    assert (refused.status, json.loads(await refused.read())["reason"]) == (406, "NotAcceptable")
+    assert (await client.get(f"{CONFIGMAPS}/never")).status == 404
+    yaml = await client.get(CONFIGMAPS, params={"watch": "1"}, headers={"Accept": "application/yaml"})
+    assert (yaml.status, "application/vnd.kubernetes.protobuf;stream=watch" in await yaml.text()) == (406, True)
+
+
+async def test_tables_are_never_protobuf(gateway: Any) -> None:
+    table = "as=Table;g=meta.k8s.io;v=v1"
+    accept = {"Accept": f"application/vnd.kubernetes.protobuf;{table},application/json;{table}"}
+    answer = await gateway.admin.get(CONFIGMAPS, headers=accept)
+    assert (await answer.json())["kind"] == "Table"
+
+
+@pytest.mark.parametrize(
+    ("url", "kind"),
+    [
+        ("/api", "APIVersions"),
+        ("/apis", "APIGroupList"),
+        ("/apis/apps", "APIGroup"),
+        ("/apis/apps/v1", "APIResourceList"),
+    ],
+)
+async def test_discovery(gateway: Any, url: str, kind: str) -> None:
+    found = await object_of(await gateway.admin.get(url, headers=PROTOBUF))
+    plain = await (await gateway.admin.get(url)).json()
+    assert found == {"apiVersion": "v1", **plain}
+    assert found["kind"] == kind
+
+
+async def test_aggregated_discovery(gateway: Any) -> None:
+    form = "g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList"
+    answer = await gateway.admin.get("/apis", headers={"Accept": f"application/vnd.kubernetes.protobuf;{form}"})
+    assert answer.headers["Content-Type"] == f"application/vnd.kubernetes.protobuf;{form}"
+    found = protobuf.decode(await answer.read())
+    assert (found["kind"], "apps" in {item["metadata"]["name"] for item in found["items"]}) == (
+        "APIGroupDiscoveryList",
+        True,
+    )
