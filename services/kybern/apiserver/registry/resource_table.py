@@ -183,6 +183,8 @@ def supports(served: Served, verb: str, subresource: str) -> StatusError | None:
         if info is None:
             return unknown_resource()
         verbs = info.verbs
+        if subresource == "proxy":
+            return None  # any method that HTTP has
         if verb == "update" and "patch" in verbs:
             return None
     return None if verb in verbs else method_not_allowed(served.group, served.resource, verb)
