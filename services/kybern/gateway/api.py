@@ -5,12 +5,13 @@ from __future__ import annotations
 import asyncio
 from dataclasses import dataclass, field
 from typing import Any
+from uuid import UUID
 
 from kybern.gateway.core import options
 from kybern.gateway.core.resources import Resources
 from kybern.gateway.http.message import Request
 from kybern.kube.duration import parse_go
-from kybern.protos.api.v1.objects_pb2 import CheckAccessRequest, ExtraValues, Requester
+from kybern.protos.api.v1.objects_pb2 import CheckAccessRequest, ExtraValues, Origin, Requester
 from kybern.rpc.exchange.client import ExchangeClient
 from kybern.runtime.service import Env
 
@@ -34,7 +35,7 @@ class Api:
     async def check_access(self, request: Request) -> None:
         """Authenticate and authorize a request for a path that is no resource. Raises StatusError."""
         check = CheckAccessRequest(verb=request.method.lower(), path=request.path)
-        await self.calls.call(check, requester=requester(request), timeout=DEFAULT_TIMEOUT)
+        await self.calls.call(check, **behind(self, request), timeout=DEFAULT_TIMEOUT)
 
     def node_channel(self, target: str, server_name: str) -> Any:
         """The channel to a node agent; one per agent for the life of the gateway."""
@@ -48,6 +49,21 @@ def requester(request: Request) -> Requester:
     """On whose behalf a call is made: the client certificate's user, or whoever a token names; kept per connection."""
     headers = request.headers
     connection = request.connection
+def behind(api: Api, request: Request) -> dict[str, Any]:
+    """What every call says of the request behind it, and where its flow is noted."""
+    return {"requester": requester(request), "note": request.note, "origin": origin(api, request)}
+
+
+def origin(api: Api, request: Request) -> Origin | None:
+    """The request as the audit log names it, if there is one."""
+    if not api.resources.table.audited:
+        return None
+    if not request.audit_id:
+        bits = api.env.random.getrandbits(128)
+        request.audit_id = request.header(b"audit-id") or str(UUID(int=bits, version=4))
+    return Origin(audit_id=request.audit_id, request_uri=request.target.decode("latin-1"))
+
+
     authorization, agent = headers.get(b"authorization"), headers.get(b"user-agent")
     impersonates = b"impersonate-user" in headers or any(name.startswith(b"impersonate-") for name in headers)
     known = connection.memory.get(_REQUESTER)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from functools import lru_cache
 
 import orjson
 from prometheus_client import generate_latest
@@ -197,19 +198,19 @@ class Gateway:
 
     def standard_headers(self, request: Request) -> bytes:
         """Headers of every response."""
-        audit_id = request.headers.get(b"audit-id") or self._new_audit_id()
-        headers = b"Audit-Id: %b\r\nDate: %b\r\n" % (audit_id, self._http_date())
+        audit_id = request.audit_id.encode() or request.headers.get(b"audit-id") or self._new_audit_id()
+        headers = b"Audit-Id: %b\r\nDate: %b\r\n%b" % (audit_id, self._http_date(), flow_headers(request.flow))
         if request.warning:
             (warning,) = answers.warning_headers([request.warning])
             headers += b"%b: %b\r\n" % warning
         return headers
 
-    def plain_head(self) -> bytes:
+    def plain_head(self, flow: str) -> bytes:
         """Status line and headers of a JSON object, without its length."""
         date = self._http_date()
         if self._plain[0] is not date:
             self._plain = (date, b"Date: %b\r\nCache-Control: no-cache, private\r\nContent-Type: %b\r\n" % (date, JSON))
-        return b"HTTP/1.1 200 OK\r\nAudit-Id: %b\r\n%b" % (self._new_audit_id(), self._plain[1])
+        return b"HTTP/1.1 200 OK\r\nAudit-Id: %b\r\n%b%b" % (self._new_audit_id(), flow_headers(flow), self._plain[1])
 
     def _new_audit_id(self) -> bytes:
         """Unique, not secret: a random part for this process, and a count."""
@@ -222,6 +223,15 @@ class Gateway:
             self._date = self._api.env.clock.now().strftime("%a, %d %b %Y %H:%M:%S GMT").encode()
             self._date_until = now + 1.0
         return self._date
+
+
+@lru_cache(maxsize=4096)
+def flow_headers(flow: str) -> bytes:
+    """Which FlowSchema and priority level a request fell under; nothing where the apiserver does not say."""
+    schema, _, level = flow.encode().partition(b" ")
+    if not schema or not level:
+        return b""
+    return b"X-Kubernetes-Pf-Flowschema-Uid: %b\r\nX-Kubernetes-Pf-Prioritylevel-Uid: %b\r\n" % (schema, level)
 
 
 def _describe(span: Span, target: Target, response: Response) -> None:

@@ -15,7 +15,7 @@ import grpc
 
 from kybern.kube import status as statuses
 from kybern.kube.status import StatusError
-from kybern.protos.api.v1.objects_pb2 import ExchangeRequest, ExchangeResponse, Requester
+from kybern.protos.api.v1.objects_pb2 import ExchangeRequest, ExchangeResponse, Origin, Requester
 from kybern.rpc.errors import from_failure, status_error
 from kybern.rpc.exchange.batch import Outbox
 from kybern.rpc.exchange.methods import EXCHANGE, FIELD_BY_REQUEST
@@ -59,12 +59,17 @@ class ExchangeClient:
         requester: Requester | None = None,
         traceparent: str = "",
         timeout: float = DEFAULT_TIMEOUT,
+        note: Note = ignore,
+        origin: Origin | None = None,
     ) -> Any:
-        """The response to a request that has one (all but list and watch); raises StatusError."""
+        """The response to a request that has one (all but list and watch); raises StatusError.
+
+        `note` is told the flow that the server has put the call in, if it says so.
+        """
         await self._outbox.room()
         loop = asyncio.get_running_loop()
         future: asyncio.Future[Any] = loop.create_future()
-        call_id = self._send(Single(future), request, requester, traceparent, timeout)
+        call_id = self._send(Single(future, note), request, requester, traceparent, timeout, origin)
         timer = loop.call_later(timeout, self.expire, call_id, timeout)
         try:
             return await future
@@ -81,14 +86,16 @@ class ExchangeClient:
         requester: Requester | None = None,
         traceparent: str = "",
         timeout: float = 0.0,
+        note: Note = ignore,
+        origin: Origin | None = None,
     ) -> AsyncIterator[Any]:
         """The responses to a list or watch; `timeout` (seconds, for the whole answer) 0 means none.
 
         Close it (`contextlib.aclosing`) to end it early. A reader that falls too far behind gets a StatusError.
         """
         await self._outbox.room()
-        replies = Stream()
-        call_id = self._send(replies, request, requester, traceparent, timeout)
+        replies = Stream(note)
+        call_id = self._send(replies, request, requester, traceparent, timeout, origin)
         loop = asyncio.get_running_loop()
         timer = loop.call_later(timeout, self.expire, call_id, timeout) if timeout else None
         try:
@@ -118,7 +125,15 @@ class ExchangeClient:
             self._cancel(call_id)
             waiter.fail(statuses.timeout(f"no answer within {timeout:g}s"))
 
-    def _send(self, waiter: Waiter, request: Any, requester: Requester | None, traceparent: str, timeout: float) -> int:
+    def _send(
+        self,
+        waiter: Waiter,
+        request: Any,
+        requester: Requester | None,
+        traceparent: str,
+        timeout: float,
+        origin: Origin | None,
+    ) -> int:
         if self._task is None or self._task.done():
             raise statuses.service_unavailable("the client is closed")
         call_id = self._next_id = self._next_id + 1
@@ -194,6 +209,8 @@ class ExchangeClient:
             response: Any = getattr(reply, field) if field is not None else None
             if reply.more:
                 if not waiter.take(response):
+            if reply.flow:
+                waiter.note(reply.flow)
                     self._cancel(reply.id)
                     waiter.fail(statuses.service_unavailable("the reader fell too far behind"))
                 continue

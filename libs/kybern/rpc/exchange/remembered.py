@@ -5,6 +5,7 @@ asks and whether they may is judged again each time (`Repeatable`).
 """
 
 from collections.abc import Callable, Iterator
+from functools import lru_cache
 from typing import Any, Protocol, runtime_checkable
 
 from kybern.rpc.exchange.context import CallContext
@@ -31,18 +32,18 @@ class Remembered:
     """Answers by the bytes of the calls they answer."""
 
     def __init__(self) -> None:
-        self._answers: dict[bytes, Answer] = {}
+        self._answers: dict[bytes, tuple[Answer, CallContext]] = {}
 
-    def find(self, call: bytes) -> Answer | None:
-        """What answers these bytes."""
+    def find(self, call: bytes) -> tuple[Answer, CallContext] | None:
+        """What answers these bytes, and what it knows of the call."""
         return self._answers.get(call)
 
-    def add(self, call: bytes, answer: Answer) -> None:
+    def add(self, call: bytes, answer: Answer, context: CallContext) -> None:
         """Remember; when there are too many, those before are forgotten."""
         if len(call) <= LONGEST:
             if len(self._answers) >= REMEMBERED:
                 self._answers.clear()
-            self._answers[call] = answer
+            self._answers[call] = (answer, context)
 
 
 def calls(message: bytes) -> Iterator[tuple[int, bytes, bytes]]:
@@ -82,11 +83,18 @@ def _varint(data: bytes, at: int) -> tuple[int, int]:
         raise ValueError("the message is cut short") from None
 
 
-def get_reply(call_id: int, data: bytes) -> bytes:
+@lru_cache(maxsize=4096)
+def _flow_part(flow: str) -> bytes:
+    data = flow.encode()
+    return b"\x1a" + varint(len(data)) + data if data else b""
+
+
+def get_reply(call_id: int, data: bytes, flow: str = "") -> bytes:
     """An ExchangeResponse with one reply: the object that was got."""
+    told = _flow_part(flow)
     size = varint(len(data))
     number = varint(call_id)
     inner = 1 + len(size) + len(data)  # GetResponse.object
     inner_size = varint(inner)
-    outer = varint(2 + len(number) + len(inner_size) + inner)  # Reply.id and Reply.get
-    return b"".join((b"\x0a", outer, b"\x08", number, b"\x52", inner_size, b"\x0a", size, data))
+    outer = varint(2 + len(number) + len(told) + len(inner_size) + inner)  # Reply.id, Reply.flow and Reply.get
+    return b"".join((b"\x0a", outer, b"\x08", number, told, b"\x52", inner_size, b"\x0a", size, data))

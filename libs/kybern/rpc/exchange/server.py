@@ -93,12 +93,13 @@ class Exchange:
 
     def take(self, call_id: int, rest: bytes, data: bytes) -> None:
         """Answer one call from its bytes, the short way if it came before."""
-        answer = self._remembered.find(rest)
-        if answer is not None:
+        known = self._remembered.find(rest)
+        if known is not None:
+            answer, context = known
             started = self._loop.time()
             found = answer()
             if found is not None:
-                self._outbox.put(get_reply(call_id, found))
+                self._outbox.put(get_reply(call_id, found, context.flow))
                 self._record("get", "OK", started)
                 return
         call = Call.FromString(data)
@@ -107,7 +108,7 @@ class Exchange:
             context = CallContext(self._identity, call.requester if call.HasField("requester") else None)
             answer = self._repeat(call.get, context)
             if answer is not None:
-                self._remembered.add(rest, answer)
+                self._remembered.add(rest, answer, context)
 
     def dispatch(self, call: Call) -> None:
         """Start one call; it may be answered before this returns."""
@@ -127,32 +128,34 @@ class Exchange:
         try:
             result = handler(getattr(call, field), context)
         except Exception as error:  # the boundary: one failed call never ends the stream
-            self._fail(call.id, field, error, started)
+            self._fail(call.id, field, error, started, context)
             return
         if field in STREAMS:
-            self._stream(call.id, field, result, seconds, started)
+            self._stream(call.id, field, result, seconds, started, context)
         elif inspect.isawaitable(result):
-            task = eager.start(self._loop, self._answer(call.id, field, result, started))
+            task = eager.start(self._loop, self._answer(call.id, field, result, started, context))
             if task is not None:
                 self._track(call.id, task, seconds or DEFAULT_TIMEOUT)
         else:
-            self._reply(call.id, field, result)
+            self._reply(call.id, field, result, context)
             self._record(field, "OK", started)
 
-    def _stream(self, call_id: int, field: str, result: Any, seconds: float, started: float) -> None:
+    def _stream(
+        self, call_id: int, field: str, result: Any, seconds: float, started: float, context: CallContext
+    ) -> None:
         """Answer with many replies: an iterable at once, an async iterable as it goes."""
         if hasattr(result, "__aiter__"):
-            task = self._loop.create_task(self._answer_all(call_id, field, result, started))
+            task = self._loop.create_task(self._answer_all(call_id, field, result, started, context))
             self._streams.add(call_id)
             self._track(call_id, task, seconds)
             return
         try:
             for response in result:
-                self._reply(call_id, field, response, more=True)
-            self._reply(call_id, field, None)
+                self._reply(call_id, field, response, context, more=True)
+            self._reply(call_id, field, None, context)
             self._record(field, "OK", started)
         except Exception as error:
-            self._fail(call_id, field, error, started)
+            self._fail(call_id, field, error, started, context)
 
     def _track(self, call_id: int, task: asyncio.Task[None], seconds: float) -> None:
         """Remember an open call until it ends, at its deadline (0: none) at the latest."""
@@ -180,32 +183,34 @@ class Exchange:
         for call_id in list(self._streams):
             self._end(call_id, By.SERVER)
 
-    async def _answer(self, call_id: int, field: str, result: Awaitable[Any], started: float) -> None:
+    async def _answer(
+        self, call_id: int, field: str, result: Awaitable[Any], started: float, context: CallContext
+    ) -> None:
         try:
             response = await result
         except asyncio.CancelledError:
-            self._cancelled(call_id, field, started)
+            self._cancelled(call_id, field, started, context)
         except Exception as error:  # the boundary, as in dispatch
-            self._fail(call_id, field, error, started)
+            self._fail(call_id, field, error, started, context)
         else:
-            self._reply(call_id, field, response)
+            self._reply(call_id, field, response, context)
             self._record(field, "OK", started)
 
-    async def _answer_all(self, call_id: int, field: str, result: Any, started: float) -> None:
+    async def _answer_all(self, call_id: int, field: str, result: Any, started: float, context: CallContext) -> None:
         try:
             async with aclosing(result):
                 async for response in result:
-                    self._reply(call_id, field, response, more=True)
+                    self._reply(call_id, field, response, context, more=True)
                     await self._outbox.room()
         except asyncio.CancelledError:
-            self._cancelled(call_id, field, started)
+            self._cancelled(call_id, field, started, context)
         except Exception as error:  # the boundary, as in dispatch
-            self._fail(call_id, field, error, started)
+            self._fail(call_id, field, error, started, context)
         else:
-            self._reply(call_id, field, None)
+            self._reply(call_id, field, None, context)
             self._record(field, "OK", started)
 
-    def _cancelled(self, call_id: int, field: str, started: float) -> None:
+    def _cancelled(self, call_id: int, field: str, started: float, context: CallContext) -> None:
         """A handler was cancelled. The client is told, unless it has asked for it or has gone."""
         match self._ending.get(call_id):
             case By.CLIENT | By.GONE:
@@ -217,24 +222,30 @@ class Exchange:
                 error = statuses.service_unavailable("the server is shutting down")
             case _:  # something that the handler waited for had been cancelled
                 error = statuses.internal(f"{field} was cancelled")
-        self._fail(call_id, field, error, started)
+        self._fail(call_id, field, error, started, context)
 
-    def _reply(self, call_id: int, field: str, response: Any, more: bool = False) -> None:
+    def _reply(
+        self, call_id: int, field: str, response: Any, context: CallContext | None = None, more: bool = False
+    ) -> None:
         envelope = ExchangeResponse()
         reply = envelope.replies.add()
         reply.id = call_id
         if more:
             reply.more = True
+        if context is not None and context.flow:
+            reply.flow, context.flow = context.flow, ""  # told once
         if response is not None:
             getattr(reply, field).CopyFrom(response)
         self._outbox.put(envelope.SerializeToString())
 
-    def _fail(self, call_id: int, field: str, error: Exception, started: float) -> None:
+    def _fail(
+        self, call_id: int, field: str, error: Exception, started: float, context: CallContext | None = None
+    ) -> None:
         if not isinstance(error, StatusError):
             extra = {"method": FULL_METHODS.get(field, field), "peer": self._identity.user}
             self._log.error("call failed", extra=extra, exc_info=error)
             error = statuses.internal(str(error) or type(error).__name__)
-        self._reply(call_id, "failure", failure(error))
+        self._reply(call_id, "failure", failure(error), context)
         self._record(field, grpc_code(error).name, started)
 
     def _record(self, field: str, code: str, started: float) -> None:

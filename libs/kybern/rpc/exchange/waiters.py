@@ -23,14 +23,26 @@ class Waiter(Protocol):
 
     def fail(self, error: StatusError) -> None: ...
 
+    def note(self, flow: str) -> None:
+        """The flow that the call was put in, before its first reply."""
+        ...
+
+
+Note = Callable[[str], None]
+
+
+def ignore(flow: str) -> None:
+    """A Note for those who do not want to know."""
+
 
 class Single:
     """One reply."""
 
-    __slots__ = ("_future",)
+    __slots__ = ("_future", "note")
 
-    def __init__(self, future: asyncio.Future[Any]) -> None:
+    def __init__(self, future: asyncio.Future[Any], note: Note = ignore) -> None:
         self._future = future
+        self.note = note
 
     def take(self, response: Any) -> bool:
         return False
@@ -47,7 +59,8 @@ class Single:
 class Stream:
     """Many replies, read by `async for`."""
 
-    def __init__(self) -> None:
+    def __init__(self, note: Note = ignore) -> None:
+        self.note = note
         self._replies: deque[Any] = deque()
         self._changed = asyncio.Event()
         self._ended = False

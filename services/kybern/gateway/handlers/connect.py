@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from kybern.gateway.api import Api, requester, timeout
+from kybern.gateway.api import Api, behind, timeout
 from kybern.gateway.handlers.target import Target
 from kybern.gateway.http.message import Request
 from kybern.kube.status import bad_request
@@ -21,7 +21,7 @@ async def connect(api: Api, request: Request, target: Target, verb: str) -> tupl
     wanted = ConnectRequest(
         resource=target.resource(), name=target.path.name, verb=verb, container=request.parameter("container")
     )
-    found: ConnectResponse = await api.calls.call(wanted, requester=requester(request), timeout=timeout(request))
+    found: ConnectResponse = await api.calls.call(wanted, **behind(api, request), timeout=timeout(request))
     container = ContainerRef(
         node_name=found.node_name,
         namespace=target.path.namespace,

@@ -79,6 +79,7 @@ class FastGet:
         headers = request.headers
         if (
             request.method != "GET"
+            or self._api.resources.table.audited
             or request.raw_query
             or headers.get(b"accept") not in PLAIN_ACCEPTS
             or not LONG_WAY.isdisjoint(headers)
@@ -148,7 +149,7 @@ class FastGet:
             return
         self._open.pop(reply.call_id, None)
         reply.known.series.record(200, self._loop.time() - reply.started)
-        reply.connection.answer_plainly(body, reply.head.keep_alive)
+        reply.connection.answer_plainly(body, reply.head.keep_alive, reply.flow)
 
     def failed(self, reply: Reply, error: StatusError) -> None:
         """Answer with an error."""
@@ -161,6 +162,7 @@ class FastGet:
         reply.known.series.record(code, self._loop.time() - reply.started)
         request = Request(reply.connection, "GET", reply.known.target, reply.head.headers, {}, b"")
         request.started, request.keep_alive = reply.started, reply.head.keep_alive
+        request.flow = reply.flow
         return request
 
     async def sweep(self) -> None:
@@ -176,7 +178,7 @@ class FastGet:
 class Reply:
     """Waits for the reply to one call, as the Exchange's waiters do."""
 
-    __slots__ = ("_owner", "call_id", "connection", "head", "known", "started")
+    __slots__ = ("_owner", "call_id", "connection", "flow", "head", "known", "started")
 
     def __init__(self, owner: FastGet, connection: Connection, known: Known, head: Head) -> None:
         self._owner = owner
@@ -185,6 +187,10 @@ class Reply:
         self.head = head
         self.started = 0.0
         self.call_id = 0
+        self.flow = ""
+
+    def note(self, flow: str) -> None:
+        self.flow = flow
 
     def take(self, response: Any) -> bool:
         return False

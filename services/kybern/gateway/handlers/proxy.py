@@ -9,7 +9,7 @@ from __future__ import annotations
 import ssl
 from functools import cache, partial
 
-from kybern.gateway.api import Api, requester, timeout
+from kybern.gateway.api import Api, behind, timeout
 from kybern.gateway.core.forwarding import escaped, place, rewrite_url
 from kybern.gateway.forward.relay import Job, relay
 from kybern.gateway.forward.upstream import Destination, UpstreamError
@@ -27,7 +27,7 @@ async def proxy(api: Api, request: Request, target: Target) -> Response | None:
     wanted = ConnectRequest(
         resource=target.resource(), name=target.path.name, verb=target.verb or request.method.lower()
     )
-    found: ConnectResponse = await api.calls.call(wanted, requester=requester(request), timeout=timeout(request))
+    found: ConnectResponse = await api.calls.call(wanted, **behind(api, request), timeout=timeout(request))
     at = place(request.path, target.path.rest)
     query = f"?{request.raw_query.decode('latin-1')}" if request.raw_query else ""
     if not at.path and request.method in ("GET", "HEAD"):

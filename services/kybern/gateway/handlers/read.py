@@ -10,7 +10,7 @@ from contextlib import aclosing
 import orjson
 
 from kybern.gateway import answers
-from kybern.gateway.api import Api, requester, timeout
+from kybern.gateway.api import Api, behind, timeout
 from kybern.gateway.core import options, views
 from kybern.gateway.core.negotiation import MediaType
 from kybern.gateway.core.resources import Served
@@ -41,7 +41,7 @@ async def get(api: Api, request: Request, target: Target, traceparent: str) -> R
     if request.raw_query:
         wanted.resource_version = request.parameter("resourceVersion")
     reply = await api.calls.call(
-        wanted, requester=requester(request), traceparent=traceparent, timeout=timeout(request)
+        wanted, **behind(api, request), traceparent=traceparent, timeout=timeout(request)
     )
     body = reply.object
     if not media.plain:
@@ -66,8 +66,8 @@ async def list_objects(api: Api, request: Request, target: Target, traceparent: 
     media = answers.media_type(request, target.served)
     tables = table_view(request, media, target.served)
     chunks = api.streams.stream(
-        list_request(request, target),
-        requester=requester(request),
+        asked,
+        **behind(api, request),
         traceparent=traceparent,
         timeout=timeout(request),
     )

@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator
 import orjson
 
 from kybern.gateway import answers
-from kybern.gateway.api import Api, requester
+from kybern.gateway.api import Api, behind
 from kybern.gateway.core import options, views
 from kybern.gateway.core.negotiation import OFFERED_STREAMS, MediaType
 from kybern.gateway.core.views import EventName, TableView
@@ -60,7 +60,7 @@ async def watch(api: Api, request: Request, target: Target, traceparent: str) ->
         raise not_acceptable(OFFERED_STREAMS)
     writer = FrameWriter(api, media, table_view(request, media, target.served))
     events: Ahead[WatchResponse] = Ahead(
-        api.streams.stream(watch_request(request, target), requester=requester(request), traceparent=traceparent)
+        api.streams.stream(watch_request(request, target), **behind(api, request), traceparent=traceparent)
     )
     try:
         try:

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from kybern.gateway import answers
-from kybern.gateway.api import Api, requester, timeout
+from kybern.gateway.api import Api, behind, timeout
 from kybern.gateway.core import bodies, options, views
 from kybern.gateway.core.negotiation import MediaType, content_type
 from kybern.gateway.handlers.read import table_view
@@ -115,7 +115,7 @@ async def delete_collection(api: Api, request: Request, target: Target, tracepar
 
 
 async def _call(api: Api, request: Request, wanted: Any, traceparent: str) -> Any:
-    return await api.calls.call(wanted, requester=requester(request), traceparent=traceparent, timeout=timeout(request))
+    return await api.calls.call(wanted, **behind(api, request), traceparent=traceparent, timeout=timeout(request))
 
 
 async def _object(api: Api, request: Request, target: Target, media: MediaType, reply: Any, status: int) -> Response:

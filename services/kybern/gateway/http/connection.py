@@ -51,7 +51,7 @@ class Handler(Protocol):
 
     def standard_headers(self, request: Request) -> bytes: ...
 
-    def plain_head(self) -> bytes: ...
+    def plain_head(self, flow: str) -> bytes: ...
 
 
 class Connection(asyncio.Protocol):
@@ -249,11 +249,11 @@ class Connection(asyncio.Protocol):
         self._write(request, response)
         self._finish(request.keep_alive)
 
-    def answer_plainly(self, body: bytes, keep_alive: bool) -> None:
+    def answer_plainly(self, body: bytes, keep_alive: bool, flow: str) -> None:
         """Complete a GET that `again` or `begin` has taken: a JSON object and nothing special."""
         if not self._closing:
             close = b"" if keep_alive else b"Connection: close\r\n"
-            head = self.handler.plain_head()
+            head = self.handler.plain_head(flow)
             self.transport.write(b"%bContent-Length: %d\r\n%b\r\n%b" % (head, len(body), close, body))
             if close:
                 self.close()

@@ -47,6 +47,7 @@ class Request:
         self.keep_alive = True
         self.warning = ""  # sent with whatever answers the request
         self.audit_id = ""
+        self.flow = ""  # the UIDs of its FlowSchema and its priority level
         self.incoming: IncomingBody | None = None  # a body that is read while it comes, instead of `body`
         self.answered = 0  # the status that a handler without a Response has sent
         raw_path, _, raw_query = target.partition(b"?")
@@ -60,6 +61,10 @@ class Request:
         if not self.raw_query:
             return {}
         return parse_qs(self.raw_query.decode("latin-1"), keep_blank_values=True)
+
+    def note(self, flow: str) -> None:
+        """Remember which flow the apiserver has put the request in."""
+        self.flow = flow
 
     def header(self, name: bytes) -> str:
         """A header's value, "" when it is absent."""
