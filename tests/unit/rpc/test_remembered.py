@@ -5,8 +5,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kybern.protos.api.v1.objects_pb2 import Call, ExchangeRequest, ExchangeResponse, GetRequest, Requester
+from kybern.rpc.exchange.context import CallContext
 from kybern.rpc.exchange.prepared import envelope, request_part, requester_part
 from kybern.rpc.exchange.remembered import REMEMBERED, Remembered, calls, get_reply
+from kybern.rpc.transport import Identity
+
+CALLER = CallContext(Identity("gateway"))
 
 ids = st.integers(0, 2**64 - 1)
 
@@ -52,8 +56,13 @@ def test_a_reply_is_what_protobuf_makes_of_it(call_id: int, size: int) -> None:
 def test_forgets_rather_than_grows() -> None:
     remembered = Remembered()
     for number in range(REMEMBERED + 1):
-        remembered.add(b"%d" % number, lambda: b"")
+        remembered.add(b"%d" % number, lambda: b"", CALLER)
     assert remembered.find(b"0") is None
     assert remembered.find(b"%d" % REMEMBERED) is not None
-    remembered.add(b"x" * 100_000, lambda: b"")
+    remembered.add(b"x" * 100_000, lambda: b"", CALLER)
     assert remembered.find(b"x" * 100_000) is None
+
+
+def test_a_reply_tells_the_flow() -> None:
+    response = ExchangeResponse.FromString(get_reply(7, b"{}", "a-b c-d"))
+    assert (response.replies[0].id, response.replies[0].flow, response.replies[0].get.object) == (7, "a-b c-d", b"{}")

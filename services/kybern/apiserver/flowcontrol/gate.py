@@ -101,6 +101,16 @@ class FlowControl:
         else:
             self._queue(call, flow, width)
 
+    def passes(self, call: CallContext, user: User, asked: Attributes) -> bool:
+        """Whether a call that is answered at once, and so holds no seat for any time, may be answered now."""
+        flow = self.flow(user, asked)
+        queues = flow.state.queues
+        if not flow.state.level.exempt and (queues.waiting or queues.in_use >= queues.limit):
+            return False
+        call.flow = flow.header
+        flow.series.dispatched += 1
+        return True
+
     def flow(self, user: User, asked: Attributes) -> Flow:
         """The flow of a request; remembered until the configuration changes."""
         where = asked.namespace if asked.resource else asked.path

@@ -1,4 +1,4 @@
-"""Hard limits instead of priority and fairness: so many reads and so many writes at a time, the rest is told to retry."""
+"""Hard limits instead of priority and fairness: so many reads and writes at a time, the rest is told to retry."""
 
 from kybern.apiserver.core.user import User
 from kybern.apiserver.flowcontrol.gate import LONG_RUNNING, refused
@@ -24,6 +24,10 @@ class InFlight:
             raise refused()
         self._open[reading] += 1
         call.seat = reading
+
+    def passes(self, call: CallContext, user: User, asked: Attributes) -> bool:
+        """Whether a call that is answered at once may be answered now."""
+        return not self._limits[True] or self._open[True] < self._limits[True] or user.is_master
 
     def leave(self, call: CallContext, seconds: float) -> None:
         """The call is answered."""

@@ -1,4 +1,4 @@
-"""apiserver_flowcontrol_*: read from the gate when somebody scrapes, so that counting costs requests next to nothing."""
+"""apiserver_flowcontrol_*: read from the gate when it is scraped, so that counting costs next to nothing."""
 
 from collections.abc import Iterable
 from itertools import accumulate

@@ -39,6 +39,7 @@ class RepeatableGet:
             return None
         asked = attributes(served, "get", "", namespace, name)
         authenticate, may = server.authenticator.authenticate, server.authorizer.may
+        passes = server.flow.passes
         by_gvr, entries = server.table.served, served.cacher.entries
         key = f"{namespace}/{name}" if namespaced else name
         record, time = server.metrics.series("GET", *gvr[::2]).record, asyncio.get_running_loop().time
@@ -48,7 +49,8 @@ class RepeatableGet:
             if entry is None or by_gvr.get(gvr) is not served:
                 return None
             try:
-                if not may(authenticate(context), asked):
+                user = authenticate(context)
+                if not passes(context, user, asked) or not may(user, asked):
                     return None
             except StatusError:
                 return None

@@ -1,0 +1,46 @@
+"""Priority and fairness as clients see it."""
+
+from typing import Any
+
+
+async def uid(gateway: Any, resource: str, name: str) -> str:
+    async with gateway.admin.get(f"/apis/flowcontrol.apiserver.k8s.io/v1/{resource}/{name}") as response:
+        found = await response.json()
+        return found["metadata"]["uid"]
+
+
+async def test_answers_name_flow_schema_and_priority_level(gateway: Any) -> None:
+    """Short way (twice, parsed and repeated), lists, writes, refusals, documents."""
+    schema, level = (
+        await uid(gateway, "flowschemas", "exempt"),
+        await uid(gateway, "prioritylevelconfigurations", "exempt"),
+    )
+    paths = ["/api/v1/namespaces/default"] * 3 + ["/api/v1/pods", "/api/v1/namespaces/none", "/apis", "/nowhere"]
+    for path in paths:
+        async with gateway.admin.get(path) as response:
+            assert response.headers["X-Kubernetes-PF-FlowSchema-UID"] == schema, path
+            assert response.headers["X-Kubernetes-PF-PriorityLevel-UID"] == level, path
+    body = {"metadata": {"name": "made"}}
+    async with gateway.admin.post("/api/v1/namespaces", json=body) as response:
+        assert response.headers["X-Kubernetes-PF-FlowSchema-UID"] == schema
+    watched = await gateway.admin.get("/api/v1/pods?watch=1&timeoutSeconds=1")
+    assert watched.headers["X-Kubernetes-PF-FlowSchema-UID"] == schema
+    watched.close()
+    other = await uid(gateway, "flowschemas", "global-default")
+    async with gateway.client("alice") as alice, alice.get("/api/v1/pods") as response:
+        assert response.status == 403
+        assert response.headers["X-Kubernetes-PF-FlowSchema-UID"] == other
+
+
+async def test_flow_schemas_say_whether_their_level_is_there(gateway: Any) -> None:
+    base = "/apis/flowcontrol.apiserver.k8s.io/v1/flowschemas"
+    spec = {"priorityLevelConfiguration": {"name": "nowhere"}, "matchingPrecedence": 50}
+    async with gateway.admin.post(base, json={"metadata": {"name": "stray"}, "spec": spec}) as response:
+        assert response.status == 201, await response.text()
+    for name, wanted in (("stray", "True"), ("catch-all", "False")):
+        for _ in range(100):
+            async with gateway.admin.get(f"{base}/{name}") as response:
+                conditions = (await response.json()).get("status", {}).get("conditions")
+            if conditions:
+                break
+        assert [(c["type"], c["status"]) for c in conditions] == [("Dangling", wanted)]
