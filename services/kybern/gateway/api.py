@@ -8,6 +8,7 @@ from typing import Any
 from uuid import UUID
 
 from kybern.gateway.core import options
+from kybern.gateway.core.encoded import Encoded
 from kybern.gateway.core.resources import Resources
 from kybern.gateway.http.message import Request
 from kybern.kube.duration import parse_go
@@ -30,6 +31,7 @@ class Api:
     discovery: Any  # a DiscoveryStub
     resources: Resources = field(default_factory=Resources)
     loaded: asyncio.Event = field(default_factory=asyncio.Event)  # the resource table has been received
+    encoded: Encoded = field(default_factory=Encoded)
     channels: dict[tuple[str, str], Any] = field(default_factory=dict)  # to node agents
 
     async def check_access(self, request: Request) -> None:

@@ -132,6 +132,26 @@ async def _converted(
     return await answers.answer(request, document, media)
 
 
+async def _protobuf_list(
+    request: Request, target: Target, media: MediaType, chunk: ListResponse, chunks: AsyncIterator[ListResponse]
+) -> Response:
+    """A list in protobuf, a few objects at a time."""
+    if media.metadata_only:
+        encoder = protobuf.ListEncoder(f"meta.k8s.io/{media.version}", "PartialObjectMetadataList")
+    else:
+        encoder = protobuf.ListEncoder(target.served.api_version, f"{target.served.kind}List")
+    while True:
+        for count, item in enumerate(views.split_items(chunk.items), 1):
+            encoder.add({"metadata": item.get("metadata") or {}} if media.metadata_only else item)
+            if count % AT_ONCE == 0:
+                await asyncio.sleep(0)
+        if chunk.last:
+            break
+        chunk = await anext(chunks)
+    body, headers = await answers.compressed(request, encoder.body(_metadata(chunk)))
+    return Response(body, 200, media.content_type, headers)
+
+
 async def _streamed(request: Request, target: Target, chunk: ListResponse, chunks: AsyncIterator[ListResponse]) -> None:
     """A list too large for one chunk, passed on as it comes."""
     compress = answers.wants_gzip(request)
