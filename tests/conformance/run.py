@@ -1,7 +1,7 @@
 """Run conformance cases against a cluster: `python tests/conformance/run.py --focus 'StatefulSet'`.
 
-Without `--kubeconfig` it starts a cluster with two nodes for the run and stops it afterwards. Cases run one after
-another, as the suite does it. Prints what failed and why, and counts by special interest group.
+Without `--kubeconfig` it starts a cluster with two nodes for the run and stops it afterwards. A few
+processes share the cases; serial ones come last. Prints what failed and why, and counts by special interest group.
 """
 
 import argparse
@@ -16,6 +16,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import yaml
 from suite_images import SuiteImages, listed_names
 
 from kybern.runtime.images import import_archives, write_archives
@@ -62,14 +63,43 @@ def cluster(options: argparse.Namespace) -> Iterator[Path]:
             os.close(lock)
 
 
-def run_suite(options: argparse.Namespace, kubeconfig: Path) -> Path:
-    """Run the cases in focus; the JUnit report."""
+def select(focus: str, skip: str) -> list[str]:
+    """The names of the conformance cases that one expression matches and another does not."""
+    cases = yaml.safe_load((BUILT / "conformance.yaml").read_text())
+    names = (str(case["codename"]) for case in cases)
+    return [name for name in names if re.search(focus, name) and not (skip and re.search(skip, name))]
+
+
+def share(names: list[str], processes: int) -> list[list[str]]:
+    """Cases for each process: those that need the cluster for themselves are left out."""
+    shared = [name for name in names if "[Serial]" not in name]
+    return [part for part in (shared[number::processes] for number in range(processes)) if part]
+
+
+def run_suite(options: argparse.Namespace, kubeconfig: Path) -> list[Path]:
+    """Run the selected cases: some processes beside each other, then one for the serial cases. The JUnit reports."""
+    names = select(options.focus, options.skip)
+    serial = [name for name in names if "[Serial]" in name]
     options.output.mkdir(parents=True, exist_ok=True)
-    report: Path = options.output / "junit.xml"
-    log: Path = options.output / "log"
-    report.unlink(missing_ok=True)
-    focus = rf"({options.focus}).*\[Conformance\]|\[Conformance\].*({options.focus})" if options.focus else ""
-    command = [
+    print(f"{len(names)} cases, {len(serial)} of them serial; logs in {options.output}", flush=True)
+    reports: list[Path] = []
+    for wave in (share(names, options.processes), [serial] if serial else []):
+        running = []
+        for part in wave:
+            stem = options.output / f"{len(reports) + 1}"
+            reports.append(stem.with_suffix(".xml"))
+            reports[-1].unlink(missing_ok=True)
+            with stem.with_suffix(".log").open("w") as log:
+                line = command(options, kubeconfig, part, reports[-1])
+                running.append(subprocess.Popen(line, stdout=log, stderr=subprocess.STDOUT))
+        for process in running:
+            process.wait()
+    return [report for report in reports if report.exists()]
+
+
+def command(options: argparse.Namespace, kubeconfig: Path, names: list[str], report: Path) -> list[str]:
+    """One process of the suite with exactly these cases."""
+    return [
         str(BUILT / "e2e.test"),
         "--provider=skeleton",
         f"--kubeconfig={kubeconfig}",
@@ -77,23 +107,18 @@ def run_suite(options: argparse.Namespace, kubeconfig: Path) -> Path:
         f"--kube-api-content-type={options.content_type}",
         "--minStartupPods=0",
         "--disable-log-dump",
-        f"--ginkgo.focus={focus or '.*[[]Conformance[]]'}",
+        f"--ginkgo.focus=({'|'.join(re.escape(name) for name in names)})$".replace("\\ ", " ").replace("'", "."),
         f"--ginkgo.timeout={options.timeout}",
         f"--ginkgo.junit-report={report}",
         "--ginkgo.no-color",
         "--ginkgo.silence-skips",
-        *([f"--ginkgo.skip={options.skip}"] if options.skip else []),
     ]
-    with log.open("w") as output:
-        subprocess.run(command, stdout=output, stderr=subprocess.STDOUT, check=False)
-    print(f"log: {log}")
-    return report
 
 
-def read_report(report: Path) -> dict[str, list[tuple[str, str, str]]]:
+def read_reports(reports: list[Path]) -> dict[str, list[tuple[str, str, str]]]:
     """(case, status, reason) by group; cases out of focus are left out, those that skipped themselves are not."""
     found: dict[str, list[tuple[str, str, str]]] = collections.defaultdict(list)
-    for case in ElementTree.parse(report).getroot().iter("testcase"):
+    for case in (case for report in reports for case in ElementTree.parse(report).getroot().iter("testcase")):
         name, status = case.get("name", ""), case.get("status", "")
         skipped = case.find("skipped")
         if (group := SIG.search(name)) is None or (skipped is not None and not skipped.get("message")):
@@ -126,6 +151,7 @@ def main() -> int:
     parser.add_argument("--focus", default="", help="regular expression over the names of cases")
     parser.add_argument("--skip", default="", help="regular expression over names to leave out")
     parser.add_argument("--kubeconfig", type=Path, help="a running cluster (its nodes must have the images)")
+    parser.add_argument("--processes", type=int, default=2, help="processes of the suite beside each other")
     parser.add_argument("--nodes", type=int, default=2, help="nodes with containers of the cluster to start")
     parser.add_argument("--simulated", action="store_true", help="simulated nodes: enough for cases of the API alone")
     parser.add_argument("--content-type", default="application/vnd.kubernetes.protobuf", help="what the client speaks")
@@ -139,8 +165,8 @@ def main() -> int:
         load_images(options.load_images)
         return 0
     with cluster(options) as kubeconfig:
-        report = run_suite(options, kubeconfig)
-    return 0 if report.exists() and show(read_report(report)) else 1
+        reports = run_suite(options, kubeconfig)
+    return 0 if show(read_reports(reports)) and reports else 1
 
 
 if __name__ == "__main__":
