@@ -20,7 +20,7 @@ from kybern.rpc.errors import from_failure, status_error
 from kybern.rpc.exchange.batch import Outbox
 from kybern.rpc.exchange.methods import EXCHANGE, FIELD_BY_REQUEST
 from kybern.rpc.exchange.prepared import envelope
-from kybern.rpc.exchange.waiters import Single, Stream, Waiter
+from kybern.rpc.exchange.waiters import Note, Single, Stream, Waiter, ignore
 
 DEFAULT_TIMEOUT = 60.0  # seconds, for calls with one reply
 FIRST_BACKOFF, LAST_BACKOFF = 0.05, 2.0  # seconds between attempts to connect
@@ -145,6 +145,8 @@ class ExchangeClient:
             call.traceparent = traceparent
         if requester is not None:
             call.requester.CopyFrom(requester)
+        if origin is not None:
+            call.origin.CopyFrom(origin)
         getattr(call, FIELD_BY_REQUEST[type(request)]).CopyFrom(request)
         self._waiting[call_id] = waiter
         self._outbox.put(envelope.SerializeToString())
@@ -207,10 +209,10 @@ class ExchangeClient:
                 continue  # cancelled or timed out meanwhile
             field = reply.WhichOneof("response")
             response: Any = getattr(reply, field) if field is not None else None
-            if reply.more:
-                if not waiter.take(response):
             if reply.flow:
                 waiter.note(reply.flow)
+            if reply.more:
+                if not waiter.take(response):
                     self._cancel(reply.id)
                     waiter.fail(statuses.service_unavailable("the reader fell too far behind"))
                 continue
