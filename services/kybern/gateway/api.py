@@ -47,10 +47,6 @@ class Api:
         return self.channels[key]
 
 
-def requester(request: Request) -> Requester:
-    """On whose behalf a call is made: the client certificate's user, or whoever a token names; kept per connection."""
-    headers = request.headers
-    connection = request.connection
 def behind(api: Api, request: Request) -> dict[str, Any]:
     """What every call says of the request behind it, and where its flow is noted."""
     return {"requester": requester(request), "note": request.note, "origin": origin(api, request)}
@@ -68,6 +64,10 @@ def origin(api: Api, request: Request) -> Origin | None:
 
     authorization, agent = headers.get(b"authorization"), headers.get(b"user-agent")
     impersonates = b"impersonate-user" in headers or any(name.startswith(b"impersonate-") for name in headers)
+def requester(request: Request) -> Requester:
+    """On whose behalf a call is made: the client certificate's user, or whoever a token names; kept per connection."""
+    headers = request.headers
+    connection = request.connection
     known = connection.memory.get(_REQUESTER)
     if known is not None and not impersonates and known[0] == (authorization, agent):
         return known[1]  # type: ignore[no-any-return]
