@@ -94,8 +94,8 @@ def measure(c: Cluster) -> None:
         late = watching.result()
     print(
         f"{WATCHERS} watchers, {WRITERS} writers: {written / SECONDS:,.0f} POST/s, {len(late) / SECONDS:,.0f} events/s "
-        f"({len(late) / (written * WATCHERS):.1%} of all), late by {percentile(late, 0.5) * 1000:.0f} ms in the median, "
-        f"{percentile(late, 0.99) * 1000:.0f} ms at the 99th percentile"
+        f"({len(late) / (written * WATCHERS):.1%} of all), late by {percentile(late, 0.5) * 1000:.0f} ms (median), "
+        f"{percentile(late, 0.99) * 1000:.0f} ms (p99)"
     )
 
 

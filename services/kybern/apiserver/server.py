@@ -44,17 +44,18 @@ class Settings:
     anonymous: bool = True
     keys: TokenKeys | None = None
     tokens: dict[str, User] = field(default_factory=dict)
-
-
     priority_and_fairness: bool = True
     max_requests_inflight: int = 400  # reads; with priority and fairness its sum with the next is shared out
     max_mutating_requests_inflight: int = 200
+
+
 class ApiServer:
     """Everything but the wire."""
 
     def __init__(self, store: Store, clock: Clock, random: Random, telemetry: Telemetry, settings: Settings) -> None:
         self.clock = clock
         self.random = random
+        self.epoch = f"{random.getrandbits(64):x}"  # of this process
         self.telemetry = telemetry
         self.settings = settings
         self.metrics = ApiMetrics(telemetry.registry)
@@ -75,9 +76,6 @@ class ApiServer:
         tokens = None
         if settings.keys is not None:
             tokens = ServiceAccountTokens(settings.keys, settings.issuer, (), self._lookup)
-        self.authenticator = Authenticator(
-            telemetry, clock.now, self.authorizer.check, tokens, settings.tokens, settings.anonymous
-        )
         reading, mutating = settings.max_requests_inflight, settings.max_mutating_requests_inflight
         self.flow: FlowControl | InFlight = InFlight(reading, mutating)
         self.flow_controller: FlowController | None = None
@@ -85,16 +83,19 @@ class ApiServer:
             self.flow = FlowControl(reading + mutating)
             self.flow_controller = FlowController(self, self.flow)
             telemetry.registry.register(FlowMetrics(self.flow))
+        self.authenticator = Authenticator(
+            telemetry, clock.now, self.authorizer.check, tokens, settings.tokens, settings.anonymous
+        )
 
     async def load(self) -> None:
         """Fill the caches and everything that is derived from them."""
         await self.feed.load()
         self.authorizer.follow(self.table.cacher)
+        if self.flow_controller is not None:
+            self.flow_controller.follow()
         for entry in self.table.cacher("", "services").entries.values():
             services.adopt(self, entry.decode())
         if not self.feed.store.exclusive:
-        if self.flow_controller is not None:
-            self.flow_controller.follow()
             self.table.cacher("", "services").listeners.append(lambda event: services.follow(self, event))
 
     def _lookup(self, resource: str, namespace: str, name: str) -> Entry | None:

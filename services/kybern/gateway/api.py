@@ -9,6 +9,7 @@ from uuid import UUID
 
 from kybern.gateway.core import options
 from kybern.gateway.core.encoded import Encoded
+from kybern.gateway.core.held_lists import HeldLists
 from kybern.gateway.core.resources import Resources
 from kybern.gateway.http.message import Request
 from kybern.kube.duration import parse_go
@@ -31,6 +32,7 @@ class Api:
     discovery: Any  # a DiscoveryStub
     resources: Resources = field(default_factory=Resources)
     loaded: asyncio.Event = field(default_factory=asyncio.Event)  # the resource table has been received
+    lists: HeldLists = field(default_factory=HeldLists)
     encoded: Encoded = field(default_factory=Encoded)
     channels: dict[tuple[str, str], Any] = field(default_factory=dict)  # to node agents
 
@@ -62,12 +64,12 @@ def origin(api: Api, request: Request) -> Origin | None:
     return Origin(audit_id=request.audit_id, request_uri=request.target.decode("latin-1"))
 
 
-    authorization, agent = headers.get(b"authorization"), headers.get(b"user-agent")
-    impersonates = b"impersonate-user" in headers or any(name.startswith(b"impersonate-") for name in headers)
 def requester(request: Request) -> Requester:
     """On whose behalf a call is made: the client certificate's user, or whoever a token names; kept per connection."""
     headers = request.headers
     connection = request.connection
+    authorization, agent = headers.get(b"authorization"), headers.get(b"user-agent")
+    impersonates = b"impersonate-user" in headers or any(name.startswith(b"impersonate-") for name in headers)
     known = connection.memory.get(_REQUESTER)
     if known is not None and not impersonates and known[0] == (authorization, agent):
         return known[1]  # type: ignore[no-any-return]

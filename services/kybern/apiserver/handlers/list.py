@@ -11,7 +11,7 @@ import orjson
 from kybern.apiserver.core import encoding
 from kybern.apiserver.core.continue_token import ContinueToken, decode, too_old
 from kybern.apiserver.handlers.begin import begin, pinned_name, selection
-from kybern.apiserver.registry import component_status
+from kybern.apiserver.registry import component_status, unreadable
 from kybern.apiserver.registry.request import Request
 from kybern.apiserver.server import ApiServer
 from kybern.apiserver.storage.entry import Entry
@@ -37,7 +37,12 @@ async def list_objects(
     chosen = selection(request.served, request.namespace, message.label_selector, message.field_selector)
     limit = max(0, message.limit)
     revision, after, exact = await _where(request, message)
+    unreadable.check_list(request.served, request.namespace)
     past = exact and revision < server.feed.revision and revision < request.served.cacher.changed
+    etag = "" if past or limit or message.continue_token else _etag(request)
+    if etag and message.known_etag == etag:
+        yield ListResponse(last=True, resource_version=str(revision), etag=etag, unchanged=True)
+        return
     if past:
         entries: list[Entry] = await _from_store(request, chosen, after, limit, revision)
     else:
@@ -49,6 +54,7 @@ async def list_objects(
         if chosen.plain and not past:
             remaining = request.served.cacher.count(request.namespace, entries[-1].key)
     for chunk in chunks(request, entries):
+        chunk.etag, etag = etag, ""
         yield chunk
     last = ListResponse(last=True, resource_version=str(revision), continue_token=token)
     if remaining is not None:
@@ -57,6 +63,11 @@ async def list_objects(
         last.items = _joined(request, entries)
         last.count = len(entries)
     yield last
+
+
+def _etag(request: Request) -> str:
+    """Another one whenever an object of the resource or what the API serves has changed, or another process answers."""
+    return f"{request.server.epoch}-{request.server.table.etag}-{request.served.storage.changed}"
 
 
 async def _where(request: Request, message: ListRequest) -> tuple[int, str, bool]:
@@ -119,6 +130,8 @@ async def _from_store(request: Request, chosen: Selection, after: str, limit: in
         except FutureRevisionError as error:
             raise bad_request(str(error)) from None
         for kv in page.items:
+            if kv.unreadable:
+                raise unreadable.corrupt(kv.key, kv.unreadable)
             entry = cacher.entry(kv)
             if chosen.matches(entry):
                 found.append(entry)

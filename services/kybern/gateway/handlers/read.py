@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import zlib
 from collections.abc import AsyncIterator
 from contextlib import aclosing
 
@@ -15,11 +14,12 @@ from kybern.gateway.core import options, views
 from kybern.gateway.core.negotiation import MediaType
 from kybern.gateway.core.resources import Served
 from kybern.gateway.core.views import TableView
+from kybern.gateway.handlers import streamed_list
 from kybern.gateway.handlers.target import Target
 from kybern.gateway.http.message import Request, Response
 from kybern.kube import protobuf
 from kybern.kube.meta import Object
-from kybern.kube.status import StatusError, bad_request
+from kybern.kube.status import bad_request
 from kybern.protos.api.v1.objects_pb2 import GetRequest, ListRequest, ListResponse
 
 AT_ONCE = 64  # objects that are converted before others have their turn
@@ -65,6 +65,11 @@ def list_request(request: Request, target: Target) -> ListRequest:
 async def list_objects(api: Api, request: Request, target: Target, traceparent: str) -> Response | None:
     media = answers.media_type(request, target.served)
     tables = table_view(request, media, target.served)
+    asked = list_request(request, target)
+    key = (asked.SerializeToString(), answers.wants_gzip(request)) if media.plain else None
+    held = api.lists.find(key)
+    if held is not None:
+        asked.known_etag = held.etag
     chunks = api.streams.stream(
         asked,
         **behind(api, request),
@@ -73,13 +78,19 @@ async def list_objects(api: Api, request: Request, target: Target, traceparent: 
     )
     async with aclosing(chunks):  # type: ignore[type-var]  # an async generator
         first: ListResponse = await anext(chunks)
+        if first.unchanged and held is not None:
+            await streamed_list.send_again(request, held, _metadata(first))
+            return None
         if not media.plain:
             return await _converted(api, request, target, media, tables, first, chunks)
         if first.last or answers.indents(request):
             items = await _all_items(first, chunks)
             document = views.list_document(f"{target.served.kind}List", target.served.api_version, *items)
             return await answers.answer(request, document, media)
-        await _streamed(request, target, first, chunks)
+        api.lists.drop(key)
+        sent = await streamed_list.send(request, target.served, first, chunks, _metadata)
+        if sent is not None:
+            api.lists.put(key, sent)
         return None
 
 
@@ -112,6 +123,8 @@ async def _converted(
         items = await _all_items(chunk, chunks)
         document = views.list_document(f"{target.served.kind}List", target.served.api_version, *items)
         return await answers.answer(request, document, media)
+    if media.protobuf:
+        return await _protobuf_list(request, target, media, chunk, chunks)
     found: list[Object] = []
     while True:
         decoded = views.split_items(chunk.items)
@@ -123,8 +136,6 @@ async def _converted(
             break
         await asyncio.sleep(0)
         chunk = await anext(chunks)
-    if media.protobuf:
-        return await _protobuf_list(request, target, media, chunk, chunks)
     if tables is not None:
         document = orjson.dumps(tables.table([], _metadata(chunk), now) | {"rows": found})
     else:
@@ -150,26 +161,3 @@ async def _protobuf_list(
         chunk = await anext(chunks)
     body, headers = await answers.compressed(request, encoder.body(_metadata(chunk)))
     return Response(body, 200, media.content_type, headers)
-
-
-async def _streamed(request: Request, target: Target, chunk: ListResponse, chunks: AsyncIterator[ListResponse]) -> None:
-    """A list too large for one chunk, passed on as it comes."""
-    compress = answers.wants_gzip(request)
-    headers = ((b"Content-Encoding", b"gzip"), *answers.VARY) if compress else ()
-    packer = zlib.compressobj(answers.GZIP_LEVEL, zlib.DEFLATED, 31) if compress else None
-    stream = request.connection.stream(request, 200, b"application/json", headers)
-    try:
-        part = views.list_open(f"{target.served.kind}List", target.served.api_version) + chunk.items
-        while True:
-            if chunk.last:
-                part += views.list_close(_metadata(chunk))
-            await stream.write(packer.compress(part) if packer is not None else part)
-            if chunk.last:
-                break
-            chunk = await anext(chunks)
-            part = b"," + chunk.items if chunk.items else b""
-        if packer is not None:
-            await stream.write(packer.flush())
-        stream.end()
-    except StatusError:
-        stream.abort()
