@@ -57,7 +57,15 @@ _TRIGGERS = {("", "pods"): "spec.nodeName"}
 def fields_reader(group: str, resource: str) -> Callable[[Object], dict[str, str]]:
     """A function that reads the selectable fields (beyond metadata's) of one object."""
     rows = _FIELDS.get((group, resource), ())
+    if (group, resource) == ("", "events"):
+        return _event_fields
     return lambda obj: {label: _read(obj, path, default) for label, path, default in rows}
+
+
+def _event_fields(event: Object) -> dict[str, str]:
+    """An event whose source names no component comes from its reporting controller."""
+    found = {label: _read(event, path, default) for label, path, default in _FIELDS[("", "events")]}
+    return {**found, "source": found["source"] or found["reportingComponent"]}
 
 
 def selectable(group: str, resource: str, namespaced: bool) -> frozenset[str]:

@@ -63,6 +63,9 @@ class DefinitionController:
                 except StatusError as error:
                     self._server.telemetry.log.warning("customresourcedefinition %s: %s", name, error)
                     again = True
+                except Exception:
+                    self._server.telemetry.log.exception("customresourcedefinition %s", name)
+                    again = True
                 if again:
                     loop.call_later(AGAIN, self.add, name)
 

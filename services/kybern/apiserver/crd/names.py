@@ -69,7 +69,7 @@ def conditions(crd: Object, wanted: dict[str, tuple[str, str, str]], now: dateti
     """The conditions with some of them set; the time moves when the status does."""
     found = [dict(one) for one in (crd.get("status") or {}).get("conditions") or ()]
     for kind, (status, reason, message) in wanted.items():
-        one = next((one for one in found if one["type"] == kind), None)
+        one = next((one for one in found if one.get("type") == kind), None)
         if one is None:
             one = {"type": kind}
             found.append(one)

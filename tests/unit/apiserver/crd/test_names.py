@@ -63,3 +63,8 @@ def test_order_of_versions() -> None:
     given = ["v1alpha1", "foo", "v10", "v1beta1", "v2", "v11alpha2", "bar", "v1", "v2beta3"]
     expected = ["v10", "v2", "v1", "v2beta3", "v1beta1", "v11alpha2", "v1alpha1", "bar", "foo"]
     assert sorted(given, key=version_order) == expected
+
+
+def test_a_condition_without_type_is_left_as_it_is() -> None:
+    found = crd("tabs", "Tab") | {"status": {"conditions": [{"message": "somebody's own"}]}}
+    assert accepted(found)["status"]["conditions"][0] == {"message": "somebody's own"}
