@@ -17,6 +17,7 @@ from kybern.client.objects import Client
 from kybern.client.resources import Resource
 from kybern.client.store import CONTROLLER, NAMESPACE, NODE, by_controller, by_namespace, by_node
 from kybern.clock import Clock
+from kybern.controllers.monitors import Monitors
 from kybern.kube import meta
 from kybern.kube.meta import Object
 from kybern.telemetry import Telemetry
@@ -49,6 +50,18 @@ class Context:
     channel: Any
     recorders: dict[str, EventRecorder] = field(default_factory=dict)
     root_ca: str = ""
+    _monitors: Monitors | None = None
+
+    @property
+    def monitors(self) -> Monitors:
+        """Informers of every kind that can be deleted, run by the service if anybody asked for them."""
+        if self._monitors is None:
+            self._monitors = Monitors(self.client, self.informers, self.channel, self.random, self.telemetry)
+        return self._monitors
+
+    def shared(self) -> list[Runnable]:
+        """What controllers have asked for and the service has to run beside them."""
+        return [*self.recorders.values(), *([self._monitors] if self._monitors is not None else [])]
 
     def recorder(self, component: str) -> EventRecorder:
         """The event recorder of a controller, run by the service."""

@@ -17,6 +17,7 @@ from kybern.controllers.node_ipam.reconcile import NodeIpamController
 from kybern.controllers.node_lifecycle.reconcile import NodeLifecycleController
 from kybern.controllers.pod_gc.reconcile import PodGarbageCollector
 from kybern.controllers.replicaset.reconcile import replica_set_controller, replication_controller
+from kybern.controllers.resourcequota.reconcile import ResourceQuotaController
 from kybern.controllers.root_ca.reconcile import RootCAPublisher
 from kybern.controllers.serviceaccount.reconcile import ServiceAccountController
 from kybern.controllers.statefulset.reconcile import StatefulSetController
@@ -37,6 +38,7 @@ CONTROLLERS: dict[str, Starter] = {
     "job-controller": JobController,
     "ttl-after-finished-controller": TTLAfterFinishedController,
     "cronjob-controller": CronJobController,
+    "resourcequota-controller": ResourceQuotaController,
     "disruption-controller": DisruptionController,
     "clusterrole-aggregation-controller": ClusterRoleAggregationController,
     "node-ipam-controller": NodeIpamController,

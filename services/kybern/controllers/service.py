@@ -70,8 +70,8 @@ async def _lead(context: Context, enabled: list[str], synced: Callable[[], Await
         tasks.create_task(context.informers.run())
         for controller in controllers:
             tasks.create_task(controller.run())
-        for recorder in context.recorders.values():
-            tasks.create_task(recorder.run())
+        for shared in context.shared():
+            tasks.create_task(shared.run())
         await context.informers.wait_for_sync()
         await synced()
 

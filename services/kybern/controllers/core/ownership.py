@@ -48,3 +48,11 @@ def adoption_patch(owner: Object, obj: Object) -> Object:
 def release_patch(owner: Object, obj: Object) -> Object:
     """The strategic merge patch that takes the reference to `owner` away."""
     return {"metadata": {"uid": meta.uid(obj), "ownerReferences": [{"$patch": "delete", "uid": meta.uid(owner)}]}}
+
+
+def only_ownership(obj: Object) -> Object:
+    """What the graph of owners needs of an object, and nothing else."""
+    metadata = meta.metadata(obj)
+    fields = ("name", "namespace", "uid", "resourceVersion", "ownerReferences", "finalizers", "deletionTimestamp")
+    kept = {name: metadata[name] for name in fields if name in metadata}
+    return {"apiVersion": obj.get("apiVersion"), "kind": obj.get("kind"), "metadata": kept}

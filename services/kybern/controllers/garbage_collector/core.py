@@ -49,11 +49,3 @@ def _policy(obj: Object) -> str:
 
 def is_waiting_for_dependents(owner: Object) -> bool:
     return meta.is_deleting(owner) and FOREGROUND in meta.finalizers(owner)
-
-
-def only_ownership(obj: Object) -> Object:
-    """What the graph needs of an object, and nothing else."""
-    metadata = meta.metadata(obj)
-    fields = ("name", "namespace", "uid", "resourceVersion", "ownerReferences", "finalizers", "deletionTimestamp")
-    kept = {name: metadata[name] for name in fields if name in metadata}
-    return {"apiVersion": obj.get("apiVersion"), "kind": obj.get("kind"), "metadata": kept}

@@ -12,7 +12,6 @@ from kybern.client.informer import EventHandler
 from kybern.controllers.context import Context
 from kybern.controllers.garbage_collector.core import OwnerState, Verdict, decide, is_waiting_for_dependents
 from kybern.controllers.garbage_collector.graph import FOREGROUND, ORPHAN, Graph, Identity, Look, Node, unreferenced
-from kybern.controllers.garbage_collector.monitors import Monitors
 from kybern.kube import meta
 from kybern.kube.meta import Object
 from kybern.kube.status import StatusError
@@ -35,8 +34,9 @@ class GarbageCollector:
         self._graph = Graph()
         self._absent: OrderedDict[tuple[str, str, str], None] = OrderedDict()  # uid, namespace, name
         self._causes: OrderedDict[str, str] = OrderedDict()  # uid → trace context of its owner's deletion
-        self._monitors = Monitors(
-            context, EventHandler(self._seen, lambda old, new: self._seen(new), lambda obj, unknown: self._gone(obj))
+        self._monitors = context.monitors
+        self._monitors.add_handler(
+            EventHandler(self._seen, lambda old, new: self._seen(new), lambda obj, unknown: self._gone(obj))
         )
         self._deletions = Controller(
             "garbage_collector_attempt_to_delete",
@@ -55,7 +55,6 @@ class GarbageCollector:
 
     async def run(self) -> None:
         async with asyncio.TaskGroup() as tasks:
-            tasks.create_task(self._monitors.run())
             await self._monitors.wait_for_sync()
             tasks.create_task(self._deletions.run())
             tasks.create_task(self._orphans.run())

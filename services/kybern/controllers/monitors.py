@@ -1,36 +1,55 @@
-"""Watching every collection that can be deleted, custom ones as they come and go.
+"""Watching every collection that can be deleted, custom ones as they come and go: for loops that care about all kinds.
 
-A collection that other controllers mirror already is listened to there; of all others only what concerns ownership is
-kept in memory.
+A collection that some controller mirrors already is listened to there; of all others only what concerns names and
+ownership is kept in memory.
 """
 
 import asyncio
+from random import Random
+from typing import Any
 
 from kybern.client.discovery import ServedResource, watch_resources, with_verbs
-from kybern.client.informer import EventHandler, SharedInformer
+from kybern.client.informer import EventHandler, SharedInformer, SharedInformerFactory
+from kybern.client.objects import Client
 from kybern.client.resources import Resource
-from kybern.controllers.context import Context
-from kybern.controllers.garbage_collector.core import only_ownership
+from kybern.controllers.core.ownership import only_ownership
 from kybern.kube.status import StatusError
+from kybern.telemetry import Telemetry
 
 IGNORED = {("", "events"), ("events.k8s.io", "events")}
 RETRY_SECONDS = 2.0
 
 
 class Monitors:
-    """Informers of everything, for one handler."""
+    """Informers of everything. Handlers are added before it runs."""
 
-    def __init__(self, context: Context, handler: EventHandler) -> None:
-        self._context = context
-        self._handler = handler
+    def __init__(
+        self, client: Client, informers: SharedInformerFactory, channel: Any, random: Random, telemetry: Telemetry
+    ) -> None:
+        self._client = client
+        self._informers = informers
+        self._channel = channel
+        self._random = random
+        self._telemetry = telemetry
+        self._handlers: list[EventHandler] = []
         self._watched: dict[Resource, SharedInformer] = {}
         self._tasks: dict[Resource, asyncio.Task[None]] = {}
         self._by_kind: dict[tuple[str, str], Resource] = {}
+        self._by_name: dict[tuple[str, str], Resource] = {}
         self._known = asyncio.Event()
+
+    def add_handler(self, handler: EventHandler) -> None:
+        """Tell this handler about every object of every kind."""
+        self._handlers.append(handler)
 
     def resource(self, group: str, kind: str) -> Resource | None:
         """The collection of a kind, in any version."""
         return self._by_kind.get((group, kind))
+
+    def informer(self, group: str, resource: str) -> SharedInformer | None:
+        """The informer of a collection, in whichever version; None if it is not served."""
+        found = self._by_name.get((group, resource))
+        return self._watched.get(found) if found is not None else None
 
     async def wait_for_sync(self) -> None:
         """Until everything that is served has been listed."""
@@ -43,14 +62,15 @@ class Monitors:
         async with asyncio.TaskGroup() as tasks:
             while True:
                 try:
-                    async for served in watch_resources(self._context.channel):
+                    async for served in watch_resources(self._channel):
                         self._follow(served, tasks)
                 except StatusError as error:
-                    self._context.telemetry.log.info("discovery failed, again in %.0f s: %s", RETRY_SECONDS, error)
+                    self._telemetry.log.info("discovery failed, again in %.0f s: %s", RETRY_SECONDS, error)
                 await asyncio.sleep(RETRY_SECONDS)
 
     def _follow(self, served: list[ServedResource], tasks: asyncio.TaskGroup) -> None:
         self._by_kind = {(entry.resource.group, entry.resource.kind): entry.resource for entry in reversed(served)}
+        self._by_name = {(entry.resource.group, entry.resource.resource): entry.resource for entry in reversed(served)}
         wanted = [
             resource
             for resource in with_verbs(served, "delete", "list", "watch")
@@ -66,15 +86,13 @@ class Monitors:
         self._known.set()
 
     def _watch(self, resource: Resource, tasks: asyncio.TaskGroup) -> None:
-        context = self._context
-        informer = context.informers.find(resource)
+        informer = self._informers.find(resource)
         if informer is None:
-            informer = SharedInformer(
-                context.client, resource, context.random, context.telemetry, transform=only_ownership
-            )
+            informer = SharedInformer(self._client, resource, self._random, self._telemetry, transform=only_ownership)
             self._tasks[resource] = tasks.create_task(informer.run())
         self._watched[resource] = informer
-        informer.add_handler(self._handler)
+        for handler in self._handlers:
+            informer.add_handler(handler)
 
     def traceparent(self, resource: Resource | None, key: str) -> str:
         informer = self._watched.get(resource) if resource is not None else None

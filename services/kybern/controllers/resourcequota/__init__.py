@@ -1,0 +1,1 @@
+"""The resourcequota controller: `status` of ResourceQuotas, counted from what is there."""
