@@ -20,7 +20,8 @@ ABSENT = 0
 
 @dataclass(frozen=True, slots=True)
 class KeyValue:
-    """One version of one key. In a DELETE event `value` is empty and only key and mod_revision mean something."""
+    """One version of one key. In a DELETE event `value` is empty and only key and mod_revision mean something.
+    `unreadable` says why the value cannot be read (wrong encryption key, damage); `value` is empty then."""
 
     key: str
     value: bytes
@@ -28,6 +29,7 @@ class KeyValue:
     mod_revision: int
     version: int
     lease: int = 0
+    unreadable: str = ""
 
 
 class EventKind(Enum):
@@ -134,8 +136,17 @@ class Store(Protocol):
         (0 = none). End it with `aclose()` (or cancel its task)."""
         ...
 
+    async def request_progress(self) -> None:
+        """Let open watches of a shared store say soon up to which revision they are complete, in a progress note."""
+        ...
+
     async def revision(self) -> int:
         """The current revision, linearizable."""
+        ...
+
+    async def outdated(self, key: str) -> bool:
+        """Whether the key's value would be stored in another form if it were written now (its encryption key is not
+        the one in use)."""
         ...
 
     async def lease_grant(self, ttl: float) -> int:

@@ -4,7 +4,8 @@ StoreError
 ├── CompactedError        the revision asked for is history that was thrown away (HTTP 410, reason Expired)
 ├── FutureRevisionError   the revision asked for does not exist yet
 ├── LeaseNotFoundError    the lease expired or never was
-├── StoreUnavailable      no answer; a write may or may not have happened (HTTP 503)
+├── StoreUnavailable      no answer; what was asked did not happen
+│   ├── OutcomeUnknown    the write was under way when the connection was lost: it may have happened
 │   └── StoreFull         no space left; the write did not happen, reads go on
 └── StoreUnusable         the store cannot be opened; the message says what to do
 """
@@ -42,7 +43,11 @@ class LeaseNotFoundError(StoreError):
 
 
 class StoreUnavailable(StoreError):
-    """The store gives no answer. After a write, read before writing again: it may have happened."""
+    """The store gives no answer, and did not do what it was asked."""
+
+
+class OutcomeUnknown(StoreUnavailable):
+    """The answer to a write was lost. Read before writing again: it may have happened."""
 
 
 class StoreFull(StoreUnavailable):

@@ -12,6 +12,7 @@ from kybern.apiserver.bootstrap.run import bootstrap
 from kybern.apiserver.handlers.discovery import Discovery
 from kybern.apiserver.handlers.table import handlers
 from kybern.apiserver.server import ApiServer, Settings
+from kybern.apiserver.storage import opening
 from kybern.pki.source import FileCertificateSource
 from kybern.protos.api.v1.discovery_pb2_grpc import add_DiscoveryServicer_to_server
 from kybern.rpc.exchange.servicer import add_objects_to_server
@@ -20,7 +21,6 @@ from kybern.runtime.main import ServiceFailure
 from kybern.runtime.service import Env, Service
 from kybern.store.contract import Store
 from kybern.store.errors import StoreError, StoreUnavailable
-from kybern.store.open import open_store
 
 USER = "system:kybern:apiserver"
 EVERYBODY = frozenset({ANYONE})  # what each may do is authorized per request
@@ -31,7 +31,7 @@ HISTORY = 300.0  # seconds of history kept in the store
 
 def add_flags(parser: ArgumentParser) -> None:
     """Flags beyond the shared ones."""
-    parser.add_argument("--store", required=True, help="sqlite:PATH or etcd://HOST:PORT[,HOST:PORT...]")
+    opening.add_flags(parser)
     parser.add_argument("--service-account-key", default="", metavar="FILE", help="private key that signs tokens")
     parser.add_argument("--service-account-issuer", default=DEFAULT_ISSUER, metavar="URL", help="issuer of tokens")
     parser.add_argument("--service-cluster-ip-range", default="10.96.0.0/16", metavar="CIDR", help="cluster IPs")
@@ -88,13 +88,11 @@ def read_settings(options: Namespace) -> Settings:
 async def run(options: Namespace, env: Env) -> None:
     """Serve until cancelled."""
     settings = read_settings(options)
-    try:
-        store = await open_store(options.store)
-    except StoreError as error:
-        raise ServiceFailure(str(error)) from error
+    store = await opening.open_storage(options)
     try:
         ca = FileCertificateSource(Path(options.pki)).current().ca.decode()
-        await serve(options.address, env, store, settings, ca)
+        async with opening.following(options, store, env.telemetry) as follow:
+            await serve(options.address, env, store, settings, ca, lambda server: follow(server.feed))
     finally:
         await store.close()
 

@@ -11,11 +11,16 @@ from pathlib import Path
 import pytest
 
 from kybern.store.contract import Delete, Store
+from kybern.store.encryption.config import EncryptionConfig, Key, ProviderConfig, ResourceConfig
+from kybern.store.encryption.store import EncryptedStore
 from kybern.store.errors import StoreUnavailable
 from kybern.store.etcd import EtcdStore
 from kybern.store.sqlite import SqliteStore
 
-IMPLEMENTATIONS = ["sqlite-threaded", "sqlite-inline", "sqlite-memory", "etcd"]
+IMPLEMENTATIONS = ["sqlite-threaded", "sqlite-inline", "sqlite-memory", "sqlite-encrypted", "etcd", "etcd-encrypted"]
+EVERYTHING = EncryptionConfig(
+    (ResourceConfig(("*.*",), (ProviderConfig("aesgcm", (Key("key1", b"k" * 32),)), ProviderConfig("identity"))),)
+)
 
 
 def free_port() -> int:
@@ -111,9 +116,13 @@ async def store(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator
             opened = await SqliteStore.open(tmp_path / "store.db", threaded=False, cache_bytes=0)
         case "sqlite-memory":
             opened = await SqliteStore.open(":memory:", threaded=False)
+        case "sqlite-encrypted":
+            opened = EncryptedStore(await SqliteStore.open(tmp_path / "store.db"), EVERYTHING, lambda key: ("", "all"))
         case _:
             opened = await open_etcd(request.getfixturevalue("etcd"))
             for kv in (await opened.range("")).items:
                 await opened.txn([Delete(kv.key)])
+            if request.param == "etcd-encrypted":
+                opened = EncryptedStore(opened, EVERYTHING, lambda key: ("", "all"))
     yield opened
     await opened.close()

@@ -2,12 +2,11 @@
 
 The messages and stubs are aetcd's; the channels are ours, because aetcd's client knows one endpoint, no TLS and no
 paging. A call is sent only to a member whose connection stands. Reads are tried again elsewhere; a write whose answer
-was lost is not, since it may have happened: StoreUnavailable tells the caller.
+was lost is not, since it may have happened: OutcomeUnknown tells the caller.
 """
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
 from typing import Any, TypeVar
 
 import grpc
@@ -18,10 +17,12 @@ from kybern.store.errors import (
     CompactedError,
     FutureRevisionError,
     LeaseNotFoundError,
+    OutcomeUnknown,
     StoreError,
     StoreFull,
     StoreUnavailable,
 )
+from kybern.store.etcd.tls import Tls
 
 T = TypeVar("T")
 HAS_LEADER = (("hasleader", "true"),)
@@ -29,6 +30,7 @@ HAS_LEADER = (("hasleader", "true"),)
 NOT_DONE = ("failed to connect to all addresses", "etcdserver: no leader")
 """Answers after which even a write may be sent again: it was not carried out."""
 PAUSE = 0.1
+FLAGS = "--store, --etcd-cafile, --etcd-certfile and --etcd-keyfile"
 OPTIONS = [
     ("grpc.max_receive_message_length", -1),
     ("grpc.max_send_message_length", -1),
@@ -40,13 +42,8 @@ OPTIONS = [
 ]
 
 
-@dataclass(frozen=True)
-class Tls:
-    """PEM: the CA to trust, and our certificate if the cluster asks for one."""
-
-    ca: bytes
-    cert: bytes | None = None
-    key: bytes | None = None
+class Refused(StoreUnavailable):
+    """The cluster is there and lets us not in: no other member will."""
 
 
 class Member:
@@ -75,6 +72,16 @@ class Member:
             await self.channel.wait_for_state_change(state)
             state = self.channel.get_state(try_to_connect=True)
         return state is grpc.ChannelConnectivity.READY
+
+    async def reason(self) -> str:
+        """Why there is no connection, in as few words as the channel has."""
+        try:
+            await self.maintenance.Status(rpc.StatusRequest(), timeout=0.2)
+        except grpc.aio.AioRpcError as e:
+            if e.code() is grpc.StatusCode.DEADLINE_EXCEEDED:
+                return "no answer in time"
+            return (e.details() or e.code().name).rpartition("last error: ")[2].rpartition(f"{self.endpoint}: ")[2]
+        return "it answers just now"
 
 
 class Cluster:
@@ -106,8 +113,9 @@ class Cluster:
                         self.leave(member)
                     await asyncio.sleep(PAUSE)
         except TimeoutError:
-            names = ", ".join(member.endpoint for member in self._members)
-            raise StoreUnavailable(f"no etcd member answers ({names}): start etcd or correct the endpoints") from None
+            reasons = await asyncio.gather(*(member.reason() for member in self._members))
+            named = ", ".join(f"{m.endpoint}: {why}" for m, why in zip(self._members, reasons, strict=True))
+            raise StoreUnavailable(f"no etcd member answers ({named}): start etcd or correct {FLAGS}") from None
 
     def leave(self, member: Member) -> None:
         """Use the next member from now on, unless somebody already moved on."""
@@ -127,7 +135,9 @@ class Cluster:
                     raise error from e
                 self.leave(member)
                 may_repeat = repeatable or any(words in str(error) for words in NOT_DONE)
-                if not may_repeat or self.closed or asyncio.get_running_loop().time() > deadline:
+                if not may_repeat:
+                    raise OutcomeUnknown(str(error)) from e
+                if self.closed or asyncio.get_running_loop().time() > deadline or isinstance(error, Refused):
                     raise error from e
                 await asyncio.sleep(PAUSE)
             except (grpc.aio.UsageError, asyncio.CancelledError) as e:
@@ -157,4 +167,11 @@ def translate(error: grpc.aio.AioRpcError, endpoint: str) -> StoreError | ValueE
         return StoreFull(f"etcd {endpoint} is out of space: compact, defragment and disarm its NOSPACE alarm")
     if "too large" in details or "larger than max" in details or "too many operations" in details:
         return ValueError(f"etcd {endpoint} refuses the request: {details}")
+    if code in (grpc.StatusCode.UNAUTHENTICATED, grpc.StatusCode.PERMISSION_DENIED) or any(
+        words in details for words in ("user name is empty", "permission denied", "invalid auth token")
+    ):
+        return Refused(
+            f"etcd {endpoint} refuses this client ({details}): the user that the client certificate names needs the "
+            "role to read and write below /registry/"
+        )
     return StoreUnavailable(f"etcd {endpoint}: {details or code.name} ({code.name})")

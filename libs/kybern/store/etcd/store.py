@@ -13,10 +13,17 @@ from typing import Any
 
 from aetcd import rpc
 
-from kybern.store.contract import KeyValue, Put, RangeResult, TxnResult, WatchBatch, Write, check_writes
+from kybern.store.contract import Check, Delete, KeyValue, Put, RangeResult, TxnResult, WatchBatch, Write, check_writes
 from kybern.store.durable import replacing
-from kybern.store.errors import CompactedError, FutureRevisionError, LeaseNotFoundError, StoreUnavailable
-from kybern.store.etcd.cluster import HAS_LEADER, Cluster, Member, Tls
+from kybern.store.errors import (
+    CompactedError,
+    FutureRevisionError,
+    LeaseNotFoundError,
+    OutcomeUnknown,
+    StoreUnavailable,
+)
+from kybern.store.etcd.cluster import HAS_LEADER, Cluster, Member
+from kybern.store.etcd.tls import Tls
 from kybern.store.etcd.watch import EtcdWatch
 from kybern.store.etcd.wire import interval, key_value, previous, txn_request
 
@@ -30,6 +37,7 @@ class EtcdStore:
 
     def __init__(self, cluster: Cluster) -> None:
         self._cluster = cluster
+        self._watches: set[EtcdWatch] = set()
 
     @classmethod
     async def open(cls, endpoints: Sequence[str], *, tls: Tls | None = None, timeout: float = 5.0) -> "EtcdStore":
@@ -85,18 +93,43 @@ class EtcdStore:
 
     def watch(self, prefix: str, *, start_revision: int, progress: float = 10.0) -> AsyncGenerator[WatchBatch, None]:
         """See Store."""
-        return EtcdWatch(self._cluster, prefix, start_revision, progress).run()
+        return EtcdWatch(self._cluster, prefix, start_revision, progress, self._watches).run()
 
     async def txn(self, writes: Sequence[Write]) -> TxnResult:
-        """See Store. Not sent again when the answer is lost: then StoreUnavailable, and it may have happened."""
+        """See Store. When the answer is lost, a transaction that compares every key it writes is sent again: if it
+        turns out to have happened the first time, that is the answer. Any other: OutcomeUnknown."""
         check_writes(writes)
-        try:
-            response = await self._call(lambda m: m.kv.Txn, txn_request(writes), repeatable=False)
-        except LeaseNotFoundError as e:
-            leases = [write.lease for write in writes if isinstance(write, Put) and write.lease]
-            raise LeaseNotFoundError(leases[0]) from e
-        current = [previous(operation) for operation in response.responses]
-        return TxnResult(response.succeeded, response.header.revision, current)
+        request = txn_request(writes)
+        deadline = asyncio.get_running_loop().time() + 2 * self._cluster.timeout
+        lost = False
+        while True:
+            try:
+                response = await self._call(lambda m: m.kv.Txn, request, repeatable=False)
+                break
+            except LeaseNotFoundError as e:
+                leases = [write.lease for write in writes if isinstance(write, Put) and write.lease]
+                raise LeaseNotFoundError(leases[0]) from e
+            except OutcomeUnknown:
+                if any(write.expected is None for write in writes) or asyncio.get_running_loop().time() > deadline:
+                    raise
+                lost = True
+            except StoreUnavailable as e:
+                if lost:
+                    raise OutcomeUnknown(str(e)) from e
+                raise
+        result = TxnResult(
+            response.succeeded, response.header.revision, [previous(operation) for operation in response.responses]
+        )
+        return happened(writes, result) if lost and not result.succeeded else result
+
+    async def request_progress(self) -> None:
+        """See Store."""
+        for watch in list(self._watches):
+            await watch.request_progress()
+
+    async def outdated(self, key: str) -> bool:
+        """See Store. Values are stored as they are given."""
+        return False
 
     async def lease_grant(self, ttl: float) -> int:
         """See Store."""
@@ -154,3 +187,22 @@ class EtcdStore:
     async def close(self) -> None:
         """See Store."""
         await self._cluster.close()
+
+
+def happened(writes: Sequence[Write], result: TxnResult) -> TxnResult:
+    """A failed repetition, unless the state is what the first attempt wanted: then it was that attempt's doing (or as
+    good as). The versions before it are not known any more."""
+    revision = 0
+    for write, now in zip(writes, result.current, strict=True):
+        match write:
+            case Put():
+                if now is None or now.value != write.value or now.mod_revision == write.expected:
+                    return result
+                revision = max(revision, now.mod_revision)
+            case Delete():
+                if now is not None:
+                    return result
+            case Check():
+                if (now.mod_revision if now else 0) != write.expected:
+                    return result
+    return TxnResult(True, revision or result.revision, [None] * len(writes))

@@ -5,7 +5,8 @@ stream, on the next member, begins there. etcd never splits a revision between t
 fragments), so the position is always between revisions.
 
 Progress notes: etcd sends them by itself every ten minutes (a server flag). Asked-for notes could overtake events
-before 3.4.25 and 3.5.8, so older servers are not asked.
+before 3.4.25 and 3.5.8, so older servers are not asked: there a key below the watched prefix is written instead, whose
+event, like any other, cannot overtake. It is not shown as one.
 """
 
 import asyncio
@@ -24,6 +25,7 @@ from kybern.store.etcd.wire import event, interval
 
 log = logging.getLogger(__name__)
 PROGRESS_ON_REQUEST = {(3, 4): 25, (3, 5): 8}
+MARK = "~progress"  # written below the prefix of a watch on an old server
 
 
 class Interrupted(Exception):
@@ -33,14 +35,46 @@ class Interrupted(Exception):
 class EtcdWatch:
     """One watch, over as many streams as it takes."""
 
-    def __init__(self, cluster: Cluster, prefix: str, start_revision: int, progress: float) -> None:
+    def __init__(
+        self, cluster: Cluster, prefix: str, start_revision: int, progress: float, registered: "set[EtcdWatch]"
+    ) -> None:
         self._cluster = cluster
+        self._registered = registered
+        self._mark = prefix + MARK
+        self._call: Any = None  # of the stream that stands
+        self._answers = False  # its server answers progress requests in order
+        self._writing = asyncio.Lock()
         self._begin, self._end = interval(prefix)
         self._position = start_revision
         self._progress = progress
 
     async def run(self) -> AsyncGenerator[WatchBatch, None]:
         """See Store.watch."""
+        self._registered.add(self)
+        try:
+            async for batch in self._run():
+                yield batch
+        finally:
+            self._registered.discard(self)
+
+    async def request_progress(self) -> None:
+        """See Store. Nothing if there is no stream just now: the next one begins where this one ended."""
+        if self._call is None:
+            return
+        try:
+            if self._answers:
+                await self._ask(self._call)
+            else:
+                request = rpc.PutRequest(key=self._mark.encode())
+                await (await self._cluster.member()).kv.Put(request, timeout=self._cluster.timeout, metadata=HAS_LEADER)
+        except (grpc.aio.AioRpcError, grpc.aio.UsageError, asyncio.InvalidStateError) as e:
+            log.debug("no progress asked for: %s", e)
+
+    async def _ask(self, call: Any) -> None:
+        async with self._writing:
+            await call.write(rpc.WatchRequest(progress_request=rpc.WatchProgressRequest()))
+
+    async def _run(self) -> AsyncGenerator[WatchBatch, None]:
         while not self._cluster.closed:
             try:
                 member = await self._cluster.member()
@@ -66,7 +100,8 @@ class EtcdWatch:
     async def _stream(self, member: Member) -> AsyncGenerator[WatchBatch, None]:
         if not self._position:
             self._position = (await _revision(member, self._cluster.timeout)) + 1
-        interval_of_notes = self._progress if await _answers_progress(member, self._cluster.timeout) else 0
+        self._answers = await _answers_progress(member, self._cluster.timeout)
+        interval_of_notes = self._progress if self._answers else 0
         call = member.watch.Watch(metadata=HAS_LEADER)
         reading: asyncio.Task[Any] | None = None
         try:
@@ -74,7 +109,7 @@ class EtcdWatch:
             while True:
                 reading = asyncio.ensure_future(call.read())
                 while not (await asyncio.wait({reading}, timeout=interval_of_notes or None))[0]:
-                    await call.write(rpc.WatchRequest(progress_request=rpc.WatchProgressRequest()))
+                    await self._ask(call)
                 if reading.cancelled():
                     raise Interrupted("the channel was closed")
                 response = reading.result()
@@ -82,9 +117,11 @@ class EtcdWatch:
                     raise Interrupted("the member closed the stream")
                 if response.created and not response.canceled:
                     await self._check_compaction(member)
+                    self._call = call
                 elif (batch := self._batch(response)) is not None:
                     yield batch
         finally:
+            self._call = None
             call.cancel()
             if reading is not None:
                 with suppress(asyncio.CancelledError, grpc.aio.AioRpcError):
@@ -106,7 +143,7 @@ class EtcdWatch:
             raise Interrupted(response.cancel_reason)
         events = [event(message) for message in response.events]
         if events:
-            return WatchBatch(events[-1].kv.mod_revision, events)
+            return WatchBatch(events[-1].kv.mod_revision, [e for e in events if e.kv.key != self._mark])
         # A note; behind our position it says nothing new (a future start, a member that lags).
         return WatchBatch(response.header.revision) if response.header.revision >= self._position else None
 

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from kybern.store.durable import replacing
-from kybern.store.errors import StoreError, StoreFull, StoreUnavailable, StoreUnusable
+from kybern.store.errors import OutcomeUnknown, StoreError, StoreFull, StoreUnavailable, StoreUnusable
 
 MEMORY = ":memory:"
 APPLICATION_ID = 0x4B594245  # "KYBE"
@@ -190,7 +190,7 @@ class Database:
         return StoreUnavailable(f"{self.path}: {error} ({name})")
 
 
-class BrokenDisk(StoreUnavailable):
+class BrokenDisk(OutcomeUnknown):
     """An fsync failed: what is on disk is unknown until the file is opened anew."""
 
 

@@ -179,6 +179,13 @@ class SqliteStore:
             self._end(lease)
         self._arm()
 
+    async def request_progress(self) -> None:
+        """See Store. The watches of this process are never behind."""
+
+    async def outdated(self, key: str) -> bool:
+        """See Store. Values are stored as they are given."""
+        return False
+
     # Care
 
     async def compact(self, revision: int) -> None:

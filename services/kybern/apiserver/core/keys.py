@@ -1,6 +1,9 @@
 """Keys in the store: `/registry/<resource>/<namespace>/<name>`, upstream's layout with its historical exceptions."""
 
+from collections.abc import Callable, Iterable
+
 ROOT = "/registry/"
+Classify = Callable[[str], tuple[str, str] | None]
 
 _SPECIAL = {
     ("", "nodes"): "minions",
@@ -22,3 +25,24 @@ def prefix(group: str, resource: str, custom: bool = False) -> str:
 def suffix(namespace: str, name: str) -> str:
     """The key of one object below its resource's prefix."""
     return f"{namespace}/{name}" if namespace else name
+
+
+def classifier(builtin: Iterable[tuple[str, str]]) -> Classify:
+    """A function from a key to the (group, resource) it belongs to, None for what is no object: by the built-in
+    resources' prefixes, else by the shape of a custom resource's key."""
+    known = {prefix(group, resource): (group, resource) for group, resource in builtin}
+
+    def classify(key: str) -> tuple[str, str] | None:
+        if not key.startswith(ROOT):
+            return None
+        end = key.find("/", len(ROOT)) + 1
+        found = known.get(key[:end])
+        if found is not None or not end:
+            return found
+        after = key.find("/", end) + 1
+        first, second = key[len(ROOT) : end - 1], key[end : after - 1]
+        if not after:
+            return None
+        return known.get(key[:after]) or ((first, second) if "." in first else None)
+
+    return classify

@@ -3,10 +3,10 @@
 import orjson
 
 from kybern.apiserver.handlers.begin import begin, need_namespace
-from kybern.apiserver.registry import component_status
+from kybern.apiserver.registry import component_status, unreadable
 from kybern.apiserver.registry.strategies.scale import scale_of
 from kybern.apiserver.server import ApiServer
-from kybern.kube.status import bad_request, not_found
+from kybern.kube.status import bad_request
 from kybern.protos.api.v1.objects_pb2 import GetRequest, GetResponse
 from kybern.rpc.exchange.context import CallContext
 
@@ -26,7 +26,7 @@ async def get(server: ApiServer, message: GetRequest, call: CallContext) -> GetR
         await _wait(server, message.resource_version)
     entry = served.cacher.get(request.namespace, name)
     if entry is None:
-        raise not_found(served.info.group, served.info.resource, name)
+        raise unreadable.missing(served, request.namespace, name)
     if resource.subresource == "scale":
         return GetResponse(object=orjson.dumps(scale_of(entry.decode(), served.custom)))
     return GetResponse(object=served.present(entry.data))

@@ -16,10 +16,12 @@ from kybern.apiserver.handlers.patch import patch_object
 from kybern.apiserver.handlers.repeat import RepeatableGet
 from kybern.apiserver.handlers.update import update_object
 from kybern.apiserver.handlers.watch import watch
+from kybern.apiserver.registry.storage_failure import storage_failure
 from kybern.apiserver.server import ApiServer
 from kybern.apiserver.waiting import MustWait
 from kybern.kube.status import StatusError
 from kybern.rpc.exchange.context import CallContext, Handlers
+from kybern.store.errors import StoreError
 
 Unary = Callable[[ApiServer, Any, CallContext], Awaitable[Any]]
 Streaming = Callable[[ApiServer, Any, CallContext], AsyncGenerator[Any, None]]
@@ -99,6 +101,10 @@ def _counted_stream(server: ApiServer, verb: str, handler: Streaming) -> Callabl
         except StatusError as error:
             code = error.code
             raise
+        except StoreError as error:
+            failed = storage_failure(error, verb, message)
+            code = failed.code
+            raise failed from error
         finally:
             seconds = time() - started
             if call.seat is not None:

@@ -5,6 +5,7 @@ from collections.abc import AsyncGenerator, Iterable
 
 from kybern.apiserver.core import encoding
 from kybern.apiserver.handlers.begin import begin, pinned_name, selection
+from kybern.apiserver.registry import unreadable
 from kybern.apiserver.registry.request import Request
 from kybern.apiserver.server import ApiServer
 from kybern.apiserver.storage.entry import Entry
@@ -25,6 +26,8 @@ async def watch(server: ApiServer, message: WatchRequest, call: CallContext) -> 
     cacher = request.served.storage
     chosen = selection(request.served, request.namespace, message.label_selector, message.field_selector, message.name)
     since, initial = await _start(server, message)
+    if initial:
+        unreadable.check_list(request.served, request.namespace)
     watcher = cacher.watch(chosen, since, request.served.converter)
     gauge = server.metrics.watchers.labels("WATCH", request.group, request.resource)
     gauge.inc()

@@ -10,14 +10,14 @@ from typing import Any
 
 import orjson
 
-from kybern.apiserver.registry import commit
+from kybern.apiserver.registry import commit, unreadable
 from kybern.apiserver.registry.commit import Stale
 from kybern.apiserver.registry.request import Request
 from kybern.apiserver.storage.entry import Entry
 from kybern.kube import meta
 from kybern.kube.field import invalid as field_invalid
 from kybern.kube.field import not_supported
-from kybern.kube.status import bad_request, conflict, invalid, not_found, success
+from kybern.kube.status import bad_request, conflict, invalid, success
 
 Object = dict[str, Any]
 ORPHAN, FOREGROUND = "orphan", "foregroundDeletion"
@@ -34,6 +34,7 @@ class DeleteOptions:
     grace: int | None = None
     policy: str = ""
     dry_run: bool = False
+    ignore_unreadable: bool = False
 
 
 @dataclass(frozen=True)
@@ -74,7 +75,12 @@ def read_options(data: bytes) -> DeleteOptions:
     conditions = raw.get("preconditions") or {}
     grace = None if grace is None else max(grace, 1) if grace < 0 else grace
     return DeleteOptions(
-        conditions.get("uid") or "", conditions.get("resourceVersion") or "", grace, policy or "", bool(dry_run)
+        conditions.get("uid") or "",
+        conditions.get("resourceVersion") or "",
+        grace,
+        policy or "",
+        bool(dry_run),
+        raw.get("ignoreStoreReadErrorWithClusterBreakingPotential") is True,
     )
 
 
@@ -85,7 +91,10 @@ async def delete(request: Request, options: DeleteOptions) -> tuple[bytes, bool]
     for _ in range(ATTEMPTS):
         entry = request.served.storage.get(request.namespace, request.name)
         if entry is None:
-            raise not_found(request.group, request.resource, request.name)
+            if options.ignore_unreadable and await unreadable.delete_unreadable(request):
+                details = {"name": request.name, "group": request.group, "kind": request.resource}
+                return orjson.dumps(success(**details)), True
+            raise unreadable.missing(request.served, request.namespace, request.name)
         old = entry.decode()
         _check_preconditions(request, options, entry)
         if request.served.strategy.validate_delete is not None:

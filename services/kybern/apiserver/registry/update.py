@@ -7,7 +7,7 @@ sent a resourceVersion gets the conflict instead.
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-from kybern.apiserver.registry import commit, create, metadata
+from kybern.apiserver.registry import commit, create, metadata, unreadable
 from kybern.apiserver.registry.commit import Stale
 from kybern.apiserver.registry.decode import decode, to_storage
 from kybern.apiserver.registry.delete import is_finished
@@ -19,7 +19,7 @@ from kybern.apiserver.storage.entry import Entry
 from kybern.kube.defaults.create import GENERATION_KINDS
 from kybern.kube.field import invalid as field_invalid
 from kybern.kube.managed_fields import same_but_times
-from kybern.kube.status import bad_request, conflict, invalid, not_found
+from kybern.kube.status import bad_request, conflict, invalid
 
 Object = dict[str, Any]
 Produce = Callable[[Object], Awaitable[Object]]
@@ -31,7 +31,7 @@ async def update(request: Request, data: bytes) -> tuple[bytes, bool]:
     wanted = to_storage(request, decode(request, data, request.served.info.gvk))
     if request.served.storage.get(request.namespace, request.name) is None:
         if not request.served.strategy.create_on_update or request.subresource:
-            raise not_found(request.group, request.resource, request.name)
+            raise unreadable.missing(request.served, request.namespace, request.name)
         request.check("create")
         wanted["metadata"].setdefault("name", request.name)
         return request.served.present(await create.create_object(request, wanted)), True
@@ -56,7 +56,7 @@ async def change(request: Request, produce: Produce, tracked: bool = False) -> b
     for _ in range(ATTEMPTS):
         entry = request.served.storage.get(request.namespace, request.name)
         if entry is None:
-            raise not_found(request.group, request.resource, request.name)
+            raise unreadable.missing(request.served, request.namespace, request.name)
         new = await produce(entry.decode())
         version = new["metadata"].get("resourceVersion") or ""
         if version not in ("", "0") and version != str(entry.revision):
@@ -104,7 +104,8 @@ async def _write(request: Request, entry: Entry, new: Object, old: Object) -> by
     new["metadata"].pop("resourceVersion", None)
     before = {member: value for member, value in old["metadata"].items() if member != "resourceVersion"}
     if {**new, "metadata": None} == {**old, "metadata": None} and _same_metadata(new["metadata"], before):
-        return entry.data  # nothing changed: no write, the same resourceVersion
+        if not await request.server.feed.outdated(request.served.storage.prefix + entry.key):
+            return entry.data  # nothing changed: no write, the same resourceVersion
     if is_finished(request, new):
         await commit.remove(request, entry)
         request.server.gone(request, new)

@@ -8,6 +8,7 @@ change is offered only to those it may concern.
 from bisect import bisect_left, insort
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 
 import orjson
 
@@ -34,6 +35,7 @@ class Cacher:
         self.changed = 0  # revision of the newest change
         self.entries: dict[str, Entry] = {}
         self.keys: list[str] = []
+        self.unreadable: dict[str, str] = {}  # key → why what is stored there cannot be read
         self._fields = fields.fields_reader(group, resource)
         self._trigger = fields.trigger(group, resource)
         self._ring: deque[CacheEvent] = deque(maxlen=RING)
@@ -76,7 +78,10 @@ class Cacher:
 
     def load(self, kv: KeyValue) -> None:
         """Take over an object that is in the store at the start."""
-        entry = self.entry(kv, None)
+        kv, entry = self._read(kv, None)
+        if entry is None:
+            self.unreadable[kv.key[len(self.prefix) :]] = kv.unreadable
+            return
         if entry.key not in self.entries:
             insort(self.keys, entry.key)
         self.entries[entry.key] = entry
@@ -91,6 +96,7 @@ class Cacher:
             watcher.end()
         self.entries.clear()
         self.keys.clear()
+        self.unreadable.clear()
         self._ring.clear()
 
     def apply(self, event: Event, obj: Object | None, traceparent: str) -> None:
@@ -98,7 +104,15 @@ class Cacher:
         kv = event.kv
         key = kv.key[len(self.prefix) :]
         prev = self.entries.get(key)
-        if event.kind is EventKind.DELETE:
+        read: Entry | None = None
+        if event.kind is EventKind.PUT:
+            kv, read = self._read(kv, obj)
+        if kv.unreadable or (self.unreadable and self.unreadable.pop(key, None) is not None):
+            self._interrupt(key, kv, prev)
+            prev = None
+        if kv.unreadable:
+            return
+        if read is None:
             if prev is None:
                 return
             del self.entries[key]
@@ -106,11 +120,37 @@ class Cacher:
             data = encoding.respliced(prev.data, self.head, kv.mod_revision)
             entry = self._with_data(prev, data, kv.mod_revision)
         else:
-            entry = self.entry(kv, obj)
+            entry = read
             if prev is None:
                 insort(self.keys, key)
             self.entries[key] = entry
         self._publish(CacheEvent(entry, prev, kv.mod_revision, event.kind is EventKind.DELETE, self.head, traceparent))
+
+    def _read(self, kv: KeyValue, obj: Object | None) -> tuple[KeyValue, Entry | None]:
+        """The entry of a version; none, and why, for what is no object."""
+        if kv.unreadable:
+            return kv, None
+        try:
+            return kv, self.entry(kv, obj)
+        except (ValueError, TypeError, AttributeError, KeyError) as error:
+            return replace(kv, unreadable=f"unable to decode: {error}"), None
+
+    def _interrupt(self, key: str, kv: KeyValue, prev: Entry | None) -> None:
+        """An object becomes unreadable, or is so no more: no event can say that, so all watches end and list again."""
+        if kv.unreadable:
+            self.unreadable[key] = kv.unreadable
+        if prev is not None:
+            del self.entries[key]
+            del self.keys[bisect_left(self.keys, key)]
+        self._ring.clear()
+        self._floor = self.changed = kv.mod_revision
+        for watcher in [*self._watchers, *(w for group in self._pinned.values() for w in group)]:
+            watcher.end()
+
+    def recovered(self, kv: KeyValue) -> None:
+        """An object can be read again, as it is now; watches have ended when it became unreadable."""
+        del self.unreadable[kv.key[len(self.prefix) :]]
+        self.load(kv)
 
     def entry(self, kv: KeyValue, obj: Object | None = None) -> Entry:
         """An entry for a version of an object, decoded here unless it is known."""

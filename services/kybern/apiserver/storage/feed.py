@@ -9,19 +9,22 @@ when the caches have reached its revision.
 import asyncio
 import heapq
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from itertools import groupby
 
 from kybern.apiserver.core.keys import ROOT
 from kybern.apiserver.storage.cacher import Cacher
 from kybern.apiserver.storage.entry import Object
-from kybern.kube.status import service_unavailable, timeout
-from kybern.store.contract import Event, Store, TxnResult, Write, events_of
+from kybern.kube.status import timeout
+from kybern.store.contract import Delete, Event, Store, TxnResult, Write, events_of
 from kybern.store.errors import CompactedError, StoreUnavailable
 from kybern.telemetry import Telemetry
 
 PAGE = 2000
 CATCH_UP = 10.0  # seconds that a read or write waits for the caches
 REMEMBERED = 10_000  # trace contexts of own writes to a shared store
+HURRY = 0.1  # seconds that somebody waits before the store is asked how far its watch is
+AGAIN = 1.0  # seconds between attempts to load anew
 
 
 class Feed:
@@ -38,6 +41,9 @@ class Feed:
         self._traces: dict[int, str] = {}
         self._waiting: list[tuple[int, int, asyncio.Future[None]]] = []
         self._tickets = 0
+        self._somebody_waits = asyncio.Event()
+        self._asking: asyncio.Future[int] | None = None  # how new the store is
+        self._asking_next: asyncio.Future[int] | None = None
 
     def add(self, cacher: Cacher) -> None:
         """Feed a cache, from the next `load` or change on."""
@@ -83,6 +89,12 @@ class Feed:
 
     async def run(self) -> None:
         """Follow the store for as long as the service lives."""
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self._follow())
+            if not self.store.exclusive:
+                tasks.create_task(self._hurry())
+
+    async def _follow(self) -> None:
         while True:
             watch = self.store.watch(ROOT, start_revision=self.revision + 1)
             try:
@@ -95,21 +107,39 @@ class Feed:
                     self._advance(batch.revision)
             except CompactedError as error:
                 self._log.warning("fell behind the store, loading again: %s", error)
+                await self._load_again()
+            finally:
+                await watch.aclose()
+
+    async def _load_again(self) -> None:
+        """History is gone: watches are cut off and list again. Reads wait until everything is loaded."""
+        for cacher in self._cachers.values():
+            cacher.reset()
+        while True:
+            try:
+                await self.load()
+                break
+            except (StoreUnavailable, CompactedError) as error:
+                self._log.warning("cannot load from the store: %s", error)
                 for cacher in self._cachers.values():
                     cacher.reset()
-                await self.load()
-                self._wake()
-            finally:
-                close = getattr(watch, "aclose", None)
-                if close is not None:
-                    await close()
+                await asyncio.sleep(AGAIN)
+        self._wake()
+
+    async def _hurry(self) -> None:
+        """A watch hears nothing of what is written elsewhere: while somebody waits, ask how far it is."""
+        while True:
+            await self._somebody_waits.wait()
+            self._somebody_waits.clear()
+            await asyncio.sleep(HURRY)
+            if self._waiting:
+                with suppress(StoreUnavailable):
+                    await self.store.request_progress()
+                self._somebody_waits.set()
 
     async def commit(self, writes: Sequence[Write], obj: Object | None, traceparent: str) -> TxnResult:
         """One transaction; returns when it is durable and, if it succeeded, in the caches."""
-        try:
-            result = await self.store.txn(writes)
-        except StoreUnavailable as error:
-            raise service_unavailable(f"storage is not available: {error}") from error
+        result = await self.store.txn(writes)
         if not result.succeeded:
             return result
         if self.store.exclusive:
@@ -127,8 +157,37 @@ class Feed:
     async def fresh(self) -> int:
         """Wait until the caches show every write acknowledged before now; their revision."""
         if not self.store.exclusive:
-            await self.reached(await self.store.revision())
+            await self.reached(await self._newest())
         return self.revision
+
+    async def _newest(self) -> int:
+        """The store's revision. All who ask while one question is under way share the next one."""
+        if self._asking_next is None:
+            self._asking_next = asyncio.ensure_future(self._ask(self._asking))
+            self._asking_next.add_done_callback(lambda done: done.cancelled() or done.exception())
+        return await asyncio.shield(self._asking_next)
+
+    async def _ask(self, before: "asyncio.Future[int] | None") -> int:
+        if before is not None:
+            await asyncio.wait({before})
+        self._asking, self._asking_next = self._asking_next, None  # who comes from here on asks again
+        return await self.store.revision()
+
+    async def outdated(self, key: str) -> bool:
+        """Whether an object that has not changed should be written all the same: its encryption key is another now."""
+        return await self.store.outdated(key)
+
+    async def discard(self, key: str) -> None:
+        """Delete what is stored at a key, whatever it is."""
+        await self.commit([Delete(key)], None, "")
+
+    async def read_again(self) -> None:
+        """Try what could not be read once more: the encryption configuration is another now."""
+        for cacher in self._cachers.values():
+            for key in list(cacher.unreadable):
+                kv, _ = await self.store.get(cacher.prefix + key)
+                if kv is not None and not kv.unreadable and key in cacher.unreadable:
+                    cacher.recovered(kv)
 
     async def reached(self, revision: int) -> None:
         """Wait until the caches have reached a revision. Raises StatusError (504) if they do not."""
@@ -137,6 +196,7 @@ class Feed:
         future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._tickets += 1
         heapq.heappush(self._waiting, (revision, self._tickets, future))
+        self._somebody_waits.set()
         try:
             async with asyncio.timeout(self.patience):
                 await future

@@ -24,3 +24,25 @@ def test_prefix(group: str, resource: str, custom: bool, prefix: str) -> None:
 
 def test_suffix() -> None:
     assert (keys.suffix("ns", "a"), keys.suffix("", "a")) == ("ns/a", "a")
+
+
+@pytest.mark.parametrize(
+    ("key", "resource"),
+    [
+        ("/registry/pods/default/a", ("", "pods")),
+        ("/registry/minions/a", ("", "nodes")),
+        ("/registry/services/specs/default/a", ("", "services")),
+        ("/registry/services/endpoints/default/a", ("", "endpoints")),
+        ("/registry/deployments/default/a", ("apps", "deployments")),
+        ("/registry/example.com/things/default/a", ("example.com", "things")),
+        ("/registry/example.com/things/a", ("example.com", "things")),
+        ("/registry/unknown/default/a", None),
+        ("/registry/example.com", None),
+        ("/registry/pods", None),
+        ("/other/pods/a", None),
+        ("", None),
+    ],
+)
+def test_classifier(key: str, resource: tuple[str, str] | None) -> None:
+    core = ("pods", "nodes", "services", "endpoints")
+    assert keys.classifier([*(("", name) for name in core), ("apps", "deployments")])(key) == resource

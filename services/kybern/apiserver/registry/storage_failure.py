@@ -1,0 +1,27 @@
+"""What a client is told when the store does not do what is asked of it.
+
+Nothing happened and it may be tried again: 500 ServerTimeout with Retry-After, as upstream says of a store that it
+cannot reach. A write whose answer was lost: 504 Timeout without it, since it may have happened. No space left: 500.
+"""
+
+from typing import Any
+
+from kybern.kube.status import StatusError, internal, server_timeout, timeout
+from kybern.store.errors import OutcomeUnknown, StoreError, StoreFull, StoreUnavailable
+
+RETRY_AFTER = 2  # seconds
+
+
+def storage_failure(error: StoreError, verb: str, message: Any) -> StatusError:
+    """The Status of a request that ended with an error of the store."""
+    if isinstance(error, StoreFull):
+        return internal(f"storage: {error}")
+    if isinstance(error, OutcomeUnknown):
+        return timeout(f"request did not complete within the allotted time and may have been carried out: {error}")
+    if not isinstance(error, StoreUnavailable):
+        return internal(f"storage: {error}")
+    asked = getattr(message, "resource", None)
+    group, resource = (asked.group, asked.resource) if asked is not None else ("", "")
+    failed = server_timeout(group, resource, verb, RETRY_AFTER)
+    failed.status["message"] += f" (storage: {error})"
+    return failed
