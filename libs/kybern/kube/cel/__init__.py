@@ -1,13 +1,17 @@
 """CEL: expressions of the Common Expression Language in the dialect of Kubernetes.
 
     compile_expression(expression, variables) -> Program   raises CompileError
-    Program.evaluate(values) -> plain value   raises EvaluationError, worded as cel-go does
+    Program.evaluate(values, budget) -> value   raises EvaluationError, worded as cel-go does
 
-Variables are dynamically typed. Beyond the standard library there are the extensions strings, math, optional types,
-encoders and bindings, and Kubernetes' functions on lists (isSorted, sum, min, max), regular
-expressions (find, findAll), and the checks isURL, isIP, isCIDR, isQuantity.
+The CEL project's compiler reads and type-checks an expression (`compiler`); its tree is run here (`evaluator`), within
+a budget, over the functions in `library`. Values are plain Python where Python has them (`values`).
 """
 
-from kybern.kube.cel.program import CompileError, EvaluationError, Program, compile_expression
+from kybern.kube.cel.errors import CelError, CompileError, CostExceeded, EvaluationError
+from kybern.kube.cel.library.authorizer import Answer, Authorizer
+from kybern.kube.cel.program import BUDGET, CALL_LIMIT, Budget, Program, compile_expression
 
-__all__ = ["CompileError", "EvaluationError", "Program", "compile_expression"]
+__all__ = [
+    "BUDGET", "CALL_LIMIT", "Answer", "Authorizer", "Budget", "CelError", "CompileError", "CostExceeded",
+    "EvaluationError", "Program", "compile_expression",
+]  # fmt: skip

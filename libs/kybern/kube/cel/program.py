@@ -1,70 +1,67 @@
-"""Program: one compiled expression, its errors in cel-go's words."""
+"""Program: one compiled expression, evaluated within a budget."""
 
-import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from typing import Any
 
-from cel_expr_python import cel
-from cel_expr_python.ext import ext_bindings, ext_encoders, ext_math, ext_optional, ext_strings
+from kybern.kube.cel import ast, compiler
+from kybern.kube.cel.errors import CompileError, CostExceeded, EvaluationError
+from kybern.kube.cel.evaluator import Builder
 
-from kybern.kube.cel.functions import functions
-
-_WORDS = (
-    (re.compile(r'Key not found in map : "(.*)"', re.DOTALL), r"no such key: \1"),
-    (re.compile(r"Index error: index=(-?\d+) size=\d+"), r"index out of bounds: \1"),
-    (re.compile(r"divide by zero"), "division by zero"),
-    (re.compile(r"No matching overloads found : .*", re.DOTALL), "no such overload"),
-)
+CALL_LIMIT = 1_000_000  # units that one evaluation may cost
+BUDGET = 10_000_000  # units that all rules of one object, or one policy, may cost in a request
 
 
-class CompileError(ValueError):
-    """The expression is none."""
+class Budget:
+    """What several evaluations may cost together."""
 
+    __slots__ = ("left",)
 
-class EvaluationError(ValueError):
-    """The expression has no value for these variables."""
+    def __init__(self, units: int = BUDGET) -> None:
+        self.left = units
 
 
 class Program:
     """A compiled expression."""
 
-    def __init__(self, expression: Any) -> None:
-        self._expression = expression
+    __slots__ = ("_size", "_step", "checked", "uses", "variables")
 
-    def evaluate(self, values: Mapping[str, Any]) -> Any:
-        """The plain value. Raises EvaluationError."""
+    def __init__(self, checked: ast.Checked, variables: Sequence[str]) -> None:
+        builder = Builder(checked, variables)
+        self.checked = checked
+        self.variables = tuple(variables)
+        self.uses = frozenset(compiler.names(checked.root)) | frozenset(checked.names.values())
         try:
-            found = self._expression.eval(data=dict(values))
-        except (RuntimeError, ValueError, TypeError) as error:
-            raise EvaluationError(_worded(str(error))) from None
-        if found.type() == cel.Type.ERROR:
-            raise EvaluationError(_worded(str(found.value())))
-        return found.plain_value()
+            self._step = builder.build(checked.root)
+        except RecursionError:
+            raise CompileError("the expression is nested too deeply") from None
+        self._size = builder.size
 
+    @property
+    def result_type(self) -> ast.Type:
+        """The type of the value, as far as it is known."""
+        return self.checked.type_of(self.checked.root)
 
-def _worded(message: str) -> str:
-    message = re.sub(r"^[A-Z_]+: ", "", message)
-    for pattern, words in _WORDS:
-        if pattern.search(message):
-            return pattern.sub(words, message)
-    return message
-
-
-@lru_cache(maxsize=64)
-def _environment(variables: tuple[str, ...]) -> Any:
-    extensions = [
-        ext_strings.ExtStrings(), ext_math.ExtMath(), ext_optional.ExtOptional(), ext_encoders.ExtEncoders(),
-        ext_bindings.ExtBindings(),
-    ]  # fmt: skip
-    return cel.NewEnv(variables=dict.fromkeys(variables, cel.Type.DYN), functions=functions(), extensions=extensions)
+    def evaluate(self, values: Mapping[str, Any], budget: Budget | None = None) -> Any:
+        """The value. Raises EvaluationError; CostExceeded once the budget or the limit of a call is spent."""
+        limit = CALL_LIMIT if budget is None else min(CALL_LIMIT, budget.left)
+        frame: list[Any] = [limit, *[values.get(name) for name in self.variables]]
+        frame.extend([None] * (self._size - len(frame)))
+        try:
+            found = self._step(frame)
+            if frame[0] < 0:
+                raise CostExceeded
+            return found
+        except RecursionError:
+            raise EvaluationError("the values are nested too deeply") from None
+        except (OverflowError, MemoryError) as error:
+            raise EvaluationError(str(error) or "out of memory") from None
+        finally:
+            if budget is not None:
+                budget.left -= limit - frame[0]
 
 
 @lru_cache(maxsize=4096)
 def compile_expression(expression: str, variables: tuple[str, ...]) -> Program:
-    """Raises CompileError with the compiler's explanation."""
-    try:
-        return Program(_environment(variables).compile(expression))
-    except (RuntimeError, ValueError) as error:
-        message = re.sub(r"^[A-Z_]+: ", "", str(error)).removesuffix(" [INVALID_ARGUMENT]")
-        raise CompileError(message) from None
+    """A program over variables of any type. Raises CompileError with the compiler's explanation."""
+    return Program(compiler.check(expression, compiler.untyped(variables)), variables)

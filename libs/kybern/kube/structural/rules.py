@@ -9,10 +9,9 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-from google.protobuf.duration_pb2 import Duration
-from google.protobuf.timestamp_pb2 import Timestamp
-
 from kybern.kube.cel import CompileError, EvaluationError, Program, compile_expression
+from kybern.kube.cel.library.times import duration, timestamp
+from kybern.kube.cel.values import NONE, some
 from kybern.kube.field import OMITTED, ErrorType, FieldError, duplicate, forbidden, invalid, required
 from kybern.kube.structural.lists import identity
 from kybern.kube.structural.node import MISSING, Definition, Node
@@ -26,7 +25,6 @@ _RESERVED = frozenset(
         "let", "loop", "package", "namespace", "return",
     }
 )  # fmt: skip
-_UNITS = {"ns": 1, "us": 1000, "µs": 1000, "ms": 10**6, "s": 10**9, "m": 60 * 10**9, "h": 3600 * 10**9}
 BLOCKING = frozenset(
     {ErrorType.NOT_SUPPORTED, ErrorType.REQUIRED, ErrorType.TOO_LONG, ErrorType.TOO_MANY, ErrorType.TYPE_INVALID}
 )
@@ -39,10 +37,7 @@ NOT_CHECKED = (
 def program(rule: Definition, member: str = "rule") -> Program:
     """The compiled rule or message expression. Raises CompileError."""
     text = rule[member]
-    if not rule.get("optionalOldSelf"):
-        return compile_expression(text, ("self", "oldSelf"))
-    bound = f"cel.bind(oldSelf, has_old ? optional.of(old) : optional.none(), ({text}\n))"
-    return compile_expression(bound, ("self", "old", "has_old"))
+    return compile_expression(text, ("self", "oldSelf"))
 
 
 def check_rules(node: Node, value: Any, path: str, errors: list[FieldError], old: Any = MISSING) -> None:
@@ -83,7 +78,7 @@ def _judge(node: Node, rule: Definition, value: Any, old: Any, path: str) -> Ite
     values = {"self": to_cel(node, value)}
     before = None if old is MISSING else to_cel(node, old)
     if rule.get("optionalOldSelf"):
-        values |= {"old": before, "has_old": old is not MISSING}
+        values["oldSelf"] = NONE if old is MISSING else some(before)
     else:
         values["oldSelf"] = before
     named = (rule.get("message") or rule["rule"]).strip()
@@ -157,12 +152,9 @@ def escape(name: str) -> str:
 def _formatted(shape: str, value: str) -> Any:
     try:
         if shape in ("date-time", "date", "datetime"):
-            stamp = Timestamp()
-            stamp.FromJsonString(value if "T" in value.upper() else f"{value}T00:00:00Z")
-            return stamp
+            return timestamp(value if "T" in value.upper() else f"{value}T00:00:00Z")
         if shape == "duration":
-            nanos = sum(round(float(n) * _UNITS[unit]) for n, unit in re.findall(r"([\d.]+)(ns|us|µs|ms|s|m|h)", value))
-            return Duration(seconds=nanos // 10**9, nanos=nanos % 10**9)
+            return duration(value)
         if shape == "byte":
             return base64.b64decode(value)
     except ValueError:

@@ -1,0 +1,166 @@
+"""The compiler: the CEL library reads and type-checks an expression; what comes back is its checked tree.
+
+It knows the standard language, the libraries that the CEL project ships, and by declaration what Kubernetes adds. Types
+of variables are CEL types (`int`, `list<string>`, `kubernetes.authorization.Authorizer`), `dyn`, or messages of a pool.
+"""
+
+import json
+import re
+from collections.abc import Iterator, Mapping
+from functools import lru_cache
+from typing import Any
+
+from kybern.kube.cel import ast
+from kybern.kube.cel.errors import CompileError
+from kybern.kube.cel.library import table
+from kybern.kube.cel.overloads import Overload, split_types
+
+Types = Mapping[str, str]  # of variables
+_EXTENSIONS = ("sets", "math", "optional", "encoders", "bindings", "two-var-comprehensions")
+_NUMBERS = ("int", "uint", "double")
+_COMPARED = ("bool", "bytes", "double", "duration", "int", "string", "timestamp", "uint")
+_ORDER = ("_<_", "_<=_", "_>_", "_>=_")
+_REWORDED = (
+    (re.compile(r"undefined field '([^']*)' not found in struct '[^']*'"), r"undefined field '\1'"),
+    (re.compile(r"optional_type<"), "optional_type("),
+)
+LONGEST = 100_000  # characters of an expression
+
+
+@lru_cache(maxsize=1)
+def _config() -> Any:
+    """The environment without variables."""
+    from cel_expr_python import cel
+
+    functions: dict[str, list[Any]] = {}
+    for function in table().values():
+        for overload in function.overloads:
+            if overload.declared:
+                functions.setdefault(overload.function, []).append(_declaration(overload))
+    for operator in _ORDER:
+        functions[operator] = [
+            {"id": f"{operator}{one}_{other}", "args": [_declared(one), _declared(other)], "return": _declared("bool")}
+            for one in _COMPARED
+            for other in (_NUMBERS if one in _NUMBERS else (one,))
+        ]
+    document = {
+        "name": "kubernetes",
+        "stdlib": {"exclude_functions": [{"name": name} for name in (*_ORDER, "string")]},
+        "extensions": [{"name": name, "version": "latest"} for name in _EXTENSIONS],
+        "functions": [{"name": name, "overloads": overloads} for name, overloads in functions.items()],
+    }
+    return cel.NewEnvConfigFromYaml(json.dumps(document))
+
+
+def _declaration(overload: Overload) -> dict[str, Any]:
+    types = [_declared(one) for one in overload.parameters]
+    target = {"target": types[0]} if overload.member else {}
+    arguments = types[1:] if overload.member else types
+    return {"id": overload.id, **target, "args": arguments, "return": _declared(overload.result)}
+
+
+def _declared(text: str) -> dict[str, Any]:
+    name, bracket, rest = text.partition("<")
+    if len(name) == 1:
+        return {"type_name": name, "is_type_param": True}
+    if not bracket:
+        return {"type_name": name}
+    return {"type_name": name, "params": [_declared(one) for one in split_types(rest[:-1])]}
+
+
+def environment(types: Types, pool: Any = None) -> Any:
+    """Where expressions with these variables are compiled; `pool` has the messages that types name."""
+    from cel_expr_python import cel
+
+    variables = {name: cel.Type(text) for name, text in types.items()}
+    try:
+        if pool is None:
+            return cel.NewEnv(config=_config(), variables=variables)
+        return cel.NewEnv(descriptor_pool=pool, config=_config(), variables=variables)
+    except (RuntimeError, ValueError) as error:
+        raise CompileError(str(error)) from None
+
+
+@lru_cache(maxsize=64)
+def untyped(variables: tuple[str, ...]) -> Any:
+    """The environment of variables of any type."""
+    return environment({name: _KNOWN.get(name, "dyn") for name in variables})
+
+
+_KNOWN = {
+    "authorizer": "kubernetes.authorization.Authorizer",
+    "authorizer.requestResource": "kubernetes.authorization.ResourceCheck",
+}
+
+
+def check(expression: str, where: Any) -> ast.Checked:
+    """The tree of an expression in an environment. Raises CompileError."""
+    if len(expression) > LONGEST:
+        raise CompileError(f"expression code point size exceeds limit: size: {len(expression)}, limit {LONGEST}")
+    try:
+        serialized = where.compile(expression).serialize()
+    except (RuntimeError, ValueError, UnicodeEncodeError) as error:
+        raise CompileError(worded(str(error))) from None
+    found = ast.read(serialized)
+    for problem in _mixed(found, found.root):
+        raise CompileError(problem)
+    return found
+
+
+def worded(message: str) -> str:
+    """The compiler's explanation in cel-go's words."""
+    message = re.sub(r"^[A-Z_]+: ", "", message, count=1) if not message.startswith("ERROR: <") else message
+    message = re.sub(r" \[[A-Z_]+\]$", "", message)
+    for pattern, words in _REWORDED:
+        message = pattern.sub(words, message)
+    return message
+
+
+def _mixed(checked: ast.Checked, node: ast.Node) -> Iterator[str]:
+    """Lists and maps whose elements are of several types: Kubernetes wants them of one."""
+    if isinstance(node, ast.CreateList):
+        yield from _differ([checked.type_of(one) for one in node.elements])
+    elif isinstance(node, ast.CreateStruct) and not node.message:
+        yield from _differ([checked.type_of(one.key) for one in node.entries])
+        yield from _differ([checked.type_of(one.value) for one in node.entries])
+    for child in children(node):
+        yield from _mixed(checked, child)
+
+
+def _differ(types: list[ast.Type]) -> Iterator[str]:
+    known = [one for one in types if one.name not in ("dyn", "any", "null_type", "optional_type")]
+    for one in known[1:]:
+        if one.name != known[0].name:
+            yield f"ERROR: <input>: expected type '{known[0]}' but found '{one}'"
+
+
+def children(node: ast.Node) -> Iterator[ast.Node]:
+    """The nodes directly below."""
+    match node:
+        case ast.Select():
+            yield node.operand
+        case ast.Call():
+            if node.target is not None:
+                yield node.target
+            yield from node.args
+        case ast.CreateList():
+            yield from node.elements
+        case ast.CreateStruct():
+            for entry in node.entries:
+                if isinstance(entry.key, ast.Node):
+                    yield entry.key
+                yield entry.value
+        case ast.Comprehension():
+            yield node.iter_range
+            yield node.accu_init
+            yield node.loop_condition
+            yield node.loop_step
+            yield node.result
+
+
+def names(node: ast.Node) -> set[str]:
+    """Every identifier in a tree."""
+    found = {node.name} if isinstance(node, ast.Ident) else set()
+    for child in children(node):
+        found |= names(child)
+    return found

@@ -1,0 +1,91 @@
+"""Comprehensions: what the macros `all`, `exists`, `map`, `filter` and their like become."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from kybern.kube.cel import ast
+from kybern.kube.cel.errors import CostExceeded, EvaluationError, no_overload
+from kybern.kube.cel.frame import Frame, Step
+
+
+def is_true(node: ast.Node) -> bool:
+    """Whether the node is the literal `true`."""
+    return isinstance(node, ast.Const) and node.value is True
+
+
+def decides(node: ast.Comprehension) -> tuple[bool, ast.Node] | None:
+    """(the value that ends it, the predicate) of `all` and `exists`."""
+    start, step = node.accu_init, node.loop_step
+    if not (isinstance(start, ast.Const) and isinstance(start.value, bool) and isinstance(step, ast.Call)):
+        return None
+    if step.function != ("_&&_" if start.value else "_||_") or len(step.args) != 2 or not node.iter_var:
+        return None
+    accumulator = step.args[0]
+    if not (isinstance(accumulator, ast.Ident) and isinstance(node.result, ast.Ident)):
+        return None
+    return (not start.value, step.args[1]) if accumulator.name == node.accu_var == node.result.name else None
+
+
+def _items(value: Any, two: bool) -> Iterator[tuple[Any, Any]]:
+    """(first, second) variable for each element."""
+    if isinstance(value, Mapping):
+        return iter(list(value.items()))
+    if isinstance(value, (str, bytes)) or not isinstance(value, Sequence):
+        raise no_overload("comprehension range", value)
+    return enumerate(value) if two else ((item, None) for item in value)
+
+
+def quantifier(ranged: Step, test: Step, stop: bool, first: int, second: int) -> Step:
+    """`all` stops at false, `exists` at true; an error counts only if nothing stops it."""
+
+    def run(frame: Frame) -> Any:
+        frame.extend([None] * (max(first, second) + 1 - len(frame)))
+        failed: EvaluationError | None = None
+        for one, two in _items(ranged(frame), bool(second)):
+            frame[first] = one
+            if second:
+                frame[second] = two
+            frame[0] -= 2
+            if frame[0] < 0:
+                raise CostExceeded
+            try:
+                found = test(frame)
+                if found is stop:
+                    return stop
+                if type(found) is not bool:
+                    raise no_overload()
+            except CostExceeded:
+                raise
+            except EvaluationError as error:
+                failed = failed or error
+        if failed is not None:
+            raise failed
+        return not stop
+
+    return run
+
+
+def loop(
+    ranged: Step, initial: Step, condition: Step | None, step: Step, result: Step, places: tuple[int, int, int]
+) -> Step:
+    """Any comprehension; `places` are those of the accumulator and of the variables, 0 if there is none."""
+    accu, first, second = places
+
+    def run(frame: Frame) -> Any:
+        items = _items(ranged(frame), bool(second))
+        frame.extend([None] * (max(places) + 1 - len(frame)))
+        frame[accu] = initial(frame)
+        for one, two in items:
+            if condition is not None and not condition(frame):
+                break
+            if first:
+                frame[first] = one
+            if second:
+                frame[second] = two
+            frame[0] -= 1
+            if frame[0] < 0:
+                raise CostExceeded
+            frame[accu] = step(frame)
+        return result(frame)
+
+    return run
