@@ -1,7 +1,7 @@
 """Hard limits instead of priority and fairness: so many reads and writes at a time, the rest is told to retry."""
 
 from kybern.apiserver.core.user import User
-from kybern.apiserver.flowcontrol.gate import LONG_RUNNING, refused
+from kybern.apiserver.flowcontrol.gate import LONG_RUNNING, Passes, refused
 from kybern.kube.rbac import Attributes
 from kybern.rpc.exchange.context import CallContext
 
@@ -25,9 +25,10 @@ class InFlight:
         self._open[reading] += 1
         call.seat = reading
 
-    def passes(self, call: CallContext, user: User, asked: Attributes) -> bool:
-        """Whether a call that is answered at once may be answered now."""
-        return not self._limits[True] or self._open[True] < self._limits[True] or user.is_master
+    def passes(self, asked: Attributes) -> Passes:
+        """A gate for reads that are answered at once."""
+        limit = self._limits[True]
+        return lambda call, user: not limit or self._open[True] < limit or user.is_master
 
     def leave(self, call: CallContext, seconds: float) -> None:
         """The call is answered."""

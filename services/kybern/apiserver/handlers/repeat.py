@@ -39,7 +39,7 @@ class RepeatableGet:
             return None
         asked = attributes(served, "get", "", namespace, name)
         authenticate, may = server.authenticator.authenticate, server.authorizer.may
-        passes = server.flow.passes
+        passes = server.flow.passes(asked)
         by_gvr, entries = server.table.served, served.cacher.entries
         key = f"{namespace}/{name}" if namespaced else name
         record, time = server.metrics.series("GET", *gvr[::2]).record, asyncio.get_running_loop().time
@@ -50,7 +50,7 @@ class RepeatableGet:
                 return None
             try:
                 user = authenticate(context)
-                if not passes(context, user, asked) or not may(user, asked):
+                if not passes(context, user) or not may(user, asked):
                     return None
             except StatusError:
                 return None
