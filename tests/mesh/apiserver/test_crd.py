@@ -446,16 +446,6 @@ async def test_two_apiservers_serve_it(running: Any, tmp_path: Path) -> None:
             await a.list(TABS)
 
 
-async def test_versions_that_need_a_webhook_are_not_served(admin: Client) -> None:
-    service = {"name": "s", "namespace": "default"}
-    webhook = {"clientConfig": {"service": service}, "conversionReviewVersions": ["v1"]}
-    conversion = {"strategy": "Webhook", "webhook": webhook}
-    await serve(admin, definition(version(), version("v2", False), conversion=conversion))
-    await admin.create(TABS, tab())
-    with pytest.raises(StatusError, match="could not find the requested resource"):
-        await admin.get(NEW_TABS, "a", "default")
-
-
 async def test_access(cluster: Any, admin: Client) -> None:
     await serve(admin)
     async with cluster.client("joe", "devs") as joe:

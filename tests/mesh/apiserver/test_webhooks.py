@@ -1,6 +1,5 @@
 """Mutating and validating webhooks over HTTPS, as a write meets them."""
 
-import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any

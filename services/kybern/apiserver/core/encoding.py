@@ -41,7 +41,8 @@ def splice(stored: bytes, prefix: bytes, revision: int) -> bytes:
 
 def respliced(data: bytes, prefix: bytes, revision: int) -> bytes:
     """Encoded bytes that carry a resourceVersion, with another one instead."""
-    start = len(prefix) + len(_METADATA) + len(b'"resourceVersion":"')
+    start = data.index(_METADATA, len(prefix) if data.startswith(prefix) else 0)
+    start += len(_METADATA) + len(b'"resourceVersion":"')
     end = data.index(b'"', start)
     return b"%b%d%b" % (data[:start], revision, data[end:])
 

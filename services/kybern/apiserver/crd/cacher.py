@@ -1,6 +1,10 @@
-"""CustomCacher: the cache of a custom resource; what is stored is read through the present schema, as upstream does."""
+"""CustomCacher: the cache of a custom resource; what is stored is read through the present schema, as upstream does.
 
-from collections.abc import Callable
+Objects are in the storage version, unless their versions need a webhook: those stay as they were written, each read
+through the schema of its own version.
+"""
+
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import orjson
@@ -15,6 +19,7 @@ from kybern.kube.structural.prune import prune
 from kybern.store.contract import KeyValue
 
 Object = dict[str, Any]
+Kinds = Mapping[str, CustomKind]  # by apiVersion
 
 
 def fields_reader(kind: CustomKind) -> Callable[[Object], dict[str, str]]:
@@ -31,10 +36,10 @@ def _text(value: Any) -> str:
 class CustomCacher(Cacher):
     """Its shape can change while it is open."""
 
-    def __init__(self, stored: ResourceInfo, custom: CustomKind) -> None:
+    def __init__(self, stored: ResourceInfo, custom: CustomKind, kinds: Kinds | None = None) -> None:
         prefix = keys.prefix(stored.group, stored.resource, custom=True)
         super().__init__(stored.group, stored.resource, stored.kind, stored.api_version, stored.namespaced, prefix)
-        self._custom, self._api_version = custom, stored.api_version
+        self._custom, self._api_version, self._kinds = custom, stored.api_version, kinds
         self._fields = fields_reader(custom)
 
     def entry(self, kv: KeyValue, obj: Object | None = None) -> Entry:
@@ -43,25 +48,34 @@ class CustomCacher(Cacher):
             return super().entry(kv, obj)
         found: Object = orjson.loads(kv.value)
         self._adapt(found)
-        data = encoding.splice(encoding.encode(found), self.head, kv.mod_revision)
+        data = encoding.splice(encoding.encode(found), self._head(found), kv.mod_revision)
         return Entry(kv.key[len(self.prefix) :], data, kv.mod_revision, found, self._fields(found), self.namespaced)
 
-    def _adapt(self, obj: Object) -> None:
-        obj["apiVersion"] = self._api_version
-        if not self._custom.preserve:
-            prune(self._custom.node, obj)
-        self._custom.default(obj)
+    def _head(self, obj: Object) -> bytes:
+        return self.head if self._kinds is None else encoding.head(obj["kind"], obj["apiVersion"])
 
-    def reshape(self, stored: ResourceInfo, custom: CustomKind, revision: int) -> None:
-        """Read everything anew through another schema; open watches end if the storage version is another."""
-        moved = stored.api_version != self._api_version
-        self._custom, self._api_version = custom, stored.api_version
+    def _adapt(self, obj: Object) -> None:
+        custom: CustomKind | None = self._custom
+        if self._kinds is None:
+            obj["apiVersion"] = self._api_version
+        else:
+            custom = self._kinds.get(obj["apiVersion"])
+        if custom is None:
+            return  # a version that the definition has no more: the webhook may know it
+        if not custom.preserve:
+            prune(custom.node, obj)
+        custom.default(obj)
+
+    def reshape(self, stored: ResourceInfo, custom: CustomKind, kinds: Kinds | None, revision: int) -> None:
+        """Read everything anew through other schemas; open watches end if versions are converted otherwise."""
+        moved = stored.api_version != self._api_version or (kinds is None) != (self._kinds is None)
+        self._custom, self._api_version, self._kinds = custom, stored.api_version, kinds
         self._fields = fields_reader(custom)
         self.head = encoding.head(stored.kind, stored.api_version)
         for key, entry in list(self.entries.items()):
             obj = entry.decode()
             self._adapt(obj)
-            data = encoding.splice(encoding.encode(obj), self.head, entry.revision)
+            data = encoding.splice(encoding.encode(obj), self._head(obj), entry.revision)
             self.entries[key] = Entry(key, data, entry.revision, obj, self._fields(obj), self.namespaced)
         if moved:
             entries, order = dict(self.entries), list(self.keys)

@@ -92,8 +92,9 @@ class Conversion:
         return [data for data in found if data is not None]
 
     def _remember(self, data: bytes, api_version: str, obj: Object) -> bytes:
-        head = encoding.head(obj["kind"], api_version)
-        made = encoding.splice(encoding.encode(obj), head, int(obj["metadata"].get("resourceVersion") or 0))
+        made, revision = encoding.encode(obj), obj["metadata"].get("resourceVersion")
+        if revision:
+            made = encoding.splice(made, encoding.head(obj["kind"], api_version), int(revision))
         self._known[(data, api_version)] = made
         if len(self._known) > REMEMBERED:
             self._known.popitem(last=False)

@@ -59,16 +59,14 @@ def version_order(version: str) -> tuple[int, int, int, int, str]:
 def needs_webhook(crd: Object) -> bool:
     """Whether its objects change between versions in ways that only a webhook knows."""
     spec = crd.get("spec") or {}
-    served = [version for version in spec.get("versions") or () if version.get("served")]
-    return (spec.get("conversion") or {}).get("strategy") == "Webhook" and len(served) > 1
+    return (spec.get("conversion") or {}).get("strategy") == "Webhook" and len(spec.get("versions") or ()) > 1
 
 
 def versions(crd: Object) -> list[CustomVersion]:
-    """Every version, most preferred first; the storage version alone where others need a webhook."""
+    """Every version, most preferred first."""
     spec = crd["spec"]
     names = (crd.get("status") or {}).get("acceptedNames") or spec["names"]
-    wanted = [version for version in spec["versions"] if version.get("storage") or not needs_webhook(crd)]
-    found = [_version(crd, names, version) for version in wanted]
+    found = [_version(crd, names, version) for version in spec["versions"]]
     return sorted(found, key=lambda version: version_order(version.info.version))
 
 

@@ -8,12 +8,14 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
-from kybern.apiserver.crd.cacher import CustomCacher
+from kybern.apiserver.crd.cacher import CustomCacher, Kinds
+from kybern.apiserver.crd.conversion import Conversion
 from kybern.apiserver.crd.definition import (
     GROUP,
     RESOURCE,
     CustomVersion,
     is_established,
+    needs_webhook,
     shape,
     version_order,
     versions,
@@ -27,6 +29,7 @@ if TYPE_CHECKING:
     from kybern.apiserver.server import ApiServer
 
 Object = dict[str, Any]
+SHAPED = ("versions", "conversion")  # parts of a spec that say how what is stored is read
 CUSTOM = Strategy(updates={"scale": replicas_only}, unconditional_update=False)
 
 
@@ -72,26 +75,30 @@ class CustomResources:
             return
         table = self._server.table
         before = {version.info.gvr for version in self._served.get(name, ()) if version.served}
-        cacher = self._open(crd, storage, self._shapes.get(name))
+        server, conversion = self._server, None
+        if needs_webhook(crd):
+            conversion = Conversion(crd, found, server.webhooks, server.random)
+        kinds = None if conversion is None else {version.info.api_version: version.kind for version in found}
+        cacher = self._open(crd, storage, kinds, self._shapes.get(name))
         for version in found:
             if version.served:
-                table.put_custom(version.info, storage.info, version.kind, cacher, CUSTOM)
+                table.put_custom(version.info, storage.info, version.kind, cacher, CUSTOM, conversion)
                 before.discard(version.info.gvr)
         for gvr in before:
             table.remove(gvr)
         self._shapes[name], self._served[name] = orjson.loads(orjson.dumps(wanted)), found
         self._announce()
 
-    def _open(self, crd: Object, storage: CustomVersion, before: Object | None) -> CustomCacher:
+    def _open(self, crd: Object, storage: CustomVersion, kinds: Kinds | None, before: Object | None) -> CustomCacher:
         cacher = self.cacher(crd)
         feed, table = self._server.feed, self._server.table
         if cacher is None:
-            cacher = CustomCacher(storage.info, storage.kind)
+            cacher = CustomCacher(storage.info, storage.kind, kinds)
             cacher.loaded(feed.revision)
             table.cachers[(storage.info.group, storage.info.resource)] = cacher
             feed.add(cacher)
-        elif before is None or before["spec"]["versions"] != crd["spec"]["versions"]:
-            cacher.reshape(storage.info, storage.kind, feed.revision)
+        elif before is None or any(before["spec"].get(part) != crd["spec"].get(part) for part in SHAPED):
+            cacher.reshape(storage.info, storage.kind, kinds, feed.revision)
         return cacher
 
     def _remove(self, name: str) -> None:

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from kybern.apiserver.crd.definition import FINALIZER, condition, is_terminating, needs_webhook
+from kybern.apiserver.crd.definition import FINALIZER, condition, is_terminating
 from kybern.apiserver.crd.names import conditions
 from kybern.apiserver.registry.request import Request
 from kybern.apiserver.registry.strategy import Strategy
@@ -34,8 +34,6 @@ def keep(request: Request, new: Object, old: Object) -> None:
 
 def _coerce(request: Request, obj: Object) -> None:
     """Decode what the kind's own schema leaves open: schemas inside `items` and `additionalProperties`."""
-    if needs_webhook(obj):
-        request.warnings.append("spec.conversion: webhooks are not called; only the storage version is served")
     try:
         coerce_schemas(obj)
     except DecodeError as error:

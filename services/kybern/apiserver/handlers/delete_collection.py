@@ -29,6 +29,8 @@ async def delete_collection(
         except StatusError as error:
             if error.code != 404:
                 raise
+    if request.served.conversion is not None:
+        entries = await request.served.conversion.entries(entries, request.served.info.api_version)
     items = b",".join(request.served.present(entry.data) for entry in entries)
     info = request.served.info
     head = orjson.dumps(

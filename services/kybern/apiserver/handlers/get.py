@@ -27,6 +27,8 @@ async def get(server: ApiServer, message: GetRequest, call: CallContext) -> GetR
     entry = served.cacher.get(request.namespace, name)
     if entry is None:
         raise unreadable.missing(served, request.namespace, name)
+    if served.conversion is not None:
+        entry = await served.conversion.entry(entry, served.info.api_version)
     if resource.subresource == "scale":
         return GetResponse(object=orjson.dumps(scale_of(entry.decode(), served.custom)))
     return GetResponse(object=served.present(entry.data))

@@ -53,6 +53,8 @@ async def list_objects(
         token = ContinueToken(revision, entries[-1].key).encode()
         if chosen.plain and not past:
             remaining = request.served.cacher.count(request.namespace, entries[-1].key)
+    if request.served.conversion is not None:
+        entries = await request.served.conversion.entries(entries, request.served.info.api_version)
     for chunk in chunks(request, entries):
         chunk.etag, etag = etag, ""
         yield chunk

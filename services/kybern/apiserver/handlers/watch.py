@@ -34,7 +34,10 @@ async def watch(server: ApiServer, message: WatchRequest, call: CallContext) -> 
     try:
         yield WatchResponse()  # the watch stands
         if initial:
-            for response in _batches(_added(request, list(cacher.select(chosen)))):
+            present = list(cacher.select(chosen))
+            if request.served.conversion is not None:
+                present = await request.served.conversion.entries(present, request.served.info.api_version)
+            for response in _batches(_added(request, present)):
                 yield response
                 await asyncio.sleep(0)
             if message.send_initial_events and message.allow_bookmarks:
@@ -84,6 +87,8 @@ async def _follow(
         left = min(deadline, bookmark_at) - loop.time()
         revision = server.feed.revision
         events = await watcher.wait(left) if left > 0 else []
+        if events and request.served.conversion is not None:
+            events = await request.served.conversion.events(events, request.served.info.api_version)
         for response in _batches(events):
             yield response
         if events:

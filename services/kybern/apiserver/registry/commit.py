@@ -18,6 +18,15 @@ class Stale(Exception):
 
 async def put(request: Request, obj: Object, expected: int) -> bytes:
     """Write the object; its bytes as stored, with resourceVersion. Raises Stale."""
+    conversion = request.served.conversion
+    if conversion is None:
+        return await _put(request, obj, expected)
+    stored = await conversion.convert(obj, conversion.storage)
+    data = await _put(request, stored, expected)
+    return (await conversion.all_data([data], request.served.info.api_version))[0]
+
+
+async def _put(request: Request, obj: Object, expected: int) -> bytes:
     cacher = request.served.storage
     stored = encoding.encode(obj)
     if request.dry_run:

@@ -95,6 +95,8 @@ async def delete(request: Request, options: DeleteOptions) -> tuple[bytes, bool]
                 details = {"name": request.name, "group": request.group, "kind": request.resource}
                 return orjson.dumps(success(**details)), True
             raise unreadable.missing(request.served, request.namespace, request.name)
+        if request.served.conversion is not None:
+            entry = await request.served.conversion.entry(entry, request.served.info.api_version)
         old = entry.decode()
         _check_preconditions(request, options, entry)
         if request.served.strategy.validate_delete is not None:

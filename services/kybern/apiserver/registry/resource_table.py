@@ -59,7 +59,7 @@ class Served:
 
     def present(self, data: bytes) -> bytes:
         """Stored bytes in this version; what needs a webhook is in it already."""
-        return data if self.is_stored_version or self.conversion is not None else _converted(data, self.info.api_version)
+        return data if self.converter is None else _converted(data, self.info.api_version)
 
     @property
     def converter(self) -> Callable[[bytes], bytes] | None:
@@ -68,7 +68,7 @@ class Served:
 
     def to_storage(self, obj: Object) -> Object:
         """A decoded object of this version in storage version."""
-        return obj if self.is_stored_version or self.conversion is not None else schema.convert(obj, self.stored.api_version)
+        return obj if self.converter is None else schema.convert(obj, self.stored.api_version)
 
 
 @lru_cache(maxsize=256)
@@ -128,13 +128,22 @@ class ResourceTable:
         self.announce()
 
     def put_custom(
-        self, info: ResourceInfo, stored: ResourceInfo, custom: CustomKind, cacher: Cacher, strategy: Strategy
+        self,
+        info: ResourceInfo,
+        stored: ResourceInfo,
+        custom: CustomKind,
+        cacher: Cacher,
+        strategy: Strategy,
+        conversion: Conversion | None = None,
     ) -> None:
         """Serve one version of a custom resource; `announce` when the table is as it should be."""
+        stored = stored if conversion is None else info  # requests are worked on in their own version
         names = fields.selectable(stored.group, stored.resource, info.namespaced)
         names |= {path.removeprefix(".") for path in custom.selectable}
         head = encoding.head(info.kind, info.api_version)
-        self.served[info.gvr] = Served(info, stored, custom.schema, strategy, cacher, head, names, {}, custom)
+        self.served[info.gvr] = Served(
+            info, stored, custom.schema, strategy, cacher, head, names, {}, custom, conversion
+        )
 
     def remove(self, gvr: GVR) -> None:
         """Serve a resource no longer."""

@@ -57,6 +57,8 @@ async def change(request: Request, produce: Produce, tracked: bool = False) -> b
         entry = request.served.storage.get(request.namespace, request.name)
         if entry is None:
             raise unreadable.missing(request.served, request.namespace, request.name)
+        if request.served.conversion is not None:
+            entry = await request.served.conversion.entry(entry, request.served.info.api_version)
         new = await produce(entry.decode())
         version = new["metadata"].get("resourceVersion") or ""
         if version not in ("", "0") and version != str(entry.revision):
