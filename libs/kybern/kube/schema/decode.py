@@ -54,9 +54,9 @@ def decode_error(gvk: tuple[str, str, str], message: str) -> StatusError:
     return bad_request(f'{kind} in version "{version}" cannot be handled as a {kind}: {message}')
 
 
-def strict_error(gvk: tuple[str, str, str], unknown: Sequence[str], duplicated: Sequence[str] = ()) -> StatusError:
-    """BadRequest of fieldValidation=Strict; with Warn each of `strict_problems` is a warning instead."""
-    return decode_error(gvk, "strict decoding error: " + ", ".join(strict_problems(unknown, duplicated)))
+def strict_error(gvk: tuple[str, str, str], problems: Sequence[str]) -> StatusError:
+    """BadRequest of fieldValidation=Strict; with Warn each of the problems is a warning instead."""
+    return decode_error(gvk, "strict decoding error: " + ", ".join(problems))
 
 
 def strict_problems(unknown: Sequence[str], duplicated: Sequence[str] = ()) -> list[str]:

@@ -27,6 +27,7 @@ async def apply(request: Request, data: bytes, force: bool) -> tuple[bytes, bool
     need_manager(request)
     config = read(data, request.served.info.gvk)
     _check_name(request, config)
+    _check_strict(request)
     if request.served.storage.get(request.namespace, request.name) is None:
         try:
             return await _create(request, config), True
@@ -90,6 +91,15 @@ def read(data: bytes, gvk: tuple[str, str, str]) -> Object:
     if not isinstance(config.setdefault("metadata", {}), dict):
         raise _not_typed(config, ".metadata: expected map")
     return config
+
+
+def _check_strict(request: Request) -> None:
+    """Refuse, or warn of, what is wrong with the YAML. Raises StatusError (400)."""
+    for problem in request.strict_errors:
+        wrong = f"error converting YAML to JSON: {problem}"
+        if request.field_validation == "Strict":
+            raise bad_request(f"error strict decoding YAML: {wrong}")
+        request.warnings.append(wrong)
 
 
 def _not_typed(config: Object, wrong: str) -> StatusError:

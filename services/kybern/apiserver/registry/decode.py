@@ -47,13 +47,18 @@ def parse(data: bytes, gvk: GVK) -> Object:
 def decode(request: Request, data: bytes, gvk: GVK) -> Object:
     """A decoded, pruned object of `gvk`, which need not be the resource's own kind (Scale, Binding)."""
     obj = parse(data, gvk)
-    duplicated = [] if request.field_validation == "Ignore" else schema.duplicate_fields(data)
-    prune(request, obj, gvk, duplicated)
+    strict = [*request.strict_errors]
+    if request.field_validation != "Ignore":
+        strict += strict_problems((), schema.duplicate_fields(data))
+    prune(request, obj, gvk, strict)
     return obj
 
 
-def prune(request: Request, obj: Object, gvk: GVK, duplicated: Sequence[str] = ()) -> None:
-    """Refuse wrong types, drop unknown fields and say so as fieldValidation asks. Raises StatusError (400)."""
+def prune(request: Request, obj: Object, gvk: GVK, strict: Sequence[str] = ()) -> None:
+    """Refuse wrong types, drop unknown fields; say so, and what else is `strict`, as fieldValidation asks.
+
+    Raises StatusError (400).
+    """
     if request.field_validation not in VALIDATIONS:
         raise bad_request(f'invalid fieldValidation value "{request.field_validation}"')
     custom = request.served.custom if gvk == request.served.info.gvk else None
@@ -64,10 +69,11 @@ def prune(request: Request, obj: Object, gvk: GVK, duplicated: Sequence[str] = (
         unknown = custom.prune(obj) if custom is not None else schema.prune(definition or {}, obj)
     except schema.DecodeError as error:
         raise schema.decode_error(gvk, str(error)) from None
-    if (unknown or duplicated) and request.field_validation != "Ignore":
+    problems = [*strict, *strict_problems(unknown)]
+    if problems and request.field_validation != "Ignore":
         if request.field_validation == "Strict":
-            raise schema.strict_error(gvk, unknown, duplicated)
-        request.warnings += strict_problems(unknown, duplicated)
+            raise schema.strict_error(gvk, problems)
+        request.warnings += problems
     if not isinstance(obj.get("metadata"), dict):
         obj["metadata"] = {}
 

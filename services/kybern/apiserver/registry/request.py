@@ -68,6 +68,7 @@ class Request:
     name_generated: bool = False  # from generateName, before admission
     deletion: "DeleteOptions | None" = None
     on_settled: list[Callable[[], None]] = field(default_factory=list)
+    strict_errors: tuple[str, ...] = ()  # of the body as it came in
 
     @property
     def now(self) -> datetime:
@@ -107,6 +108,7 @@ class Request:
         self.dry_run = options.dry_run
         self.field_manager = options.field_manager
         self.field_validation = options.field_validation
+        self.strict_errors = tuple(options.strict_errors)
 
 
 def attributes(served: Served, verb: str, subresource: str, namespace: str, name: str) -> Attributes:

@@ -9,6 +9,7 @@ import orjson
 import yaml
 
 from kybern.kube import protobuf
+from kybern.kube.schema.duplicates import duplicate_fields
 from kybern.kube.status import bad_request, unsupported_media_type
 
 JSON_TYPES = frozenset({"application/json", "text/json"})
@@ -43,6 +44,38 @@ def yaml_to_json(data: bytes) -> bytes:
         return orjson.dumps(value, _special, option=orjson.OPT_NON_STR_KEYS)
     except (TypeError, RecursionError) as wrong:
         raise bad_request(f"error converting YAML to JSON: {wrong}") from None
+
+
+def strict_errors(data: bytes) -> list[str]:
+    """What strict decoding of a YAML body finds that its JSON cannot show: keys given twice, in go-yaml's words."""
+    try:
+        root = None if _is_json(data) and not duplicate_fields(data) else yaml.compose(data, _Loader)
+    except (yaml.YAMLError, ValueError):
+        return []  # decoding says what is wrong
+    found: list[str] = []
+    _collect_repeated(root, found)
+    return ["\n".join(("yaml: unmarshal errors:", *found))] if found else []
+
+
+def _is_json(data: bytes) -> bool:
+    try:
+        return isinstance(orjson.loads(data), dict)
+    except orjson.JSONDecodeError:
+        return False
+
+
+def _collect_repeated(node: yaml.Node | None, found: list[str]) -> None:
+    """Values come before the key they belong to, as go-yaml reports them."""
+    if isinstance(node, yaml.SequenceNode):
+        for child in node.value:
+            _collect_repeated(child, found)
+    if isinstance(node, yaml.MappingNode):
+        keys = set()
+        for key, value in node.value:
+            _collect_repeated(value, found)
+            if isinstance(key, yaml.ScalarNode) and key.value in keys:
+                found.append(f'  line {value.start_mark.line + 1}: key "{key.value}" already set in map')
+            keys.add(str(key.value))
 
 
 def protobuf_to_json(data: bytes) -> bytes:

@@ -45,10 +45,13 @@ async def object_body(request: Request) -> bytes:
 
 def write_options(request: Request) -> WriteOptions:
     query = request.query
+    validation = options.field_validation(query)
+    strict = validation != "Ignore" and bodies.is_yaml(content_type(request.header(b"content-type")))
     return WriteOptions(
         dry_run=options.dry_run(query),
         field_manager=options.field_manager(query, request.header(b"user-agent")),
-        field_validation=options.field_validation(query),
+        field_validation=validation,
+        strict_errors=bodies.strict_errors(request.body) if strict else (),
     )
 
 

@@ -103,3 +103,23 @@ def test_bad_parameters_are_bad_requests(read) -> None:
 def test_delete_options(query: dict[str, list[str]], body: bytes, wanted: object) -> None:
     found = options.delete_options(query, body)
     assert (orjson.loads(found) if found else None) == wanted
+
+
+REPEATED = {
+    "none": ("a: 1\nb: {a: 2}", []),
+    "JSON without": ('{"a": {"a": 1}}', []),
+    "once": ("spec:\n  foo: 1\n  foo: 2\n", ['  line 3: key "foo" already set in map']),
+    "inner before outer": (
+        "a: 1\na:\n  - b: 1\n    b: 2\n",
+        ['  line 4: key "b" already set in map', '  line 3: key "a" already set in map'],
+    ),
+    "JSON": ('{"a": 1, "a": 2}', ['  line 1: key "a" already set in map']),
+    "not YAML": ("a: [", []),
+}
+
+
+@pytest.mark.parametrize("case", REPEATED)
+def test_keys_given_twice(case: str) -> None:
+    text, wanted = REPEATED[case]
+    found = bodies.strict_errors(text.encode())
+    assert found == (["\n".join(("yaml: unmarshal errors:", *wanted))] if wanted else [])

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from kybern.kube import schema
+from kybern.kube.schema.decode import strict_problems
 
 
 def definition(kind: str, group: str = "", version: str = "v1") -> schema.Definition:
@@ -147,7 +148,7 @@ def test_times_with_nanoseconds_and_offsets_are_times() -> None:
 
 
 def test_strict_error_reads_as_upstreams() -> None:
-    error = schema.strict_error(("", "v1", "Pod"), ["spec.foo"], ["spec.a"])
+    error = schema.strict_error(("", "v1", "Pod"), strict_problems(["spec.foo"], ["spec.a"]))
     assert error.code == 400
     assert error.message == (
         'Pod in version "v1" cannot be handled as a Pod: '
