@@ -10,6 +10,7 @@ API_VERSION = (
     "Servers convert known schemas and may reject unknown ones."
 )
 KIND = "Kind says which resource this object represents, in CamelCase. It cannot be updated."
+_GVK = "x-kubernetes-group-version-kind"
 _NOT_IN_V2 = ("allOf", "anyOf", "oneOf", "not", "nullable", "example", "externalDocs")
 
 
@@ -22,7 +23,7 @@ def definitions(group: str, version: str, kind: str, list_kind: str, schema: Def
     """The kind and its list; references are bare names, as in the tables of built-in kinds."""
     name = definition_name(group, version, kind)
     item = _resource(schema)
-    item["x-kubernetes-group-version-kind"] = [{"group": group, "version": version, "kind": kind}]
+    item[_GVK] = [{"group": group, "version": version, "kind": kind}]
     strings = {"apiVersion": _text(API_VERSION), "kind": _text(KIND)}
     listed: Definition = {
         "description": f"{list_kind} is a list of {kind}",
@@ -33,7 +34,7 @@ def definitions(group: str, version: str, kind: str, list_kind: str, schema: Def
             "items": {"description": "The objects of this list.", "type": "array", "items": {"$ref": name}},
             "metadata": {"$ref": _META + "ListMeta"},
         },
-        "x-kubernetes-group-version-kind": [{"group": group, "version": version, "kind": list_kind}],
+        _GVK: [{"group": group, "version": version, "kind": list_kind}],
     }
     return {name: item, definition_name(group, version, list_kind): listed}
 
@@ -71,11 +72,20 @@ def _walk(schema: Definition) -> Definition:
 
 
 def for_v2(schema: Definition) -> Definition:
-    """What OpenAPI v2 can say: no alternatives, no nulls; a value of several types has none."""
+    """What OpenAPI v2 can say: no alternatives, no nulls; a value of several types has none.
+
+    Clients of v2 take fields that are not listed for wrong, so that where any are kept, none is listed.
+    """
+    if schema.get("x-kubernetes-preserve-unknown-fields") and _GVK in schema:
+        return {"type": "object", _GVK: schema[_GVK]}
     out: dict[str, Any] = {name: value for name, value in schema.items() if name not in _NOT_IN_V2}
-    if schema.get("x-kubernetes-preserve-unknown-fields") and "x-kubernetes-group-version-kind" not in schema:
+    if schema.get("x-kubernetes-preserve-unknown-fields"):
         for name in ("properties", "items", "additionalProperties"):
             out.pop(name, None)
+        if out.get("type") == "object":
+            del out["type"]
+    if out.get("type") == "array" and "items" not in out:
+        del out["type"]
     if schema.get("nullable"):
         for name in ("type", "properties", "items", "additionalProperties"):
             out.pop(name, None)
