@@ -56,7 +56,8 @@ def follows(current: Object) -> bool:
     said = (current["metadata"].get("annotations") or {}).get(AUTOUPDATE)
     if said in ("true", "false"):
         return said == "true"
-    return (current["metadata"].get("generation") or 0) <= 1
+    generation: int = current["metadata"].get("generation") or 0
+    return generation <= 1
 
 
 def dangling(obj: Object, levels: Iterable[str]) -> Object:
