@@ -5,6 +5,7 @@ file descriptor named in KYBERN_READY_FD, and to everyone by the gRPC health ser
 """
 
 import asyncio
+import gc
 import importlib
 import logging
 import os
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 
 READY_FD = "KYBERN_READY_FD"
 ROTATION_LOOK = 2.0  # seconds between looks at the certificate files
+COLLECT_AFTER = (20_000, 20, 50)  # allocations, and rounds of each younger generation, before garbage is looked for
 
 
 class ServiceFailure(Exception):
@@ -61,6 +63,12 @@ def tell_parent_ready() -> None:
             logging.getLogger("kybern.runtime").warning("the supervisor is gone: %s", error)
 
 
+def ready() -> None:
+    """What a service has loaded by now stays: the collector need not look at it again."""
+    gc.freeze()
+    tell_parent_ready()
+
+
 async def serve(service: Service, options: Namespace) -> None:
     """Give a service its real environment and run it until a signal ends it."""
     from kybern.pki.source import CertificateUnusable, FileCertificateSource
@@ -75,7 +83,7 @@ async def serve(service: Service, options: Namespace) -> None:
     except CertificateUnusable as error:
         raise ServiceFailure(f"--pki: {error}") from None
     transport = GrpcTransport(certificates, telemetry)
-    env = Env(clock, random, transport, telemetry, tell_parent_ready)
+    env = Env(clock, random, transport, telemetry, ready)
     work = asyncio.ensure_future(service.run(options, env))
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -109,6 +117,7 @@ def run_service(service: Service, arguments: Sequence[str]) -> int:
     """Parse flags, run, and give the exit status."""
     options = build_parser(service).parse_args(arguments)
     configure(options.log_level)
+    gc.set_threshold(*COLLECT_AFTER)
     import uvloop
 
     try:

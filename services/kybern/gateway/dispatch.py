@@ -12,6 +12,7 @@ from prometheus_client import generate_latest
 from kybern.gateway import answers
 from kybern.gateway.api import Api
 from kybern.gateway.core.router import ResourcePath, group_path, resource_path
+from kybern.gateway.core.trace_budget import TraceBudget
 from kybern.gateway.handlers import logs, port_forward, proxy, read, remote_command, watch, write
 from kybern.gateway.handlers.documents import HEALTH, NOT_FOUND, Documents, Health
 from kybern.gateway.handlers.fast_get import FastGet
@@ -43,6 +44,7 @@ STREAMS: dict[str, Callable[[Api, Request, Target], Answer]] = {
     "portforward": port_forward.port_forward,
     "proxy": proxy.proxy,
 }
+TRACES_PER_SECOND, TRACES_AT_ONCE = 50, 500  # of writes that bring no trace of their own
 OPENAPI_V3 = "/openapi/v3"
 
 
@@ -63,6 +65,7 @@ class Gateway:
         self._audited = 0
         self._date = b""
         self._date_until = 0.0
+        self._traces = TraceBudget(TRACES_PER_SECOND, TRACES_AT_ONCE)
         self._plain = (b"", b"")
 
     def again(self, connection: Connection, data: bytes) -> bool:
@@ -145,7 +148,8 @@ class Gateway:
         """A write, in the root span of whatever happens because of it."""
         path = target.path
         resource = f"{path.resource}/{path.subresource}" if path.subresource else path.resource
-        span = self._api.env.telemetry.start_span(f"gateway {request.method} {resource}", traceparent, root=True)
+        root = not traceparent and self._traces.take(self._loop.time())
+        span = self._api.env.telemetry.start_span(f"gateway {request.method} {resource}", traceparent, root=root)
         try:
             response = await WRITES[target.verb](self._api, request, target, span.traceparent or traceparent)
             if span.traceparent and response is not None:
