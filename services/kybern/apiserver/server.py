@@ -1,11 +1,14 @@
 """ApiServer: the parts that a request passes through, put together once."""
 
 from dataclasses import dataclass, field
+from pathlib import Path
 from random import Random
 from typing import Any
 
 from kybern.apiserver.admission import registry as admission_registry
 from kybern.apiserver.admission.chain import Chain
+from kybern.apiserver.aggregation.aggregator import Aggregator
+from kybern.apiserver.aggregation.client import ExtensionClient
 from kybern.apiserver.authentication.authenticator import Authenticator
 from kybern.apiserver.authentication.service_account import ServiceAccountTokens, TokenKeys
 from kybern.apiserver.authorization.authorizer import Authorizer
@@ -44,6 +47,7 @@ class Settings:
     anonymous: bool = True
     keys: TokenKeys | None = None
     tokens: dict[str, User] = field(default_factory=dict)
+    proxy_client: Path | None = None  # key and certificate shown to extension API servers, and the authority behind it
     priority_and_fairness: bool = True
     max_requests_inflight: int = 400  # reads; with priority and fairness its sum with the next is shared out
     max_mutating_requests_inflight: int = 200
@@ -68,7 +72,9 @@ class ApiServer:
         self.definitions = DefinitionController(self)
         self.feed.prelude = (self.table.cacher(GROUP, RESOURCE), self.custom.load)
         self.leases = Leases(store)
-        self.webhooks = WebhookClient(Resolver(self.table.cacher))
+        self.resolver = Resolver(self.table.cacher)
+        self.webhooks = WebhookClient(self.resolver)
+        self.aggregator = Aggregator(self, ExtensionClient(self.resolver, settings.proxy_client))
         self.admission: Chain = admission_registry.build()
         self.authorizer = Authorizer(node_rules())
         self.addresses = IPAllocator.of(settings.service_cidr)

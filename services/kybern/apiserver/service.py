@@ -13,7 +13,7 @@ from kybern.apiserver.handlers.discovery import Discovery
 from kybern.apiserver.handlers.table import handlers
 from kybern.apiserver.server import ApiServer, Settings
 from kybern.apiserver.storage import opening
-from kybern.pki.source import FileCertificateSource
+from kybern.pki.source import BUNDLE, CertificateUnusable, FileCertificateSource
 from kybern.protos.api.v1.discovery_pb2_grpc import add_DiscoveryServicer_to_server
 from kybern.rpc.exchange.servicer import add_objects_to_server
 from kybern.rpc.transport import ANYONE, Policy
@@ -36,6 +36,9 @@ def add_flags(parser: ArgumentParser) -> None:
     parser.add_argument("--service-account-issuer", default=DEFAULT_ISSUER, metavar="URL", help="issuer of tokens")
     parser.add_argument("--service-cluster-ip-range", default="10.96.0.0/16", metavar="CIDR", help="cluster IPs")
     parser.add_argument("--advertise-address", default="", metavar="HOST:PORT", help="endpoint of `kubernetes`")
+    parser.add_argument(
+        "--proxy-client", default="", metavar="DIR", help="folder with the certificate shown to extension API servers"
+    )
     parser.add_argument("--token-auth-file", default="", metavar="FILE", help="static tokens: token,user,uid,groups")
     parser.add_argument(
         "--anonymous-auth", default="true", choices=["true", "false"], help="accept requests without credentials"
@@ -72,6 +75,12 @@ def read_settings(options: Namespace) -> Settings:
         raise ServiceFailure(
             "priority and fairness needs --max-requests-inflight plus --max-mutating-requests-inflight above 0"
         )
+    proxy_client = Path(options.proxy_client) if options.proxy_client else None
+    try:
+        if proxy_client is not None:
+            FileCertificateSource(proxy_client)
+    except CertificateUnusable as error:
+        raise ServiceFailure(f"--proxy-client: {error}") from error
     return Settings(
         service_cidr=options.service_cluster_ip_range,
         issuer=options.service_account_issuer,
@@ -79,6 +88,7 @@ def read_settings(options: Namespace) -> Settings:
         anonymous=options.anonymous_auth == "true",
         keys=keys,
         tokens=tokens,
+        proxy_client=proxy_client / BUNDLE if proxy_client is not None else None,
         priority_and_fairness=fair,
         max_requests_inflight=options.max_requests_inflight,
         max_mutating_requests_inflight=options.max_mutating_requests_inflight,
@@ -120,6 +130,7 @@ async def serve(
         feed = tasks.create_task(server.feed.run())
         compactor = tasks.create_task(compact(server, store))
         definitions = tasks.create_task(server.definitions.run())
+        aggregator = tasks.create_task(server.aggregator.run())
         flows = tasks.create_task(server.flow_controller.run()) if server.flow_controller is not None else None
         try:
             await bootstrap(server, ca)
@@ -135,9 +146,10 @@ async def serve(
             feed.cancel()
             compactor.cancel()
             definitions.cancel()
-
+            aggregator.cancel()
             if flows is not None:
                 flows.cancel()
+
 
 async def compact(server: ApiServer, store: Store) -> None:
     """Forget history older than HISTORY seconds, every HISTORY seconds."""

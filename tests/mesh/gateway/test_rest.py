@@ -148,7 +148,7 @@ async def test_refusals(gateway: Any) -> None:
         (client.get(CONFIGMAPS, params={"labelSelector": "a b"}), 400, "BadRequest"),
         (client.get(CONFIGMAPS, params={"limit": "many"}), 400, "BadRequest"),
         (client.post(CONFIGMAPS, data=io.BytesIO(b"x" * (3 << 20 | 1))), 413, "RequestEntityTooLarge"),
-        (client.get("/api/v1/namespaces/default/services/kubernetes/proxy/x"), 501, "NotImplemented"),
+        (client.get("/api/v1/namespaces/default/services/kubernetes/proxy/x"), 503, "ServiceUnavailable"),
         (client.get("/api/v1/namespaces/default/pods/p/exec?command=ls&stdout=1"), 404, "NotFound"),
         (client.get(CONFIGMAPS + "?watch=1", headers={"Accept": "application/yaml"}), 406, "NotAcceptable"),
     ]

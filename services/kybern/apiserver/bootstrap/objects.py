@@ -107,7 +107,21 @@ def kubernetes_endpoints(host: str, port: int) -> list[tuple[str, str, Object]]:
     return [("", "endpoints", endpoints), ("discovery.k8s.io", "endpointslices", slices)]
 
 
-def authentication_config(ca: str) -> Object:
+PROXY_CLIENT = "front-proxy-client"  # common name of the certificate that extension API servers are shown
+
+
+def authentication_config(ca: str, proxy_ca: str = "") -> Object:
     """kube-system/extension-apiserver-authentication, which aggregated API servers read."""
     metadata = {"name": "extension-apiserver-authentication", "namespace": "kube-system"}
-    return {"kind": "ConfigMap", "apiVersion": "v1", "metadata": metadata, "data": {"client-ca-file": ca}}
+    data = {"client-ca-file": ca}
+    if proxy_ca:
+        headers = {
+            "allowed-names": PROXY_CLIENT,
+            "extra-headers-prefix": "X-Remote-Extra-",
+            "group-headers": "X-Remote-Group",
+            "uid-headers": "X-Remote-Uid",
+            "username-headers": "X-Remote-User",
+        }
+        data["requestheader-client-ca-file"] = proxy_ca
+        data |= {f"requestheader-{name}": orjson.dumps([value]).decode() for name, value in headers.items()}
+    return {"kind": "ConfigMap", "apiVersion": "v1", "metadata": metadata, "data": data}

@@ -7,6 +7,7 @@ from typing import Any
 
 from kybern.apiserver.bootstrap import objects
 from kybern.apiserver.bootstrap.rbac import GROUP, bootstrap_objects, reconciled
+from kybern.apiserver.core import api_services
 from kybern.apiserver.core.flowcontrol.configuration import maintained
 from kybern.apiserver.core.user import MASTERS, User
 from kybern.apiserver.registry.create import create_object
@@ -15,6 +16,7 @@ from kybern.apiserver.registry.update import change
 from kybern.apiserver.server import ApiServer
 from kybern.kube.defaults import apply_defaults
 from kybern.kube.status import StatusError
+from kybern.pki.source import parse_bundle
 
 Object = dict[str, Any]
 Reconcile = Callable[[Object, Object], Object | None]
@@ -33,8 +35,11 @@ async def bootstrap(server: ApiServer, ca: str = "") -> None:
     if _is_address(host):
         endpoints = objects.kubernetes_endpoints(host, int(port))
         rows += [(group, resource, obj, _pointed) for group, resource, obj in endpoints]
+    rows += [(api_services.GROUP, api_services.RESOURCE, one, None) for one in server.aggregator.locals().values()]
     if ca:
-        rows.append(("", "configmaps", objects.authentication_config(ca), _data))
+        proxy_client = server.settings.proxy_client
+        proxy_ca = parse_bundle(proxy_client.read_bytes()).ca.decode() if proxy_client is not None else ""
+        rows.append(("", "configmaps", objects.authentication_config(ca, proxy_ca), _data))
     await _all(server, rows)
 
 

@@ -10,6 +10,7 @@ from typing import Any
 
 import orjson
 
+from kybern.apiserver.core.remote_discovery import merge_v2
 from kybern.apiserver.crd import published
 from kybern.apiserver.server import ApiServer
 from kybern.kube.status import not_found
@@ -21,11 +22,15 @@ from kybern.protos.api.v1.discovery_pb2_grpc import DiscoveryServicer
 def build_table(server: ApiServer) -> pb.ResourceTable:
     """Everything served, as a message."""
     table = pb.ResourceTable(etag=str(server.table.etag))
-    for group in server.table.groups:
-        info = table.groups.add(name=group.name)
-        for version in group.versions:
-            shown = info.versions.add(version=version, openapi_hash=openapi_hash(server, group.name, version))
-            for served in server.table.in_group_version(group.name, version):
+    for group, versions in server.aggregator.remotes.order():
+        info = table.groups.add(name=group)
+        for version in versions:
+            remote = server.aggregator.remotes.known.get((group, version))
+            if remote is not None:
+                remote.show(info.versions.add(version=version))
+                continue
+            shown = info.versions.add(version=version, openapi_hash=openapi_hash(server, group, version))
+            for served in server.table.in_group_version(group, version):
                 resource = served.info
                 row = shown.resources.add(
                     name=resource.resource,
@@ -68,7 +73,8 @@ def _add_columns(row: pb.ResourceInfo, custom: CustomKind) -> None:
 def openapi_hash(server: ApiServer, group: str, version: str) -> str:
     """Changes when the document does; that of everything has the version ""."""
     custom = published.of_group_version(server, group, version) if version else published.of_everything(server)
-    text = f"{_tables()}/{group}/{version}/{published.digest(custom)}"
+    others = "" if version else server.aggregator.remotes.digest()
+    text = f"{_tables()}/{group}/{version}/{published.digest(custom)}{others}"
     return hashlib.sha256(text.encode()).hexdigest().upper()
 
 
@@ -103,11 +109,18 @@ class Discovery(DiscoveryServicer):
     async def GetOpenAPI(self, request: pb.GetOpenAPIRequest, context: Any) -> pb.GetOpenAPIResponse:
         whole = request.openapi_version == "v2"
         group, version = ("", "") if whole else (request.group, request.version)
+        remote = self._server.aggregator.remotes.known.get((group, version))
+        if remote is not None:
+            if not remote.v3:
+                raise not_found("", "openapi", f"{group}/{version}")
+            return pb.GetOpenAPIResponse(document=remote.v3, hash=remote.v3_hash)
         made_of = openapi_hash(self._server, group, version)
         known_hash, document = self._documents.get((group, version), ("", b""))
         if known_hash != made_of:
             if whole:
                 made = await asyncio.to_thread(published.v2, published.of_everything(self._server))
+                if others := self._server.aggregator.remotes.documents():
+                    made = await asyncio.to_thread(merge_v2, made, others)
             else:
                 custom = published.of_group_version(self._server, group, version)
                 made = await asyncio.to_thread(published.v3, group, version, custom)

@@ -10,6 +10,7 @@ from kybern.apiserver.handlers.connect import connect
 from kybern.apiserver.handlers.create import create_object
 from kybern.apiserver.handlers.delete import delete_object
 from kybern.apiserver.handlers.delete_collection import delete_collection
+from kybern.apiserver.handlers.forward import forward
 from kybern.apiserver.handlers.get import get
 from kybern.apiserver.handlers.list import list_objects
 from kybern.apiserver.handlers.patch import patch_object
@@ -34,6 +35,7 @@ UNARY: dict[str, Unary] = {
     "delete_collection": delete_collection,
     "connect": connect,
     "check_access": check_access,
+    "forward": forward,
 }
 STREAMING: dict[str, Streaming] = {"list": list_objects, "watch": watch}
 

@@ -1,0 +1,187 @@
+"""Aggregator: keeps the APIServices of local group versions, and follows the servers of the others.
+
+Local ones are managed: made for every built-in group version (`onstart`) and every established definition's (`true`),
+put back when they are changed or deleted, and removed with the group version. One without the label is somebody's own.
+"""
+
+import asyncio
+from typing import TYPE_CHECKING, Any
+
+from kybern.apiserver.aggregation.client import ExtensionClient
+from kybern.apiserver.aggregation.endpoints import SERVICE_NAME, SLICES
+from kybern.apiserver.aggregation.follower import Follower
+from kybern.apiserver.aggregation.remotes import Remotes
+from kybern.apiserver.core import api_services
+from kybern.apiserver.core.api_services import ALWAYS, CUSTOM, GROUP, LOCAL, MANAGED, ON_START, RESOURCE, VERSION, Said
+from kybern.apiserver.core.user import MASTERS, User
+from kybern.apiserver.registry.create import create_object
+from kybern.apiserver.registry.delete import DeleteOptions, delete
+from kybern.apiserver.registry.request import Request
+from kybern.apiserver.registry.update import change
+from kybern.apiserver.storage.entry import CacheEvent
+from kybern.kube.defaults import apply_defaults
+from kybern.kube.status import StatusError
+
+if TYPE_CHECKING:
+    from kybern.apiserver.server import ApiServer
+
+Object = dict[str, Any]
+SELF = User("system:kube-aggregator", (MASTERS,))
+MANAGER = "kube-apiserver"
+AGAIN = 1.0  # seconds until an APIService that could not be written is looked at again
+
+
+class Aggregator:
+    """See the module's docstring."""
+
+    def __init__(self, server: "ApiServer", client: ExtensionClient) -> None:
+        self.server = server
+        self.client = client
+        self.remotes = Remotes(server)
+        self._cacher = server.table.cacher(GROUP, RESOURCE)
+        self._built_in = server.table.groups
+        self._due: dict[str, None] = {}
+        self._wake = asyncio.Event()
+        self._followers: dict[str, tuple[Follower, asyncio.Task[None]]] = {}
+        self._cacher.listeners.append(lambda event: self.add(event.entry.name))
+        server.table.cacher("", "services").listeners.append(self._service_changed)
+        server.table.cacher(*SLICES).listeners.append(self._service_changed)
+
+    def _service_changed(self, event: CacheEvent) -> None:
+        """Look again at the extension API servers behind a Service."""
+        if self._followers:
+            entry = event.entry
+            names = (entry.name, entry.labels.get(SERVICE_NAME, ""))
+            for follower, _ in self._followers.values():
+                service = follower.backend.service
+                if service.namespace == entry.namespace and service.name in names:
+                    follower.wake()
+
+    def add(self, name: str) -> None:
+        """Look at an APIService soon."""
+        self._due[name] = None
+        self._wake.set()
+
+    def locals(self) -> dict[str, Object]:
+        """The APIServices that local group versions should have, by name."""
+        built_in = {(group.name, version) for group in self._built_in for version in group.versions}
+        found = {}
+        for group in self.server.table.groups:
+            for version in group.versions if group.name != GROUP else ():
+                at = (group.name, version)
+                if at in built_in:
+                    made = api_services.local(*at, api_services.built_in_priority(*at), ON_START)
+                else:
+                    made = api_services.local(*at, CUSTOM, ALWAYS)
+                found[made["metadata"]["name"]] = made
+        return found
+
+    async def run(self) -> None:
+        """Work until cancelled."""
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self._follow_table())
+            loop = asyncio.get_running_loop()
+            while True:
+                await self._wake.wait()
+                self._wake.clear()
+                while self._due:
+                    name = next(iter(self._due))
+                    del self._due[name]
+                    try:
+                        await self.reconcile(name, tasks)
+                    except StatusError as error:
+                        self.server.telemetry.log.warning("apiservice %s: %s", name, error)
+                        loop.call_later(AGAIN, self.add, name)
+
+    async def _follow_table(self) -> None:
+        """Look at every APIService at the start, and at those of definitions whenever the table changes."""
+        known: set[str] = set()
+        while True:
+            seen = self.server.table.etag
+            wanted = self.locals().keys()
+            for name in (wanted ^ known) | (self._cacher.entries.keys() if not known else set()):
+                self.add(name)
+            known = set(wanted)
+            await self.server.table.changed(seen)
+
+    async def reconcile(self, name: str, tasks: asyncio.TaskGroup) -> None:
+        """Bring an APIService to what it should be. Raises StatusError."""
+        entry = self._cacher.get("", name)
+        wanted = self.locals().get(name)
+        obj = entry.decode() if entry is not None else None
+        self._follow(name, obj["spec"] if obj is not None else {}, tasks)
+        if obj is None:
+            if wanted is not None:
+                await self._create(wanted)
+            return
+        managed = bool((obj["metadata"].get("labels") or {}).get(MANAGED))
+        if managed and wanted is None:
+            await self._delete(name)
+        elif managed and wanted is not None and obj["spec"] != wanted["spec"]:
+            await self._put_back(wanted)
+        elif not obj["spec"].get("service") and not api_services.is_available(obj):
+            await self.say(name, LOCAL)
+
+    def _follow(self, name: str, spec: Object, tasks: asyncio.TaskGroup) -> None:
+        """Exactly one follower for an APIService with a server of its own."""
+        known = self._followers.get(name)
+        if known is not None and known[0].spec == spec:
+            return
+        if known is not None:
+            known[1].cancel()
+            del self._followers[name]
+            if not spec.get("service"):
+                self.remotes.drop(known[0].at)
+        if spec.get("service"):
+            follower = Follower(self, name, spec)
+            self._followers[name] = (follower, tasks.create_task(follower.run()))
+
+    async def say(self, name: str, said: Said) -> None:
+        """Write what is known of availability, if that is news."""
+        entry = self._cacher.get("", name)
+        if entry is None:
+            return
+        now = self.server.clock.now()
+        obj = entry.decode()
+        if obj.get("status") == api_services.decide_status(obj, said, now):
+            return
+
+        async def produce(current: Object) -> Object:
+            return {**current, "status": api_services.decide_status(current, said, now)}
+
+        await self._change(name, "status", produce)
+
+    async def _put_back(self, wanted: Object) -> None:
+        async def produce(current: Object) -> Object:
+            metadata = dict(current["metadata"])
+            metadata["labels"] = {**(metadata.get("labels") or {}), **wanted["metadata"]["labels"]}
+            return {**current, "metadata": metadata, "spec": wanted["spec"]}
+
+        await self._change(wanted["metadata"]["name"], "", produce)
+
+    async def _change(self, name: str, subresource: str, produce: Any) -> None:
+        try:
+            await change(self._request("update", name, subresource), produce)
+        except StatusError as error:
+            if error.code != 404:
+                raise
+
+    async def _create(self, wanted: Object) -> None:
+        request = self._request("create", wanted["metadata"]["name"])
+        apply_defaults(request.served.info, wanted)
+        try:
+            await create_object(request, wanted)
+        except StatusError as error:
+            if error.reason != "AlreadyExists":
+                raise
+
+    async def _delete(self, name: str) -> None:
+        try:
+            await delete(self._request("delete", name), DeleteOptions())
+        except StatusError as error:
+            if error.code != 404:
+                raise
+
+    def _request(self, verb: str, name: str, subresource: str = "") -> Request:
+        served = self.server.table.find(GROUP, VERSION, RESOURCE)
+        return Request(self.server, SELF, verb, served, "", name, subresource=subresource, field_manager=MANAGER)

@@ -1,0 +1,122 @@
+"""What the aggregator itself asks extension API servers: discovery and OpenAPI, as system:kube-aggregator."""
+
+import asyncio
+import base64
+import binascii
+import ssl
+from collections import OrderedDict
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+from yarl import URL
+
+from kybern.apiserver.webhooks.resolver import NoEndpoint, Resolver
+from kybern.apiserver.webhooks.target import ServiceReference
+
+USER = {"X-Remote-User": "system:kube-aggregator", "X-Remote-Group": "system:masters"}
+REMEMBERED = 64  # TLS contexts
+LARGEST = 64 << 20  # bytes of an answer
+SECONDS = 5.0
+
+
+class NotReached(Exception):
+    """Why an extension API server gave no answer."""
+
+
+@dataclass(frozen=True)
+class Backend:
+    """The part of an APIService that says how to reach its server."""
+
+    service: ServiceReference
+    ca: bytes = b""
+    insecure: bool = False
+
+
+def read_backend(spec: dict[str, Any]) -> Backend | None:
+    """None for an APIService without a server of its own."""
+    service = spec.get("service")
+    if not service:
+        return None
+    try:
+        ca = base64.b64decode(spec.get("caBundle") or "")
+    except (binascii.Error, ValueError):
+        ca = b""
+    reference = ServiceReference(service.get("namespace") or "", service.get("name") or "", service.get("port") or 443)
+    return Backend(reference, ca, bool(spec.get("insecureSkipTLSVerify")))
+
+
+@dataclass(frozen=True)
+class Answer:
+    """Status, body and ETag."""
+
+    status: int
+    body: bytes
+    etag: str = ""
+
+
+class ExtensionClient:
+    """Connections are not kept: there is a question a minute."""
+
+    def __init__(self, resolver: Resolver, certificate: Path | None) -> None:
+        self._resolver = resolver
+        self._certificate = certificate
+        self._contexts: OrderedDict[tuple[bytes, bool, float], ssl.SSLContext] = OrderedDict()
+
+    async def get(self, backend: Backend, path: str, headers: dict[str, str] | None = None) -> Answer:
+        """Raises NotReached."""
+        try:
+            host, port = self._resolver.resolve(backend.service)
+            context = self._context(backend)
+        except (NoEndpoint, OSError, ValueError) as error:
+            raise NotReached(str(error)) from None
+        shown = f"https://{host}:{port}{path}"
+        url = URL.build(scheme="https", host=host, port=port).join(URL(path, encoded=True))
+        sent = {**USER, "Host": backend.service.host, "User-Agent": "kube-aggregator", **(headers or {})}
+        try:
+            async with (
+                asyncio.timeout(SECONDS),
+                aiohttp.ClientSession(connector=aiohttp.TCPConnector(force_close=True)) as session,
+                session.get(
+                    url, headers=sent, ssl=context, server_hostname=backend.service.host, allow_redirects=False
+                ) as answer,
+            ):
+                body = bytearray()
+                async for piece in answer.content.iter_any():
+                    body += piece
+                    if len(body) > LARGEST:
+                        raise NotReached(f'Get "{shown}": the answer is larger than {LARGEST} bytes')
+                return Answer(answer.status, bytes(body), answer.headers.get("ETag", ""))
+        except TimeoutError:
+            raise NotReached(f'Get "{shown}": context deadline exceeded') from None
+        except (aiohttp.ClientError, OSError, ValueError) as error:
+            raise NotReached(f'Get "{shown}": {_why(error, host, port)}') from None
+
+    def _context(self, backend: Backend) -> ssl.SSLContext:
+        """Raises OSError, ValueError for certificates that cannot be used."""
+        changed = self._certificate.stat().st_mtime if self._certificate is not None else 0.0
+        key = (backend.ca, backend.insecure, changed)
+        found = self._contexts.get(key)
+        if found is None:
+            found = ssl.create_default_context(cadata=backend.ca.decode("ascii", "replace") or None)
+            found.verify_flags &= ~ssl.VERIFY_X509_STRICT
+            if backend.insecure:
+                found.check_hostname, found.verify_mode = False, ssl.CERT_NONE
+            if self._certificate is not None:
+                found.load_cert_chain(self._certificate)
+            self._contexts[key] = found
+            if len(self._contexts) > REMEMBERED:
+                self._contexts.popitem(last=False)
+        return found
+
+
+def _why(error: Exception, host: str, port: int) -> str:
+    if isinstance(error, aiohttp.ClientConnectorCertificateError):
+        inner = error.certificate_error
+        text = getattr(inner, "verify_message", "") or str(inner)
+        return f"tls: failed to verify certificate: x509: {text}"
+    if isinstance(error, aiohttp.ClientConnectorError):
+        code = error.os_error.strerror or str(error.os_error)
+        return f"dial tcp {host}:{port}: connect: {code.lower()}"
+    return str(error) or type(error).__name__
