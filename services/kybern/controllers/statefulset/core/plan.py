@@ -1,6 +1,7 @@
 """The next step of a StatefulSet.
 
-OrderedReady: pods are made upwards and removed downwards, one at a time, each only when all before it are well.
+OrderedReady: pods are made upwards and removed downwards, one at a time, each only when all before it are well; a pod
+that is not well itself is removed only when it is the lowest such.
 Parallel: all at once. An update replaces pods downwards to the partition, one at a time, when those above are well.
 """
 
@@ -47,9 +48,11 @@ def compute_plan(stateful_set: Object, pods: Sequence[Object], current: str, upd
             well = False
             if ordered:
                 return SetPlan(tuple(create), tuple(delete), changed)
+    unwell = [ordinal for ordinal in condemned if not _is_well(stateful_set, by_ordinal[ordinal], now)]
     for ordinal in condemned:
         pod = by_ordinal[ordinal]
-        if not meta.is_deleting(pod):
+        waits = ordered and ordinal in unwell and ordinal != unwell[-1]
+        if not meta.is_deleting(pod) and not waits:
             delete.append(pod)
         if ordered:
             return SetPlan(tuple(create), tuple(delete), changed)

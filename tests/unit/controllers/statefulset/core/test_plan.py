@@ -1,0 +1,51 @@
+"""The next step of a StatefulSet."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from kybern.controllers.statefulset.core.plan import compute_plan
+
+NOW = datetime(2026, 1, 1, tzinfo=UTC)
+Object = dict[str, Any]
+
+
+def stateful_set(replicas: int, **spec: Any) -> Object:
+    return {"metadata": {"name": "db", "namespace": "d", "generation": 1}, "spec": {"replicas": replicas, **spec}}
+
+
+def pod(ordinal: int, ready: bool) -> Object:
+    condition = {"type": "Ready", "status": str(ready), "lastTransitionTime": "2025-01-01T00:00:00Z"}
+    return {
+        "metadata": {"name": f"db-{ordinal}", "namespace": "d", "labels": {"controller-revision-hash": "one"}},
+        "status": {"phase": "Running", "conditions": [condition]},
+    }
+
+
+def decided(replicas: int, ready: str, **spec: Any) -> tuple[list[int], list[str]]:
+    """What is created and deleted with pods of these ordinals, `+` for ready ones."""
+    pods = [pod(ordinal, sign == "+") for ordinal, sign in enumerate(ready)]
+    plan = compute_plan(stateful_set(replicas, **spec), pods, "one", "one", NOW)
+    return [ordinal for ordinal, _ in plan.create], [one["metadata"]["name"] for one in plan.delete]
+
+
+STEPS = {
+    "first": (3, "", ([0], [])),
+    "next": (3, "+", ([1], [])),
+    "waits for the one before": (3, "+-", ([], [])),
+    "scale down from the top": (1, "+++", ([], ["db-2"])),
+    "scale down of the lowest that is not well": (1, "++-", ([], ["db-2"])),
+    "scale down waits for the top to be well": (0, "---", ([], [])),
+    "scale down of the top while a lower one is not well": (0, "-++", ([], ["db-2"])),
+}
+
+
+@pytest.mark.parametrize("case", STEPS)
+def test_ordered(case: str) -> None:
+    replicas, ready, wanted = STEPS[case]
+    assert decided(replicas, ready) == wanted
+
+
+def test_parallel_does_not_wait() -> None:
+    assert decided(0, "---", podManagementPolicy="Parallel") == ([], ["db-2", "db-1", "db-0"])
