@@ -2,6 +2,7 @@
 
 from kybern.apiserver.handlers.begin import begin, need_namespace
 from kybern.apiserver.handlers.proxy_destination import proxy_destination
+from kybern.apiserver.registry.connection import admit
 from kybern.apiserver.registry.request import Object, Request
 from kybern.apiserver.server import ApiServer
 from kybern.kube.status import bad_request, conflict, internal, not_found
@@ -17,6 +18,9 @@ async def connect(server: ApiServer, message: ConnectRequest, call: CallContext)
     """Where to go. Raises StatusError."""
     request = begin(server, call, message.verb or "create", message.resource, message.name)
     need_namespace(request)
+    container = message.container
+    if request.subresource != "log":
+        container = (await admit(request, message.query)).get("container") or container
     await server.feed.fresh()
     if request.subresource == "proxy":
         found = proxy_destination(server, request)
@@ -29,9 +33,7 @@ async def connect(server: ApiServer, message: ConnectRequest, call: CallContext)
         raise not_found(request.group, request.resource, request.name)
     pod = entry.decode()
     node = pod["spec"].get("nodeName") or ""
-    container = ""
-    if request.subresource in IN_CONTAINER:
-        container = choose_container(request, pod, message.container)
+    container = choose_container(request, pod, container) if request.subresource in IN_CONTAINER else ""
     if not node:
         if request.subresource == "log":
             return ConnectResponse(container=container, object=entry.data)

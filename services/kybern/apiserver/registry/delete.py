@@ -84,8 +84,8 @@ def read_options(data: bytes) -> DeleteOptions:
     )
 
 
-async def delete(request: Request, options: DeleteOptions) -> tuple[bytes, bool]:
-    """(object or Status, whether it is gone)."""
+async def delete(request: Request, options: DeleteOptions, admitted: bool = False) -> tuple[bytes, bool]:
+    """(object or Status, whether it is gone). `admitted`: admission has seen the request."""
     request.dry_run = request.dry_run or options.dry_run
     request.deletion = options
     for _ in range(ATTEMPTS):
@@ -101,7 +101,8 @@ async def delete(request: Request, options: DeleteOptions) -> tuple[bytes, bool]
         _check_preconditions(request, options, entry)
         if request.served.strategy.validate_delete is not None:
             request.served.strategy.validate_delete(request, old)
-        await request.server.admission.delete(request, old)
+        if not admitted:
+            await request.server.admission.delete(request, old)
         if request.served.strategy.prepare_delete is not None:
             request.served.strategy.prepare_delete(request, old)
         decided = decide_deletion(request, old, options, request.now)

@@ -7,6 +7,7 @@ sent a resourceVersion gets the conflict instead.
 from collections.abc import Awaitable, Callable
 from typing import Any
 
+from kybern.apiserver.admission.chain import Chain
 from kybern.apiserver.registry import commit, create, metadata, unreadable
 from kybern.apiserver.registry.commit import Stale
 from kybern.apiserver.registry.decode import decode, to_storage
@@ -24,6 +25,7 @@ from kybern.kube.status import bad_request, conflict, invalid
 Object = dict[str, Any]
 Produce = Callable[[Object], Awaitable[Object]]
 ATTEMPTS = 20
+NO_ADMISSION = Chain(())
 
 
 async def update(request: Request, data: bytes) -> tuple[bytes, bool]:
@@ -48,10 +50,10 @@ async def update(request: Request, data: bytes) -> tuple[bytes, bool]:
     return request.served.present(await change(request, produce)), False
 
 
-async def change(request: Request, produce: Produce, tracked: bool = False) -> bytes:
+async def change(request: Request, produce: Produce, tracked: bool = False, admitted: bool = False) -> bytes:
     """Read, produce, check, write; until no other writer comes between. Stored bytes.
 
-    `tracked`: what is produced carries the managers of its fields already.
+    `tracked`: what is produced carries the managers of its fields already. `admitted`: admission has seen the request.
     """
     for _ in range(ATTEMPTS):
         entry = request.served.storage.get(request.namespace, request.name)
@@ -65,7 +67,7 @@ async def change(request: Request, produce: Produce, tracked: bool = False) -> b
             _check_version(version)
             raise conflict(request.group, request.resource, request.name)
         try:
-            return await _change(request, entry, new, tracked)
+            return await _change(request, entry, new, tracked, NO_ADMISSION if admitted else request.server.admission)
         except Stale:
             if version not in ("", "0"):
                 raise conflict(request.group, request.resource, request.name) from None
@@ -77,12 +79,12 @@ def _check_version(version: str) -> None:
         raise bad_request(f'invalid resource version "{version}"')
 
 
-async def _change(request: Request, entry: Entry, new: Object, tracked: bool) -> bytes:
+async def _change(request: Request, entry: Entry, new: Object, tracked: bool, admission: Chain) -> bytes:
     old = entry.decode()
     metadata.keep(request, new, old)
     if not tracked:
         track_update(request, new, old)
-    admission, recorded = request.server.admission, new["metadata"].get("managedFields")
+    recorded = new["metadata"].get("managedFields")
     with request.server.telemetry.span("admission", request.traceparent, attributes=commit.span_attributes(request)):
         await admission.mutate(request, "UPDATE", new, old)
     check_admitted(request, new, recorded)

@@ -19,7 +19,11 @@ async def connect(api: Api, request: Request, target: Target, verb: str) -> tupl
     Raises StatusError.
     """
     wanted = ConnectRequest(
-        resource=target.resource(), name=target.path.name, verb=verb, container=request.parameter("container")
+        resource=target.resource(),
+        name=target.path.name,
+        verb=verb,
+        container=request.parameter("container"),
+        query=request.raw_query.decode("latin-1"),
     )
     found: ConnectResponse = await api.calls.call(wanted, **behind(api, request), timeout=timeout(request))
     container = ContainerRef(

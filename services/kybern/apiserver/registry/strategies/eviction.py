@@ -23,6 +23,7 @@ REFUSED = "Cannot evict pod as it would violate the pod's disruption budget."
 async def evict(request: Request, data: bytes) -> bytes:
     """POST of an Eviction to a pod."""
     eviction = decode(request, data, GVK)
+    await request.server.admission.mutate(request, "CREATE", eviction, None)
     name = eviction["metadata"].get("name") or request.name
     if name != request.name:
         raise bad_request(f"name in URL does not match name in Eviction object: {request.name} and {name}")
@@ -31,12 +32,12 @@ async def evict(request: Request, data: bytes) -> bytes:
     if entry is None:
         raise not_found("", "pods", name)
     pod = entry.decode()
-    await request.server.admission.validate(request, "CREATE", eviction, pod)
     request.dry_run = request.dry_run or options.dry_run
+    await request.server.admission.validate(request, "CREATE", eviction, pod)
     if not _free_to_go(pod):
         await _ask_budgets(request, pod)
     removal = replace(request, verb="delete", subresource="")
-    await delete(removal, options)
+    await delete(removal, options, admitted=True)
     return orjson.dumps({**success(), "code": 201})
 
 

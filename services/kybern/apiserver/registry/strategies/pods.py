@@ -6,6 +6,7 @@ import orjson
 
 from kybern.apiserver.registry.decode import decode
 from kybern.apiserver.registry.request import Request
+from kybern.apiserver.registry.reviewed import admit
 from kybern.apiserver.registry.strategies.eviction import evict
 from kybern.apiserver.registry.strategy import Object, Strategy
 from kybern.apiserver.registry.update import change
@@ -82,6 +83,7 @@ def resize(request: Request, new: Object, old: Object) -> None:
 async def bind(request: Request, data: bytes) -> bytes:
     """POST of a Binding, to the pod's subresource or to `bindings`: the pod gets its node, once."""
     binding = decode(request, data, ("", "v1", "Binding"))
+    await admit(request, binding)
     target = binding.get("target") or {}
     metadata = binding["metadata"]
     name = metadata.get("name") or request.name
@@ -96,7 +98,7 @@ async def bind(request: Request, data: bytes) -> bytes:
     async def produce(pod: Object) -> Object:
         return _bound(request, pod, target["name"], metadata)
 
-    await change(pod_request, produce, tracked=True)
+    await change(pod_request, produce, tracked=True, admitted=True)
     return orjson.dumps({**success(), "code": 201})
 
 

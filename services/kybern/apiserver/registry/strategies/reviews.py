@@ -6,6 +6,7 @@ from kybern.apiserver.authentication.service_account import TokenInvalid
 from kybern.apiserver.core.user import User
 from kybern.apiserver.registry.decode import decode
 from kybern.apiserver.registry.request import Request
+from kybern.apiserver.registry.reviewed import admit
 from kybern.apiserver.registry.strategy import Object, Strategy
 from kybern.kube import meta
 from kybern.kube.rbac import Attributes
@@ -22,6 +23,13 @@ def user_info(user: User) -> Object:
     if user.extra:
         info["extra"] = {name: list(values) for name, values in user.extra.items()}
     return info
+
+
+async def _read(request: Request, data: bytes) -> Object:
+    """The review that admission has let pass. Raises StatusError."""
+    review = decode(request, data, request.served.info.gvk)
+    await admit(request, review)
+    return review
 
 
 def _asked(spec: Object, namespace: str = "") -> Attributes:
@@ -50,13 +58,13 @@ def _answer(request: Request, review: Object, user: User, asked: Attributes) -> 
 
 async def self_access(request: Request, data: bytes) -> bytes:
     """May I?"""
-    review = decode(request, data, request.served.info.gvk)
+    review = await _read(request, data)
     return _answer(request, review, request.user, _asked(review.get("spec") or {}))
 
 
 async def access(request: Request, data: bytes) -> bytes:
     """May that user? LocalSubjectAccessReview: in this namespace."""
-    review = decode(request, data, request.served.info.gvk)
+    review = await _read(request, data)
     spec = review.get("spec") or {}
     groups = spec.get("groups") or []
     if not spec.get("user") and not groups:
@@ -69,7 +77,7 @@ async def access(request: Request, data: bytes) -> bytes:
 
 async def self_rules(request: Request, data: bytes) -> bytes:
     """What may I do in a namespace?"""
-    review = decode(request, data, request.served.info.gvk)
+    review = await _read(request, data)
     namespace = (review.get("spec") or {}).get("namespace") or ""
     if not namespace:
         raise bad_request("no namespace on request")
@@ -89,7 +97,7 @@ async def self_rules(request: Request, data: bytes) -> bytes:
 
 async def token(request: Request, data: bytes) -> bytes:
     """Whose token is this?"""
-    review = decode(request, data, request.served.info.gvk)
+    review = await _read(request, data)
     spec = review.get("spec") or {}
     if not spec.get("token"):
         raise bad_request("token is required for TokenReview in authentication")
@@ -106,7 +114,7 @@ async def token(request: Request, data: bytes) -> bytes:
 
 async def self_subject(request: Request, data: bytes) -> bytes:
     """Who am I?"""
-    review = decode(request, data, request.served.info.gvk)
+    review = await _read(request, data)
     review["metadata"]["creationTimestamp"] = meta.format_time(request.now)
     review["status"] = {"userInfo": user_info(request.user)}
     return orjson.dumps(review)

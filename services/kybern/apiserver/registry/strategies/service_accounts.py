@@ -22,6 +22,7 @@ KINDS = {("v1", "Pod"): "pods", ("v1", "Secret"): "secrets", ("v1", "Node"): "no
 async def create_token(request: Request, data: bytes) -> bytes:
     """POST of a TokenRequest; answers with its status filled in."""
     wanted = decode(request, data, GVK)
+    await request.server.admission.mutate(request, "CREATE", wanted, None)
     tokens = request.server.authenticator.service_accounts
     if tokens is None:
         raise service_unavailable("this server has no key to sign service account tokens with")
