@@ -6,6 +6,7 @@ processes share the cases; serial ones come last. Prints what failed and why, an
 
 import argparse
 import collections
+import json
 import os
 import re
 import subprocess
@@ -26,7 +27,7 @@ from kybern.testing.cluster.process import Cluster
 ROOT = Path(__file__).resolve().parents[2]
 BUILT = ROOT / "build" / "tools" / "conformance"
 SIG = re.compile(r"\[(sig-[a-z-]+)\]")
-NAME = re.compile(r"^\[It\] (.*?)( \[.*)?$")
+Results = dict[str, tuple[str, str]]  # name of a case: status and reason
 
 
 def load_images(data_dir: Path) -> None:
@@ -115,33 +116,41 @@ def command(options: argparse.Namespace, kubeconfig: Path, names: list[str], rep
     ]
 
 
-def read_reports(reports: list[Path]) -> dict[str, list[tuple[str, str, str]]]:
-    """(case, status, reason) by group; cases out of focus are left out, those that skipped themselves are not."""
-    found: dict[str, list[tuple[str, str, str]]] = collections.defaultdict(list)
-    for case in (case for report in reports for case in ElementTree.parse(report).getroot().iter("testcase")):
-        name, status = case.get("name", ""), case.get("status", "")
-        skipped = case.find("skipped")
-        if (group := SIG.search(name)) is None or (skipped is not None and not skipped.get("message")):
-            continue
-        problem = next((case.find(tag) for tag in ("failure", "error") if case.find(tag) is not None), skipped)
-        reason = "" if problem is None else (problem.get("message") or "").strip()
-        found[group[1]].append((NAME.sub(r"\1", name), status, reason))
+def read_reports(reports: list[Path], names: list[str]) -> Results:
+    """What became of each of these cases."""
+    found: Results = {}
+    for report in reports:
+        for case in ElementTree.parse(report).getroot().iter("testcase"):
+            full, status = case.get("name", ""), case.get("status", "")
+            problem = next((child for child in case if child.tag in ("failure", "error", "skipped")), None)
+            name = next((name for name in names if name in full), "")
+            said = "" if problem is None else str(problem.get("message") or "")
+            if name and not (status == "skipped" and said == "skipped"):  # out of focus
+                found[name] = (status, " ".join(said.split())[:500])
     return found
 
 
-def show(found: dict[str, list[tuple[str, str, str]]]) -> bool:
+def remember(found: Results, path: Path) -> Results:
+    """Add to what earlier runs found; all of it."""
+    known: Results = json.loads(path.read_text()) if path.exists() else {}
+    known |= found
+    path.write_text(json.dumps(known, indent=1, sort_keys=True))
+    return known
+
+
+def show(found: Results, failures: bool = True) -> bool:
     """Print the failures, then a line for each group. True when nothing failed."""
-    for cases in found.values():
-        for name, status, reason in sorted(cases):
-            if status != "passed":
-                print(f"{status.upper():8} {name}\n         {' '.join(reason.split())[:300]}")
-    print(f"\n{'group':24}{'passed':>8}{'failed':>8}{'skipped':>9}")
-    bad = 0
-    for group, cases in sorted(found.items()):
-        counts = collections.Counter(status for _, status, _ in cases)
-        failed = len(cases) - counts["passed"] - counts["skipped"]
+    for name, (status, reason) in sorted(found.items()) if failures else ():
+        if status != "passed":
+            print(f"{status.upper():8} {name}\n         {reason[:300]}")
+    print(f"\n{'group':24}{'cases':>8}{'passed':>8}{'skipped':>9}{'failed':>8}{'not run':>9}")
+    bad, cases = 0, select("", "")
+    for group in sorted({match[1] for name in cases if (match := SIG.match(name))}):
+        mine = [name for name in cases if name.startswith(f"[{group}]")]
+        counts = collections.Counter(found[name][0] if name in found else "not run" for name in mine)
+        failed = len(mine) - counts["passed"] - counts["skipped"] - counts["not run"]
         bad += failed
-        print(f"{group:24}{counts['passed']:8}{failed:8}{counts['skipped']:9}")
+        print(f"{group:24}{len(mine):8}{counts['passed']:8}{counts['skipped']:9}{failed:8}{counts['not run']:9}")
     return not bad
 
 
@@ -156,9 +165,14 @@ def main() -> int:
     parser.add_argument("--simulated", action="store_true", help="simulated nodes: enough for cases of the API alone")
     parser.add_argument("--content-type", default="application/vnd.kubernetes.protobuf", help="what the client speaks")
     parser.add_argument("--timeout", default="4h", help="for the whole run")
-    parser.add_argument("--output", type=Path, default=ROOT / "build" / "conformance", help="folder for log and report")
+    parser.add_argument(
+        "--output", type=Path, default=ROOT / "build" / "conformance" / "run", help="folder for log and report"
+    )
     parser.add_argument("--load-images", type=Path, metavar="DATA_DIR", help="only load images into a running cluster")
+    parser.add_argument("--report", action="store_true", help="only count what all runs so far have found")
     options = parser.parse_args()
+    if options.report:
+        return 0 if show(remember({}, options.output.parent / "results.json"), failures=False) else 1
     if subprocess.run(["sh", str(Path(__file__).with_name("build.sh")), str(BUILT)]).returncode:
         return 1
     if options.load_images:
@@ -166,7 +180,9 @@ def main() -> int:
         return 0
     with cluster(options) as kubeconfig:
         reports = run_suite(options, kubeconfig)
-    return 0 if show(read_reports(reports)) and reports else 1
+    found = read_reports(reports, select(options.focus, options.skip))
+    remember(found, options.output.parent / "results.json")
+    return 0 if show(found) and found else 1
 
 
 if __name__ == "__main__":
