@@ -16,6 +16,8 @@ from kybern.controllers.namespace.reconcile import NamespaceController
 from kybern.controllers.node_ipam.reconcile import NodeIpamController
 from kybern.controllers.node_lifecycle.reconcile import NodeLifecycleController
 from kybern.controllers.pod_gc.reconcile import PodGarbageCollector
+from kybern.controllers.pv_protection.reconcile import VolumeProtection
+from kybern.controllers.pvc_protection.reconcile import ClaimProtection
 from kybern.controllers.replicaset.reconcile import replica_set_controller, replication_controller
 from kybern.controllers.resourcequota.reconcile import ResourceQuotaController
 from kybern.controllers.root_ca.reconcile import RootCAPublisher
@@ -39,6 +41,8 @@ CONTROLLERS: dict[str, Starter] = {
     "ttl-after-finished-controller": TTLAfterFinishedController,
     "cronjob-controller": CronJobController,
     "resourcequota-controller": ResourceQuotaController,
+    "persistentvolumeclaim-protection-controller": ClaimProtection,
+    "persistentvolume-protection-controller": VolumeProtection,
     "disruption-controller": DisruptionController,
     "clusterrole-aggregation-controller": ClusterRoleAggregationController,
     "node-ipam-controller": NodeIpamController,

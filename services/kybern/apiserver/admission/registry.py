@@ -1,4 +1,9 @@
-"""The admission plugins, in upstream's order."""
+"""The admission plugins that 1.36 enables by default, and NodeRestriction, in upstream's order.
+
+Each phase runs through the whole list: first all that mutate, later all that validate. Plugins that look at what
+others have made of an object come after them; webhooks and policies see the outcome of all that are built in; and
+ResourceQuota is last, because it counts what nobody else refuses.
+"""
 
 from kybern.apiserver.admission.certificates import (
     CertificateApproval,
@@ -13,10 +18,14 @@ from kybern.apiserver.admission.limit_ranger import LimitRanger
 from kybern.apiserver.admission.mutating_webhook import MutatingAdmissionWebhook
 from kybern.apiserver.admission.namespace_lifecycle import NamespaceLifecycle
 from kybern.apiserver.admission.node_restriction import NodeRestriction
+from kybern.apiserver.admission.persistent_volume_claim_resize import PersistentVolumeClaimResize
+from kybern.apiserver.admission.pod_security import PodSecurity
+from kybern.apiserver.admission.pod_topology_labels import PodTopologyLabels
 from kybern.apiserver.admission.priority import Priority
 from kybern.apiserver.admission.resource_quota import ResourceQuota
 from kybern.apiserver.admission.runtime_class import RuntimeClass
 from kybern.apiserver.admission.service_account import ServiceAccount
+from kybern.apiserver.admission.storage_object_in_use_protection import StorageObjectInUseProtection
 from kybern.apiserver.admission.taint_nodes_by_condition import TaintNodesByCondition
 from kybern.apiserver.admission.validating_webhook import ValidatingAdmissionWebhook
 
@@ -26,17 +35,21 @@ ORDER = (
     ServiceAccount,
     NodeRestriction,
     TaintNodesByCondition,
+    PodSecurity,
     Priority,
     DefaultTolerationSeconds,
     DefaultStorageClass,
+    StorageObjectInUseProtection,
+    PersistentVolumeClaimResize,
     RuntimeClass,
     CertificateApproval,
     CertificateSigning,
     CertificateSubjectRestriction,
     DefaultIngressClass,
+    PodTopologyLabels,
     MutatingAdmissionWebhook,
     ValidatingAdmissionWebhook,
-    ResourceQuota,  # last: it counts what nobody else refuses
+    ResourceQuota,
 )
 
 

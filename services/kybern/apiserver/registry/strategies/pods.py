@@ -129,8 +129,9 @@ def _bound(request: Request, pod: Object, node: str, metadata: Object) -> Object
             f"Precondition failed: UID in precondition: {metadata['uid']}, UID in object meta: {pod['metadata']['uid']}"
         )
     spec["nodeName"] = node
-    if metadata.get("annotations"):
-        pod["metadata"]["annotations"] = {**(pod["metadata"].get("annotations") or {}), **metadata["annotations"]}
+    for member in ("annotations", "labels"):
+        if metadata.get(member):
+            pod["metadata"][member] = {**(pod["metadata"].get(member) or {}), **metadata[member]}
     status = pod.setdefault("status", {})
     found = status.setdefault("conditions", [])
     conditions.set_condition(found, "PodScheduled", "True", now=request.now)

@@ -1,0 +1,26 @@
+"""PodTopologyLabels: a pod that gets its node gets the node's zone and region labels too, by way of its Binding."""
+
+from kybern.apiserver.admission.plugin import CREATE, Object, Plugin
+from kybern.apiserver.registry.request import Request
+
+COPIED = ("topology.kubernetes.io/zone", "topology.kubernetes.io/region")
+
+
+class PodTopologyLabels(Plugin):
+    """What the node says replaces what the pod says."""
+
+    name = "PodTopologyLabels"
+
+    async def mutate(self, request: Request, operation: str, new: Object, old: Object | None) -> None:
+        if operation != CREATE or request.group:
+            return
+        if (request.resource, request.subresource) in (("pods", "binding"), ("bindings", "")):
+            name = (new.get("target") or {}).get("name")
+        elif (request.resource, request.subresource) == ("pods", ""):
+            name = (new.get("spec") or {}).get("nodeName")
+        else:
+            return
+        node = request.server.table.cacher("", "nodes").get("", name) if name else None
+        found = {label: node.labels[label] for label in COPIED if label in node.labels} if node is not None else {}
+        if found:
+            new["metadata"]["labels"] = {**(new["metadata"].get("labels") or {}), **found}

@@ -1,0 +1,1 @@
+"""The pv-protection controller: a volume stays while it is bound."""
