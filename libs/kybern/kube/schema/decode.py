@@ -59,10 +59,6 @@ def strict_error(gvk: tuple[str, str, str], problems: Sequence[str]) -> StatusEr
     return decode_error(gvk, "strict decoding error: " + ", ".join(problems))
 
 
-def strict_problems(unknown: Sequence[str], duplicated: Sequence[str] = ()) -> list[str]:
-    return [f'duplicate field "{path}"' for path in duplicated] + [f'unknown field "{path}"' for path in unknown]
-
-
 class _Walk:
     """One walk over one object; `fixes` holds (holder, member, value): what decoding changes, None for removal."""
 

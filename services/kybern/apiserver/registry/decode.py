@@ -1,6 +1,5 @@
 """From a request's body to an object in storage version: shape, unknown fields, defaults."""
 
-from collections.abc import Sequence
 from typing import Any
 
 import orjson
@@ -8,7 +7,6 @@ import orjson
 from kybern.apiserver.registry.request import Request
 from kybern.kube import schema
 from kybern.kube.defaults import apply_defaults
-from kybern.kube.schema.decode import strict_problems
 from kybern.kube.status import bad_request, request_entity_too_large
 
 Object = dict[str, Any]
@@ -47,15 +45,12 @@ def parse(data: bytes, gvk: GVK) -> Object:
 def decode(request: Request, data: bytes, gvk: GVK) -> Object:
     """A decoded, pruned object of `gvk`, which need not be the resource's own kind (Scale, Binding)."""
     obj = parse(data, gvk)
-    strict = [*request.strict_errors]
-    if request.field_validation != "Ignore":
-        strict += strict_problems((), schema.duplicate_fields(data))
-    prune(request, obj, gvk, strict)
+    prune(request, obj, gvk, data)
     return obj
 
 
-def prune(request: Request, obj: Object, gvk: GVK, strict: Sequence[str] = ()) -> None:
-    """Refuse wrong types, drop unknown fields; say so, and what else is `strict`, as fieldValidation asks.
+def prune(request: Request, obj: Object, gvk: GVK, data: bytes = b"") -> None:
+    """Refuse wrong types, drop unknown fields; say so as fieldValidation asks, and what else is wrong in `data`.
 
     Raises StatusError (400).
     """
@@ -69,13 +64,23 @@ def prune(request: Request, obj: Object, gvk: GVK, strict: Sequence[str] = ()) -
         unknown = custom.prune(obj) if custom is not None else schema.prune(definition or {}, obj)
     except schema.DecodeError as error:
         raise schema.decode_error(gvk, str(error)) from None
-    problems = [*strict, *strict_problems(unknown)]
-    if problems and request.field_validation != "Ignore":
-        if request.field_validation == "Strict":
+    if request.field_validation != "Ignore":
+        problems = _problems(request, unknown, data, custom is None)
+        if problems and request.field_validation == "Strict":
             raise schema.strict_error(gvk, problems)
         request.warnings += problems
     if not isinstance(obj.get("metadata"), dict):
         obj["metadata"] = {}
+
+
+def _problems(request: Request, unknown: list[str], data: bytes, in_order: bool) -> list[str]:
+    """All that strict decoding finds; of built-in kinds in the order of the body."""
+    duplicated = schema.duplicate_fields(data) if data else []
+    found = [("duplicate", path) for path in duplicated] + [("unknown", path) for path in unknown]
+    if in_order and unknown and duplicated:
+        places = schema.appearances(data)
+        found.sort(key=lambda problem: places.get(problem, 0))
+    return [*(request.strict_errors if data else ()), *(f'{what} field "{path}"' for what, path in found)]
 
 
 def to_storage(request: Request, obj: Object) -> Object:

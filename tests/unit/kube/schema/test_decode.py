@@ -6,7 +6,6 @@ from typing import Any
 import pytest
 
 from kybern.kube import schema
-from kybern.kube.schema.decode import strict_problems
 
 
 def definition(kind: str, group: str = "", version: str = "v1") -> schema.Definition:
@@ -148,7 +147,7 @@ def test_times_with_nanoseconds_and_offsets_are_times() -> None:
 
 
 def test_strict_error_reads_as_upstreams() -> None:
-    error = schema.strict_error(("", "v1", "Pod"), strict_problems(["spec.foo"], ["spec.a"]))
+    error = schema.strict_error(("", "v1", "Pod"), ['duplicate field "spec.a"', 'unknown field "spec.foo"'])
     assert error.code == 400
     assert error.message == (
         'Pod in version "v1" cannot be handled as a Pod: '
@@ -169,3 +168,9 @@ def test_strict_error_reads_as_upstreams() -> None:
 )
 def test_duplicate_fields(text: bytes, found: list[str]) -> None:
     assert schema.duplicate_fields(text) == found
+
+
+def test_appearances_are_in_the_order_of_the_document() -> None:
+    places = schema.appearances(b'{"x": {"odd": 1, "a": 1, "a": [{"b": 1, "b": 2}]}, "late": 1}')
+    wanted = [("unknown", "x.odd"), ("duplicate", "x.a"), ("duplicate", "x.a[0].b"), ("unknown", "late")]
+    assert sorted(wanted, key=places.__getitem__) == wanted
