@@ -1,7 +1,7 @@
 """Watch: events in batches, from the present or resumed from a revision, with bookmarks while nothing happens."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Iterable
+from collections.abc import AsyncGenerator, Iterable, Iterator
 
 from kybern.apiserver.core import encoding
 from kybern.apiserver.handlers.begin import begin, pinned_name, selection
@@ -9,12 +9,11 @@ from kybern.apiserver.registry import unreadable
 from kybern.apiserver.registry.request import Request
 from kybern.apiserver.server import ApiServer
 from kybern.apiserver.storage.entry import Entry
-from kybern.apiserver.storage.watcher import Watcher
+from kybern.apiserver.storage.watcher import Watcher, batches
 from kybern.kube.status import bad_request
 from kybern.protos.api.v1.objects_pb2 import EventType, WatchEvent, WatchRequest, WatchResponse
 from kybern.rpc.exchange.context import CallContext
 
-BATCH_EVENTS, BATCH_BYTES = 1000, 1 << 20
 BOOKMARK_SECONDS = 60.0
 TIMEOUT = (1800.0, 3600.0)  # seconds, for a client that sets none
 
@@ -32,21 +31,21 @@ async def watch(server: ApiServer, message: WatchRequest, call: CallContext) -> 
     gauge = server.metrics.watchers.labels("WATCH", request.group, request.resource)
     gauge.inc()
     try:
+        present = list(cacher.select(chosen)) if initial else []
         yield WatchResponse()  # the watch stands
         if initial:
-            present = list(cacher.select(chosen))
             if request.served.conversion is not None:
                 present = await request.served.conversion.entries(present, request.served.info.api_version)
-            for response in _batches(_added(request, present)):
+            for response in batches(_added(request, present)):
                 yield response
                 await asyncio.sleep(0)
             if message.send_initial_events and message.allow_bookmarks:
                 yield WatchResponse(events=[_bookmark(request, since, True)])
+        if call.seat is not None:  # a watch that stands needs no seat
+            server.flow.leave(call, 0.0)
         async for response in _follow(server, request, watcher, message, since):
             yield response
     finally:
-        if call.seat is not None:  # a watch that stands needs no seat
-            server.flow.leave(call, 0.0)
         watcher.stop()
         gauge.dec()
 
@@ -89,7 +88,7 @@ async def _follow(
         events = await watcher.wait(left) if left > 0 else []
         if events and request.served.conversion is not None:
             events = await request.served.conversion.events(events, request.served.info.api_version)
-        for response in _batches(events):
+        for response in watcher.audience.responses(events):
             yield response
         if events:
             continue
@@ -102,7 +101,7 @@ async def _follow(
             bookmark_at = now + BOOKMARK_SECONDS
 
 
-def _added(request: Request, entries: Iterable[Entry]) -> Iterable[WatchEvent]:
+def _added(request: Request, entries: Iterable[Entry]) -> Iterator[WatchEvent]:
     present = request.served.present
     for entry in entries:
         yield WatchEvent(type=EventType.EVENT_TYPE_ADDED, object=present(entry.data))
@@ -111,17 +110,3 @@ def _added(request: Request, entries: Iterable[Entry]) -> Iterable[WatchEvent]:
 def _bookmark(request: Request, revision: int, initial: bool) -> WatchEvent:
     data = encoding.bookmark(request.served.head, revision, initial)
     return WatchEvent(type=EventType.EVENT_TYPE_BOOKMARK, object=data)
-
-
-def _batches(events: Iterable[WatchEvent]) -> Iterable[WatchResponse]:
-    """Events in responses of bounded size."""
-    batch: list[WatchEvent] = []
-    size = 0
-    for event in events:
-        batch.append(event)
-        size += len(event.object)
-        if len(batch) >= BATCH_EVENTS or size >= BATCH_BYTES:
-            yield WatchResponse(events=batch)
-            batch, size = [], 0
-    if batch:
-        yield WatchResponse(events=batch)

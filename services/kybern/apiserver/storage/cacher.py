@@ -1,8 +1,7 @@
 """Cacher: every object of one resource, encoded, in key order, with the recent past for watches to resume from.
 
 It is changed only by the feed, in revision order, inside one event loop step per change; so a reader sees whole
-revisions. Watchers are kept by the value they pin the trigger field to (a node agent: its own node name), so that a
-change is offered only to those it may concern.
+revisions.
 """
 
 from bisect import bisect_left, insort
@@ -13,6 +12,7 @@ from dataclasses import replace
 import orjson
 
 from kybern.apiserver.core import encoding, fields
+from kybern.apiserver.storage.audiences import Audiences
 from kybern.apiserver.storage.entry import CacheEvent, Convert, Entry, Object
 from kybern.apiserver.storage.selection import Selection
 from kybern.apiserver.storage.watcher import Watcher
@@ -37,11 +37,9 @@ class Cacher:
         self.keys: list[str] = []
         self.unreadable: dict[str, str] = {}  # key → why what is stored there cannot be read
         self._fields = fields.fields_reader(group, resource)
-        self._trigger = fields.trigger(group, resource)
         self._ring: deque[CacheEvent] = deque(maxlen=RING)
         self._floor = 0  # every event after this revision is in the ring
-        self._watchers: dict[Watcher, None] = {}  # in order of arrival, so that a simulation repeats itself
-        self._pinned: dict[str, dict[Watcher, None]] = {}
+        self._audiences = Audiences(fields.trigger(group, resource))
         self.listeners: list[Listener] = []
 
     # Reads
@@ -92,8 +90,7 @@ class Cacher:
 
     def reset(self) -> None:
         """Forget everything (history was lost): watchers are cut off and list again."""
-        for watcher in [*self._watchers, *(w for group in self._pinned.values() for w in group)]:
-            watcher.end()
+        self._audiences.end()
         self.entries.clear()
         self.keys.clear()
         self.unreadable.clear()
@@ -144,8 +141,7 @@ class Cacher:
             del self.keys[bisect_left(self.keys, key)]
         self._ring.clear()
         self._floor = self.changed = kv.mod_revision
-        for watcher in [*self._watchers, *(w for group in self._pinned.values() for w in group)]:
-            watcher.end()
+        self._audiences.end()
 
     def recovered(self, kv: KeyValue) -> None:
         """An object can be read again, as it is now; watches have ended when it became unreadable."""
@@ -171,16 +167,7 @@ class Cacher:
         self.changed = event.revision
         for listener in self.listeners:
             listener(event)
-        for watcher in tuple(self._watchers):
-            watcher.offer(event)
-        if self._pinned:
-            values = {event.entry.field(self._trigger)}
-            if event.prev is not None:
-                values.add(event.prev.field(self._trigger))
-            for value in values:
-                for watcher in tuple(self._pinned.get(value, ())):
-                    watcher.offer(event)
-        event.offered()
+        self._audiences.offer(event)
 
     # Watches
 
@@ -190,10 +177,13 @@ class Cacher:
             raise expired(f"too old resource version: {since} ({self._floor})")
         if self.closing:
             raise service_unavailable("the apiserver is shutting down")
-        watcher = Watcher(selection, convert)
+        audience = self._audiences.audience(selection, convert)
+        watcher = Watcher(audience)
         for event in self._since(since):
-            watcher.offer(event)
-        self._register(watcher)
+            message = audience.message(event)
+            if message is not None:
+                watcher.push(message)
+        self._audiences.join(watcher)
         return watcher
 
     def _since(self, revision: int) -> list[CacheEvent]:
@@ -205,22 +195,6 @@ class Cacher:
         newer.reverse()
         return newer
 
-    def _register(self, watcher: Watcher) -> None:
-        value = watcher.selection.pinned(self._trigger)
-        if value is None:
-            self._watchers[watcher] = None
-            watcher.stop = lambda: self._watchers.pop(watcher, None)
-            return
-        group = self._pinned.setdefault(value, {})
-        group[watcher] = None
-
-        def stop() -> None:
-            group.pop(watcher, None)
-            if not group and self._pinned.get(value) is group:
-                del self._pinned[value]
-
-        watcher.stop = stop
-
     def limit_ring(self, events: int) -> None:
         """Keep another number of recent events."""
         kept = list(self._ring)[-events:]
@@ -231,9 +205,8 @@ class Cacher:
     def end_watches(self) -> None:
         """End every open watch, and those that come: the server stops."""
         self.closing = True
-        for watcher in [*self._watchers, *(w for group in self._pinned.values() for w in group)]:
-            watcher.end()
+        self._audiences.end()
 
     def watchers(self) -> int:
         """How many watches are open."""
-        return len(self._watchers) + sum(map(len, self._pinned.values()))
+        return sum(1 for _ in self._audiences)
