@@ -130,6 +130,13 @@ def read(data: bytes) -> Checked:
     return Checked(_node(_first(checked, 4, b"")), types, overloads, names)
 
 
+def read_parsed(data: bytes) -> Node:
+    """The tree of a serialized expression that was not checked."""
+    message = _fields(data)
+    parsed = _fields(_first(message, 2, b""))
+    return _node(_first(parsed, 4 if b"CheckedExpr" in _first(message, 1, b"") else 2, b""))
+
+
 def _map(message: Fields, number: int) -> Iterator[tuple[int, bytes]]:
     for entry in message.get(number, ()):
         pair = _fields(entry)
