@@ -13,6 +13,7 @@ from kybern.gateway.core.held_lists import HeldLists
 from kybern.gateway.core.resources import Resources
 from kybern.gateway.http.message import Request
 from kybern.kube.duration import parse_go
+from kybern.pki.client_tls import ClientTls
 from kybern.protos.api.v1.objects_pb2 import CheckAccessRequest, ExtraValues, Origin, Requester
 from kybern.rpc.exchange.client import ExchangeClient
 from kybern.runtime.service import Env
@@ -35,6 +36,7 @@ class Api:
     lists: HeldLists = field(default_factory=HeldLists)
     encoded: Encoded = field(default_factory=Encoded)
     channels: dict[tuple[str, str], Any] = field(default_factory=dict)  # to node agents
+    client_tls: ClientTls = field(default_factory=lambda: ClientTls(None))  # to extension API servers
 
     async def check_access(self, request: Request) -> None:
         """Authenticate and authorize a request for a path that is no resource. Raises StatusError."""

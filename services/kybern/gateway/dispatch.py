@@ -13,7 +13,7 @@ from kybern.gateway import answers
 from kybern.gateway.api import Api
 from kybern.gateway.core.router import ResourcePath, group_path, resource_path
 from kybern.gateway.core.trace_budget import TraceBudget
-from kybern.gateway.handlers import logs, port_forward, proxy, read, remote_command, watch, write
+from kybern.gateway.handlers import aggregated, logs, port_forward, proxy, read, remote_command, watch, write
 from kybern.gateway.handlers.documents import HEALTH, NOT_FOUND, Documents, Health
 from kybern.gateway.handlers.fast_get import FastGet
 from kybern.gateway.handlers.target import Target, find
@@ -91,6 +91,12 @@ class Gateway:
         try:
             if path is None:
                 return await self._other(request)
+            if (path.group, path.version) in self._api.resources.remote:
+                verb = aggregated.verb_of(request, path)
+                labels, long_running = self._labels_for(path, verb), verb == "watch"
+                response = await aggregated.aggregated(self._api, request, path)
+                code = request.answered or 200 if response is None else response.status
+                return response
             target = await self._find(request, path)
             labels, long_running = self._labels_of(target), target.verb == "watch" or target.connects
             response = await self._resource(request, target)
@@ -180,15 +186,19 @@ class Gateway:
         if path == OPENAPI_V3 or path.startswith(OPENAPI_V3 + "/"):
             return await self._documents.openapi_v3(request, path.removeprefix(OPENAPI_V3).strip("/"))
         group = group_path(path)
+        if group is not None and (group.group, group.version) in self._api.resources.remote:
+            return await aggregated.aggregated_document(self._api, request, group.group, group.version)
         return NOT_FOUND if group is None else await self._documents.groups(request, group)
 
     def _labels_of(self, target: Target) -> Labels:
-        key = (target.path, target.verb)
+        return self._labels_for(target.path, target.verb)
+
+    def _labels_for(self, path: ResourcePath, verb: str) -> Labels:
+        key = (path, verb)
         labels = self._labels.get(key)
         if labels is None:
-            path = target.path
             scope = "resource" if path.name else "namespace" if path.namespace else "cluster"
-            labels = Labels(target.verb.upper(), path.group, path.version, path.resource, path.subresource, scope)
+            labels = Labels(verb.upper(), path.group, path.version, path.resource, path.subresource, scope)
             if len(self._labels) >= 8192:
                 self._labels.clear()
             self._labels[key] = labels

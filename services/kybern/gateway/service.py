@@ -18,7 +18,8 @@ from kybern.gateway.dispatch import Gateway
 from kybern.gateway.http.connection import Connection
 from kybern.gateway.http.tls import server_context
 from kybern.gateway.workers import keep_worker
-from kybern.pki.source import FileCertificateSource
+from kybern.pki.client_tls import ClientTls
+from kybern.pki.source import BUNDLE, CertificateUnusable, FileCertificateSource
 from kybern.protos.api.v1.discovery_pb2 import WatchResourcesRequest
 from kybern.protos.api.v1.discovery_pb2_grpc import DiscoveryStub
 from kybern.rpc.exchange.client import ExchangeClient
@@ -37,6 +38,9 @@ def add_flags(parser: ArgumentParser) -> None:
     """Flags beyond the shared ones."""
     parser.add_argument("--bind-address", default="0.0.0.0", help="address of the HTTPS port")
     parser.add_argument("--secure-port", type=int, default=6443, help="the HTTPS port")
+    parser.add_argument(
+        "--proxy-client", default="", metavar="DIR", help="folder with the certificate shown to extension API servers"
+    )
     parser.add_argument("--workers", type=int, default=1, metavar="N", help="processes that share the port")
     parser.add_argument("--worker", action="store_true", help=SUPPRESS)  # started by a gateway with --workers
     parser.add_argument(
@@ -74,6 +78,19 @@ async def follow_certificate(source: FileCertificateSource, env: Env) -> None:
         await asyncio.sleep(POLL_SECONDS)
         if source.poll():
             env.telemetry.log.info("the certificate was rotated")
+
+
+def client_tls(folder: str) -> ClientTls:
+    """How extension API servers are shown who asks. Raises ServiceFailure."""
+    from kybern.runtime.main import ServiceFailure
+
+    if not folder:
+        return ClientTls(None)
+    try:
+        FileCertificateSource(Path(folder))
+    except CertificateUnusable as error:
+        raise ServiceFailure(f"--proxy-client: {error}") from error
+    return ClientTls(Path(folder) / BUNDLE)
 
 
 async def listen(
@@ -124,7 +141,7 @@ async def run(options: Namespace, env: Env) -> None:
         calls = await stack.enter_async_context(ExchangeClient(channel))
         streams = await stack.enter_async_context(ExchangeClient(channel))
         discovery: Any = DiscoveryStub(channel)
-        api = Api(env, calls, streams, discovery)
+        api = Api(env, calls, streams, discovery, client_tls=client_tls(options.proxy_client))
         gateway = Gateway(api, front.ready, address)
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(follow_resources(api, front))

@@ -34,6 +34,8 @@ def worker_arguments(options: Namespace, index: int) -> list[str]:
         yield "--worker"
         if options.traces:
             yield from ("--traces", options.traces)
+        if options.proxy_client:
+            yield from ("--proxy-client", options.proxy_client)
         if options.external_address:
             yield from ("--external-address", options.external_address)
 

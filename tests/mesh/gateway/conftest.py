@@ -31,6 +31,7 @@ from kybern.telemetry import Telemetry
 KEYS = TokenKeys(ec.generate_private_key(ec.SECP256R1()))
 TOKENS = {"secret": User("alice", ("devs",), "1")}
 DAY = timedelta(days=1)
+PROXY_CLIENT = Identity("front-proxy-client")
 
 
 @dataclass
@@ -92,7 +93,9 @@ async def front(folder: Path, port: int) -> AsyncIterator[Front]:
     pair = issue(ca, Identity("system:kybern:gateway", (), ("localhost",), ("127.0.0.1",)), DAY, now)
     write_bundle(folder / "gateway", pair)
     store = await SqliteStore.open(":memory:", threaded=False)
-    settings = Settings(keys=KEYS, advertise="192.0.2.2:6443", tokens=TOKENS)
+    write_bundle(folder / "front-proxy", issue(create_ca(folder / "front-proxy-ca", now), PROXY_CLIENT, DAY, now))
+    proxy_client = folder / "front-proxy" / "tls.pem"
+    settings = Settings(keys=KEYS, advertise="192.0.2.2:6443", tokens=TOKENS, proxy_client=proxy_client)
     options = Namespace(
         address="gateway:1",
         pki=str(folder / "gateway"),
@@ -102,10 +105,12 @@ async def front(folder: Path, port: int) -> AsyncIterator[Front]:
         workers=1,
         worker=False,
         external_address="",
+        proxy_client=str(folder / "front-proxy"),
     )
     tasks: list[asyncio.Task[None]] = []
+    pem = ca.pem.decode()
     try:
-        await running(network, "apiserver", tasks, lambda env: serve("apiserver:1", env, store, settings))
+        await running(network, "apiserver", tasks, lambda env: serve("apiserver:1", env, store, settings, pem))
         await running(network, "gateway", tasks, lambda env: SERVICE.run(options, env))
         found = Front(network, port, ca, folder, None, tasks[-1])  # type: ignore[arg-type]
         async with found.client("root", "system:masters") as found.admin:

@@ -3,8 +3,6 @@
 import asyncio
 import base64
 import binascii
-import ssl
-from collections import OrderedDict
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,9 +12,9 @@ from yarl import URL
 
 from kybern.apiserver.webhooks.resolver import NoEndpoint, Resolver
 from kybern.apiserver.webhooks.target import ServiceReference
+from kybern.pki.client_tls import ClientTls
 
 USER = {"X-Remote-User": "system:kube-aggregator", "X-Remote-Group": "system:masters"}
-REMEMBERED = 64  # TLS contexts
 LARGEST = 64 << 20  # bytes of an answer
 SECONDS = 5.0
 
@@ -61,14 +59,13 @@ class ExtensionClient:
 
     def __init__(self, resolver: Resolver, certificate: Path | None) -> None:
         self._resolver = resolver
-        self._certificate = certificate
-        self._contexts: OrderedDict[tuple[bytes, bool, float], ssl.SSLContext] = OrderedDict()
+        self._tls = ClientTls(certificate)
 
     async def get(self, backend: Backend, path: str, headers: dict[str, str] | None = None) -> Answer:
         """Raises NotReached."""
         try:
             host, port = self._resolver.resolve(backend.service)
-            context = self._context(backend)
+            context = self._tls.context(backend.ca, insecure=backend.insecure)
         except (NoEndpoint, OSError, ValueError) as error:
             raise NotReached(str(error)) from None
         shown = f"https://{host}:{port}{path}"
@@ -92,23 +89,6 @@ class ExtensionClient:
             raise NotReached(f'Get "{shown}": context deadline exceeded') from None
         except (aiohttp.ClientError, OSError, ValueError) as error:
             raise NotReached(f'Get "{shown}": {_why(error, host, port)}') from None
-
-    def _context(self, backend: Backend) -> ssl.SSLContext:
-        """Raises OSError, ValueError for certificates that cannot be used."""
-        changed = self._certificate.stat().st_mtime if self._certificate is not None else 0.0
-        key = (backend.ca, backend.insecure, changed)
-        found = self._contexts.get(key)
-        if found is None:
-            found = ssl.create_default_context(cadata=backend.ca.decode("ascii", "replace") or None)
-            found.verify_flags &= ~ssl.VERIFY_X509_STRICT
-            if backend.insecure:
-                found.check_hostname, found.verify_mode = False, ssl.CERT_NONE
-            if self._certificate is not None:
-                found.load_cert_chain(self._certificate)
-            self._contexts[key] = found
-            if len(self._contexts) > REMEMBERED:
-                self._contexts.popitem(last=False)
-        return found
 
 
 def _why(error: Exception, host: str, port: int) -> str:

@@ -96,7 +96,7 @@ def _aggregated_group(group: GroupInfo) -> Document:
             {
                 "version": version.version,
                 "resources": [_aggregated_resource(group.name, version.version, info) for info in version.resources],
-                "freshness": "Current",
+                "freshness": "Stale" if version.stale else "Current",
             }
             for version in group.versions
         ],
@@ -132,6 +132,7 @@ def openapi_v3_index(table: ResourceTable) -> Document:
             path: {"serverRelativeURL": f"/openapi/v3/{path}?hash={version.openapi_hash}"}
             for group in table.groups
             for version in group.versions
+            if version.openapi_hash
             for path in [gv_path(group.name, version.version)]
         }
     }

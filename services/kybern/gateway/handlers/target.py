@@ -50,7 +50,7 @@ def find(request: Request, path: ResourcePath, resources: Resources) -> Target:
         raise unknown_resource()
     if path.subresource and path.subresource not in served.subresources:
         raise unknown_resource()
-    wanted = verb(request.method, path, _watches(request, path))
+    wanted = verb(request.method, path, watches(request, path))
     if served.namespaced and not path.namespace:
         if path.name:
             raise unknown_resource()
@@ -61,7 +61,8 @@ def find(request: Request, path: ResourcePath, resources: Resources) -> Target:
     return Target(served, path, wanted)
 
 
-def _watches(request: Request, path: ResourcePath) -> bool:
+def watches(request: Request, path: ResourcePath) -> bool:
+    """Whether a request asks for a watch."""
     if path.watch:
         return True
     return b"watch" in request.raw_query and not path.subresource and options.boolean(request.query, "watch")
