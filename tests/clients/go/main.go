@@ -1,5 +1,5 @@
 // Programs on Kubernetes' own Go types: `golden` shows their wire forms, `zeros` which of their fields keep zero values
-// in JSON, and `client` is a typed client-go client.
+// in JSON, `client` is a typed client-go client, and `compare` reads everything in both forms.
 package main
 
 import (
@@ -16,8 +16,10 @@ func main() {
 		err = zeros()
 	case len(os.Args) == 3 && os.Args[1] == "client":
 		err = client(os.Args[2])
+	case len(os.Args) == 4 && os.Args[1] == "compare":
+		err = compare(os.Args[2], os.Args[3])
 	default:
-		err = fmt.Errorf("usage: %s golden MANIFESTS | zeros | client NAMESPACE", os.Args[0])
+		err = fmt.Errorf("usage: %s golden MANIFESTS | zeros | client NAMESPACE | compare NAMESPACE MANIFESTS", os.Args[0])
 	}
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)

@@ -78,6 +78,14 @@ def test_typed_client(program: str, cluster: Cluster, namespace: str) -> None:
     assert found["applied"] == "test"
 
 
+def test_both_forms_are_the_same(program: str, cluster: Cluster, namespace: str) -> None:
+    """Every kind created, read, watched, changed and deleted in protobuf, and everything listed, as in JSON."""
+    found = run(program, "compare", namespace, str(FOLDER / "kinds.yaml"), KUBECONFIG=str(cluster.kubeconfig))
+    assert found["differences"] == []
+    assert (len(found["kinds"]), len(found["lists"]) > 55, found["metadata"] > 100) == (51, True, True)
+    assert set(found["answers"]) == {protobuf.CONTENT_TYPE, f"{protobuf.CONTENT_TYPE};stream=watch"}
+
+
 def test_goldens_are_current(program: str) -> None:
     """Written again with KYBERN_GOLDEN=write."""
     made = run(program, "golden", str(GOLDEN / "golden.yaml"))
