@@ -9,6 +9,8 @@ from kybern.apiserver.admission import registry as admission_registry
 from kybern.apiserver.admission.chain import Chain
 from kybern.apiserver.aggregation.aggregator import Aggregator
 from kybern.apiserver.aggregation.client import ExtensionClient
+from kybern.apiserver.audit.flags import AuditSettings
+from kybern.apiserver.audit.log import AuditLog
 from kybern.apiserver.authentication.authenticator import Authenticator
 from kybern.apiserver.authentication.service_account import ServiceAccountTokens, TokenKeys
 from kybern.apiserver.authorization.authorizer import Authorizer
@@ -49,6 +51,7 @@ class Settings:
     tokens: dict[str, User] = field(default_factory=dict)
     proxy_client: Path | None = None  # key and certificate shown to extension API servers, and the authority behind it
     priority_and_fairness: bool = True
+    audit: AuditSettings | None = None
     max_requests_inflight: int = 400  # reads; with priority and fairness its sum with the next is shared out
     max_mutating_requests_inflight: int = 200
 
@@ -84,6 +87,9 @@ class ApiServer:
             tokens = ServiceAccountTokens(settings.keys, settings.issuer, (), self._lookup)
         reading, mutating = settings.max_requests_inflight, settings.max_mutating_requests_inflight
         self.flow: FlowControl | InFlight = InFlight(reading, mutating)
+        self.audit: AuditLog | None = None
+        if settings.audit is not None:
+            self.audit = settings.audit.open(clock.now, telemetry.log, telemetry.registry)
         self.flow_controller: FlowController | None = None
         if settings.priority_and_fairness:
             self.flow = FlowControl(reading + mutating)

@@ -6,9 +6,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from kybern.apiserver.audit.flags import add_audit_flags, read_audit_settings
 from kybern.apiserver.authentication.service_account import DEFAULT_ISSUER, TokenKeys
 from kybern.apiserver.authentication.token_file import read_token_file
 from kybern.apiserver.bootstrap.run import bootstrap
+from kybern.apiserver.flowcontrol.flags import add_flow_flags, check_flow_flags
 from kybern.apiserver.handlers.discovery import Discovery
 from kybern.apiserver.handlers.table import handlers
 from kybern.apiserver.server import ApiServer, Settings
@@ -43,21 +45,8 @@ def add_flags(parser: ArgumentParser) -> None:
     parser.add_argument(
         "--anonymous-auth", default="true", choices=["true", "false"], help="accept requests without credentials"
     )
-    add_limit_flags(parser)
-
-
-def add_limit_flags(parser: ArgumentParser) -> None:
-    """How much at a time."""
-    parser.add_argument(
-        "--max-requests-inflight", type=int, default=400, metavar="N", help="reads at a time; see the README"
-    )
-    parser.add_argument("--max-mutating-requests-inflight", type=int, default=200, metavar="N", help="writes at a time")
-    parser.add_argument(
-        "--enable-priority-and-fairness",
-        default="true",
-        choices=["true", "false"],
-        help="share the sum of both among priority levels, with queues; else they are hard limits",
-    )
+    add_flow_flags(parser)
+    add_audit_flags(parser)
 
 
 def read_settings(options: Namespace) -> Settings:
@@ -70,11 +59,11 @@ def read_settings(options: Namespace) -> Settings:
         tokens = read_token_file(Path(options.token_auth_file)) if options.token_auth_file else {}
     except (OSError, ValueError) as error:
         raise ServiceFailure(f"--token-auth-file {options.token_auth_file}: {error}") from error
-    fair = options.enable_priority_and_fairness == "true"
-    if fair and options.max_requests_inflight + options.max_mutating_requests_inflight <= 0:
-        raise ServiceFailure(
-            "priority and fairness needs --max-requests-inflight plus --max-mutating-requests-inflight above 0"
-        )
+    try:
+        check_flow_flags(options)
+        audit = read_audit_settings(options)
+    except ValueError as error:
+        raise ServiceFailure(str(error)) from error
     proxy_client = Path(options.proxy_client) if options.proxy_client else None
     try:
         if proxy_client is not None:
@@ -89,7 +78,8 @@ def read_settings(options: Namespace) -> Settings:
         keys=keys,
         tokens=tokens,
         proxy_client=proxy_client / BUNDLE if proxy_client is not None else None,
-        priority_and_fairness=fair,
+        audit=audit,
+        priority_and_fairness=options.enable_priority_and_fairness == "true",
         max_requests_inflight=options.max_requests_inflight,
         max_mutating_requests_inflight=options.max_mutating_requests_inflight,
     )
@@ -132,6 +122,7 @@ async def serve(
         definitions = tasks.create_task(server.definitions.run())
         aggregator = tasks.create_task(server.aggregator.run())
         flows = tasks.create_task(server.flow_controller.run()) if server.flow_controller is not None else None
+        audits = [tasks.create_task(backend.run()) for backend in server.audit.backends] if server.audit else []
         try:
             await bootstrap(server, ca)
             await wire.start()
@@ -152,6 +143,8 @@ async def serve(
 
 
 async def compact(server: ApiServer, store: Store) -> None:
+            for audit in audits:
+                audit.cancel()
     """Forget history older than HISTORY seconds, every HISTORY seconds."""
     before = 0
     while True:

@@ -57,6 +57,12 @@ class Authenticator:
             return impersonated(user, requester.impersonation, self._check)
         return user
 
+    def original(self, call: CallContext) -> User:
+        """Who makes this call, whomever they impersonate."""
+        if call.requester is None or call.peer.user != GATEWAY:
+            return self.authenticate(call)
+        return self._requester(call.requester)
+
     def _peer(self, peer: Identity) -> User:
         user = self._peers.get(peer)
         if user is None:

@@ -36,6 +36,10 @@ class Authorizer:
             return True
         return self.rbac.may(user, asked)
 
+    def explain(self, user: User, asked: Attributes) -> str:
+        """Why the user may, for the audit log: the binding, if RBAC says so."""
+        return "" if user.is_master else self.index.explain(user, asked)
+
     def check(self, user: User, asked: Attributes) -> None:
         """Raises StatusError (403, upstream's wording) if the user may not."""
         if self.may(user, asked):

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from kybern.apiserver.core.user import SERVICE_ACCOUNT_PREFIX, User
+from kybern.kube.rbac import Attributes, rules_allow
 
 Object = Mapping[str, Any]
 Key = tuple[str, str, str]  # kind, namespace, name
@@ -69,6 +70,19 @@ class RbacIndex:
         for group in user.groups:
             yield from self._grants.get(("Group", group), {}).values()
 
+    def explain(self, user: User, asked: Attributes) -> str:
+        """Which binding allows it, in upstream's words; "" if none does."""
+        subjects = [("User", user.name), *(("Group", group) for group in user.groups)]
+        for kind, name in subjects:
+            for binding, grant in self._grants.get((kind, name), {}).items():
+                if grant.namespace and grant.namespace != asked.namespace:
+                    continue
+                if rules_allow(self._roles.get(grant.role), asked):
+                    shown = f"{binding[2]}/{binding[1]}" if binding[1] else binding[2]
+                    role = f'{grant.role[0]} "{grant.role[2]}"'
+                    return f'RBAC: allowed by {binding[0]} "{shown}" of {role} to {_shown(kind, name)}'
+        return ""
+
     def rules(self, user: User, namespace: str) -> Iterator[dict[str, Any]]:
         """The rules the user has in a namespace ("" = cluster scope)."""
         for grant in self.grants(user):
@@ -82,6 +96,11 @@ def role_of(binding: Object) -> Key:
     kind = ref.get("kind") or ""
     namespace = (binding["metadata"].get("namespace") or "") if kind == "Role" else ""
     return kind, namespace, ref.get("name") or ""
+
+
+def _shown(kind: str, name: str) -> str:
+    account = User(name).service_account if kind == "User" else None
+    return f'ServiceAccount "{account[1]}/{account[0]}"' if account else f'{kind} "{name}"'
 
 
 def _subject(subject: Mapping[str, Any], binding_namespace: str) -> tuple[str, str] | None:

@@ -38,6 +38,8 @@ def begin(
     if wrong is not None:
         raise wrong
     request = Request(server, user, verb, served, namespace, name, resource.subresource, call.traceparent)
+    if call.audit is not None:
+        request.audit_annotations = call.audit.annotations
     if call.requester is not None:
         request.user_agent = call.requester.user_agent
     return request

@@ -21,7 +21,7 @@ from kybern.protos.api.v1.discovery_pb2_grpc import DiscoveryServicer
 
 def build_table(server: ApiServer) -> pb.ResourceTable:
     """Everything served, as a message."""
-    table = pb.ResourceTable(etag=str(server.table.etag))
+    table = pb.ResourceTable(etag=str(server.table.etag), audited=server.audit is not None)
     for group, versions in server.aggregator.remotes.order():
         info = table.groups.add(name=group)
         for version in versions:

@@ -45,9 +45,14 @@ def handlers(server: ApiServer) -> Handlers:
     bound: dict[str, Callable[[Any, CallContext], Any]] = {}
     for name, unary in UNARY.items():
         bound[name] = _counted(server, name, unary)
-    bound["get"] = RepeatableGet(server, bound["get"])
+        if server.audit is not None:
+            bound[name] = server.audit.unary(server, name, bound[name])
+    if server.audit is None:
+        bound["get"] = RepeatableGet(server, bound["get"])
     for name, streaming in STREAMING.items():
         bound[name] = _counted_stream(server, name, streaming)
+        if server.audit is not None:
+            bound[name] = server.audit.streaming(server, name, bound[name])
     return bound
 
 

@@ -1,0 +1,218 @@
+"""AuditLog: follows each call from its arrival to its answer, and gives an event to every backend at each stage.
+
+A handler is wrapped only when there is a log: without one, auditing costs nothing.
+"""
+
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import aclosing
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+from uuid import UUID
+
+import orjson
+from prometheus_client import CollectorRegistry, Counter
+
+from kybern.apiserver.audit.backend import Backend
+from kybern.apiserver.core.audit.event import Audited, event
+from kybern.apiserver.core.audit.policy import LEVELS, Policy
+from kybern.apiserver.core.user import User
+from kybern.apiserver.registry.request import attributes, namespace_of
+from kybern.apiserver.waiting import MustWait
+from kybern.kube.rbac import Attributes
+from kybern.kube.status import StatusError
+from kybern.rpc.exchange.context import CallContext
+
+if TYPE_CHECKING:
+    from kybern.apiserver.server import ApiServer
+
+DECISION, REASON = "authorization.k8s.io/decision", "authorization.k8s.io/reason"
+BODIES = ("object", "patch", "options")  # fields of requests that hold a JSON body
+ANSWERS = ("object", "list")
+Handler = Callable[[Any, CallContext], Any]
+
+
+class AuditLog:
+    """`unary` and `streaming` wrap handlers; see `Policy` for what is recorded."""
+
+    def __init__(self, policy: Policy, backends: Sequence[Backend], registry: CollectorRegistry) -> None:
+        self.policy = policy
+        self.backends = backends
+        self._levels = Counter("apiserver_audit_level", "Audited requests, by level", ("level",), registry=registry)
+        self._events = Counter("apiserver_audit_event", "Audit events", registry=registry)
+
+    def _write(self, audited: Audited, stage: str, now: datetime, status: Any, response: bytes = b"") -> None:
+        if stage in audited.recorded.omit_stages:
+            return
+        line = event(audited, stage, now, status, response)
+        self._events.inc()
+        for backend in self.backends:
+            backend.take(line)
+
+    async def _begin(self, server: "ApiServer", verb: str, message: Any, call: CallContext) -> Audited | None:
+        """The request as the log knows it, if the policy wants it recorded at all."""
+        original, user = await self._users(server, call)
+        asked, version = self._asked(server, verb, message)
+        recorded = self.policy.decide(original, asked)
+        self._levels.labels(LEVELS[recorded.level]).inc()
+        if not recorded.level:
+            return None
+        origin, requester = call.origin, call.requester
+        audited = Audited(
+            recorded,
+            origin.audit_id if origin is not None else str(UUID(int=server.random.getrandbits(128), version=4)),
+            origin.request_uri if origin is not None else synthetic_uri(asked, version),
+            original,
+            asked,
+            version,
+            server.clock.now(),
+            impersonated=user if user is not original and user != original else None,
+            source_ips=(requester.source_ip,) if requester is not None and requester.source_ip else (),
+            user_agent=requester.user_agent if requester is not None else "",
+        )
+        self._note_object(audited, message)
+        if user is not None:
+            allowed = server.authorizer.may(user, asked)
+            audited.annotations[DECISION] = "allow" if allowed else "forbid"
+            audited.annotations[REASON] = server.authorizer.explain(user, asked) if allowed else ""
+        self._write(audited, "RequestReceived", audited.received, None)
+        return audited
+
+    async def _users(self, server: "ApiServer", call: CallContext) -> tuple[User, User | None]:
+        """Who calls, and as whom (None: they may not); nobody if they cannot be told."""
+        while True:
+            try:
+                original = server.authenticator.original(call)
+                break
+            except MustWait as wait:
+                await wait.over()
+            except StatusError:
+                return User(""), None
+        try:
+            return original, server.authenticator.authenticate(call)
+        except StatusError:
+            return original, None
+
+    def _asked(self, server: "ApiServer", verb: str, message: Any) -> tuple[Attributes, str]:
+        if verb == "check_access":
+            return Attributes(message.verb, path=message.path), ""
+        resource = message.resource
+        shown = message.verb or "create" if verb == "connect" else verb.replace("_", "")
+        name = getattr(message, "name", "")
+        served = server.table.served.get((resource.group, resource.version, resource.resource))
+        if served is None:
+            parts = (resource.group, resource.resource, resource.subresource, resource.namespace, name)
+            return Attributes(shown, *parts), resource.version
+        asked = attributes(served, shown, resource.subresource, namespace_of(served, resource), name)
+        return asked, resource.version
+
+    def _note_object(self, audited: Audited, message: Any) -> None:
+        """The request's body, and what it says of the object's identity."""
+        audited.request = next((body for field in BODIES if (body := _bytes(message, field))), b"")
+        if audited.asked.verb not in ("create", "update"):
+            return
+        try:
+            metadata = orjson.loads(audited.request).get("metadata") or {}
+        except (orjson.JSONDecodeError, AttributeError):
+            return
+        if not isinstance(metadata, dict):
+            return
+        asked = audited.asked
+        if not asked.name and isinstance(metadata.get("name"), str):
+            audited.asked = Attributes(
+                asked.verb, asked.group, asked.resource, asked.subresource, asked.namespace, metadata["name"]
+            )
+        audited.uid, audited.resource_version = (
+            str(metadata.get("uid") or ""),
+            str(metadata.get("resourceVersion") or ""),
+        )
+
+    def _fail(self, server: "ApiServer", audited: Audited, error: Exception) -> None:
+        if isinstance(error, StatusError):
+            status = {key: value for key, value in error.status.items() if key not in ("kind", "apiVersion")}
+            self._write(audited, "ResponseComplete", server.clock.now(), status, orjson.dumps(error.status))
+            return
+        status = {"metadata": {}, "status": "Failure", "message": str(error), "reason": "InternalError", "code": 500}
+        self._write(audited, "Panic", server.clock.now(), status)
+
+    def unary(self, server: "ApiServer", verb: str, handler: Handler) -> Callable[[Any, CallContext], Awaitable[Any]]:
+        """A handler with one answer, audited."""
+
+        async def audited(message: Any, call: CallContext) -> Any:
+            record = call.audit = await self._begin(server, verb, message, call)
+            if record is None:
+                return await handler(message, call)
+            try:
+                response = await handler(message, call)
+            except Exception as error:
+                self._fail(server, record, error)
+                raise
+            status = {"metadata": {}, "code": answer_code(verb, response)}
+            now = server.clock.now()
+            if verb == "connect":
+                self._write(record, "ResponseStarted", now, status)
+            data = b"" if verb == "connect" else next((b for field in ANSWERS if (b := _bytes(response, field))), b"")
+            self._write(record, "ResponseComplete", now, status, data)
+            return response
+
+        return audited
+
+    def streaming(
+        self, server: "ApiServer", verb: str, handler: Handler
+    ) -> Callable[[Any, CallContext], AsyncIterator[Any]]:
+        """A list or watch, audited."""
+
+        async def audited(message: Any, call: CallContext) -> AsyncIterator[Any]:
+            record = call.audit = await self._begin(server, verb, message, call)
+            items: list[bytes] | None = [] if record is not None and record.recorded.with_response else None
+            status = {"metadata": {}, "code": 200}
+            try:
+                async with aclosing(handler(message, call)) as responses:
+                    async for response in responses:
+                        if record is not None and verb == "watch" and not record.started:
+                            record.started = True
+                            self._write(record, "ResponseStarted", server.clock.now(), status)
+                        if items is not None and verb == "list" and response.items:
+                            items.append(response.items)
+                        yield response
+            except Exception as error:
+                if record is not None:
+                    self._fail(server, record, error)
+                raise
+            except BaseException:  # the client has gone
+                if record is not None:
+                    self._write(record, "ResponseComplete", server.clock.now(), status)
+                raise
+            if record is not None:
+                whole = list_document(server, message.resource, items) if items is not None and verb == "list" else b""
+                self._write(record, "ResponseComplete", server.clock.now(), status, whole)
+
+        return audited
+
+
+def list_document(server: "ApiServer", resource: Any, items: list[bytes]) -> bytes:
+    """The list that was answered, but for its metadata."""
+    served = server.table.served.get((resource.group, resource.version, resource.resource))
+    kind = served.info.kind if served is not None else ""
+    version = f"{resource.group}/{resource.version}" if resource.group else resource.version
+    head = orjson.dumps({"kind": f"{kind}List", "apiVersion": version, "metadata": {}})
+    return b'%b,"items":[%b]}' % (head[:-1], b",".join(items))
+
+
+def answer_code(verb: str, response: Any) -> int:
+    """The HTTP status of a success."""
+    return 201 if verb == "create" or getattr(response, "created", False) else 200
+
+
+def synthetic_uri(asked: Attributes, version: str) -> str:
+    """The path that a call over gRPC would have had."""
+    if not asked.is_resource_request:
+        return asked.path
+    base = f"/apis/{asked.group}/{version}" if asked.group else f"/api/{version}"
+    namespaced = asked.namespace and asked.resource != "namespaces"
+    parts = [base, f"namespaces/{asked.namespace}" if namespaced else "", asked.resource, asked.name, asked.subresource]
+    return "/".join(part for part in parts if part)
+
+
+def _bytes(message: Any, field: str) -> bytes:
+    found = getattr(message, field, b"")
+    return found if isinstance(found, bytes) else b""
