@@ -50,8 +50,8 @@ class Settings:
     keys: TokenKeys | None = None
     tokens: dict[str, User] = field(default_factory=dict)
     proxy_client: Path | None = None  # key and certificate shown to extension API servers, and the authority behind it
-    priority_and_fairness: bool = True
     audit: AuditSettings | None = None
+    priority_and_fairness: bool = True
     max_requests_inflight: int = 400  # reads; with priority and fairness its sum with the next is shared out
     max_mutating_requests_inflight: int = 200
 
@@ -85,11 +85,11 @@ class ApiServer:
         tokens = None
         if settings.keys is not None:
             tokens = ServiceAccountTokens(settings.keys, settings.issuer, (), self._lookup)
-        reading, mutating = settings.max_requests_inflight, settings.max_mutating_requests_inflight
-        self.flow: FlowControl | InFlight = InFlight(reading, mutating)
         self.audit: AuditLog | None = None
         if settings.audit is not None:
             self.audit = settings.audit.open(clock.now, telemetry.log, telemetry.registry)
+        reading, mutating = settings.max_requests_inflight, settings.max_mutating_requests_inflight
+        self.flow: FlowControl | InFlight = InFlight(reading, mutating)
         self.flow_controller: FlowController | None = None
         if settings.priority_and_fairness:
             self.flow = FlowControl(reading + mutating)

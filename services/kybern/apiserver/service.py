@@ -121,8 +121,8 @@ async def serve(
         compactor = tasks.create_task(compact(server, store))
         definitions = tasks.create_task(server.definitions.run())
         aggregator = tasks.create_task(server.aggregator.run())
-        flows = tasks.create_task(server.flow_controller.run()) if server.flow_controller is not None else None
         audits = [tasks.create_task(backend.run()) for backend in server.audit.backends] if server.audit else []
+        flows = tasks.create_task(server.flow_controller.run()) if server.flow_controller is not None else None
         try:
             await bootstrap(server, ca)
             await wire.start()
@@ -140,6 +140,8 @@ async def serve(
             aggregator.cancel()
             if flows is not None:
                 flows.cancel()
+            for audit in audits:
+                audit.cancel()
 
 
 async def compact(server: ApiServer, store: Store) -> None:
