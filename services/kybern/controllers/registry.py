@@ -15,6 +15,7 @@ from kybern.controllers.job.reconcile import JobController
 from kybern.controllers.namespace.reconcile import NamespaceController
 from kybern.controllers.node_ipam.reconcile import NodeIpamController
 from kybern.controllers.node_lifecycle.reconcile import NodeLifecycleController
+from kybern.controllers.persistentvolume_binder.reconcile import PersistentVolumeBinder
 from kybern.controllers.pod_gc.reconcile import PodGarbageCollector
 from kybern.controllers.pv_protection.reconcile import VolumeProtection
 from kybern.controllers.pvc_protection.reconcile import ClaimProtection
@@ -41,6 +42,7 @@ CONTROLLERS: dict[str, Starter] = {
     "ttl-after-finished-controller": TTLAfterFinishedController,
     "cronjob-controller": CronJobController,
     "resourcequota-controller": ResourceQuotaController,
+    "persistentvolume-binder-controller": PersistentVolumeBinder,
     "persistentvolumeclaim-protection-controller": ClaimProtection,
     "persistentvolume-protection-controller": VolumeProtection,
     "disruption-controller": DisruptionController,

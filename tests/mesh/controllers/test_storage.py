@@ -3,7 +3,7 @@
 import asyncio
 from typing import Any
 
-from kybern.client.resources import PERSISTENT_VOLUME_CLAIMS, PERSISTENT_VOLUMES, PODS
+from kybern.client.resources import EVENTS, PERSISTENT_VOLUME_CLAIMS, PERSISTENT_VOLUMES, PODS, STORAGE_CLASSES
 
 
 async def claim(cluster: Any, name: str, size: str = "1Gi", **spec: Any) -> Any:
@@ -50,5 +50,145 @@ def test_an_unbound_volume_goes_at_once(simulate: Any) -> None:
         assert made["metadata"]["finalizers"] == ["kubernetes.io/pv-protection"]
         await cluster.admin.delete(PERSISTENT_VOLUMES, "v")
         await gone(cluster, PERSISTENT_VOLUMES, "v")
+
+    simulate(test)
+
+
+async def bound(cluster: Any, name: str, seconds: float = 10) -> Any:
+    async def probe() -> Any:
+        found = await cluster.get(PERSISTENT_VOLUME_CLAIMS, name)
+        return found if found["status"]["phase"] == "Bound" else None
+
+    return await cluster.until(probe, seconds)
+
+
+async def in_phase(cluster: Any, name: str, phase: str, seconds: float = 10) -> Any:
+    async def probe() -> Any:
+        found = await cluster.get(PERSISTENT_VOLUMES, name, "")
+        return found if found["status"]["phase"] == phase else None
+
+    return await cluster.until(probe, seconds)
+
+
+def test_a_claim_gets_the_smallest_volume_that_fits_and_gives_it_back(simulate: Any) -> None:
+    async def test(cluster: Any) -> None:
+        for name, size in (("big", "10Gi"), ("fits", "2Gi"), ("small", "500Mi")):
+            await volume(cluster, name, size)
+        await claim(cluster, "data", "1Gi")
+        found = await bound(cluster, "data")
+        assert found["spec"]["volumeName"] == "fits"
+        assert found["status"]["capacity"] == {"storage": "2Gi"}
+        assert found["status"]["accessModes"] == ["ReadWriteOnce"]
+        assert found["metadata"]["annotations"] == {
+            "pv.kubernetes.io/bind-completed": "yes",
+            "pv.kubernetes.io/bound-by-controller": "yes",
+        }
+        taken = await in_phase(cluster, "fits", "Bound")
+        assert taken["spec"]["claimRef"]["uid"] == found["metadata"]["uid"]
+        assert taken["status"]["lastPhaseTransitionTime"]
+        await cluster.admin.delete(PERSISTENT_VOLUMES, "fits")
+        await asyncio.sleep(5)
+        assert (await cluster.get(PERSISTENT_VOLUMES, "fits", ""))["metadata"]["deletionTimestamp"]
+        await cluster.admin.delete(PERSISTENT_VOLUME_CLAIMS, "data", "default")
+        await gone(cluster, PERSISTENT_VOLUMES, "fits")
+
+    simulate(test)
+
+
+def test_a_volume_with_data_is_released_and_kept(simulate: Any) -> None:
+    async def test(cluster: Any) -> None:
+        await volume(cluster, "v")
+        await claim(cluster, "data")
+        await bound(cluster, "data")
+        await cluster.admin.delete(PERSISTENT_VOLUME_CLAIMS, "data", "default")
+        await in_phase(cluster, "v", "Released")
+        await claim(cluster, "data")
+        await asyncio.sleep(20)
+        assert (await cluster.get(PERSISTENT_VOLUME_CLAIMS, "data"))["status"]["phase"] == "Pending"
+        patch = {"spec": {"claimRef": None}}
+        await cluster.admin.patch(PERSISTENT_VOLUMES, "v", patch=patch)
+        await bound(cluster, "data")
+
+    simulate(test)
+
+
+def test_many_claims_share_volumes_one_each(simulate: Any) -> None:
+    async def test(cluster: Any) -> None:
+        for number in range(10):
+            await claim(cluster, f"c{number}")
+        for number in range(7):
+            await volume(cluster, f"v{number}")
+        await asyncio.sleep(20)
+        claims = [await cluster.get(PERSISTENT_VOLUME_CLAIMS, f"c{number}") for number in range(10)]
+        got = [found["spec"]["volumeName"] for found in claims if found["status"]["phase"] == "Bound"]
+        assert sorted(got) == [f"v{number}" for number in range(7)]
+
+    simulate(test)
+
+
+def test_chosen_selected_reserved_and_classed_volumes(simulate: Any) -> None:
+    async def test(cluster: Any) -> None:
+        await volume(cluster, "red", labels={"colour": "red"})
+        await volume(cluster, "reserved", claimRef={"namespace": "default", "name": "mine"})
+        await volume(cluster, "gold", storageClassName="gold")
+        await volume(cluster, "chosen", "5Gi", accessModes=["ReadWriteOnce", "ReadWriteMany"])
+        await claim(cluster, "a", selector={"matchLabels": {"colour": "red"}})
+        await claim(cluster, "mine")
+        await claim(cluster, "b", storageClassName="gold")
+        await claim(cluster, "c", volumeName="chosen", accessModes=["ReadWriteMany"])
+        for name, expected in (("a", "red"), ("mine", "reserved"), ("b", "gold"), ("c", "chosen")):
+            assert (await bound(cluster, name))["spec"]["volumeName"] == expected
+
+    simulate(test)
+
+
+def test_who_waits_says_for_what(simulate: Any) -> None:
+    async def test(cluster: Any) -> None:
+        body = {"provisioner": "example.com/disks", "volumeBindingMode": "Immediate"}
+        await cluster.create(STORAGE_CLASSES, "disks", **body)
+        await cluster.create(STORAGE_CLASSES, "late", **{**body, "volumeBindingMode": "WaitForFirstConsumer"})
+        await claim(cluster, "a", storageClassName="disks")
+        await claim(cluster, "b", storageClassName="late")
+        await claim(cluster, "c")
+        await volume(cluster, "v", storageClassName="late")
+
+        async def reasons() -> Any:
+            events = (await cluster.admin.list(EVENTS, "default")).items
+            found = {e["involvedObject"]["name"]: e["reason"] for e in events}
+            wanted = {"a": "ExternalProvisioning", "b": "WaitForFirstConsumer", "c": "FailedBinding"}
+            return wanted.items() <= found.items()
+
+        await cluster.until(reasons, 20)
+        waiting = await cluster.get(PERSISTENT_VOLUME_CLAIMS, "a")
+        name = "volume.kubernetes.io/storage-provisioner"
+        assert waiting["metadata"]["annotations"][name] == "example.com/disks"
+        ref = {"kind": "PersistentVolumeClaim", "namespace": "default", "name": "b"}
+        await cluster.admin.patch(PERSISTENT_VOLUMES, "v", patch={"spec": {"claimRef": ref}})  # as the scheduler does
+        await bound(cluster, "b")
+        mark = {"storageclass.kubernetes.io/is-default-class": "true"}
+        spec = {"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": "1Gi"}}}
+        await cluster.create(PERSISTENT_VOLUME_CLAIMS, "d", spec=spec)
+        await cluster.create(STORAGE_CLASSES, "usual", **body, metadata={"annotations": mark})
+
+        async def classed() -> Any:
+            return (await cluster.get(PERSISTENT_VOLUME_CLAIMS, "d"))["spec"].get("storageClassName") == "usual"
+
+        await cluster.until(classed, 20)
+
+    simulate(test)
+
+
+def test_a_claim_whose_volume_is_gone_is_lost(simulate: Any) -> None:
+    async def test(cluster: Any) -> None:
+        await volume(cluster, "v")
+        await claim(cluster, "data")
+        await bound(cluster, "data")
+        await cluster.admin.delete(PERSISTENT_VOLUMES, "v")
+        await cluster.admin.patch(PERSISTENT_VOLUMES, "v", patch={"metadata": {"finalizers": None}})
+
+        async def lost() -> Any:
+            return (await cluster.get(PERSISTENT_VOLUME_CLAIMS, "data"))["status"]["phase"] == "Lost"
+
+        await cluster.until(lost, 20)
 
     simulate(test)
