@@ -145,8 +145,6 @@ async def serve(
 
 
 async def compact(server: ApiServer, store: Store) -> None:
-            for audit in audits:
-                audit.cancel()
     """Forget history older than HISTORY seconds, every HISTORY seconds."""
     before = 0
     while True:
