@@ -230,3 +230,21 @@ async def test_aggregated_discovery(gateway: Any) -> None:
         "APIGroupDiscoveryList",
         True,
     )
+
+
+async def test_items_of_lists_have_no_kind_in_any_version(gateway: Any) -> None:
+    client = gateway.admin
+    target = {"apiVersion": "apps/v1", "kind": "Deployment", "name": "d"}
+    spec = {"maxReplicas": 3, "scaleTargetRef": target}
+    scaler = {
+        "apiVersion": "autoscaling/v2",
+        "kind": "HorizontalPodAutoscaler",
+        "metadata": {"name": "h"},
+        "spec": spec,
+    }
+    url = "/apis/autoscaling/{}/namespaces/default/horizontalpodautoscalers"
+    assert (await client.post(url.format("v2"), json=scaler)).status == 201
+    for path in (url.format("v1"), url.format("v2"), "/api/v1/componentstatuses"):
+        plain = await (await client.get(path)).json()
+        assert ["kind" in item for item in plain["items"]] == [False] * (3 if "component" in path else 1)
+        assert await object_of(await client.get(path, headers=PROTOBUF)) == plain

@@ -31,7 +31,9 @@ async def list_objects(
     """The chunks of one list."""
     request = begin(server, call, "list", message.resource, pinned_name(message.field_selector), message)
     if request.served.cacher is None:
-        items = b",".join([orjson.dumps(await component_status.get(server, name)) for name in component_status.NAMES])
+        head = encoding.head("ComponentStatus", "v1")
+        found = [orjson.dumps(await component_status.get(server, name)) for name in component_status.NAMES]
+        items = b",".join([encoding.item(data, head) for data in found])
         yield ListResponse(items=items, count=len(component_status.NAMES), last=True, resource_version="")
         return
     chosen = selection(request.served, request.namespace, message.label_selector, message.field_selector)
@@ -159,7 +161,9 @@ def _joined(request: Request, entries: list[Entry]) -> bytes:
     if present is None:
         cut = len(head)
         return b",".join([b"{" + entry.data[cut:] for entry in entries])
-    return b",".join([encoding.item(present(entry.data), b"{") for entry in entries])
+    info = request.served.info
+    head = b"{" if request.served.custom else encoding.head(info.kind, info.api_version)
+    return b",".join([encoding.item(present(entry.data), head) for entry in entries])
 
 
 def chunks(request: Request, entries: list[Entry]) -> Iterator[ListResponse]:
