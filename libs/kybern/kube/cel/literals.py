@@ -1,4 +1,4 @@
-"""Objects that mutations write: `Object{spec: Object.spec{replicas: 3}}` and `JSONPatch{op: 'add', path: '/a', value: 1}`.
+"""Objects that mutations write: `Object{spec: Object.spec{replicas: 3}}` and `JSONPatch{op: 'add', ...}`.
 
 The name of a type is the path to its field: any field may be written, and what is written must agree with its name. For
 the compiler, which wants messages with known fields, an expression's own literals say which fields there are; dots in

@@ -16,34 +16,29 @@ from kybern.kube.cel.values import Opaque, no_such_key
 
 TEXT, BOOL = Scalar("string"), Scalar("bool")
 REQUEST_RESOURCE = "authorizer.requestResource"
-_KIND = {"group": TEXT, "version": TEXT, "kind": TEXT}
-_RESOURCE = {"group": TEXT, "version": TEXT, "resource": TEXT}
-_USER = {"username": TEXT, "uid": TEXT, "groups": ListOf(TEXT), "extra": MapOf(ListOf(TEXT))}
-_META = {
-    "name": TEXT, "generateName": TEXT, "namespace": TEXT, "labels": MapOf(TEXT), "annotations": MapOf(TEXT), "UID": TEXT,
-    "uid": TEXT, "creationTimestamp": Scalar("timestamp"), "deletionGracePeriodSeconds": Scalar("int"),
-    "deletionTimestamp": Scalar("timestamp"), "resourceVersion": TEXT, "selfLink": TEXT, "generation": Scalar("int"),
-    "finalizers": ListOf(TEXT), "ownerReferences": DYN, "managedFields": DYN,
+_TEXTS, _INT, _TIME = ListOf(TEXT), Scalar("int"), Scalar("timestamp")
+_META: dict[str, Shape] = {
+    "name": TEXT, "generateName": TEXT, "namespace": TEXT, "labels": MapOf(TEXT), "annotations": MapOf(TEXT),
+    "uid": TEXT, "creationTimestamp": _TIME, "deletionGracePeriodSeconds": _INT, "deletionTimestamp": _TIME,
+    "resourceVersion": TEXT, "generation": _INT, "finalizers": _TEXTS, "ownerReferences": DYN, "managedFields": DYN,
 }  # fmt: skip
 
 
 def _request() -> Struct:
-    return struct(
-        {
-            "uid": TEXT, "kind": struct(_KIND), "resource": struct(_RESOURCE), "subResource": TEXT,
-            "requestKind": struct(_KIND), "requestResource": struct(_RESOURCE), "requestSubResource": TEXT, "name": TEXT,
-            "namespace": TEXT, "operation": TEXT, "userInfo": struct(_USER), "dryRun": BOOL, "options": DYN,
-        }
-    )  # fmt: skip
+    kind = struct({"group": TEXT, "version": TEXT, "kind": TEXT})
+    resource = struct({"group": TEXT, "version": TEXT, "resource": TEXT})
+    fields: dict[str, Shape] = {
+        "kind": kind, "resource": resource, "subResource": TEXT, "requestKind": kind, "requestResource": resource,
+        "requestSubResource": TEXT, "name": TEXT, "namespace": TEXT, "operation": TEXT, "dryRun": BOOL, "options": DYN,
+        "userInfo": struct({"username": TEXT, "uid": TEXT, "groups": _TEXTS, "extra": MapOf(_TEXTS)}),
+    }  # fmt: skip
+    return struct(fields)
 
 
 def _namespace() -> Struct:
-    return struct(
-        {
-            "metadata": struct(_META), "spec": struct({"finalizers": ListOf(TEXT)}), "kind": TEXT, "apiVersion": TEXT,
-            "status": struct({"conditions": DYN, "phase": TEXT}),
-        }
-    )  # fmt: skip
+    status = struct({"conditions": DYN, "phase": TEXT})
+    fields: dict[str, Shape] = {"metadata": struct(_META), "spec": struct({"finalizers": _TEXTS}), "status": status}
+    return struct({**fields, "kind": TEXT, "apiVersion": TEXT})
 
 
 @dataclass(frozen=True)

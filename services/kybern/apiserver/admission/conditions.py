@@ -3,13 +3,14 @@
 One that is false decides, whatever the others say; only then one that has no value does, as failurePolicy says.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from kybern.kube.cel import CompileError, EvaluationError, Program, compile_expression
+from kybern.kube.cel import Budget, CompileError, EvaluationError, Program
+from kybern.kube.cel.policy import Composition, Scope
 
-WEBHOOK_VARIABLES = ("object", "oldObject", "request", "authorizer")
+BUDGET = 2_500_000  # units that the conditions of one webhook or policy may cost in a request
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,15 +26,23 @@ MATCHED = Decision(True)
 NOT_MATCHED = Decision(False)
 
 
-class Conditions:
-    """The compiled matchConditions of one configuration; make it once per change of the configuration."""
+def _of_webhooks(expression: str) -> Program:
+    return Composition(Scope()).compile(expression, variables=False)
 
-    def __init__(self, conditions: Iterable[Mapping[str, Any]], variables: tuple[str, ...] = WEBHOOK_VARIABLES) -> None:
-        self._programs: list[tuple[str, Program | CompileError]] = []
-        for condition in conditions:
-            self._programs.append(
-                (condition.get("name") or "", _compiled(condition.get("expression") or "", variables))
-            )
+
+class Conditions:
+    """The compiled matchConditions of one configuration; make it once per change of the configuration.
+
+    Variables: object, oldObject, request, authorizer; policies have `params` too.
+    """
+
+    def __init__(
+        self, conditions: Iterable[Mapping[str, Any]], compiler: Callable[[str], Program] = _of_webhooks
+    ) -> None:
+        self._programs = [
+            (condition.get("name") or "", condition.get("expression") or "", _compiled(condition, compiler))
+            for condition in conditions
+        ]
 
     def __bool__(self) -> bool:
         return bool(self._programs)
@@ -41,19 +50,20 @@ class Conditions:
     def decide(self, values: Mapping[str, Any]) -> Decision:
         """`values` has every variable: None for an object that there is not."""
         failed: Decision | None = None
-        for name, program in self._programs:
+        budget = Budget(BUDGET)
+        for name, expression, program in self._programs:
             try:
                 if isinstance(program, CompileError):
-                    raise EvaluationError(f"compilation error: {program}")
-                if program.evaluate(values) is not True:
+                    raise EvaluationError(f"compilation error: compilation failed: {program}")
+                if program.evaluate(values, budget) is not True:
                     return NOT_MATCHED
             except EvaluationError as error:
-                failed = failed or Decision(False, name, str(error))
+                failed = failed or Decision(False, name, f"expression '{expression}' resulted in error: {error}")
         return failed or MATCHED
 
 
-def _compiled(expression: str, variables: tuple[str, ...]) -> Program | CompileError:
+def _compiled(condition: Mapping[str, Any], compiler: Callable[[str], Program]) -> Program | CompileError:
     try:
-        return compile_expression(expression, variables)
+        return compiler((condition.get("expression") or "").strip())
     except CompileError as error:
         return error

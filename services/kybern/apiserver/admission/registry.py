@@ -15,6 +15,7 @@ from kybern.apiserver.admission.default_ingress_class import DefaultIngressClass
 from kybern.apiserver.admission.default_storage_class import DefaultStorageClass
 from kybern.apiserver.admission.default_toleration_seconds import DefaultTolerationSeconds
 from kybern.apiserver.admission.limit_ranger import LimitRanger
+from kybern.apiserver.admission.mutating_policy import MutatingAdmissionPolicy
 from kybern.apiserver.admission.mutating_webhook import MutatingAdmissionWebhook
 from kybern.apiserver.admission.namespace_lifecycle import NamespaceLifecycle
 from kybern.apiserver.admission.node_restriction import NodeRestriction
@@ -27,6 +28,7 @@ from kybern.apiserver.admission.runtime_class import RuntimeClass
 from kybern.apiserver.admission.service_account import ServiceAccount
 from kybern.apiserver.admission.storage_object_in_use_protection import StorageObjectInUseProtection
 from kybern.apiserver.admission.taint_nodes_by_condition import TaintNodesByCondition
+from kybern.apiserver.admission.validating_policy import ValidatingAdmissionPolicy
 from kybern.apiserver.admission.validating_webhook import ValidatingAdmissionWebhook
 
 ORDER = (
@@ -47,7 +49,9 @@ ORDER = (
     CertificateSubjectRestriction,
     DefaultIngressClass,
     PodTopologyLabels,
+    MutatingAdmissionPolicy,
     MutatingAdmissionWebhook,
+    ValidatingAdmissionPolicy,
     ValidatingAdmissionWebhook,
     ResourceQuota,
 )

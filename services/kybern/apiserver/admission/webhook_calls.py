@@ -77,18 +77,19 @@ async def match(hook: Webhook, write: Write) -> Served | None:
 
 async def _conditions_match(hook: Webhook, conditions: "Conditions", write: Write, served: Served) -> bool:
     """Raises StatusError (403) when a condition has no value and the webhook fails closed."""
+    from kybern.apiserver.admission.policy_authorizer import authorizer_values  # with CEL, which conditions have loaded
+
     request = write.request
     values = {
         "object": await write.seen(write.new, served),
         "oldObject": await write.seen(write.old, served),
         "request": admission_request(request, write.operation, "", served),
-        "authorizer": None,
+        **authorizer_values(request),
     }
     decision = conditions.decide(values)
     if decision.matched or not decision.failed or hook.fails_open:
         return decision.matched
-    why = f"expression '{decision.failed}' resulted in error: {decision.error}"
-    raise forbidden(request.group, request.resource, request.name, why)
+    raise forbidden(request.group, request.resource, request.name, decision.error)
 
 
 async def ask(hook: Webhook, write: Write, served: Served, new: Object | None, *, mutating: bool) -> Answer:

@@ -108,8 +108,9 @@ def _contains_price(text: str, inner: str) -> int:
 
 
 def _convert(name: str, result: str, convert: Any, *sources: str) -> list[Overload]:
+    """string(...) is declared as a whole: the compiler's own knows nothing of Kubernetes' types."""
     return [
-        plain(name, f"{source} -> {result}", convert, walks if source == "string" else None, False)
+        plain(name, f"{source} -> {result}", convert, walks if source == "string" else None, name == "string")
         for source in sources
     ]
 

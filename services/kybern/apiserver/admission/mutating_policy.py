@@ -1,0 +1,106 @@
+"""MutatingAdmissionPolicy: expressions write what is to be changed of an object, each sees what others did.
+
+A policy with reinvocationPolicy IfNeeded is carried out once more when somebody changed the object after it.
+"""
+
+from typing import TYPE_CHECKING
+
+import orjson
+
+from kybern.apiserver.admission.plugin import DELETE, Object, Plugin
+from kybern.apiserver.admission.webhook_calls import Write, write_of
+from kybern.apiserver.admission.webhook_patch import hide, take_over
+from kybern.apiserver.registry.field_managers import kind_of
+from kybern.apiserver.registry.request import Request
+
+if TYPE_CHECKING:
+    from kybern.apiserver.admission.policy_compiled import Policies
+    from kybern.apiserver.admission.policy_dispatch import Invocation, Speaker
+    from kybern.apiserver.admission.policy_mutation import Mutating
+
+GROUP, POLICIES = "admissionregistration.k8s.io", "mutatingadmissionpolicies"
+BINDINGS = "mutatingadmissionpolicybindings"
+
+
+class MutatingAdmissionPolicy(Plugin):
+    """See the module's docstring."""
+
+    name = "MutatingAdmissionPolicy"
+
+    def __init__(self) -> None:
+        self._policies: Policies[Mutating] | None = None
+
+    def _bound(self, request: Request) -> "list[Mutating]":
+        table = request.server.table
+        if self._policies is None:
+            if not table.cacher(GROUP, POLICIES).entries:
+                return []
+            from kybern.apiserver.admission.policy_compiled import Policies  # CEL is loaded when first needed
+            from kybern.apiserver.admission.policy_mutation import compile_policy
+
+            self._policies = Policies(table.cacher(GROUP, POLICIES), table.cacher(GROUP, BINDINGS), compile_policy)
+        return self._policies.bound()
+
+    async def mutate(self, request: Request, operation: str, new: Object, old: Object | None) -> None:
+        policies = self._bound(request)
+        if policies:
+            await self._dispatch(write_of(request, operation, new, old), policies)
+
+    async def before_delete(self, request: Request, old: Object) -> None:
+        policies = self._bound(request)
+        if policies:
+            await self._dispatch(write_of(request, DELETE, None, old), policies)
+
+    async def _dispatch(self, write: Write, policies: "list[Mutating]") -> None:
+        """Carry out everything that concerns the write. Raises StatusError."""
+        from kybern.apiserver.admission.policy_dispatch import Speaker, invocations
+
+        passes = write.request.reinvocation
+        rounds = passes.of(self.name)
+        if passes.again and rounds.output != _text(write.new):
+            rounds.require()
+        speaker: Speaker | None = None
+        async for invocation in invocations(write, policies):
+            if passes.again and invocation.key not in rounds.due:
+                continue
+            speaker = speaker or Speaker(write)
+            if await _invoke(write, invocation, speaker):
+                rounds.require()
+                passes.wanted = True
+            if invocation.policy.reinvocable:
+                rounds.invoked.add(invocation.key)
+        rounds.output = _text(write.new)
+
+
+async def _invoke(write: Write, invocation: "Invocation", speaker: "Speaker") -> bool:
+    """Whether the policy has changed the object. Raises StatusError."""
+    from kybern.apiserver.admission.policy_dispatch import refusal
+    from kybern.apiserver.admission.policy_mutation import MutationFailed, mutate
+
+    policy = invocation.policy
+    try:
+        if invocation.error:
+            raise MutationFailed(invocation.error)
+        values = await speaker.values(invocation)
+        decision = policy.conditions.decide(values)
+        if decision.failed:
+            raise MutationFailed(decision.error)
+        if not decision.matched or write.new is None:
+            return False
+        of = kind_of(invocation.served, write.request.subresource).type
+        shown = found = hide(write, values["object"]) or {}
+        for mutation in policy.mutations:
+            found = mutate(policy, mutation, found, values, of)
+    except MutationFailed as error:
+        if policy.fails_open:
+            return False
+        named = f"policy '{policy.name}' with binding '{invocation.binding.name}' denied request: {error}"
+        raise refusal(write, named) from None
+    if found == shown:
+        return False
+    await take_over(write, invocation.served, orjson.loads(orjson.dumps(found)))
+    return True
+
+
+def _text(obj: Object | None) -> bytes:
+    return b"" if obj is None else orjson.dumps(obj, option=orjson.OPT_SORT_KEYS)

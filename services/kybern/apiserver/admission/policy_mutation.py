@@ -1,0 +1,145 @@
+"""The mutations of a MutatingAdmissionPolicy: compiled, and carried out on an object, one after the other."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from kybern.apiserver.admission.policy_compiled import Broken, Policy, compiled, frame
+from kybern.kube import managed_fields
+from kybern.kube.cel import Budget, CompileError, EvaluationError, Program
+from kybern.kube.cel.ast import Type
+from kybern.kube.cel.literals import compile_mutation, plain_names, to_object, to_operations, types_of
+from kybern.kube.cel.policy import Composition, Scope, Variables
+from kybern.kube.managed_fields.merge import merge
+from kybern.kube.managed_fields.types import LIST, MAP
+from kybern.kube.patch import json as json_patch
+from kybern.kube.status import StatusError
+
+Object = dict[str, Any]
+APPLY = "ApplyConfiguration"
+
+
+@dataclass(frozen=True, eq=False)
+class Mutation:
+    """One patch."""
+
+    kind: str
+    expression: str
+    program: Program | Broken
+
+
+@dataclass(frozen=True, eq=False)
+class Mutating(Policy):
+    """A MutatingAdmissionPolicy."""
+
+    mutations: tuple[Mutation, ...] = ()
+    reinvocable: bool = False
+
+
+class MutationFailed(Exception):
+    """A mutation cannot be carried out."""
+
+
+def expression_of(mutation: Object) -> tuple[str, str]:
+    """(the field that has it, the expression)."""
+    name = "applyConfiguration" if mutation.get("patchType") == APPLY else "jsonPatch"
+    return name, (mutation.get(name) or {}).get("expression") or ""
+
+
+def composition_of(policy: Object) -> Composition:
+    """Where the expressions of a policy are compiled: with the types of all objects that they write."""
+    spec = policy.get("spec") or {}
+    literals: dict[str, Any] = {}
+    for mutation in spec.get("mutations") or ():
+        try:
+            found = types_of(plain_names(expression_of(mutation)[1]))
+        except CompileError:
+            continue
+        for one in found:
+            known = literals.setdefault(one.name, one)
+            known.fields.update(one.fields)
+    return Composition(Scope(params=bool(spec.get("paramKind"))), literals.values())
+
+
+def compile_policy(policy: Object) -> Mutating:
+    """An expression that does not compile fails when it is needed."""
+    spec = policy["spec"]
+    composition = composition_of(policy)
+    members = frame(policy, composition)
+    return Mutating(
+        **members,
+        mutations=tuple(_mutation(one, composition) for one in spec.get("mutations") or ()),
+        reinvocable=spec.get("reinvocationPolicy") == "IfNeeded",
+    )
+
+
+def _mutation(one: Object, composition: Composition) -> Mutation:
+    expression = expression_of(one)[1]
+    return Mutation(one["patchType"], expression, compiled(lambda: compile_mutation(composition, expression)))
+
+
+def wrong_result(kind: str, result: Type) -> str:
+    """Why an expression of that type is no mutation, or ""."""
+    if result.name == "dyn":
+        return ""
+    if kind == APPLY:
+        return "" if result.name == "Object" else "must evaluate to Object"
+    element = result.parameters[0].name if result.parameters else ""
+    return "" if result.name == "list" and element in ("JSONPatch", "dyn") else "must evaluate to list of JSONPatch"
+
+
+def mutate(
+    policy: Mutating, mutation: Mutation, shown: Object, values: Mapping[str, Any], of: managed_fields.Type
+) -> Object:
+    """The object after one mutation; `values` has the object as `object`. Raises MutationFailed."""
+    budget = Budget()
+    speaks = {**values, "object": shown}
+    speaks["variables"] = Variables(policy.variables, speaks, budget)
+    try:
+        if isinstance(mutation.program, Broken):
+            raise EvaluationError(mutation.program.error)
+        value = mutation.program.evaluate(speaks, budget)
+        if mutation.kind == APPLY:
+            return _applied(shown, to_object(value), of)
+        return _patched(shown, to_operations(value))
+    except EvaluationError as error:
+        raise MutationFailed(f"expression '{mutation.expression}' resulted in error: {error}") from None
+
+
+def _applied(shown: Object, config: Object, of: managed_fields.Type) -> Object:
+    """Laid over the object as server-side apply does, except that nothing atomic may be replaced."""
+    config = {"apiVersion": shown["apiVersion"], "kind": shown["kind"], **config}
+    wrong = managed_fields.check(of, config)
+    if wrong:
+        raise MutationFailed(f"error applying patch: failed to convert patch object to typed object: {wrong}")
+    atomic = list(_atomic(of, config, ""))
+    if atomic:
+        paths = ", ".join(atomic)
+        raise MutationFailed(
+            f"error applying patch: invalid ApplyConfiguration: may not mutate atomic arrays, maps or structs: {paths}"
+        )
+    merged: Object = merge(of, shown, config)
+    return merged
+
+
+def _atomic(of: managed_fields.Type, value: Any, path: str) -> Any:
+    """Paths of lists and maps that can only be written as a whole."""
+    if isinstance(value, (dict, list)) and not of.granular and of.shape in (LIST, MAP):
+        yield path or "."
+        return
+    if isinstance(value, dict):
+        for name, part in value.items():
+            inner = of.fields.get(name) or of.element
+            if inner is not None:
+                yield from _atomic(inner, part, f"{path}.{name}")
+    elif isinstance(value, list) and of.element is not None:
+        for index, part in enumerate(value):
+            yield from _atomic(of.element, part, f"{path}[{index}]")
+
+
+def _patched(shown: Object, operations: list[Object]) -> Object:
+    try:
+        return json_patch.apply(shown, operations)
+    except StatusError as error:
+        notes = getattr(error, "__notes__", [])
+        raise MutationFailed(f"JSON Patch: {notes[0] if notes else error.message}") from None

@@ -1,0 +1,117 @@
+"""ValidatingAdmissionPolicy: expressions judge a write; bindings say whether a no denies, warns or is recorded."""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import orjson
+
+from kybern.apiserver.admission.plugin import Object, Plugin
+from kybern.apiserver.admission.webhook_calls import Write, write_of
+from kybern.apiserver.registry.request import Request
+
+if TYPE_CHECKING:
+    from kybern.apiserver.admission.policy_compiled import Policies
+    from kybern.apiserver.admission.policy_dispatch import Invocation
+    from kybern.apiserver.admission.policy_validation import Validating, Verdict
+
+GROUP, POLICIES = "admissionregistration.k8s.io", "validatingadmissionpolicies"
+BINDINGS = "validatingadmissionpolicybindings"
+FAILURES = "validation.policy.admission.k8s.io/validation_failure"
+
+
+@dataclass(frozen=True, eq=False)
+class Denial:
+    """The first no that denies."""
+
+    message: str
+    reason: str
+
+
+class ValidatingAdmissionPolicy(Plugin):
+    """See the module's docstring."""
+
+    name = "ValidatingAdmissionPolicy"
+
+    def __init__(self) -> None:
+        self._policies: Policies[Validating] | None = None
+
+    def _bound(self, request: Request) -> "list[Validating]":
+        table = request.server.table
+        if self._policies is None:
+            if not table.cacher(GROUP, POLICIES).entries:
+                return []
+            from kybern.apiserver.admission.policy_compiled import Policies  # CEL is loaded when first needed
+            from kybern.apiserver.admission.policy_validation import compile_policy
+
+            self._policies = Policies(table.cacher(GROUP, POLICIES), table.cacher(GROUP, BINDINGS), compile_policy)
+        return self._policies.bound()
+
+    async def validate(self, request: Request, operation: str, new: Object | None, old: Object | None) -> None:
+        policies = self._bound(request)
+        if policies:
+            await _dispatch(write_of(request, operation, new, old), policies)
+
+
+async def _dispatch(write: Write, policies: "list[Validating]") -> None:
+    """Evaluate everything, then refuse with the first denial. Raises StatusError."""
+    from kybern.apiserver.admission.policy_dispatch import Speaker, invocations, refusal
+    from kybern.apiserver.admission.policy_validation import evaluate
+
+    speaker: Speaker | None = None
+    denied: Denial | None = None
+    failures: list[Object] = []
+    published: dict[str, list[str]] = {}
+    async for invocation in invocations(write, policies):
+        if invocation.error:
+            if not invocation.policy.fails_open:
+                denied = denied or _denial(invocation, invocation.error, "Invalid")
+            continue
+        speaker = speaker or Speaker(write)
+        judged = evaluate(invocation, await speaker.values(invocation))
+        for verdict in judged.verdicts:
+            denial = _act(write, invocation, verdict, failures)
+            denied = denied or denial
+        for key, value in judged.annotations:
+            values = published.setdefault(f"{invocation.policy.name}/{key}", [])
+            if value not in values:
+                values.append(value)
+    annotations = write.request.audit_annotations
+    if failures:
+        annotations[FAILURES] = orjson.dumps(failures).decode()
+    for key, values in published.items():
+        annotations[key] = ", ".join(values)
+    if denied is not None:
+        raise refusal(write, denied.message, denied.reason)
+
+
+def _denial(invocation: "Invocation", message: str, reason: str) -> Denial:
+    policy, binding = invocation.policy.name, invocation.binding.name
+    return Denial(
+        f"ValidatingAdmissionPolicy '{policy}' with binding '{binding}' denied request: {message}", reason or "Invalid"
+    )
+
+
+def _act(write: Write, invocation: "Invocation", verdict: "Verdict", failures: list[Object]) -> Denial | None:
+    """Do what the binding says of a no; an expression without a value denies."""
+    if verdict.broken:
+        return _denial(invocation, verdict.message, verdict.reason)
+    policy, binding = invocation.policy.name, invocation.binding
+    found: Denial | None = None
+    for action in binding.actions:
+        if action == "Deny":
+            found = _denial(invocation, verdict.message, verdict.reason)
+        elif action == "Audit":
+            failures.append(
+                {
+                    "message": verdict.message, "policy": policy, "binding": binding.name,
+                    "expressionIndex": verdict.index, "validationActions": list(binding.actions),
+                }
+            )  # fmt: skip
+        elif action == "Warn":
+            text = (
+                f"Validation failed for ValidatingAdmissionPolicy '{policy}' with binding '{binding.name}': "
+                f"{verdict.message}"
+            )
+            if text not in write.request.warnings:
+                write.request.warnings.append(text)
+    return found
