@@ -19,7 +19,7 @@ _FRAMES = {name: b'{"type":"%b","object":' % name.encode() for name in get_args(
 
 
 def list_metadata(resource_version: str, continue_token: str = "", remaining: int | None = None) -> Object:
-    found: Object = {"resourceVersion": resource_version}
+    found: Object = {"resourceVersion": resource_version} if resource_version else {}
     if continue_token:
         found["continue"] = continue_token
     if remaining is not None:
