@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from functools import lru_cache
 
 import orjson
@@ -172,8 +173,10 @@ class Gateway:
         """Paths that name no resource. Health and version are open to everybody."""
         path = request.path
         if path.startswith(HEALTH) and path.strip("/").partition("/")[0] in ("healthz", "livez", "readyz"):
+            await self._report(request)
             return self._health.handle(request)
         if path == "/version" or path == "/version/":
+            await self._report(request)
             return await self._documents.version(request)
         await self._api.check_access(request)
         if path == "/":
@@ -189,6 +192,12 @@ class Gateway:
         if group is not None and (group.group, group.version) in self._api.resources.remote:
             return await aggregated.aggregated_document(self._api, request, group.group, group.version)
         return NOT_FOUND if group is None else await self._documents.groups(request, group)
+
+    async def _report(self, request: Request) -> None:
+        """Let the audit log, if there is one, know of a request that nobody has to allow."""
+        if self._api.resources.table.audited and self._ready():
+            with suppress(StatusError):
+                await self._api.check_access(request)
 
     def _labels_of(self, target: Target) -> Labels:
         return self._labels_for(target.path, target.verb)

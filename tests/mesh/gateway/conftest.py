@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from random import Random
+from typing import Any
 
 import aiohttp
 import pytest
@@ -86,7 +87,8 @@ async def running(network: MemoryNetwork, name: str, tasks: list[asyncio.Task[No
 
 
 @asynccontextmanager
-async def front(folder: Path, port: int) -> AsyncIterator[Front]:
+async def front(folder: Path, port: int, **given: Any) -> AsyncIterator[Front]:
+    """`given` are further settings of the apiserver."""
     network = MemoryNetwork(Random(1))
     now = datetime.now(UTC)
     ca = create_ca(folder, now)
@@ -95,7 +97,7 @@ async def front(folder: Path, port: int) -> AsyncIterator[Front]:
     store = await SqliteStore.open(":memory:", threaded=False)
     write_bundle(folder / "front-proxy", issue(create_ca(folder / "front-proxy-ca", now), PROXY_CLIENT, DAY, now))
     proxy_client = folder / "front-proxy" / "tls.pem"
-    settings = Settings(keys=KEYS, advertise="192.0.2.2:6443", tokens=TOKENS, proxy_client=proxy_client)
+    settings = Settings(keys=KEYS, advertise="192.0.2.2:6443", tokens=TOKENS, proxy_client=proxy_client, **given)
     options = Namespace(
         address="gateway:1",
         pki=str(folder / "gateway"),
@@ -128,3 +130,9 @@ async def front(folder: Path, port: int) -> AsyncIterator[Front]:
 async def gateway(tmp_path: Path, unused_tcp_port: int) -> AsyncIterator[Front]:
     async with front(tmp_path, unused_tcp_port) as found:
         yield found
+
+
+@pytest.fixture
+def fronts() -> Any:
+    """`fronts(folder, port, **settings)` is a gateway for the length of an `async with` block."""
+    return front
