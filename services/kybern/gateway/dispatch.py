@@ -56,6 +56,7 @@ class Gateway:
         self._api = api
         self._documents = Documents(api, server_address)
         self._health = Health(ready)
+        self._ready = ready
         self._log = api.env.telemetry.log
         self._loop = asyncio.get_running_loop()
         self.metrics = RequestMetrics(api.env.telemetry.registry)
