@@ -9,6 +9,7 @@ from uuid import UUID
 
 from kybern.gateway.core import options
 from kybern.gateway.core.encoded import Encoded
+from kybern.gateway.core.frames import Frames
 from kybern.gateway.core.held_lists import HeldLists
 from kybern.gateway.core.resources import Resources
 from kybern.gateway.http.message import Request
@@ -33,6 +34,7 @@ class Api:
     discovery: Any  # a DiscoveryStub
     resources: Resources = field(default_factory=Resources)
     loaded: asyncio.Event = field(default_factory=asyncio.Event)  # the resource table has been received
+    frames: Frames = field(default_factory=Frames)
     lists: HeldLists = field(default_factory=HeldLists)
     encoded: Encoded = field(default_factory=Encoded)
     channels: dict[tuple[str, str], Any] = field(default_factory=dict)  # to node agents

@@ -5,29 +5,43 @@ bytes are joined, so a batch is a join of bytes.
 """
 
 import asyncio
+from typing import Protocol
 
 MAX_BATCH = 4 << 20  # bytes in one message, unless a single entry is larger
 MAX_ENTRIES = 64  # in one message: small enough that both sides work at the same time
 MAX_WAITING = 16 << 20  # bytes after which `room` waits
 
 
+class Entry(Protocol):
+    """Bytes, or what becomes bytes when it is sent."""
+
+    def __len__(self) -> int: ...
+
+    def __bytes__(self) -> bytes: ...
+
+
 class Outbox:
     """Entries in order; one writer, any number of callers."""
 
     def __init__(self) -> None:
-        self._entries: list[bytes] = []
+        self._entries: list[Entry] = []
         self._size = 0
         self._something = asyncio.Event()
         self._room = asyncio.Event()
         self._room.set()
 
-    def put(self, entry: bytes) -> None:
+    def put(self, entry: Entry) -> None:
         """Queue an entry; never refused, so that cancellations and replies always fit. See `room`."""
         self._entries.append(entry)
         self._size += len(entry)
         self._something.set()
         if self._size > MAX_WAITING:
             self._room.clear()
+
+    @property
+    def last(self) -> Entry | None:
+        """The newest entry, if it has not been sent."""
+        return self._entries[-1] if self._entries else None
 
     @property
     def has_room(self) -> bool:
@@ -55,7 +69,7 @@ class Outbox:
         self._size -= size
         if self._size <= MAX_WAITING:
             self._room.set()
-        return b"".join(entries)
+        return b"".join(map(bytes, entries))
 
     async def empty(self) -> None:
         """Return once the writer has taken everything."""

@@ -74,7 +74,7 @@ class ExchangeClient:
         try:
             return await future
         except asyncio.CancelledError:
-            self._cancel(call_id)
+            self.cancel(call_id)
             raise
         finally:
             timer.cancel()
@@ -93,18 +93,33 @@ class ExchangeClient:
 
         Close it (`contextlib.aclosing`) to end it early. A reader that falls too far behind gets a StatusError.
         """
-        await self._outbox.room()
         replies = Stream(note)
-        call_id = self._send(replies, request, requester, traceparent, timeout, origin)
+        call_id = await self.start(
+            replies, request, requester=requester, traceparent=traceparent, timeout=timeout, origin=origin
+        )
         loop = asyncio.get_running_loop()
         timer = loop.call_later(timeout, self.expire, call_id, timeout) if timeout else None
         try:
             async for response in replies:
                 yield response
         finally:
-            self._cancel(call_id)
+            self.cancel(call_id)
             if timer is not None:
                 timer.cancel()
+
+    async def start(
+        self,
+        waiter: Waiter,
+        request: Any,
+        *,
+        requester: Requester | None = None,
+        traceparent: str = "",
+        timeout: float = 0.0,
+        origin: Origin | None = None,
+    ) -> int:
+        """Make a call whose replies go to the waiter in the loop's callback; its id, to `cancel` it by."""
+        await self._outbox.room()
+        return self._send(waiter, request, requester, traceparent, timeout, origin)
 
     def submit(self, waiter: Waiter, requester: bytes, request: bytes) -> int | None:
         """Send a call made of `prepared` parts; its id, or None when it has to wait for room (use `call` then).
@@ -122,7 +137,7 @@ class ExchangeClient:
         """Fail a call that took longer than `timeout` seconds, if it is still open."""
         waiter = self._waiting.get(call_id)
         if waiter is not None:
-            self._cancel(call_id)
+            self.cancel(call_id)
             waiter.fail(statuses.timeout(f"no answer within {timeout:g}s"))
 
     def _send(
@@ -152,7 +167,7 @@ class ExchangeClient:
         self._outbox.put(envelope.SerializeToString())
         return call_id
 
-    def _cancel(self, call_id: int) -> None:
+    def cancel(self, call_id: int) -> None:
         """Tell the server that nobody waits for the call any more, if it is still open."""
         if self._waiting.pop(call_id, None) is not None:
             envelope = ExchangeRequest()
@@ -204,20 +219,21 @@ class ExchangeClient:
     def _receive(self, message: ExchangeResponse) -> None:
         waiting = self._waiting
         for reply in message.replies:
-            waiter = waiting.get(reply.id)
-            if waiter is None:
-                continue  # cancelled or timed out meanwhile
             field = reply.WhichOneof("response")
             response: Any = getattr(reply, field) if field is not None else None
-            if reply.flow:
-                waiter.note(reply.flow)
-            if reply.more:
-                if not waiter.take(response):
-                    self._cancel(reply.id)
-                    waiter.fail(statuses.service_unavailable("the reader fell too far behind"))
-                continue
-            del waiting[reply.id]
-            if field == "failure":
-                waiter.fail(from_failure(response))
-            else:
-                waiter.finish(response)
+            for call_id in (reply.id, *reply.also) if reply.also else (reply.id,):
+                waiter = waiting.get(call_id)
+                if waiter is None:
+                    continue  # cancelled or timed out meanwhile
+                if reply.flow:
+                    waiter.note(reply.flow)
+                if reply.more:
+                    if not waiter.take(response):
+                        self.cancel(call_id)
+                        waiter.fail(statuses.service_unavailable("the reader fell too far behind"))
+                    continue
+                del waiting[call_id]
+                if field == "failure":
+                    waiter.fail(from_failure(response))
+                else:
+                    waiter.finish(response)

@@ -17,6 +17,7 @@ class CallContext:
     traceparent: str = ""
     deadline: float | None = None  # in loop.time(); the call is cancelled then
     origin: Origin | None = None
+    shared: bool = False  # its replies may answer other calls too
     flow: str = ""  # told to the client in the first reply: see Reply.flow
     seat: Any = None  # what the server's flow control keeps of the call
     audit: Any = None  # what the server's audit log keeps of the call

@@ -24,6 +24,7 @@ from kybern.rpc.exchange.batch import Outbox
 from kybern.rpc.exchange.context import CallContext, Handlers
 from kybern.rpc.exchange.methods import FULL_METHODS, STREAMS
 from kybern.rpc.exchange.remembered import Remembered, Repeatable, calls, get_reply
+from kybern.rpc.exchange.shared import SharedReply
 from kybern.rpc.identity import peer
 from kybern.rpc.metrics import ServerMetrics
 from kybern.rpc.transport import Identity
@@ -123,6 +124,7 @@ class Exchange:
             return
         requester = call.requester if call.HasField("requester") else None
         context = CallContext(self._identity, requester, call.traceparent, started + seconds if seconds else None)
+        context.shared = field == "watch" and call.watch.shared
         if call.HasField("origin"):
             context.origin = call.origin
         try:
@@ -227,6 +229,9 @@ class Exchange:
     def _reply(
         self, call_id: int, field: str, response: Any, context: CallContext | None = None, more: bool = False
     ) -> None:
+        if more and context is not None and context.shared and not context.flow:
+            self._share(call_id, response)
+            return
         envelope = ExchangeResponse()
         reply = envelope.replies.add()
         reply.id = call_id
@@ -237,6 +242,14 @@ class Exchange:
         if response is not None:
             getattr(reply, field).CopyFrom(response)
         self._outbox.put(envelope.SerializeToString())
+
+    def _share(self, call_id: int, response: Any) -> None:
+        """Answer together with the calls before, if they were sent the same response."""
+        last = self._outbox.last
+        if isinstance(last, SharedReply) and last.response is response:
+            last.ids.append(call_id)
+        else:
+            self._outbox.put(SharedReply(call_id, response))
 
     def _fail(
         self, call_id: int, field: str, error: Exception, started: float, context: CallContext | None = None

@@ -10,32 +10,22 @@ import orjson
 from kybern.gateway import answers
 from kybern.gateway.api import Api, behind
 from kybern.gateway.core import options, views
+from kybern.gateway.core.frames import NAMES
 from kybern.gateway.core.negotiation import OFFERED_STREAMS, MediaType
-from kybern.gateway.core.views import EventName, TableView
-from kybern.gateway.handlers.ahead import Ahead
+from kybern.gateway.core.views import TableView
+from kybern.gateway.handlers.ahead import PATIENCE, Ahead
 from kybern.gateway.handlers.read import AT_ONCE, table_view
 from kybern.gateway.handlers.target import Target
+from kybern.gateway.handlers.watch_sink import WatchSink
 from kybern.gateway.http.message import Request
 from kybern.kube import protobuf
 from kybern.kube.status import StatusError, not_acceptable
 from kybern.protos.api.v1.objects_pb2 import (
-    EVENT_TYPE_ADDED,
-    EVENT_TYPE_BOOKMARK,
-    EVENT_TYPE_DELETED,
     EVENT_TYPE_ERROR,
-    EVENT_TYPE_MODIFIED,
     WatchEvent,
     WatchRequest,
     WatchResponse,
 )
-
-NAMES: dict[int, EventName] = {
-    EVENT_TYPE_ADDED: "ADDED",
-    EVENT_TYPE_MODIFIED: "MODIFIED",
-    EVENT_TYPE_DELETED: "DELETED",
-    EVENT_TYPE_BOOKMARK: "BOOKMARK",
-    EVENT_TYPE_ERROR: "ERROR",
-}
 
 
 def watch_request(request: Request, target: Target) -> WatchRequest:
@@ -58,6 +48,9 @@ async def watch(api: Api, request: Request, target: Target, traceparent: str) ->
     media = answers.media_type(request, target.served)
     if media.yaml:
         raise not_acceptable(OFFERED_STREAMS)
+    if media.plain:
+        await _plain(api, request, target, traceparent)
+        return
     writer = FrameWriter(api, media, table_view(request, media, target.served))
     events: Ahead[WatchResponse] = Ahead(
         api.streams.stream(watch_request(request, target), **behind(api, request), traceparent=traceparent)
@@ -81,6 +74,30 @@ async def watch(api: Api, request: Request, target: Target, traceparent: str) ->
         await events.close()
 
 
+async def _plain(api: Api, request: Request, target: Target, traceparent: str) -> None:
+    """Events as they come from the apiserver, written by the Exchange's callback."""
+    wanted = watch_request(request, target)
+    wanted.shared = True
+    given = behind(api, request)
+    sink = WatchSink(api.frames, given.pop("note"))
+    call_id = await api.streams.start(sink, wanted, traceparent=traceparent, **given)
+    try:
+        try:
+            await sink.begun(PATIENCE)
+        except StatusError as error:
+            if error.code != 410:
+                raise
+        stream = request.connection.stream(request, 200, b"application/json", endless=True)
+        try:
+            await sink.follow(stream)
+        except StatusError as error:
+            if error.code == 410:
+                await stream.write(views.frame("ERROR", orjson.dumps(error.status)))
+        stream.end()
+    finally:
+        api.streams.cancel(call_id)
+
+
 class FrameWriter:
     """Events as lines of JSON or frames of protobuf, in the view that was agreed on."""
 
@@ -92,9 +109,6 @@ class FrameWriter:
     async def parts(self, batch: WatchResponse) -> AsyncIterator[bytes]:
         """The frames of a batch; those that take work come a few at a time, with turns for the loop between."""
         events = batch.events
-        if self._media.plain:
-            yield b"".join(views.frame(NAMES[event.type], event.object) for event in events)
-            return
         for start in range(0, len(events), AT_ONCE):
             yield b"".join(map(self.frame, events[start : start + AT_ONCE]))
             await asyncio.sleep(0)

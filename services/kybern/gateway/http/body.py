@@ -22,7 +22,7 @@ class IncomingBody:
         self._pieces: deque[bytes] = deque()
         self._size = 0
         self._arrived = asyncio.Event()
-        self._paused = False
+        self.paused = False  # the client waits for the reader
         self._then: Callable[[], None] | None = None
 
     def discard(self, then: Callable[[], None]) -> None:
@@ -41,8 +41,8 @@ class IncomingBody:
             return
         self._pieces.append(data)
         self._arrived.set()
-        if self._size > HIGH_WATER and not self._paused:
-            self._paused = True
+        if self._size > HIGH_WATER and not self.paused:
+            self.paused = True
             self._connection.transport.pause_reading()
 
     def end(self) -> None:
@@ -53,8 +53,8 @@ class IncomingBody:
             self._then()
 
     def _resume(self) -> None:
-        if self._paused:
-            self._paused = False
+        if self.paused:
+            self.paused = False
             self._connection.transport.resume_reading()
 
     async def __aiter__(self) -> AsyncIterator[bytes]:

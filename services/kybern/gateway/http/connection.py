@@ -16,6 +16,7 @@ from typing import Any, Protocol
 
 import httptools
 
+from kybern.gateway.core.patience import State
 from kybern.gateway.http.body import IncomingBody
 from kybern.gateway.http.message import Headers, Request, Response, status_line
 from kybern.gateway.http.stream import ResponseStream
@@ -77,6 +78,8 @@ class Connection(asyncio.Protocol):
         self._last = False
         self._endless: ResponseStream | None = None
         self._incoming: IncomingBody | None = None
+        self._in_body = False
+        self._answered = 0
 
     # The transport's side
 
@@ -143,6 +146,7 @@ class Connection(asyncio.Protocol):
 
     def on_message_begin(self) -> None:
         self._between = False
+        self._in_body = False
         self._target = b""
         self._headers: dict[bytes, bytes] = {}
         self._repeated: dict[bytes, list[bytes]] = {}
@@ -166,6 +170,7 @@ class Connection(asyncio.Protocol):
     def on_headers_complete(self) -> None:
         if not self._headers:
             return
+        self._in_body = True
         length = self._headers.get(b"content-length", b"")
         has_body = length not in (b"", b"0") or b"transfer-encoding" in self._headers
         if has_body and self.handler.passes_on(self._target):
@@ -184,10 +189,10 @@ class Connection(asyncio.Protocol):
         self._take(request)
 
     def on_body(self, body: bytes) -> None:
+        self._body_size += len(body)
         if self._incoming is not None:
             self._incoming.feed(body)
             return
-        self._body_size += len(body)
         if self._body_size > MAX_BODY:
             self._refuse(413)
         else:
@@ -330,6 +335,7 @@ class Connection(asyncio.Protocol):
     def _finish(self, keep_alive: bool) -> None:
         """The request is answered: take the next one."""
         self._busy, self._task, self._endless = False, None, None
+        self._answered += 1
         if self.websocket is not None or self._upgrading is not None or not keep_alive or self._last:
             self.close()
         elif self._waiting:
@@ -345,10 +351,37 @@ class Connection(asyncio.Protocol):
         if self._closing:
             raise ConnectionResetError
 
+    @property
+    def takes_more(self) -> bool:
+        """Whether `drain` would return at once."""
+        return self._paused is None and not self._closing
+
     def close(self) -> None:
         """Close after what was written is sent."""
         self._closing = True
         self.transport.close()
+
+    @property
+    def position(self) -> tuple[State, int]:
+        """What the client is waited for, and a number that changes when it does what it is waited for."""
+        if self.websocket is not None or self._upgrading is not None:
+            return "busy", 0
+        if self._incoming is not None:
+            return ("busy", 0) if self._incoming.paused else ("body", self._body_size)
+        if self._busy:
+            return "busy", self._answered
+        if self._between:
+            return "idle", self._answered
+        return "body" if self._in_body else "head", self._answered
+
+    def give_up(self) -> None:
+        """The client has been silent for too long."""
+        if self._incoming is None and self.position[0] == "body":
+            self.transport.write(b"HTTP/1.1 408 Request Timeout\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
+        if self._incoming is not None:
+            self.transport.abort()
+        else:
+            self.close()
 
     @property
     def idle(self) -> bool:

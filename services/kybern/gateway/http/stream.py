@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from kybern.gateway.core.frames import http_chunk
+
 if TYPE_CHECKING:
     from kybern.gateway.http.connection import Connection
 
@@ -25,8 +27,14 @@ class ResponseStream:
             await self._connection.drain()
 
     def _send(self, data: bytes) -> None:
-        transport = self._connection.transport
-        transport.write(b"%x\r\n%b\r\n" % (len(data), data) if self._chunked else data)
+        self._connection.transport.write(http_chunk(data) if self._chunked else data)
+
+    def send_now(self, data: bytes, framed: bytes) -> bool:
+        """Send data, which `framed` is as a chunk; False if the client has not taken what was sent before."""
+        if not self._connection.takes_more:
+            return False
+        self._connection.transport.write(framed if self._chunked else data)
+        return True
 
     def end(self) -> None:
         if not self._ended:

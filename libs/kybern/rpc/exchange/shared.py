@@ -1,0 +1,28 @@
+"""One reply for many calls: watches that are sent the same events, with nothing else for any of them between."""
+
+from typing import Any
+
+from kybern.protos.api.v1.objects_pb2 import ExchangeResponse
+
+
+class SharedReply:
+    """A batch of a watch on its way out; calls join it until it is sent."""
+
+    __slots__ = ("_size", "ids", "response")
+
+    def __init__(self, call_id: int, response: Any) -> None:
+        self.ids = [call_id]
+        self.response = response
+        self._size: int = response.ByteSize() + 32
+
+    def __len__(self) -> int:
+        return self._size
+
+    def __bytes__(self) -> bytes:
+        envelope = ExchangeResponse()
+        reply = envelope.replies.add()
+        reply.id, reply.more = self.ids[0], True
+        reply.also.extend(self.ids[1:])
+        reply.watch.CopyFrom(self.response)
+        data: bytes = envelope.SerializeToString()
+        return data
