@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 from kybern.cli.core.layout import Layout
 from kybern.cli.core.options import ClusterOptions, UsageError
-from kybern.cli.core.plan import USERS, Node, Plan
+from kybern.cli.core.plan import FRONT_PROXY, FRONT_PROXY_CA, USERS, Node, Plan
 from kybern.pki.authority import AuthorityUnusable, Identity, open_ca
 from kybern.pki.kubeconfig import write_kubeconfig
 from kybern.pki.rotation import Issuer
@@ -49,6 +49,13 @@ def service_identity(package: str, host: str) -> Identity:
     return Identity(USERS[package], (), tuple(names), tuple(ips))
 
 
+def make_front_proxy_issuer(options: ClusterOptions, layout: Layout) -> Issuer:
+    """What keeps the certificate valid that extension API servers are shown; it has an authority of its own."""
+    authority = open_ca(layout.pki / FRONT_PROXY_CA, datetime.now(UTC))
+    lifetime = timedelta(hours=options.certificate_hours)
+    return Issuer(layout.pki, authority, {FRONT_PROXY: Identity(FRONT_PROXY)}, lifetime)
+
+
 def make_issuer(plan: Plan, options: ClusterOptions, layout: Layout, host: str) -> Issuer:
     """What keeps the certificates of this plan valid."""
     authority = open_ca(layout.pki, datetime.now(UTC))
@@ -60,6 +67,7 @@ def ensure_certificates(plan: Plan, options: ClusterOptions, layout: Layout, hos
     try:
         open_signing_key(layout.pki)
         make_issuer(plan, options, layout, host).rotate(datetime.now(UTC))
+        make_front_proxy_issuer(options, layout).rotate(datetime.now(UTC))
     except AuthorityUnusable as error:
         raise UsageError(str(error)) from None
     write_admin_kubeconfig(options, layout)
@@ -73,7 +81,7 @@ def write_admin_kubeconfig(options: ClusterOptions, layout: Layout) -> None:
 
 def make_rotation(plan: Plan, options: ClusterOptions, layout: Layout, host: str) -> Callable[[], None]:
     """What the supervisor calls about once a second; it looks at the certificates now and then."""
-    issuer = make_issuer(plan, options, layout, host)
+    issuers = make_issuer(plan, options, layout, host), make_front_proxy_issuer(options, layout)
     pause = min(60.0, options.certificate_hours * 3600 * LOOK_EVERY)
     due = time.monotonic() + pause
 
@@ -82,7 +90,7 @@ def make_rotation(plan: Plan, options: ClusterOptions, layout: Layout, host: str
         if time.monotonic() < due:
             return
         due = time.monotonic() + pause
-        for rotation in issuer.rotate(datetime.now(UTC)):
+        for rotation in (done for issuer in issuers for done in issuer.rotate(datetime.now(UTC))):
             log.info("certificate of %s replaced: %s", rotation.service, rotation.reason)
             if rotation.service == "admin":
                 write_admin_kubeconfig(options, layout)

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from functools import lru_cache
+from pathlib import Path
 
 import orjson
 from prometheus_client import generate_latest
@@ -14,7 +15,7 @@ from kybern.gateway import answers
 from kybern.gateway.api import Api
 from kybern.gateway.core.router import ResourcePath, group_path, resource_path
 from kybern.gateway.core.trace_budget import TraceBudget
-from kybern.gateway.handlers import aggregated, logs, port_forward, proxy, read, remote_command, watch, write
+from kybern.gateway.handlers import aggregated, host_logs, logs, port_forward, proxy, read, remote_command, watch, write
 from kybern.gateway.handlers.documents import HEALTH, NOT_FOUND, Documents, Health
 from kybern.gateway.handlers.fast_get import FastGet
 from kybern.gateway.handlers.target import Target, find
@@ -52,11 +53,12 @@ OPENAPI_V3 = "/openapi/v3"
 class Gateway:
     """The handler of every connection."""
 
-    def __init__(self, api: Api, ready: Callable[[], bool], server_address: str) -> None:
+    def __init__(self, api: Api, ready: Callable[[], bool], server_address: str, logs_dir: Path | None = None) -> None:
         self._api = api
         self._documents = Documents(api, server_address)
         self._health = Health(ready)
         self._ready = ready
+        self._logs_dir = logs_dir
         self._log = api.env.telemetry.log
         self._loop = asyncio.get_running_loop()
         self.metrics = RequestMetrics(api.env.telemetry.registry)
@@ -185,6 +187,8 @@ class Gateway:
         if path == "/metrics":
             body = await asyncio.to_thread(generate_latest, self._api.env.telemetry.registry)
             return Response(body, 200, TEXT)
+        if path == "/logs" or path.startswith("/logs/"):
+            return await host_logs.host_logs(request, self._logs_dir)
         if path == "/openapi/v2":
             return await self._documents.openapi_v2(request)
         if path == OPENAPI_V3 or path.startswith(OPENAPI_V3 + "/"):

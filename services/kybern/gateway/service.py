@@ -13,6 +13,7 @@ from typing import Any
 import grpc
 
 from kybern.gateway.api import Api
+from kybern.gateway.core.patience import Limits, Patience
 from kybern.gateway.core.resources import Resources
 from kybern.gateway.dispatch import Gateway
 from kybern.gateway.http.connection import Connection
@@ -29,6 +30,7 @@ from kybern.runtime.spawn import die_with_parent
 
 APISERVER = "apiserver.kybern"
 BACKLOG = 1024
+LOOK_SECONDS = 1.0  # between looks at silent connections
 POLL_SECONDS = 2.0  # between looks at the certificate
 RETRY_SECONDS = 0.1  # between attempts to get the resource table
 DRAIN_SECONDS = 2.0  # that requests under way may still take at the end
@@ -41,6 +43,10 @@ def add_flags(parser: ArgumentParser) -> None:
     parser.add_argument(
         "--proxy-client", default="", metavar="DIR", help="folder with the certificate shown to extension API servers"
     )
+    parser.add_argument("--logs-dir", default="", metavar="DIR", help="what /logs shows to whoever may; none: off")
+    parser.add_argument("--idle-timeout", type=float, default=90.0, help="seconds that an idle connection is kept")
+    parser.add_argument("--read-header-timeout", type=float, default=32.0, help="seconds for a request's headers")
+    parser.add_argument("--read-body-timeout", type=float, default=60.0, help="seconds without a byte of a body")
     parser.add_argument("--workers", type=int, default=1, metavar="N", help="processes that share the port")
     parser.add_argument("--worker", action="store_true", help=SUPPRESS)  # started by a gateway with --workers
     parser.add_argument(
@@ -71,6 +77,15 @@ async def follow_resources(api: Api, front: Front) -> None:
                 api.env.telemetry.log.warning("the apiserver is away: %s", error.details())
         front.connected = False
         await asyncio.sleep(RETRY_SECONDS)
+
+
+async def close_idle(connections: set[Connection], limits: Limits) -> None:
+    """Close connections whose client is silent for too long."""
+    loop, watch = asyncio.get_running_loop(), Patience(limits)
+    while True:
+        await asyncio.sleep(LOOK_SECONDS)
+        for connection in watch.overdue(connections, loop.time()):
+            connection.give_up()
 
 
 async def follow_certificate(source: FileCertificateSource, env: Env) -> None:
@@ -106,6 +121,7 @@ async def listen(
             options.secure_port,
             ssl=server_context(source),
             backlog=BACKLOG,
+            ssl_handshake_timeout=options.read_header_timeout,
             reuse_port=True if options.worker or options.workers > 1 else None,
         )
     except OSError as error:
@@ -142,11 +158,13 @@ async def run(options: Namespace, env: Env) -> None:
         streams = await stack.enter_async_context(ExchangeClient(channel))
         discovery: Any = DiscoveryStub(channel)
         api = Api(env, calls, streams, discovery, client_tls=client_tls(options.proxy_client))
-        gateway = Gateway(api, front.ready, address)
+        gateway = Gateway(api, front.ready, address, Path(options.logs_dir) if options.logs_dir else None)
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(follow_resources(api, front))
             tasks.create_task(follow_certificate(source, env))
             tasks.create_task(gateway.fast.sweep())
+            limits = Limits(options.idle_timeout, options.read_header_timeout, options.read_body_timeout)
+            tasks.create_task(close_idle(connections, limits))
             await grpc_server.start()
             server = await listen(options, gateway, connections, source)
             try:

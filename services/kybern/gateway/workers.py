@@ -34,6 +34,10 @@ def worker_arguments(options: Namespace, index: int) -> list[str]:
         yield "--worker"
         if options.traces:
             yield from ("--traces", options.traces)
+        for name in ("idle_timeout", "read_header_timeout", "read_body_timeout"):
+            yield from (f"--{name.replace('_', '-')}", str(getattr(options, name)))
+        if options.logs_dir:
+            yield from ("--logs-dir", options.logs_dir)
         if options.proxy_client:
             yield from ("--proxy-client", options.proxy_client)
         if options.external_address:

@@ -108,6 +108,10 @@ async def front(folder: Path, port: int, **given: Any) -> AsyncIterator[Front]:
         worker=False,
         external_address="",
         proxy_client=str(folder / "front-proxy"),
+        logs_dir=str(folder / "logs"),
+        idle_timeout=90.0,
+        read_header_timeout=32.0,
+        read_body_timeout=60.0,
     )
     tasks: list[asyncio.Task[None]] = []
     pem = ca.pem.decode()

@@ -13,6 +13,7 @@ CLUSTER_DNS = "10.96.0.10"
 CLUSTER_DOMAIN = "cluster.local"
 ISSUER = "https://kubernetes.default.svc.cluster.local"
 LOOPBACK = "127.0.0.1"
+FRONT_PROXY, FRONT_PROXY_CA = "front-proxy-client", "front-proxy-ca"  # folders below DIR/pki
 DNS_PORT = 10053  # where dns listens behind the kube-dns Service
 USERS = {
     "apiserver": "system:kybern:apiserver",
@@ -80,6 +81,7 @@ def control_plane(options: ClusterOptions, layout: Layout, host_address: str, bi
             *("--store", store),
             *("--service-account-key", str(layout.pki / "sa.key"), "--service-account-issuer", ISSUER),
             *("--service-cluster-ip-range", SERVICE_RANGE),
+            *("--proxy-client", str(layout.pki / FRONT_PROXY)),
             *advertised,
             stop_order=CORE,
         ),
@@ -87,6 +89,7 @@ def control_plane(options: ClusterOptions, layout: Layout, host_address: str, bi
             layout,
             "gateway",
             *("--bind-address", bind_address, "--secure-port", str(options.secure_port)),
+            *("--proxy-client", str(layout.pki / FRONT_PROXY), "--logs-dir", str(layout.logs)),
             stop_order=FRONT,
         ),
         service(layout, "scheduler"),

@@ -269,3 +269,29 @@ async def test_any_other_upgrade_is_a_tunnel() -> None:
         await reader.readuntil(b"\r\n\r\n")
         writer.write(b"late")
         assert await reader.readexactly(10) == b"EARLY LATE"
+
+
+async def test_where_a_client_stands() -> None:
+    connections: set[Connection] = set()
+    server = await asyncio.get_running_loop().create_server(lambda: Connection(Echo(), connections), "127.0.0.1", 0)
+    reader, writer = await asyncio.open_connection("127.0.0.1", server.sockets[0].getsockname()[1])
+    while not connections:
+        await asyncio.sleep(0)
+    (connection,) = connections
+    assert connection.position == ("idle", 0)
+    for sent, state in (
+        (b"POST /x HTTP/1.1\r\nHost", "head"),
+        (b": h\r\nContent-Length: 3\r\n\r\na", "body"),
+        (b"bc", "idle"),
+        (b"POST /early HTTP/1.1\r\nHost: h\r\nContent-Length: 3\r\n\r\na", "body"),
+        (b"bc", "idle"),
+        (b"GET /slow HTTP/1.1\r\nHost: h\r\n\r\n", "busy"),
+    ):
+        writer.write(sent)
+        await asyncio.sleep(0.02)
+        assert connection.position[0] == state
+    connection.give_up()
+    await reader.read()
+    writer.close()
+    await writer.wait_closed()
+    server.close()
