@@ -11,8 +11,8 @@ if TYPE_CHECKING:
     from kybern.store.etcd import Tls
 
 
-async def open_store(spec: str, *, threaded: bool = True, tls: "Tls | None" = None) -> Store:
-    """The store that the flag names. Raises StoreUnusable or StoreUnavailable with a sentence that says what to do."""
+async def open_store(spec: str, *, threaded: bool = True, tls: "Tls | None" = None, timeout: float = 5.0) -> Store:
+    """The store that the flag names; `timeout` is how long etcd may take for an answer. Raises StoreUnusable or StoreUnavailable with a sentence that says what to do."""
     scheme, _, rest = spec.partition(":")
     if scheme == "sqlite" and rest:
         return await SqliteStore.open(rest if rest == ":memory:" else Path(rest), threaded=threaded)
@@ -25,5 +25,5 @@ async def open_store(spec: str, *, threaded: bool = True, tls: "Tls | None" = No
         if endpoints:
             from kybern.store.etcd import EtcdStore  # its client is a large import that SQLite does without
 
-            return await EtcdStore.open(endpoints, tls=tls)
+            return await EtcdStore.open(endpoints, tls=tls, timeout=timeout)
     raise StoreUnusable(f"--store {spec}: expected sqlite:PATH or etcd://HOST:PORT[,HOST:PORT...]")

@@ -27,11 +27,12 @@ from kybern.apiserver.flowcontrol.metrics import FlowMetrics
 from kybern.apiserver.metrics import ApiMetrics
 from kybern.apiserver.registry.request import Request
 from kybern.apiserver.registry.resource_table import ResourceTable
-from kybern.apiserver.registry.strategies import services
+from kybern.apiserver.registry.strategies import claims, services
 from kybern.apiserver.registry.strategies.table import strategy_of
 from kybern.apiserver.storage.entry import Entry
 from kybern.apiserver.storage.feed import Feed
 from kybern.apiserver.storage.leases import Leases
+from kybern.apiserver.storage.repair import ClaimRepair
 from kybern.apiserver.webhooks.client import WebhookClient
 from kybern.apiserver.webhooks.resolver import Resolver
 from kybern.clock import Clock
@@ -82,6 +83,7 @@ class ApiServer:
         self.authorizer = Authorizer(node_rules())
         self.addresses = IPAllocator.of(settings.service_cidr)
         self.node_ports = PortAllocator()
+        self.claim_repair = ClaimRepair(self)
         tokens = None
         if settings.keys is not None:
             tokens = ServiceAccountTokens(settings.keys, settings.issuer, (), self._lookup)
@@ -107,6 +109,10 @@ class ApiServer:
             self.flow_controller.follow()
         for entry in self.table.cacher("", "services").entries.values():
             services.adopt(self, entry.decode())
+        addresses = self.table.cacher(*claims.ADDRESSES)
+        self.addresses.taken |= {entry.name for entry in addresses.entries.values()}
+        addresses.listeners.append(lambda event: services.follow_addresses(self, event))
+        self.claim_repair.follow()
         if not self.feed.store.exclusive:
             self.table.cacher("", "services").listeners.append(lambda event: services.follow(self, event))
 

@@ -120,10 +120,12 @@ async def serve(
         feed = tasks.create_task(server.feed.run())
         compactor = tasks.create_task(compact(server, store))
         definitions = tasks.create_task(server.definitions.run())
+        repair = tasks.create_task(server.claim_repair.run())
         aggregator = tasks.create_task(server.aggregator.run())
         audits = [tasks.create_task(backend.run()) for backend in server.audit.backends] if server.audit else []
         flows = tasks.create_task(server.flow_controller.run()) if server.flow_controller is not None else None
         try:
+            await server.claim_repair.repair()
             await bootstrap(server, ca)
             await wire.start()
             env.ready()
@@ -137,6 +139,7 @@ async def serve(
             feed.cancel()
             compactor.cancel()
             definitions.cancel()
+            repair.cancel()
             aggregator.cancel()
             if flows is not None:
                 flows.cancel()
@@ -150,13 +153,21 @@ async def compact(server: ApiServer, store: Store) -> None:
     while True:
         await asyncio.sleep(HISTORY)
         if before:
-            try:
-                await store.compact(before)
-            except StoreUnavailable as error:
-                server.telemetry.log.warning("cannot compact the store: %s", error)
-            except StoreError as error:  # another apiserver was faster
-                server.telemetry.log.debug("not compacted: %s", error)
+            await compact_once(server, store, before)
         before = server.feed.revision
+
+
+async def compact_once(server: ApiServer, store: Store, revision: int) -> bool:
+    """Forget history up to a revision; False if it was not done, or by another apiserver."""
+    try:
+        await store.compact(revision)
+    except StoreUnavailable as error:
+        server.telemetry.log.warning("cannot compact the store: %s", error)
+    except StoreError as error:  # another apiserver was faster
+        server.telemetry.log.debug("not compacted: %s", error)
+    else:
+        return True
+    return False
 
 
 SERVICE = Service(

@@ -1,11 +1,7 @@
 """Every implementation of the Store contract, fresh for each test."""
 
-import shutil
-import socket
-import subprocess
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
-from contextlib import closing, suppress
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -16,62 +12,29 @@ from kybern.store.encryption.store import EncryptedStore
 from kybern.store.errors import StoreUnavailable
 from kybern.store.etcd import EtcdStore
 from kybern.store.sqlite import SqliteStore
+from kybern.testing.etcd import Etcd, binary, clusters, new_member
 
-IMPLEMENTATIONS = ["sqlite-threaded", "sqlite-inline", "sqlite-memory", "sqlite-encrypted", "etcd", "etcd-encrypted"]
+IMPLEMENTATIONS = [
+    "sqlite-threaded",
+    "sqlite-inline",
+    "sqlite-memory",
+    "sqlite-encrypted",
+    "etcd",
+    "etcd-3.6",
+    "etcd-encrypted",
+]
 EVERYTHING = EncryptionConfig(
     (ResourceConfig(("*.*",), (ProviderConfig("aesgcm", (Key("key1", b"k" * 32),)), ProviderConfig("identity"))),)
 )
 
 
-def free_port() -> int:
-    """A port nobody listens on just now."""
-    with closing(socket.socket()) as s:
-        s.bind(("127.0.0.1", 0))
-        return int(s.getsockname()[1])
-
-
-@dataclass
-class Etcd:
-    """One real etcd process."""
-
-    name: str
-    directory: Path
-    client: str
-    peer: str
-    flags: Sequence[str] = ()
-    tls: bool = False
-    process: subprocess.Popen[bytes] | None = None
-
-    def start(self, cluster: str = "") -> None:
-        """Start, or start again on the same data and ports."""
-        scheme = "https" if self.tls else "http"
-        command = ["etcd", f"--name={self.name}", f"--data-dir={self.directory}", "--unsafe-no-fsync"]
-        command += [f"--listen-client-urls={scheme}://{self.client}", "--logger=zap", "--log-level=error"]
-        command += [f"--advertise-client-urls={scheme}://{self.client}", f"--listen-peer-urls=http://{self.peer}"]
-        command += [f"--initial-advertise-peer-urls=http://{self.peer}", *self.flags]
-        command += [f"--initial-cluster={cluster or f'{self.name}=http://{self.peer}'}"]
-        with self.directory.with_suffix(".log").open("ab") as log:
-            self.process = subprocess.Popen(command, stdout=log, stderr=log)
-
-    def kill(self) -> None:
-        """kill -9."""
-        if self.process is not None:
-            self.process.kill()
-            self.process.wait()
-            self.process = None
-
-
-def new_etcd(directory: Path, name: str, flags: Sequence[str] = (), tls: bool = False) -> Etcd:
-    """A member that is not started yet."""
-    if shutil.which("etcd") is None:
-        pytest.skip("needs etcd (apt-get install etcd-server)")
-    return Etcd(name, directory / name, f"127.0.0.1:{free_port()}", f"127.0.0.1:{free_port()}", flags, tls)
-
-
-@pytest.fixture(scope="session")
-def etcd(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Etcd]:
+@contextmanager
+def single(directory: Path, newer: bool) -> Iterator[Etcd]:
     """A cluster of one member for all tests that only need some etcd."""
-    member = new_etcd(tmp_path_factory.mktemp("etcd"), "shared")
+    program = binary(newer)
+    if not program:
+        pytest.skip("needs tools/etcd.sh" if newer else "needs etcd (apt-get install etcd-server)")
+    member = new_member(directory, "shared", program=program)
     member.start()
     try:
         yield member
@@ -79,22 +42,27 @@ def etcd(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Etcd]:
         member.kill()
 
 
+@pytest.fixture(scope="session")
+def etcd(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Etcd]:
+    """Debian's."""
+    with single(tmp_path_factory.mktemp("etcd"), newer=False) as member:
+        yield member
+
+
+@pytest.fixture(scope="session")
+def newer_etcd(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Etcd]:
+    """The one that tools/etcd.sh built."""
+    with single(tmp_path_factory.mktemp("etcd"), newer=True) as member:
+        yield member
+
+
 @pytest.fixture
 def make_etcd(tmp_path: Path) -> Iterator[Callable[..., list[Etcd]]]:
     """Starts a cluster of `count` members with flags of their own; kills it after the test."""
-    members: list[Etcd] = []
-
-    def make(count: int = 1, flags: Sequence[str] = (), tls: bool = False) -> list[Etcd]:
-        members.extend(new_etcd(tmp_path, f"m{i}", flags, tls) for i in range(count))
-        for member in members:
-            member.start(",".join(f"{other.name}=http://{other.peer}" for other in members))
-        return members
-
-    try:
+    if not binary():
+        pytest.skip("needs etcd (apt-get install etcd-server)")
+    with clusters(tmp_path) as make:
         yield make
-    finally:
-        for member in members:
-            member.kill()
 
 
 async def open_etcd(member: Etcd) -> EtcdStore:
@@ -119,7 +87,7 @@ async def store(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator
         case "sqlite-encrypted":
             opened = EncryptedStore(await SqliteStore.open(tmp_path / "store.db"), EVERYTHING, lambda key: ("", "all"))
         case _:
-            opened = await open_etcd(request.getfixturevalue("etcd"))
+            opened = await open_etcd(request.getfixturevalue("newer_etcd" if request.param == "etcd-3.6" else "etcd"))
             for kv in (await opened.range("")).items:
                 await opened.txn([Delete(kv.key)])
             if request.param == "etcd-encrypted":

@@ -4,7 +4,6 @@ import asyncio
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Protocol
 
 import pytest
 
@@ -15,17 +14,7 @@ from kybern.store.errors import StoreUnavailable, StoreUnusable
 from kybern.store.etcd import EtcdStore, Tls
 from kybern.store.open import open_store
 from kybern.store.sqlite import SqliteStore
-
-
-class Etcd(Protocol):
-    """conftest.Etcd."""
-
-    client: str
-
-    def start(self) -> None: ...
-
-    def kill(self) -> None: ...
-
+from kybern.testing.etcd import Etcd
 
 MakeEtcd = Callable[..., list[Etcd]]
 

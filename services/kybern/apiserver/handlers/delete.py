@@ -11,5 +11,6 @@ async def delete_object(server: ApiServer, message: DeleteRequest, call: CallCon
     """The object while it waits, or what is left to say of it."""
     request = begin(server, call, "delete", message.resource, message.name)
     need_namespace(request)
+    await server.feed.fresh()
     data, gone = await delete(request, read_options(message.options))
     return DeleteResponse(object=data, deleted=gone, warnings=request.warnings)

@@ -23,6 +23,7 @@ async def patch_object(server: ApiServer, message: PatchRequest, call: CallConte
     request = begin(server, call, "patch", message.resource, message.name)
     request.take(message.options)
     need_namespace(request)
+    await server.feed.fresh()
     created = False
     if message.force and message.patch_type != APPLY:
         error = forbidden("force", "may not be specified for non-apply patch")

@@ -17,7 +17,7 @@ from kybern.apiserver.handlers.patch import patch_object
 from kybern.apiserver.handlers.repeat import RepeatableGet
 from kybern.apiserver.handlers.update import update_object
 from kybern.apiserver.handlers.watch import watch
-from kybern.apiserver.registry.storage_failure import storage_failure
+from kybern.apiserver.storage.failure import StorageFailed, storage_failure
 from kybern.apiserver.server import ApiServer
 from kybern.apiserver.waiting import MustWait
 from kybern.kube.status import StatusError
@@ -69,13 +69,13 @@ def _counted(server: ApiServer, verb: str, handler: Unary) -> Callable[[Any, Cal
                     return await handler(server, message, call)
                 except MustWait as wait:
                     await wait.over()
-        except StatusError as error:
-            code = error.code
-            raise
-        except StoreError as error:
+        except (StorageFailed, StoreError) as error:
             failed = storage_failure(error, verb, message)
             code = failed.code
             raise failed from error
+        except StatusError as error:
+            code = error.code
+            raise
         except Exception:
             code = 500
             raise
@@ -105,13 +105,13 @@ def _counted_stream(server: ApiServer, verb: str, handler: Streaming) -> Callabl
                     return
                 except MustWait as wait:
                     await wait.over()
-        except StatusError as error:
-            code = error.code
-            raise
-        except StoreError as error:
+        except (StorageFailed, StoreError) as error:
             failed = storage_failure(error, verb, message)
             code = failed.code
             raise failed from error
+        except StatusError as error:
+            code = error.code
+            raise
         finally:
             seconds = time() - started
             if call.seat is not None:

@@ -18,6 +18,7 @@ async def update_object(server: ApiServer, message: UpdateRequest, call: CallCon
     request = begin(server, call, "update", message.resource, message.name)
     request.take(message.options)
     need_namespace(request)
+    await server.feed.fresh()
     if request.subresource == "scale":
         scale = decode(request, message.object, SCALE)
         return UpdateResponse(object=await change_scale(request, scale), warnings=request.warnings)

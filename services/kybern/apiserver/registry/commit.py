@@ -4,6 +4,7 @@ from typing import Any
 
 from kybern.apiserver.core import encoding, keys
 from kybern.apiserver.registry.request import Request
+from kybern.apiserver.registry.strategies import claims as service_claims
 from kybern.apiserver.storage.entry import Entry
 from kybern.kube.status import already_exists, service_unavailable
 from kybern.store.contract import Delete, Put, TxnResult, Write
@@ -14,6 +15,19 @@ Object = dict[str, Any]
 
 class Stale(Exception):
     """The object is not any more what the write was based on."""
+
+
+class Claimed(Stale):
+    """The object is, but something that it claims has been taken by another: `keys`."""
+
+    def __init__(self, keys: list[str]) -> None:
+        super().__init__(*keys)
+        self.keys = keys
+
+    def learn(self, request: Request) -> None:
+        """Do not choose the same again."""
+        for key in self.keys:
+            service_claims.taken(request.server, key)
 
 
 async def put(request: Request, obj: Object, expected: int) -> bytes:
@@ -35,7 +49,7 @@ async def _put(request: Request, obj: Object, expected: int) -> bytes:
     suffix = keys.suffix(metadata.get("namespace", ""), metadata["name"])
     lease = await request.server.leases.current(request.served.strategy.ttl)
     write = Put(cacher.prefix + suffix, stored, expected, lease)
-    result = await _txn(request, write, obj)
+    result = await _txn(request, write, obj, _claims(request, obj, cacher.entries.get(suffix) if expected else None))
     entry = cacher.entries.get(suffix)
     if entry is not None and entry.revision == result.revision:
         return entry.data
@@ -45,15 +59,21 @@ async def _put(request: Request, obj: Object, expected: int) -> bytes:
 async def remove(request: Request, entry: Entry) -> None:
     """Remove the object. Raises Stale."""
     if not request.dry_run:
-        await _txn(request, Delete(request.served.storage.prefix + entry.key, entry.revision), None)
+        write = Delete(request.served.storage.prefix + entry.key, entry.revision)
+        await _txn(request, write, None, _claims(request, None, entry))
 
 
-async def _txn(request: Request, write: Write, obj: Object | None) -> TxnResult:
+def _claims(request: Request, new: Object | None, old: Entry | None) -> tuple[Write, ...]:
+    claims = request.served.strategy.claims
+    return claims(request.server, new, old.decode() if old is not None else None) if claims is not None else ()
+
+
+async def _txn(request: Request, write: Write, obj: Object | None, claims: tuple[Write, ...]) -> TxnResult:
     server = request.server
     attributes = span_attributes(request)
     with server.telemetry.span("commit", request.traceparent, attributes=attributes):
         try:
-            result = await server.feed.commit([write], obj, request.traceparent)
+            result = await server.feed.commit([write, *claims], obj, request.traceparent)
         except LeaseNotFoundError as error:
             raise service_unavailable(f"{error}; try again") from error
     if result.succeeded:
@@ -61,6 +81,9 @@ async def _txn(request: Request, write: Write, obj: Object | None) -> TxnResult:
     current = result.current[0]
     if current is not None:
         await server.feed.reached(current.mod_revision)
+    if (current.mod_revision if current is not None else 0) == write.expected:
+        pairs = zip(claims, result.current[1:], strict=True)
+        raise Claimed([claim.key for claim, holder in pairs if isinstance(claim, Put) and holder is not None])
     raise Stale
 
 
@@ -82,5 +105,7 @@ async def create(request: Request, obj: Object) -> bytes:
         raise already_exists(request.group, request.resource, request.name)
     try:
         return await put(request, obj, 0)
+    except Claimed:
+        raise
     except Stale:
         raise already_exists(request.group, request.resource, request.name) from None

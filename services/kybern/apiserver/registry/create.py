@@ -8,6 +8,7 @@ from kybern.apiserver.registry.field_managers import check_admitted, track_creat
 from kybern.apiserver.registry.request import Request
 from kybern.apiserver.registry.strategy import Allocation
 from kybern.apiserver.registry.validation import check_create
+from kybern.apiserver.storage.failure import StorageFailed
 from kybern.kube import names
 from kybern.kube.defaults import apply_create_defaults, apply_defaults
 from kybern.kube.status import StatusError, generate_name_conflict
@@ -17,7 +18,18 @@ ATTEMPTS = 8  # names tried for generateName
 
 
 async def create(request: Request, data: bytes) -> bytes:
-    """A new object from a request's body; its bytes in the request's version."""
+    """A new object from a request's body; its bytes in the request's version. What is refused because of what another
+    apiserver has changed just now is looked at again."""
+    try:
+        return await _create(request, data)
+    except StatusError as error:
+        if isinstance(error, StorageFailed) or not await request.server.feed.catch_up():
+            raise
+        request.warnings.clear()
+        return await _create(request, data)
+
+
+async def _create(request: Request, data: bytes) -> bytes:
     obj = to_storage(request, decode(request, data, request.served.info.gvk))
     return request.served.present(await create_object(request, obj))
 
@@ -38,19 +50,32 @@ async def create_object(request: Request, obj: Object, tracked: bool = False) ->
     else:
         apply_defaults(request.served.stored, obj)
     prepare(request, obj)
-    allocate = request.served.strategy.allocate
-    allocation = allocate(request, obj, None) if allocate is not None else Allocation()
     try:
-        check_create(request, obj)
-        await admission.validate(request, "CREATE", obj, None)
-        data = await _commit(request, obj)
-    except BaseException:
-        allocation.undo()
-        raise
+        return await _allocated(request, obj)
     finally:
         request.settle()
-    settle(request, allocation)
-    return data
+
+
+async def _allocated(request: Request, obj: Object) -> bytes:
+    """Take what the object needs and write it; again when another apiserver has just taken the same."""
+    allocate, first = request.served.strategy.allocate, True
+    while True:
+        allocation = allocate(request, obj, None) if allocate is not None else Allocation()
+        try:
+            check_create(request, obj)
+            if first:
+                await request.server.admission.validate(request, "CREATE", obj, None)
+            data = await _commit(request, obj)
+        except commit.Claimed as lost:
+            allocation.undo()
+            lost.learn(request)
+            first = False
+            continue
+        except BaseException:
+            allocation.undo()
+            raise
+        settle(request, allocation)
+        return data
 
 
 def settle(request: Request, allocation: Allocation) -> None:

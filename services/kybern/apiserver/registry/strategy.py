@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from kybern.kube.field import FieldError
+from kybern.store.contract import Write
 
 if TYPE_CHECKING:
     from kybern.apiserver.registry.request import Request
@@ -15,6 +16,7 @@ PrepareUpdate = Callable[["Request", Object, Object], None]
 Allocate = Callable[["Request", Object, Object | None], "Allocation"]
 Subcreate = Callable[["Request", bytes], Awaitable[bytes]]  # (request, body) → body of the answer
 Grace = Callable[[Object, int | None], int]
+Claims = Callable[[Any, Object | None, Object | None], tuple[Write, ...]]  # (server, new, old)
 
 
 @dataclass(frozen=True)
@@ -34,6 +36,7 @@ class Strategy:
     status_update: tuple[PrepareUpdate, ...] = ()  # the same, for the status subresource
     allocate: Allocate | None = None  # before validation
     released: Callable[["Request", Object], None] | None = None  # after the object is gone
+    claims: Claims | None = None  # what is written in the same transaction: see claims.py
     grace: Grace | None = None  # graceful deletion: seconds for (object, seconds asked for)
     orphans_by_default: bool = False
     returns_deleted: bool = False  # DELETE answers with the object rather than a Status

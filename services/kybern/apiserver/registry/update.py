@@ -68,6 +68,8 @@ async def change(request: Request, produce: Produce, tracked: bool = False, admi
             raise conflict(request.group, request.resource, request.name)
         try:
             return await _change(request, entry, new, tracked, NO_ADMISSION if admitted else request.server.admission)
+        except commit.Claimed as lost:
+            lost.learn(request)
         except Stale:
             if version not in ("", "0"):
                 raise conflict(request.group, request.resource, request.name) from None

@@ -15,6 +15,7 @@ from itertools import groupby
 from kybern.apiserver.core.keys import ROOT
 from kybern.apiserver.storage.cacher import Cacher
 from kybern.apiserver.storage.entry import Object
+from kybern.apiserver.storage.failure import StorageFailed
 from kybern.kube.status import timeout
 from kybern.store.contract import Delete, Event, Store, TxnResult, Write, events_of
 from kybern.store.errors import CompactedError, StoreUnavailable
@@ -139,7 +140,10 @@ class Feed:
 
     async def commit(self, writes: Sequence[Write], obj: Object | None, traceparent: str) -> TxnResult:
         """One transaction; returns when it is durable and, if it succeeded, in the caches."""
-        result = await self.store.txn(writes)
+        try:
+            result = await self.store.txn(writes)
+        except StoreUnavailable as error:
+            raise StorageFailed(error) from error
         if not result.succeeded:
             return result
         if self.store.exclusive:
@@ -160,12 +164,20 @@ class Feed:
             await self.reached(await self._newest())
         return self.revision
 
+    async def catch_up(self) -> bool:
+        """Whether a shared store holds news that the caches did not have: then they have it now."""
+        before = self.revision
+        return await self.fresh() > before and not self.store.exclusive
+
     async def _newest(self) -> int:
         """The store's revision. All who ask while one question is under way share the next one."""
         if self._asking_next is None:
             self._asking_next = asyncio.ensure_future(self._ask(self._asking))
             self._asking_next.add_done_callback(lambda done: done.cancelled() or done.exception())
-        return await asyncio.shield(self._asking_next)
+        try:
+            return await asyncio.shield(self._asking_next)
+        except StoreUnavailable as error:
+            raise StorageFailed(error) from error
 
     async def _ask(self, before: "asyncio.Future[int] | None") -> int:
         if before is not None:
@@ -175,7 +187,10 @@ class Feed:
 
     async def outdated(self, key: str) -> bool:
         """Whether an object that has not changed should be written all the same: its encryption key is another now."""
-        return await self.store.outdated(key)
+        try:
+            return await self.store.outdated(key)
+        except StoreUnavailable as error:
+            raise StorageFailed(error) from error
 
     async def discard(self, key: str) -> None:
         """Delete what is stored at a key, whatever it is."""

@@ -5,7 +5,9 @@ A lease is granted for its ttl and a little more and given to every write of the
 
 import asyncio
 
+from kybern.apiserver.storage.failure import StorageFailed
 from kybern.store.contract import Store
+from kybern.store.errors import StoreUnavailable
 
 SHARED = 60.0  # seconds in which writes share a lease
 
@@ -26,7 +28,10 @@ class Leases:
         if known is None or known[0] <= loop.time() or _failed(known[1]):
             task = asyncio.ensure_future(self._store.lease_grant(ttl + SHARED))
             known = self._current[ttl] = (loop.time() + SHARED, task)
-        return await asyncio.shield(known[1])
+        try:
+            return await asyncio.shield(known[1])
+        except StoreUnavailable as error:
+            raise StorageFailed(error) from error
 
 
 def _failed(grant: "asyncio.Future[int]") -> bool:

@@ -9,6 +9,7 @@ from pathlib import Path
 from kybern.apiserver.core import keys
 from kybern.apiserver.storage.feed import Feed
 from kybern.kube import schema
+from kybern.kube.status import StatusError
 from kybern.runtime.main import ServiceFailure
 from kybern.store.contract import Store
 from kybern.store.encryption import ConfigurationError, EncryptedStore, EncryptionConfig, read_config
@@ -97,7 +98,7 @@ async def follow_configuration(path: str, store: EncryptedStore, feed: Feed, tel
         log.info("encryption configuration of %s taken up", path)
         try:
             await feed.read_again()
-        except StoreError as error:
+        except (StoreError, StatusError) as error:
             log.warning("objects that could not be read are not tried again: %s", error)
 
 

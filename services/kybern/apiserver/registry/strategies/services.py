@@ -1,15 +1,17 @@
 """Services: cluster IPs and node ports, taken before the commit and given back when it fails or the Service goes.
 
 The allocators live in memory and are filled from the Services at a start (`adopt`): what is stored is what is taken.
-Several apiservers on
-one store follow each other (`follow`); two that choose the same value in the same moment do not notice.
+Several apiservers on one store follow each other (`follow`); of two that choose the same value in the same moment one
+fails to claim it (claims.py) and chooses again.
 """
 
 from collections.abc import Callable
+from copy import deepcopy
 from typing import Any
 
 from kybern.apiserver.core.allocator import AllocationError
 from kybern.apiserver.registry.request import Request
+from kybern.apiserver.registry.strategies import claims
 from kybern.apiserver.registry.strategy import Allocation, Object, Strategy
 from kybern.apiserver.storage.entry import CacheEvent
 from kybern.kube.field import invalid as field_invalid
@@ -28,9 +30,10 @@ Undo = list[Callable[[], None]]
 def allocate(request: Request, new: Object, old: Object | None) -> Allocation:
     """Fill clusterIP(s), ipFamilies and nodePorts. Raises StatusError (422)."""
     spec = new.get("spec")
-    undo: Undo = []
     if not isinstance(spec, dict):
         return Allocation()
+    given = deepcopy(spec)
+    undo: Undo = [lambda: spec.clear(), lambda: spec.update(given)]
     before = (old or {}).get("spec") or {}
     try:
         if spec.get("type") == "ExternalName":
@@ -143,17 +146,9 @@ def _port_key(port: Object) -> tuple[Any, ...]:
     return port.get("protocol", "TCP"), port.get("port"), port.get("name")
 
 
-def _used(spec: Object) -> tuple[set[str], set[tuple[str, int]]]:
-    addresses = {address for address in spec.get("clusterIPs") or () if address != "None"}
-    ports = {(p.get("protocol", "TCP"), p["nodePort"]) for p in spec.get("ports") or () if p.get("nodePort")}
-    if spec.get("healthCheckNodePort"):
-        ports.add(("TCP", spec["healthCheckNodePort"]))
-    return addresses, ports
-
-
 def _free_unused(request: Request, before: Object, after: Object) -> None:
     """What an update does not use any more."""
-    had, has = _used(before), _used(after)
+    had, has = claims.used(before), claims.used(after)
     for address in had[0] - has[0]:
         request.server.addresses.release(address)
     for protocol, port in had[1] - has[1]:
@@ -167,7 +162,7 @@ def released(request: Request, service: Object) -> None:
 
 def adopt(server: Any, service: Object) -> None:
     """A Service that is stored has what it has."""
-    addresses, ports = _used(service.get("spec") or {})
+    addresses, ports = claims.used(service.get("spec") or {})
     server.addresses.taken |= addresses
     server.node_ports.taken |= ports
 
@@ -175,11 +170,23 @@ def adopt(server: Any, service: Object) -> None:
 def follow(server: Any, event: CacheEvent) -> None:
     """What another apiserver on the same store has taken or given back."""
     if event.prev is not None:
-        addresses, ports = _used(event.prev.decode().get("spec") or {})
+        addresses, ports = claims.used(event.prev.decode().get("spec") or {})
         server.addresses.taken -= addresses
         server.node_ports.taken -= ports
     if not event.deleted:
         adopt(server, event.entry.decode())
+
+
+def follow_addresses(server: Any, event: CacheEvent) -> None:
+    """An IPAddress takes its address, whoever made it; without it the address is free, unless a Service still has it."""
+    address = event.entry.name
+    if not event.deleted:
+        server.addresses.taken.add(address)
+        return
+    parent = (event.entry.decode().get("spec") or {}).get("parentRef") or {}
+    service = server.table.cacher("", "services").get(parent.get("namespace") or "", parent.get("name") or "")
+    if service is None or address not in claims.used(service.decode().get("spec") or {})[0]:
+        server.addresses.release(address)
 
 
 def _invalid(new: Object, path: str, value: Any, why: str) -> StatusError:
@@ -198,5 +205,10 @@ def _release(undo: Undo) -> None:
 
 
 SERVICES = Strategy(
-    prepare_update=(prepare_update,), allocate=allocate, released=released, create_on_update=True, returns_deleted=True
+    prepare_update=(prepare_update,),
+    allocate=allocate,
+    released=released,
+    claims=claims.claims,
+    create_on_update=True,
+    returns_deleted=True,
 )

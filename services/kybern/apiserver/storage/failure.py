@@ -12,16 +12,24 @@ from kybern.store.errors import OutcomeUnknown, StoreError, StoreFull, StoreUnav
 RETRY_AFTER = 2  # seconds
 
 
-def storage_failure(error: StoreError, verb: str, message: Any) -> StatusError:
-    """The Status of a request that ended with an error of the store."""
-    if isinstance(error, StoreFull):
-        return internal(f"storage: {error}")
+class StorageFailed(StatusError):
+    """The StatusError of a store's error, for those who do not know of stores; `error` says more."""
+
+    def __init__(self, error: StoreError) -> None:
+        super().__init__(storage_failure(error, "storage", None).status)
+        self.error = error
+
+
+def storage_failure(error: StoreError | StorageFailed, verb: str, message: Any) -> StatusError:
+    """The Status of a request (its verb and message) that ended with an error of the store."""
+    if isinstance(error, StorageFailed):
+        error = error.error
     if isinstance(error, OutcomeUnknown):
         return timeout(f"request did not complete within the allotted time and may have been carried out: {error}")
-    if not isinstance(error, StoreUnavailable):
+    if isinstance(error, StoreFull) or not isinstance(error, StoreUnavailable):
         return internal(f"storage: {error}")
     asked = getattr(message, "resource", None)
-    group, resource = (asked.group, asked.resource) if asked is not None else ("", "")
+    group, resource = (asked.group, asked.resource) if asked is not None else ("", "objects")
     failed = server_timeout(group, resource, verb, RETRY_AFTER)
     failed.status["message"] += f" (storage: {error})"
     return failed
