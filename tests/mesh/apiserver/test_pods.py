@@ -129,6 +129,17 @@ async def test_eviction_respects_budgets(admin: Client, account: None) -> None:
     assert (await refused(admin.get(PODS, "p", "default"))).code == 404
 
 
+async def test_an_evicted_pod_says_so(admin: Client, account: None) -> None:
+    pod = body()
+    pod["metadata"]["finalizers"] = ["example.com/wait"]
+    await admin.create(PODS, pod)
+    await admin.create_subresource(PODS, "eviction", "p", {"metadata": {"name": "p", "namespace": "default"}}, "default")
+    left = await admin.get(PODS, "p", "default")
+    assert left["metadata"]["deletionTimestamp"]
+    found = next(one for one in left["status"]["conditions"] if one["type"] == "DisruptionTarget")
+    assert (found["status"], found["reason"]) == ("True", "EvictionByEvictionAPI")
+
+
 def status(budget: dict[str, Any], allowed: int) -> dict[str, Any]:
     return {
         "disruptionsAllowed": allowed,

@@ -98,7 +98,7 @@ async def delete(request: Request, options: DeleteOptions, admitted: bool = Fals
         if request.served.conversion is not None:
             entry = await request.served.conversion.entry(entry, request.served.info.api_version)
         old = entry.decode()
-        _check_preconditions(request, options, entry)
+        check_preconditions(request, options, entry)
         if request.served.strategy.validate_delete is not None:
             request.served.strategy.validate_delete(request, old)
         if not admitted:
@@ -129,7 +129,8 @@ async def _carry_out(request: Request, entry: Entry, old: Object, decided: Delet
     return present(entry.data), False
 
 
-def _check_preconditions(request: Request, options: DeleteOptions, entry: Entry) -> None:
+def check_preconditions(request: Request, options: DeleteOptions, entry: Entry) -> None:
+    """Raises StatusError (409)."""
     why = ""
     if options.uid and options.uid != entry.uid:
         why = f"Precondition failed: UID in precondition: {options.uid}, UID in object meta: {entry.uid}"

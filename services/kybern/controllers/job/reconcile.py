@@ -133,7 +133,9 @@ class JobController:
         async def create(number: int) -> None:
             nonlocal tried
             tried += 1
-            pod = with_index(template, job, plan.indexes[number]) if plan.indexes else template
+            pod = (
+                with_index(template, job, plan.indexes[number], plan.annotations[number]) if plan.indexes else template
+            )
             try:
                 await self._control.create(job, pod)
             except StatusError as error:

@@ -6,7 +6,7 @@ from typing import Any
 import orjson
 
 from kybern.apiserver.registry.decode import decode
-from kybern.apiserver.registry.delete import delete, read_options
+from kybern.apiserver.registry.delete import check_preconditions, delete, read_options
 from kybern.apiserver.registry.request import Request
 from kybern.apiserver.registry.strategy import Object
 from kybern.apiserver.registry.update import change
@@ -17,6 +17,7 @@ from kybern.kube.status import StatusError, bad_request, forbidden, not_found, s
 GVK = ("policy", "v1", "Eviction")
 LIMIT = 2000  # pods on their way out that one budget remembers
 PROCESSING_SECONDS = 10
+REASON, MESSAGE = "EvictionByEvictionAPI", "Eviction API: evicting"
 REFUSED = "Cannot evict pod as it would violate the pod's disruption budget."
 
 
@@ -36,9 +37,25 @@ async def evict(request: Request, data: bytes) -> bytes:
     await request.server.admission.validate(request, "CREATE", eviction, pod)
     if not _free_to_go(pod):
         await _ask_budgets(request, pod)
+    if not request.dry_run:
+        check_preconditions(request, options, entry)
+        await _mark(request, name)
+        options = replace(options, resource_version="")
     removal = replace(request, verb="delete", subresource="")
     await delete(removal, options, admitted=True)
     return orjson.dumps({**success(), "code": 201})
+
+
+async def _mark(request: Request, name: str) -> None:
+    """Say on the pod that it is disrupted, so that its owner can tell this from a failure."""
+
+    async def produce(pod: Object) -> Object:
+        status = dict(pod.get("status") or {})
+        marked = [dict(condition) for condition in status.get("conditions") or ()]
+        conditions.set_condition(marked, "DisruptionTarget", "True", now=request.now, reason=REASON, message=MESSAGE)
+        return {**pod, "status": {**status, "conditions": marked}}
+
+    await change(replace(request, verb="update", subresource="status", name=name), produce)
 
 
 def _free_to_go(pod: Object) -> bool:

@@ -34,10 +34,11 @@ def format_indexes(indexes: Iterable[int]) -> str:
     return ",".join(str(first) if first == last else f"{first}-{last}" for first, last in runs)
 
 
-def with_index(pod: Object, job: Object, index: int) -> Object:
+def with_index(pod: Object, job: Object, index: int, annotations: dict[str, str] | None = None) -> Object:
     """A pod of an Indexed Job: its index is in a label, an annotation, an environment variable and its hostname."""
     metadata = dict(pod["metadata"])
     metadata["annotations"] = {**(metadata.get("annotations") or {}), COMPLETION_INDEX: str(index)}
+    metadata["annotations"] |= annotations or {}
     metadata["labels"] = {**(metadata.get("labels") or {}), COMPLETION_INDEX: str(index)}
     metadata["generateName"] = f"{meta.name(job)}-{index}-"
     source = {"fieldRef": {"fieldPath": f"metadata.annotations['{COMPLETION_INDEX}']"}}

@@ -10,6 +10,8 @@ from datetime import datetime, timedelta
 
 from kybern.controllers.core import pods as podlib
 from kybern.controllers.job.core.indexes import format_indexes, index_of, parse_indexes
+from kybern.controllers.job.core.per_index import annotations, index_failures
+from kybern.controllers.job.core.policy import FAIL_JOB, IGNORE, judge, matched_success_rule
 from kybern.kube import meta
 from kybern.kube.conditions import find_condition
 from kybern.kube.meta import Object
@@ -32,6 +34,7 @@ class JobPlan:
     spared: bool = False
     create: int = 0
     indexes: tuple[int, ...] = ()
+    annotations: tuple[dict[str, str], ...] = ()  # more of them, for each index
     look_again: float | None = None
     events: tuple[tuple[str, str, str], ...] = ()  # type, reason, message
 
@@ -44,6 +47,7 @@ class _Count:
     terminating: int = 0
     succeeded: list[Object] = field(default_factory=list)  # not yet counted
     failed: list[Object] = field(default_factory=list)
+    ignored: list[Object] = field(default_factory=list)  # failed, but the policy does not count them
 
 
 def is_finished(job: Object) -> bool:
@@ -71,34 +75,38 @@ class _Step:
         self.indexed = self.spec.get("completionMode") == "Indexed"
         self.events: list[tuple[str, str, str]] = []
         self.failed_only = self.spec.get("podReplacementPolicy") == "Failed"
+        self.per_index = self.spec.get("backoffLimitPerIndex") is not None
+        self.fails_job = ""  # why, as the failure policy says
 
     def plan(self) -> JobPlan:
         suspended = bool(self.spec.get("suspend"))
         if not self.was.get("startTime") and not suspended:
             self.status["startTime"] = meta.format_time(self.now)
         count = self._count()
+        self.failures = index_failures(self.job, [*count.failed, *count.ignored])
         finalize = self._uncounted(count)
         failure = self._failure(count)
-        complete = failure is None and self._is_complete(count)
+        success = None if failure is not None else self._success(count)
         delete: list[Object] = []
         create, look_again = 0, self._seconds_to_deadline()
         indexes: tuple[int, ...] = ()
         if failure is not None:
             self._condition("FailureTarget", *failure)
             delete = count.active
-        elif complete:
-            self._condition("SuccessCriteriaMet", "CompletionsReached", "Reached expected number of succeeded pods")
+        elif success is not None:
+            self._condition("SuccessCriteriaMet", *success)
             delete = count.active
         elif suspended:
             delete = count.active
             self._suspend()
         else:
             self._resume()
-            wait = self._backoff(count)
-            if wait > 0:
-                look_again = wait if look_again is None else min(wait, look_again)
+            wait = 0.0 if self.per_index else self._backoff(count)
+            waits = [seconds for seconds in (wait, *self._index_waits().values()) if seconds > 0]
+            look_again = min(waits if look_again is None else [look_again, *waits], default=None)
             create, indexes, delete = self._difference(count, may_create=wait <= 0)
-        self._finish(count, failure, complete, bool(delete))
+            finalize = self._without_last_failures(count, finalize)
+        self._finish(count, failure, success, bool(delete))
         self._write(count, deleted=len(delete))
         return JobPlan(
             status=self.status if self.status != self.was else None,
@@ -107,7 +115,8 @@ class _Step:
             spared=failure is None,
             create=create,
             indexes=indexes,
-            look_again=look_again if failure is None and not complete else None,
+            annotations=tuple(annotations(self.job, self.failures.get(index)) for index in indexes),
+            look_again=look_again if failure is None and success is None else None,
             events=tuple(self.events),
         )
 
@@ -120,7 +129,9 @@ class _Step:
             if phase == "Succeeded":
                 count.succeeded.append(pod)
             elif phase == "Failed" or (meta.is_deleting(pod) and not self.failed_only and tracked):
-                count.failed.append(pod)
+                action, why = judge(self.job, pod) if phase == "Failed" else ("", "")
+                self.fails_job = self.fails_job or (why if action == FAIL_JOB else "")
+                (count.ignored if action == IGNORE else count.failed).append(pod)
             elif not meta.is_deleting(pod):
                 count.active.append(pod)
             if podlib.is_terminating(pod):
@@ -149,7 +160,21 @@ class _Step:
         self.status["uncountedTerminatedPods"] = now_waiting
         # A finalizer goes only when the uid stands in a status that has been written.
         written = {uid for uids in was.values() for uid in uids}
+        written |= {meta.uid(pod) for pod in count.ignored}
         return [pod for uid, pod in waiting.items() if uid in written]
+
+    def _without_last_failures(self, count: _Count, finalize: list[Object]) -> list[Object]:
+        """The last failed pod of an index stays until another has taken its count over."""
+        taken = self._failed_indexes() | self._completed() | set(map(index_of, count.active))
+        kept = {meta.uid(one.last) for index, one in self.failures.items() if index not in taken}
+        return [pod for pod in finalize if meta.uid(pod) not in kept]
+
+    def _completed(self) -> set[int]:
+        return parse_indexes(self.status.get("completedIndexes", ""))
+
+    def _failed_indexes(self) -> set[int]:
+        found = parse_indexes(self.was.get("failedIndexes") or "")
+        return (found | {index for index, one in self.failures.items() if one.failed}) - self._completed()
 
     def _total(self, name: str) -> int:
         if self.indexed and name == "succeeded":
@@ -162,6 +187,8 @@ class _Step:
         target = find_condition(self.conditions, "FailureTarget")
         if target is not None and target["status"] == "True":
             return target.get("reason", ""), target.get("message", "")
+        if self.fails_job:
+            return "PodFailurePolicy", self.fails_job
         limit = self.spec.get("backoffLimit", DEFAULT_BACKOFF_LIMIT)
         restarts = 0
         if (self.spec["template"].get("spec") or {}).get("restartPolicy") == "OnFailure":
@@ -171,6 +198,16 @@ class _Step:
         remaining = self._seconds_to_deadline()
         if remaining is not None and remaining <= 0:
             return "DeadlineExceeded", "Job was active longer than specified deadline"
+        return self._too_many_indexes() if self.per_index else None
+
+    def _too_many_indexes(self) -> tuple[str, str] | None:
+        failed = self._failed_indexes()
+        self.status["failedIndexes"] = format_indexes(failed)
+        most = self.spec.get("maxFailedIndexes")
+        if most is not None and len(failed) > most:
+            return "MaxFailedIndexesExceeded", "Job has exceeded the specified maximal number of failed indexes"
+        if failed and len(failed) + len(self._completed()) >= self.spec["completions"]:
+            return "FailedIndexes", "Job has failed indexes"
         return None
 
     def _seconds_to_deadline(self) -> float | None:
@@ -179,24 +216,28 @@ class _Step:
             return None
         return (start + timedelta(seconds=seconds) - self.now).total_seconds()
 
-    def _is_complete(self, count: _Count) -> bool:
+    def _success(self, count: _Count) -> tuple[str, str] | None:
         met = find_condition(self.conditions, "SuccessCriteriaMet")
         if met is not None and met["status"] == "True":
-            return True
+            return met.get("reason", ""), met.get("message", "")
+        rule = matched_success_rule(self.job, self._completed())
+        if rule is not None:
+            return "SuccessPolicy", f"Matched rules at index {rule}"
         succeeded, completions = self._total("succeeded"), self.spec.get("completions")
-        if completions is None:
-            return succeeded > 0 and not count.active
-        return bool(succeeded >= completions)
+        done = succeeded > 0 and not count.active if completions is None else succeeded >= completions
+        return ("CompletionsReached", "Reached expected number of succeeded pods") if done else None
 
-    def _finish(self, count: _Count, failure: tuple[str, str] | None, complete: bool, deleting: bool) -> None:
+    def _finish(
+        self, count: _Count, failure: tuple[str, str] | None, success: tuple[str, str] | None, deleting: bool
+    ) -> None:
         """The last condition comes when no pod runs any more and all are counted."""
-        if count.terminating or deleting or self.status["uncountedTerminatedPods"] or not (failure or complete):
+        if count.terminating or deleting or self.status["uncountedTerminatedPods"]:
             return
         if failure is not None:
             self._condition("Failed", *failure)
             self.events.append(("Warning", *failure))
-        else:
-            self._condition("Complete", "CompletionsReached", "Reached expected number of succeeded pods")
+        elif success is not None:
+            self._condition("Complete", *success)
             self.status["completionTime"] = meta.format_time(self.now)
             self.events.append(("Normal", "Completed", "Job completed"))
 
@@ -229,7 +270,7 @@ class _Step:
             return 0, (), []
         if not self.indexed:
             return missing, (), []
-        taken = parse_indexes(self.status.get("completedIndexes", ""))
+        taken = self._completed() | self._failed_indexes() | set(self._index_waits())
         taken |= {i for i in map(index_of, count.active) if i is not None}
         free = (i for i in range(self.spec["completions"]) if i not in taken)
         indexes = tuple(index for index, _ in zip(free, range(missing), strict=False))
@@ -240,7 +281,7 @@ class _Step:
         succeeded = self._total("succeeded")
         if completions is None:
             return len(count.active) if succeeded else int(parallelism)
-        return max(0, min(int(parallelism), int(completions) - succeeded))
+        return max(0, min(int(parallelism), int(completions) - succeeded - len(self._failed_indexes())))
 
     def _backoff(self, count: _Count) -> float:
         """Seconds until new pods may be made: 10 doubling with each failure since the last success, to 10 minutes."""
@@ -249,8 +290,18 @@ class _Step:
         recent = [time for time in times if last_success is None or time > last_success]
         if not recent:
             return 0.0
-        wait = min(FIRST_BACKOFF * 2.0 ** min(len(recent) - 1, 20), MAX_BACKOFF)
-        return (max(recent) + timedelta(seconds=wait) - self.now).total_seconds()
+        return self._wait(len(recent), max(recent))
+
+    def _index_waits(self) -> dict[int, float]:
+        """Seconds until a pod may be made again, of the indexes with a limit of their own that must wait."""
+        waits = {index: self._wait(one.count, _finished_at(one.last, self.now)) for index, one in self.failures.items()}
+        return {index: wait for index, wait in waits.items() if wait > 0 and index not in self._failed_indexes()}
+
+    def _wait(self, failures: int, last: datetime) -> float:
+        if not failures:
+            return 0.0
+        wait = min(FIRST_BACKOFF * 2.0 ** min(failures - 1, 20), MAX_BACKOFF)
+        return (last + timedelta(seconds=wait) - self.now).total_seconds()
 
     # writing
 
