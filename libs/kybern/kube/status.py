@@ -9,11 +9,12 @@ JSON = dict[str, Any]
 
 
 class StatusError(Exception):
-    """A failed request; `.status` is the `v1.Status` object a client receives as the body."""
+    """A failed request; `.status` is the `v1.Status` object a client receives as the body, `.warnings` go with it."""
 
-    def __init__(self, status: JSON) -> None:
+    def __init__(self, status: JSON, warnings: Sequence[str] = ()) -> None:
         super().__init__(status.get("message", ""))
         self.status = status
+        self.warnings = tuple(warnings)
 
     @property
     def code(self) -> int:

@@ -67,12 +67,12 @@ def grpc_code(error: StatusError) -> grpc.StatusCode:
 
 def failure(error: StatusError) -> Failure:
     """The Status as it crosses the wire."""
-    return Failure(status=orjson.dumps(error.status))
+    return Failure(status=orjson.dumps(error.status), warnings=error.warnings)
 
 
 def from_failure(message: Failure) -> StatusError:
     """The StatusError in a Failure."""
-    return StatusError(orjson.loads(message.status))
+    return StatusError(orjson.loads(message.status), message.warnings)
 
 
 async def abort(context: Any, error: StatusError) -> NoReturn:

@@ -78,7 +78,9 @@ def failure(request: Request, error: StatusError) -> Response:
     """A Status as the response it stands for."""
     body = orjson.dumps(error.status)
     seconds = error.details.get("retryAfterSeconds")
-    headers = ((b"Retry-After", str(int(seconds)).encode()),) if seconds else ()
+    headers: Headers = ((b"Retry-After", str(int(seconds)).encode()),) if seconds else ()
+    if error.warnings:
+        headers = (*headers, *warning_headers(list(error.warnings)))
     media = negotiate_status(request.header(b"accept")) if b"accept" in request.headers else PLAIN
     if media.protobuf:
         body = bodies.json_to_protobuf(body)

@@ -1,7 +1,9 @@
 """Create: POST of an object, of a subresource (binding, eviction, token), or of a review."""
 
 from kybern.apiserver.handlers.begin import begin
+from kybern.apiserver.handlers.warned import warned
 from kybern.apiserver.registry.create import create
+from kybern.apiserver.registry.request import Request
 from kybern.apiserver.server import ApiServer
 from kybern.kube.status import bad_request, method_not_allowed
 from kybern.protos.api.v1.objects_pb2 import CreateRequest, CreateResponse
@@ -16,11 +18,15 @@ async def create_object(server: ApiServer, message: CreateRequest, call: CallCon
     request.take(message.options)
     if request.served.info.namespaced and not request.namespace:
         raise bad_request("an empty namespace may not be set during creation")
-    special = request.served.strategy.creates.get(resource.subresource)
-    if special is not None:
-        data = await special(request, message.object)
-    elif resource.subresource:
-        raise method_not_allowed(request.group, request.resource, "create")
-    else:
-        data = await create(request, message.object)
+    with warned(request):
+        data = await _create(request, resource.subresource, message.object)
     return CreateResponse(object=data, warnings=request.warnings)
+
+
+async def _create(request: Request, subresource: str, data: bytes) -> bytes:
+    special = request.served.strategy.creates.get(subresource)
+    if special is not None:
+        return await special(request, data)
+    if subresource:
+        raise method_not_allowed(request.group, request.resource, "create")
+    return await create(request, data)

@@ -1,6 +1,7 @@
 """Delete: one object."""
 
 from kybern.apiserver.handlers.begin import begin, need_namespace
+from kybern.apiserver.handlers.warned import warned
 from kybern.apiserver.registry.delete import delete, read_options
 from kybern.apiserver.server import ApiServer
 from kybern.protos.api.v1.objects_pb2 import DeleteRequest, DeleteResponse
@@ -12,5 +13,6 @@ async def delete_object(server: ApiServer, message: DeleteRequest, call: CallCon
     request = begin(server, call, "delete", message.resource, message.name)
     need_namespace(request)
     await server.feed.fresh()
-    data, gone = await delete(request, read_options(message.options))
+    with warned(request):
+        data, gone = await delete(request, read_options(message.options))
     return DeleteResponse(object=data, deleted=gone, warnings=request.warnings)

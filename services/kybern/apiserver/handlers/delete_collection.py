@@ -3,6 +3,7 @@
 import orjson
 
 from kybern.apiserver.handlers.begin import begin, selection
+from kybern.apiserver.handlers.warned import warned
 from kybern.apiserver.registry.delete import delete, read_options
 from kybern.apiserver.registry.request import Request
 from kybern.apiserver.server import ApiServer
@@ -24,8 +25,10 @@ async def delete_collection(
         one = Request(
             server, request.user, "delete", request.served, entry.namespace, entry.name, "", request.traceparent
         )
+        one.warnings, one.audit_annotations = request.warnings, request.audit_annotations
         try:
-            await delete(one, options)
+            with warned(one):
+                await delete(one, options)
         except StatusError as error:
             if error.code != 404:
                 raise
@@ -40,4 +43,5 @@ async def delete_collection(
             "metadata": {"resourceVersion": str(server.feed.revision)},
         }
     )
-    return DeleteCollectionResponse(list=b'%b,"items":[%b]}' % (head[:-1], items))
+    listed = b'%b,"items":[%b]}' % (head[:-1], items)
+    return DeleteCollectionResponse(list=listed, warnings=request.warnings)

@@ -3,6 +3,7 @@
 import orjson
 
 from kybern.apiserver.handlers.begin import begin, need_namespace
+from kybern.apiserver.handlers.warned import warned
 from kybern.apiserver.registry import patch as patches
 from kybern.apiserver.registry.apply import TYPE as APPLY
 from kybern.apiserver.registry.apply import apply, apply_scale
@@ -24,19 +25,23 @@ async def patch_object(server: ApiServer, message: PatchRequest, call: CallConte
     request.take(message.options)
     need_namespace(request)
     await server.feed.fresh()
-    created = False
     if message.force and message.patch_type != APPLY:
         error = forbidden("force", "may not be specified for non-apply patch")
         raise invalid("meta.k8s.io", "PatchOptions", "", [error])
-    if request.subresource == "scale" and message.patch_type == APPLY:
-        data = await apply_scale(request, message.patch, message.force)
-    elif request.subresource == "scale":
-        data = await _patch_scale(request, message.patch_type, message.patch)
-    elif message.patch_type == APPLY:
-        data, created = await apply(request, message.patch, message.force)
-    else:
-        data = await patches.patch(request, message.patch_type, message.patch)
+    with warned(request):
+        data, created = await _patch(request, message)
     return PatchResponse(object=data, warnings=request.warnings, created=created)
+
+
+async def _patch(request: Request, message: PatchRequest) -> tuple[bytes, bool]:
+    """(the object, whether it is new)."""
+    if request.subresource == "scale" and message.patch_type == APPLY:
+        return await apply_scale(request, message.patch, message.force), False
+    if request.subresource == "scale":
+        return await _patch_scale(request, message.patch_type, message.patch), False
+    if message.patch_type == APPLY:
+        return await apply(request, message.patch, message.force)
+    return await patches.patch(request, message.patch_type, message.patch), False
 
 
 async def _patch_scale(request: Request, patch_type: str, data: bytes) -> bytes:

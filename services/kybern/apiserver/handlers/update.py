@@ -3,6 +3,7 @@
 import orjson
 
 from kybern.apiserver.handlers.begin import begin, need_namespace
+from kybern.apiserver.handlers.warned import warned
 from kybern.apiserver.registry.decode import decode
 from kybern.apiserver.registry.request import Object, Request
 from kybern.apiserver.registry.strategies.scale import GVK as SCALE
@@ -19,10 +20,11 @@ async def update_object(server: ApiServer, message: UpdateRequest, call: CallCon
     request.take(message.options)
     need_namespace(request)
     await server.feed.fresh()
-    if request.subresource == "scale":
-        scale = decode(request, message.object, SCALE)
-        return UpdateResponse(object=await change_scale(request, scale), warnings=request.warnings)
-    data, created = await update(request, message.object)
+    with warned(request):
+        if request.subresource == "scale":
+            scale = decode(request, message.object, SCALE)
+            return UpdateResponse(object=await change_scale(request, scale), warnings=request.warnings)
+        data, created = await update(request, message.object)
     return UpdateResponse(object=data, warnings=request.warnings, created=created)
 
 

@@ -114,7 +114,8 @@ async def delete_collection(api: Api, request: Request, target: Target, tracepar
         resource_version_match=options.first(query, "resourceVersionMatch"),
     )
     reply = await _call(api, request, wanted, traceparent)
-    return await answers.answer(request, reply.list, replace(media, view="", version=""))
+    headers = answers.warning_headers(list(reply.warnings)) if reply.warnings else ()
+    return await answers.answer(request, reply.list, replace(media, view="", version=""), headers=headers)
 
 
 async def _call(api: Api, request: Request, wanted: Any, traceparent: str) -> Any:
