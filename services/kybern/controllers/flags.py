@@ -18,12 +18,21 @@ def add_flags(parser: ArgumentParser) -> None:
     parser.add_argument("--allocate-node-cidrs", action=BooleanOptionalAction, default=True)
     parser.add_argument("--node-monitor-period", type=float, default=5.0, metavar="SECONDS")
     parser.add_argument("--node-monitor-grace-period", type=float, default=50.0, metavar="SECONDS")
+    parser.add_argument("--cluster-signing-cert-file", type=Path, default=None, help="the CA that signs certificates")
+    parser.add_argument("--cluster-signing-key-file", type=Path, default=None, help="its key")
+    parser.add_argument("--cluster-signing-duration", default="8760h0m0s", help="the longest life of a certificate")
     parser.add_argument("--terminated-pod-gc-threshold", type=int, default=12500)
 
 
 def split_controllers(text: str) -> list[str]:
     """The value of --controllers as a list."""
     return [part.strip() for part in text.split(",") if part.strip()]
+
+
+def signing_files(options: Namespace) -> tuple[Path, Path] | None:
+    """Certificate and key of the CA that signs; None if there is none."""
+    cert, key = options.cluster_signing_cert_file, options.cluster_signing_key_file
+    return (cert, key) if cert is not None and key is not None else None
 
 
 def root_ca(options: Namespace) -> str:

@@ -2,6 +2,9 @@
 
 from collections.abc import Sequence
 
+from kybern.controllers.certificates.approving import Approver
+from kybern.controllers.certificates.cleaner import Cleaner
+from kybern.controllers.certificates.signing import Signer
 from kybern.controllers.clusterrole_aggregation.reconcile import ClusterRoleAggregationController
 from kybern.controllers.context import Starter
 from kybern.controllers.cronjob.reconcile import CronJobController
@@ -41,6 +44,9 @@ CONTROLLERS: dict[str, Starter] = {
     "job-controller": JobController,
     "ttl-after-finished-controller": TTLAfterFinishedController,
     "cronjob-controller": CronJobController,
+    "certificatesigningrequest-signing-controller": Signer,
+    "certificatesigningrequest-approving-controller": Approver,
+    "certificatesigningrequest-cleaner-controller": Cleaner,
     "resourcequota-controller": ResourceQuotaController,
     "persistentvolume-binder-controller": PersistentVolumeBinder,
     "persistentvolumeclaim-protection-controller": ClaimProtection,

@@ -97,6 +97,8 @@ def control_plane(options: ClusterOptions, layout: Layout, host_address: str, bi
             layout,
             "controllers",
             *("--cluster-cidr", CLUSTER_CIDR, "--root-ca-file", str(layout.pki / "ca.crt")),
+            *("--cluster-signing-cert-file", str(layout.pki / "ca.crt")),
+            *("--cluster-signing-key-file", str(layout.pki / "ca.key")),
         ),
         service(layout, "traces", *keep, stop_order=TRACES),
         service(

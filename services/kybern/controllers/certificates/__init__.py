@@ -1,0 +1,1 @@
+"""The certificatesigningrequest controllers: approving, signing, cleaning up."""

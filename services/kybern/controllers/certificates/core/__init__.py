@@ -1,0 +1,1 @@
+"""Decisions about CertificateSigningRequests: who may have what, how a certificate is made, when a request is old."""
