@@ -12,7 +12,7 @@ import orjson
 from kybern.kube import meta, status
 from kybern.kube.meta import Object
 from kybern.kube.status import StatusError
-from kybern.node import port_forward
+from kybern.node import http_api, port_forward
 from kybern.node.agent import NodeAgent
 from kybern.node.core.log_format import Filter, select
 from kybern.node.core.pod_status import STATUS_LISTS
@@ -151,6 +151,13 @@ class NodeAgentService(NodeAgentServicer):
         if agent is None:
             raise status.not_found("", "nodes", request.node_name)
         return pb.GetStatsResponse(summary=orjson.dumps(await summarize(agent)))
+
+    async def Serve(self, request: pb.ServeRequest, context: Any) -> AsyncIterator[pb.ServeResponse]:
+        agent = self._agents.get(request.node_name)
+        if agent is None:
+            raise status.not_found("", "nodes", request.node_name)
+        async for part in http_api.serve(self, agent, request):
+            yield part
 
 
 async def pump(requests: AsyncIterator[pb.PortForwardRequest], writer: asyncio.StreamWriter) -> None:
