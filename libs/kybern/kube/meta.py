@@ -129,12 +129,12 @@ def split_key(key: str) -> tuple[str, str]:
 
 def format_time(moment: datetime) -> str:
     """RFC 3339, UTC, whole seconds: Kubernetes' `Time`."""
-    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return moment.astimezone(UTC).isoformat("T", "seconds")[:19] + "Z"
 
 
 def format_micro_time(moment: datetime) -> str:
     """RFC 3339, UTC, always six fraction digits: Kubernetes' `MicroTime`."""
-    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    return moment.astimezone(UTC).isoformat("T", "microseconds")[:26] + "Z"
 
 
 def parse_time(text: str | None) -> datetime | None:

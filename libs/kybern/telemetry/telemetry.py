@@ -1,8 +1,7 @@
 """The tracer, the metrics registry and the logger of one service."""
 
 import logging
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
@@ -101,16 +100,30 @@ class Telemetry:
         values: dict[str, Any] = dict(attributes) if attributes else {}
         return Span(self._tracer.start_span(name, context, kind, values, start_time=at), self._clock)
 
-    @contextmanager
     def span(
         self, name: str, traceparent: str = "", *, root: bool = False, attributes: Attributes | None = None
-    ) -> Iterator[Span]:
+    ) -> "Step":
         """A step around a block; an exception marks it as failed and passes on."""
-        span = self.start_span(name, traceparent, root=root, attributes=attributes)
-        try:
-            yield span
-        except Exception as error:
-            span.fail(str(error))
-            raise
-        finally:
-            span.end()
+        if not root and not traceparent:
+            return NO_STEP
+        return Step(self.start_span(name, traceparent, root=root, attributes=attributes))
+
+
+class Step:
+    """The context manager of a span."""
+
+    __slots__ = ("_span",)
+
+    def __init__(self, span: Span) -> None:
+        self._span = span
+
+    def __enter__(self) -> Span:
+        return self._span
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> None:
+        if isinstance(error, Exception):
+            self._span.fail(str(error))
+        self._span.end()
+
+
+NO_STEP = Step(NO_SPAN)

@@ -2,7 +2,6 @@
 
 from collections import OrderedDict, deque
 from collections.abc import Sequence
-from itertools import islice
 
 from kybern.store.contract import Event
 
@@ -63,7 +62,7 @@ class RecentEvents:
     def since(self, revision: int, limit: int) -> list[Sequence[Event]]:
         """The events of up to `limit` revisions from `revision` (which must be remembered) on, a list each."""
         start = revision - self.first
-        return list(islice(self._events, start, start + limit))
+        return [self._events[at] for at in range(start, min(start + limit, len(self._events)))]  # mostly at the end
 
 
 def _size(events: Sequence[Event]) -> int:
