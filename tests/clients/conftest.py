@@ -1,9 +1,10 @@
 """One cluster for every client; a namespace of its own for every test."""
 
 import itertools
+import os
 import shutil
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,7 @@ cluster, container_cluster, container_host = plugin.cluster, plugin.container_cl
 ROOT = Path(__file__).parents[2]
 KUBECTLS = {"1.32": "kubectl", "1.36": str(ROOT / "build/tools/kubectl-1.36")}
 BATCH = 20
+BUILD_WITHIN = 280  # seconds
 numbers = itertools.count(1)
 
 
@@ -79,3 +81,24 @@ def kubectl(admin: Kubectl, namespaces: Namespaces) -> Iterator[Kubectl]:
     name = namespaces.take()
     yield admin.within(name)
     namespaces.give_back(name)
+
+
+@pytest.fixture(scope="session")
+def build_go(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., str]:
+    """Builds a Go program of a folder with a go.mod; skips by name where it cannot.
+
+    With the flags of tools/kubectl.sh, so that all share what Go has compiled.
+    """
+
+    def build(folder: Path, *arguments: str, output: Path | None = None) -> str:
+        if shutil.which("go") is None:
+            pytest.skip(f"{folder.name}: Go is not installed")
+        output = output or tmp_path_factory.mktemp("go") / folder.name
+        line = ["go", "build", "-trimpath", "-buildvcs=false", "-o", str(output), *(arguments or (".",))]
+        env = {**os.environ, "GOFLAGS": "-mod=readonly"}
+        built = subprocess.run(line, cwd=folder, env=env, capture_output=True, text=True, timeout=BUILD_WITHIN)
+        if built.returncode:
+            pytest.skip(f"{folder.name}: cannot be built: {built.stderr.strip().splitlines()[-1:]}")
+        return str(output)
+
+    return build

@@ -4,9 +4,8 @@ import base64
 import itertools
 import json
 import os
-import shutil
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -26,17 +25,9 @@ pytestmark = pytest.mark.timeout(BUILD_WITHIN + RUN_WITHIN)
 
 
 @pytest.fixture(scope="session")
-def program(tmp_path_factory: pytest.TempPathFactory) -> str:
-    """The built programs; with the flags of tools/kubectl.sh, so that both share what Go has compiled."""
-    if shutil.which("go") is None:
-        pytest.skip("client-go: Go is not installed")
-    output = str(tmp_path_factory.mktemp("go") / "client")
-    line = ["go", "build", "-trimpath", "-buildvcs=false", "-o", output, "."]
-    env = {**os.environ, "GOFLAGS": "-mod=readonly"}
-    built = subprocess.run(line, cwd=FOLDER, env=env, capture_output=True, text=True, timeout=BUILD_WITHIN)
-    if built.returncode:
-        pytest.skip(f"client-go: cannot be built: {built.stderr.strip().splitlines()[-1:]}")
-    return output
+def program(build_go: Callable[..., str]) -> str:
+    """The built programs."""
+    return build_go(FOLDER)
 
 
 @pytest.fixture(scope="session")
