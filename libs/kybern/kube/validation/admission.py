@@ -6,16 +6,14 @@ from kybern.kube.validation.fields import (
     Object,
     child,
     immutable,
-    in_range,
     items,
     one_of,
-    required_text,
 )  # fmt: skip
 from kybern.kube.validation.metadata import validate_selector
 from kybern.kube.validation.names import dns1035_label, dns1123_subdomain
+from kybern.kube.validation.webhook_client import REVIEW_VERSIONS, client_config, review_versions
 
 _OPERATIONS = ("*", "CONNECT", "CREATE", "DELETE", "UPDATE")
-_REVIEW_VERSIONS = ("v1", "v1beta1")
 
 
 def validate_webhooks(obj: Object) -> Errors:
@@ -40,7 +38,7 @@ def _qualified(name: str, path: str) -> Errors:
 
 def _webhook(hook: Object, path: str) -> Errors:
     for index, rule in enumerate(items(hook, "rules")):
-        yield from _rule(rule, f"{path}.rules[{index}]")
+        yield from validate_rule(rule, f"{path}.rules[{index}]")
     yield from one_of(hook, "failurePolicy", path, ("Fail", "Ignore"))
     yield from one_of(hook, "matchPolicy", path, ("Equivalent", "Exact"))
     yield from one_of(hook, "reinvocationPolicy", path, ("IfNeeded", "Never"))
@@ -49,34 +47,17 @@ def _webhook(hook: Object, path: str) -> Errors:
         yield required(f"{path}.sideEffects", "must specify one of None, NoneOnDryRun")
     elif effects not in ("None", "NoneOnDryRun"):
         yield not_supported(f"{path}.sideEffects", effects, ("None", "NoneOnDryRun"))
-    yield from in_range(hook, "timeoutSeconds", path, 1, 30)
+    seconds = hook.get("timeoutSeconds")
+    if seconds is not None and not 1 <= seconds <= 30:
+        yield invalid(f"{path}.timeoutSeconds", seconds, "the timeout value must be between 1 and 30 seconds")
     for name in ("namespaceSelector", "objectSelector"):
         yield from validate_selector(hook.get(name), f"{path}.{name}")
-    versions = items(hook, "admissionReviewVersions")
-    if not versions:
-        yield required(f"{path}.admissionReviewVersions", "must specify one of v1, v1beta1")
-    elif not set(versions) & set(_REVIEW_VERSIONS):
-        detail = "must include at least one of v1, v1beta1"
-        yield invalid(f"{path}.admissionReviewVersions", versions, detail)
+    absent = f"must specify one of {', '.join(REVIEW_VERSIONS)}"
+    yield from review_versions(items(hook, "admissionReviewVersions"), f"{path}.admissionReviewVersions", absent)
     yield from client_config(child(hook, "clientConfig"), f"{path}.clientConfig")
 
 
-def client_config(config: Object, path: str) -> Errors:
-    url, service = config.get("url"), config.get("service")
-    if (url is None) == (service is None):
-        yield required(path, "exactly one of url or service is required")
-    elif url is not None:
-        if not url.startswith("https://"):
-            yield invalid(
-                f"{path}.url", url, "'https' is the only allowed URL scheme; desired format: https://host[/path]"
-            )
-    else:
-        for name in ("name", "namespace"):
-            yield from required_text(service or {}, name, f"{path}.service")
-        yield from in_range(service or {}, "port", f"{path}.service", 1, 65535)
-
-
-def _rule(rule: Object, path: str) -> Errors:
+def validate_rule(rule: Object, path: str) -> Errors:
     operations = items(rule, "operations")
     if not operations:
         yield required(f"{path}.operations")
@@ -91,7 +72,38 @@ def _rule(rule: Object, path: str) -> Errors:
             yield required(f"{path}.{name}")
         elif len(values) > 1 and "*" in values and name != "resources":
             yield invalid(f"{path}.{name}", values, f"if '*' is present, must not specify other {_WORDS[name]}")
+    for index, version in enumerate(items(rule, "apiVersions")):
+        if not version:
+            yield required(f"{path}.apiVersions[{index}]")
+    yield from _resources(items(rule, "resources"), f"{path}.resources")
     yield from one_of(rule, "scope", path, ("*", "Cluster", "Namespaced"))
+
+
+def _resources(resources: list[str], path: str) -> Errors:
+    """`*/x`, `x/*` and their like may not name the same thing twice."""
+    whole: set[str] = set()  # x of x/*
+    everywhere: set[str] = set()  # x of */x
+    plain = False
+    for index, one in enumerate(resources):
+        if not one:
+            yield required(f"{path}[{index}]")
+            continue
+        resource, slash, subresource = one.partition("/")
+        if not slash:
+            plain = one != "*"
+            continue
+        if resource in whole:
+            yield invalid(f"{path}[{index}]", one, f"if '{resource}/*' is present, must not specify {one}")
+        if subresource in everywhere:
+            yield invalid(f"{path}[{index}]", one, f"if '*/{subresource}' is present, must not specify {one}")
+        if subresource == "*":
+            whole.add(resource)
+        if resource == "*":
+            everywhere.add(subresource)
+    if len(resources) > 1 and "*/*" in resources:
+        yield invalid(path, resources, "if '*/*' is present, must not specify other resources")
+    if "*" in resources and plain:
+        yield invalid(path, resources, "if '*' is present, must not specify other resources without subresources")
 
 
 _WORDS = {"apiGroups": "API groups", "apiVersions": "API versions"}

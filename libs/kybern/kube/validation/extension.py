@@ -3,6 +3,7 @@
 import ipaddress
 
 from kybern.kube.field import duplicate, forbidden, invalid, not_supported, required
+from kybern.kube.validation.admission import validate_rule
 from kybern.kube.validation.fields import (
     Errors,
     Object,
@@ -15,7 +16,7 @@ from kybern.kube.validation.fields import (
     text,
 )  # fmt: skip
 from kybern.kube.validation.metadata import validate_selector
-from kybern.kube.validation.names import cidr, dns1035_label, dns1123_label, dns1123_subdomain
+from kybern.kube.validation.names import cidr, dns1035_label, dns1123_label, dns1123_subdomain, path_segment
 
 
 def validate_admission_policy(obj: Object) -> Errors:
@@ -24,17 +25,26 @@ def validate_admission_policy(obj: Object) -> Errors:
     yield from _policy(spec)
     validations, annotations = items(spec, "validations"), items(spec, "auditAnnotations")
     if not validations and not annotations:
-        detail = "validations or auditAnnotations must be specified"
+        detail = "validations or auditAnnotations must contain at least one item"
         yield required("spec.validations", detail)
+        yield required("spec.auditAnnotations", detail)
     for index, validation in enumerate(validations):
         yield from _expression(validation, f"spec.validations[{index}]")
-        message = validation.get("message") or ""
-        if "\n" in message:
-            yield invalid(f"spec.validations[{index}].message", message, "message must not contain line breaks")
+        yield from _message(validation, f"spec.validations[{index}]")
     for index, annotation in enumerate(annotations):
         at = f"spec.auditAnnotations[{index}]"
         yield from required_text(annotation, "key", at)
-        yield from required_text(annotation, "valueExpression", at)
+        if not (annotation.get("valueExpression") or "").strip():
+            yield required(f"{at}.valueExpression", "valueExpression is not specified")
+
+
+def _message(validation: Object, path: str) -> Errors:
+    message = validation.get("message") or ""
+    if message and not message.strip():
+        yield invalid(f"{path}.message", message, "message must be non-empty if specified")
+    elif "\n" in message.strip() or "\r" in message.strip():
+        yield invalid(f"{path}.message", message, "message must not contain line breaks")
+    yield from one_of(validation, "reason", path, ("Forbidden", "Invalid", "RequestEntityTooLarge", "Unauthorized"))
 
 
 def validate_mutating_policy(obj: Object) -> Errors:
@@ -43,6 +53,7 @@ def validate_mutating_policy(obj: Object) -> Errors:
     mutations = items(spec, "mutations")
     if not mutations:
         yield required("spec.mutations", "mutations must contain at least one item")
+    yield from one_of(spec, "reinvocationPolicy", "spec", ("IfNeeded", "Never"), must=True)
     for index, mutation in enumerate(mutations):
         at, kind = f"spec.mutations[{index}]", mutation.get("patchType") or ""
         if kind not in ("ApplyConfiguration", "JSONPatch"):
@@ -57,29 +68,29 @@ def _policy(spec: Object) -> Errors:
     if matching is None:
         yield required("spec.matchConstraints")
     else:
+        yield from _match_resources(matching, "spec.matchConstraints")
         if not items(matching, "resourceRules"):
             yield required("spec.matchConstraints.resourceRules")
-        for name in ("namespaceSelector", "objectSelector"):
-            yield from validate_selector(matching.get(name), f"spec.matchConstraints.{name}")
     parameters = spec.get("paramKind")
     if parameters is not None:
         for name in ("apiVersion", "kind"):
             yield from required_text(parameters, name, "spec.paramKind")
     yield from one_of(spec, "failurePolicy", "spec", ("Fail", "Ignore"))
-    yield from _named_expressions(items(spec, "matchConditions"), "spec.matchConditions")
-    yield from _named_expressions(items(spec, "variables"), "spec.variables")
 
 
-def _named_expressions(entries: list[Object], path: str) -> Errors:
-    names = set()
-    for index, entry in enumerate(entries):
-        at, name = f"{path}[{index}]", entry.get("name") or ""
-        if not name:
-            yield required(f"{at}.name")
-        elif name in names:
-            yield duplicate(f"{at}.name", name)
-        names.add(name)
-        yield from _expression(entry, at)
+def _match_resources(given: Object, path: str) -> Errors:
+    yield from one_of(given, "matchPolicy", path, ("Equivalent", "Exact"))
+    for name in ("namespaceSelector", "objectSelector"):
+        yield from validate_selector(given.get(name), f"{path}.{name}")
+    for member in ("resourceRules", "excludeResourceRules"):
+        for index, rule in enumerate(items(given, member)):
+            at, names = f"{path}.{member}[{index}]", items(rule, "resourceNames")
+            for position, name in enumerate(names):
+                for problem in path_segment(name):
+                    yield invalid(f"{at}.resourceNames[{position}]", name, problem)
+                if name in names[:position]:
+                    yield duplicate(f"{at}.resourceNames[{position}]", name)
+            yield from validate_rule(rule, at)
 
 
 def _expression(entry: Object, path: str) -> Errors:
@@ -90,14 +101,38 @@ def _expression(entry: Object, path: str) -> Errors:
 def validate_policy_binding(obj: Object) -> Errors:
     spec = child(obj, "spec")
     yield from required_text(spec, "policyName", "spec", dns1123_subdomain)
-    actions = items(spec, "validationActions")
+    if spec.get("paramRef") is not None:
+        yield from _param_ref(spec["paramRef"], "spec.paramRef")
+    if spec.get("matchResources") is not None:
+        yield from _match_resources(spec["matchResources"], "spec.matchResouces")  # spelled as upstream does
     if obj.get("kind") == "ValidatingAdmissionPolicyBinding":
-        if not actions:
-            yield required("spec.validationActions", "at least one validation action is required")
-        if "Deny" in actions and "Warn" in actions:
-            why = "repeating the same validation failure information in the API response and headers serves no purpose"
-            detail = f"must not contain both Deny and Warn ({why})"
-            yield invalid("spec.validationActions", actions, detail)
+        yield from _actions(items(spec, "validationActions"))
+
+
+def _actions(actions: list[str]) -> Errors:
+    for index, action in enumerate(actions):
+        if action not in ("Deny", "Warn", "Audit"):
+            yield not_supported(f"spec.validationActions[{index}]", action, ("Audit", "Deny", "Warn"))
+        if action in actions[:index]:
+            yield duplicate(f"spec.validationActions[{index}]", action)
+    if "Deny" in actions and "Warn" in actions:
+        why = "repeating the same validation failure information in the API response and headers serves no purpose"
+        yield invalid("spec.validationActions", actions, f"must not contain both Deny and Warn ({why})")
+    if not actions:
+        yield required("spec.validationActions", "at least one validation action is required")
+
+
+def _param_ref(ref: Object, path: str) -> Errors:
+    name, selector = ref.get("name") or "", ref.get("selector")
+    for problem in path_segment(name) if name else ():
+        yield invalid(f"{path}.name", name, problem)
+    if name and selector is not None:
+        yield forbidden(f"{path}.name", "name and selector are mutually exclusive")
+        yield forbidden(f"{path}.selector", "name and selector are mutually exclusive")
+    yield from validate_selector(selector, f"{path}.selector")
+    if not name and selector is None:
+        yield required(path, "one of name or selector must be specified")
+    yield from one_of(ref, "parameterNotFoundAction", path, ("Allow", "Deny"), must=True)
 
 
 def validate_api_service(obj: Object) -> Errors:

@@ -6,17 +6,16 @@ from typing import Any
 
 from kybern.apiserver.admission.policy_compiled import Broken, Policy, compiled, frame
 from kybern.kube import managed_fields
-from kybern.kube.cel import Budget, CompileError, EvaluationError, Program
-from kybern.kube.cel.ast import Type
-from kybern.kube.cel.literals import compile_mutation, plain_names, to_object, to_operations, types_of
-from kybern.kube.cel.policy import Composition, Scope, Variables
+from kybern.kube.cel import Budget, EvaluationError, Program
+from kybern.kube.cel.literals import compile_mutation, to_object, to_operations
+from kybern.kube.cel.policy import Composition, Variables
+from kybern.kube.cel.policy_checks import APPLY, composition_of, expression_of
 from kybern.kube.managed_fields.merge import merge
 from kybern.kube.managed_fields.types import LIST, MAP
 from kybern.kube.patch import json as json_patch
 from kybern.kube.status import StatusError
 
 Object = dict[str, Any]
-APPLY = "ApplyConfiguration"
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,27 +39,6 @@ class MutationFailed(Exception):
     """A mutation cannot be carried out."""
 
 
-def expression_of(mutation: Object) -> tuple[str, str]:
-    """(the field that has it, the expression)."""
-    name = "applyConfiguration" if mutation.get("patchType") == APPLY else "jsonPatch"
-    return name, (mutation.get(name) or {}).get("expression") or ""
-
-
-def composition_of(policy: Object) -> Composition:
-    """Where the expressions of a policy are compiled: with the types of all objects that they write."""
-    spec = policy.get("spec") or {}
-    literals: dict[str, Any] = {}
-    for mutation in spec.get("mutations") or ():
-        try:
-            found = types_of(plain_names(expression_of(mutation)[1]))
-        except CompileError:
-            continue
-        for one in found:
-            known = literals.setdefault(one.name, one)
-            known.fields.update(one.fields)
-    return Composition(Scope(params=bool(spec.get("paramKind"))), literals.values())
-
-
 def compile_policy(policy: Object) -> Mutating:
     """An expression that does not compile fails when it is needed."""
     spec = policy["spec"]
@@ -74,18 +52,8 @@ def compile_policy(policy: Object) -> Mutating:
 
 
 def _mutation(one: Object, composition: Composition) -> Mutation:
-    expression = expression_of(one)[1]
+    expression = expression_of(one)
     return Mutation(one["patchType"], expression, compiled(lambda: compile_mutation(composition, expression)))
-
-
-def wrong_result(kind: str, result: Type) -> str:
-    """Why an expression of that type is no mutation, or ""."""
-    if result.name == "dyn":
-        return ""
-    if kind == APPLY:
-        return "" if result.name == "Object" else "must evaluate to Object"
-    element = result.parameters[0].name if result.parameters else ""
-    return "" if result.name == "list" and element in ("JSONPatch", "dyn") else "must evaluate to list of JSONPatch"
 
 
 def mutate(

@@ -1,6 +1,7 @@
 """The strategies of all kinds: one row each for those that differ from the generic registry."""
 
 from kybern.apiserver.crd.strategy import CUSTOM_RESOURCE_DEFINITIONS
+from kybern.apiserver.registry.strategies.admission_policies import ADMISSION_POLICIES
 from kybern.apiserver.registry.strategies.api_services import API_SERVICES
 from kybern.apiserver.registry.strategies.certificates import CERTIFICATE_SIGNING_REQUESTS
 from kybern.apiserver.registry.strategies.jobs import JOBS
@@ -40,6 +41,7 @@ STRATEGIES: dict[tuple[str, str], Strategy] = {
     ("certificates.k8s.io", "certificatesigningrequests"): CERTIFICATE_SIGNING_REQUESTS,
     ("apiextensions.k8s.io", "customresourcedefinitions"): CUSTOM_RESOURCE_DEFINITIONS,
     ("coordination.k8s.io", "leases"): UPSERT,
+    **ADMISSION_POLICIES,
     **RBAC,
     **REVIEWS,
 }
