@@ -13,6 +13,7 @@ from kybern.controllers.deployment.reconcile import DeploymentController
 from kybern.controllers.disruption.reconcile import DisruptionController
 from kybern.controllers.endpoints.reconcile import EndpointsController
 from kybern.controllers.endpointslice.reconcile import EndpointSliceController
+from kybern.controllers.endpointslice_mirroring.reconcile import EndpointSliceMirroring
 from kybern.controllers.garbage_collector.reconcile import GarbageCollector
 from kybern.controllers.job.reconcile import JobController
 from kybern.controllers.namespace.reconcile import NamespaceController
@@ -36,6 +37,7 @@ CONTROLLERS: dict[str, Starter] = {
     "namespace-controller": NamespaceController,
     "endpoints-controller": EndpointsController,
     "endpointslice-controller": EndpointSliceController,
+    "endpointslice-mirroring-controller": EndpointSliceMirroring,
     "deployment-controller": DeploymentController,
     "replicaset-controller": replica_set_controller,
     "replicationcontroller-controller": replication_controller,

@@ -4,8 +4,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import orjson
-
 from kybern.controllers.core import pods as podlib
 from kybern.controllers.core.services import (
     HEADLESS_LABEL,
@@ -19,23 +17,13 @@ from kybern.controllers.core.services import (
     pod_ips,
     target_reference,
 )
+from kybern.controllers.core.slices import MANAGED_BY_LABEL, SERVICE_NAME_LABEL, SliceChanges, ports_key
 from kybern.kube import meta
 from kybern.kube.meta import Object
 
-MANAGED_BY_LABEL = "endpointslice.kubernetes.io/managed-by"
 MANAGED_BY = "endpointslice-controller.k8s.io"
-SERVICE_NAME_LABEL = "kubernetes.io/service-name"
 ZONE_LABEL = "topology.kubernetes.io/zone"
 MAX_ENDPOINTS = 100
-
-
-@dataclass(frozen=True)
-class SliceChanges:
-    """What to write."""
-
-    create: tuple[Object, ...] = ()
-    update: tuple[Object, ...] = ()
-    delete: tuple[Object, ...] = ()
 
 
 def compute_slices(
@@ -51,11 +39,11 @@ def compute_slices(
         by_ports: dict[bytes, list[Object]] = {}
         for known in existing:
             if known.get("addressType") == family and not meta.is_deleting(known):
-                by_ports.setdefault(_ports_key(known.get("ports") or []), []).append(known)
+                by_ports.setdefault(ports_key(known.get("ports") or []), []).append(known)
         unused: list[Object] = []
         made: list[tuple[list[Object], list[Object]]] = []  # ports, endpoints
-        for ports_key, (ports, endpoints) in _wanted(service, behind, nodes, family).items():
-            filled = _fill(by_ports.pop(ports_key, []), endpoints)
+        for group, (ports, endpoints) in _wanted(service, behind, nodes, family).items():
+            filled = _fill(by_ports.pop(group, []), endpoints)
             made += [(ports, page) for page in filled.new]
             unused += filled.dropped
             for known, page in filled.kept:
@@ -83,11 +71,11 @@ def _wanted(
         if not addresses:
             continue
         ports = endpoint_ports(service, pod)
-        _, endpoints = groups.setdefault(_ports_key(ports), (ports, {}))
+        _, endpoints = groups.setdefault(ports_key(ports), (ports, {}))
         endpoint = endpoint_of(service, pod, nodes.get(podlib.node_name(pod)), addresses[:1])
         endpoints[f"{addresses[0]}/{meta.uid(pod)}"] = endpoint
     if not groups:
-        groups[_ports_key([])] = ([], {})
+        groups[ports_key([])] = ([], {})
     return groups
 
 
@@ -174,11 +162,6 @@ def _fill(existing: list[Object], wanted: dict[str, Object]) -> _Filled:
 
 def _endpoint_key(endpoint: Object) -> str:
     return f"{endpoint['addresses'][0]}/{(endpoint.get('targetRef') or {}).get('uid', '')}"
-
-
-def _ports_key(ports: Iterable[Object]) -> bytes:
-    keyed = [(p.get("name") or "", p.get("port"), p.get("protocol", "TCP"), p.get("appProtocol") or "") for p in ports]
-    return orjson.dumps(sorted(keyed, key=str))
 
 
 def _labels(service: Object) -> dict[str, str]:

@@ -8,17 +8,12 @@ from kybern.client.resources import ENDPOINT_SLICES, NODES, PODS, SERVICES
 from kybern.client.store import NAMESPACE
 from kybern.controllers.context import Context
 from kybern.controllers.core.services import has_selector
+from kybern.controllers.core.slices import service_of
 from kybern.controllers.core.written import Written
-from kybern.controllers.endpointslice.core import (
-    MANAGED_BY,
-    MANAGED_BY_LABEL,
-    SERVICE_NAME_LABEL,
-    ZONE_LABEL,
-    SliceChanges,
-    compute_slices,
-)
+from kybern.controllers.endpointslice.core import MANAGED_BY, ZONE_LABEL, compute_slices
 from kybern.controllers.pod_control import is_namespace_terminating
 from kybern.controllers.service_pods import ServicePods
+from kybern.controllers.slice_writer import write_slices
 from kybern.kube import meta
 from kybern.kube.meta import Object
 from kybern.kube.status import StatusError
@@ -29,10 +24,7 @@ SERVICE = "service"  # index of slices by their Service's key
 
 def by_service(slice_: Object) -> tuple[str, ...]:
     """The Service of a slice that this controller manages."""
-    labels = meta.labels(slice_)
-    if labels.get(MANAGED_BY_LABEL) != MANAGED_BY or not labels.get(SERVICE_NAME_LABEL):
-        return ()
-    return (meta.join_key(meta.namespace(slice_), labels[SERVICE_NAME_LABEL]),)
+    return service_of(slice_, MANAGED_BY)
 
 
 class EndpointSliceController:
@@ -78,26 +70,10 @@ class EndpointSliceController:
         existing = self._slices.store.by_index(SERVICE, key)
         changes = compute_slices(service, self._pods.behind(service), nodes, existing)
         try:
-            await self._apply(key, changes)
+            await write_slices(self._client, self._written, key, changes)
         except StatusError as error:
             if is_namespace_terminating(error):
                 return
             message = f"Error updating Endpoint Slices for Service {key}: {error.message}"
             self._events.event(service, WARNING, "FailedToUpdateEndpointSlices", message)
             raise
-
-    async def _apply(self, key: str, changes: SliceChanges) -> None:
-        now = asyncio.get_running_loop().time()
-        for slice_ in changes.create:
-            self._written.wrote(key, await self._client.create(ENDPOINT_SLICES, slice_), now)
-        for slice_ in changes.update:
-            self._written.wrote(key, await self._client.update(ENDPOINT_SLICES, slice_), now)
-        for slice_ in changes.delete:
-            try:
-                await self._client.delete(
-                    ENDPOINT_SLICES, meta.name(slice_), meta.namespace(slice_), uid=meta.uid(slice_)
-                )
-            except StatusError as error:
-                if error.code != 404:
-                    raise
-            self._written.deleted(key, slice_, now)

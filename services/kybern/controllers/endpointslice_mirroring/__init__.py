@@ -1,0 +1,1 @@
+"""The endpointslicemirroring controller: Endpoints that somebody writes by hand, as EndpointSlices."""
