@@ -8,9 +8,9 @@ from kybern.kube.field import FieldError, duplicate, forbidden, invalid, not_sup
 from kybern.kube.schema import DecodeError, prune
 from kybern.kube.structural.definition import check_schema
 from kybern.kube.tables import json_path
-from kybern.kube.validation.admission import client_config
 from kybern.kube.validation.fields import child, items
 from kybern.kube.validation.names import dns1035_label
+from kybern.kube.validation.webhook_client import client_config, review_versions
 
 Object = dict[str, Any]
 Errors = Iterator[FieldError]
@@ -209,5 +209,5 @@ def _conversion(conversion: Object, path: str) -> Errors:
         yield required(f"{path}.webhook.clientConfig", "required when strategy is set to Webhook")
     else:
         yield from client_config(webhook["clientConfig"], f"{path}.webhook.clientConfig")
-        if not webhook.get("conversionReviewVersions"):
-            yield required(f"{path}.webhook.conversionReviewVersions")
+        at = f"{path}.webhook.conversionReviewVersions"
+        yield from review_versions(items(webhook, "conversionReviewVersions"), at)
