@@ -55,6 +55,8 @@ make_environment() {
 		step "making the virtual environment from requirements-dev.lock"
 		[ -x .venv/bin/python ] || "$python" -m venv .venv
 		.venv/bin/python -m pip install -q --disable-pip-version-check --require-hashes -r requirements-uv.lock
+		# What runs is compiled now, or the first starts of a cluster would take the time (or all, if nothing may be written).
+		.venv/bin/uv pip install -q --python .venv/bin/python --require-hashes --compile-bytecode -r requirements.lock
 		.venv/bin/uv pip install -q --python .venv/bin/python --require-hashes -r requirements-dev.lock
 		.venv/bin/uv pip install -q --python .venv/bin/python --no-deps --no-build-isolation -e .
 		cp requirements-dev.lock "$stamp"
@@ -66,6 +68,7 @@ mkdir -p build
 install_packages $packages
 make_environment
 .venv/bin/python tools/protos.py
+.venv/bin/python -m compileall -q -j 0 libs services
 built=build/tools/kubectl-1.36
 [ "$what" != tests ] || [ -x $built ] || ! command -v go >/dev/null 2>&1 || sh tools/kubectl.sh $built
 if ! command -v kubectl >/dev/null 2>&1 && [ ! -x build/tools/kubectl ]; then
