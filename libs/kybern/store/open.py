@@ -12,7 +12,9 @@ if TYPE_CHECKING:
 
 
 async def open_store(spec: str, *, threaded: bool = True, tls: "Tls | None" = None, timeout: float = 5.0) -> Store:
-    """The store that the flag names; `timeout` is how long etcd may take for an answer. Raises StoreUnusable or StoreUnavailable with a sentence that says what to do."""
+    """The store that the flag names; `timeout` is how long etcd may take for an answer.
+
+    Raises StoreUnusable or StoreUnavailable with a sentence that says what to do."""
     scheme, _, rest = spec.partition(":")
     if scheme == "sqlite" and rest:
         return await SqliteStore.open(rest if rest == ":memory:" else Path(rest), threaded=threaded)

@@ -15,6 +15,9 @@ COMMANDS = {
     "down": "stop the cluster and leave nothing running",
     "status": "what runs, where, and how it is",
     "trace": "the way of one object through the mesh, as a waterfall",
+    "backup": "write everything the cluster holds to a file",
+    "restore": "make a new cluster's store from a backup",
+    "reencrypt": "write objects anew with the present encryption key",
 }
 
 

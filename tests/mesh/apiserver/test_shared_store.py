@@ -222,8 +222,7 @@ async def test_a_member_killed_under_load_loses_nothing(make_etcd: MakeEtcd, run
         acknowledged: list[bool] = []
 
         async def write(worker: int) -> None:
-            for n in range(30):
-                acknowledged.append(await write_surely(clients[worker % 2], f"w{worker}-{n}"))
+            acknowledged.extend([await write_surely(clients[worker % 2], f"w{worker}-{n}") for n in range(30)])
 
         async with asyncio.TaskGroup() as tasks:
             for worker in range(8):

@@ -169,6 +169,11 @@ class Database:
         except sqlite3.Error as e:
             raise self.translate(e) from e
 
+    def fold(self) -> None:
+        """Bring everything into the one file: no write-ahead log beside it."""
+        self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        self._connection.execute("PRAGMA journal_mode=DELETE")
+
     def close(self) -> None:
         """Give the connection back."""
         self._connection.close()

@@ -178,7 +178,7 @@ def follow(server: Any, event: CacheEvent) -> None:
 
 
 def follow_addresses(server: Any, event: CacheEvent) -> None:
-    """An IPAddress takes its address, whoever made it; without it the address is free, unless a Service still has it."""
+    """An IPAddress takes its address, whoever made it; without it that is free, unless a Service still has it."""
     address = event.entry.name
     if not event.deleted:
         server.addresses.taken.add(address)
