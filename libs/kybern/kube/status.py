@@ -173,5 +173,8 @@ def service_unavailable(message: str) -> StatusError:
     return status_error(503, "ServiceUnavailable", message)
 
 
+TOO_LATE = "request did not complete within requested timeout - context deadline exceeded"  # what clients are told
+
+
 def timeout(message: str, retry_after_seconds: int = 0) -> StatusError:
     return status_error(504, "Timeout", f"Timeout: {message}", retryAfterSeconds=retry_after_seconds)

@@ -52,6 +52,7 @@ class Settings:
     tokens: dict[str, User] = field(default_factory=dict)
     proxy_client: Path | None = None  # key and certificate shown to extension API servers, and the authority behind it
     audit: AuditSettings | None = None
+    min_request_timeout: float = 1800.0  # seconds of a watch that sets none; up to twice as many
     priority_and_fairness: bool = True
     max_requests_inflight: int = 400  # reads; with priority and fairness its sum with the next is shared out
     max_mutating_requests_inflight: int = 200

@@ -79,6 +79,7 @@ def read_settings(options: Namespace) -> Settings:
         tokens=tokens,
         proxy_client=proxy_client / BUNDLE if proxy_client is not None else None,
         audit=audit,
+        min_request_timeout=options.min_request_timeout,
         priority_and_fairness=options.enable_priority_and_fairness == "true",
         max_requests_inflight=options.max_requests_inflight,
         max_mutating_requests_inflight=options.max_mutating_requests_inflight,

@@ -14,6 +14,7 @@ from kybern.gateway.core.held_lists import HeldLists
 from kybern.gateway.core.resources import Resources
 from kybern.gateway.http.message import Request
 from kybern.kube.duration import parse_go
+from kybern.kube.status import bad_request
 from kybern.pki.client_tls import ClientTls
 from kybern.protos.api.v1.objects_pb2 import CheckAccessRequest, ExtraValues, Origin, Requester
 from kybern.rpc.exchange.client import ExchangeClient
@@ -32,6 +33,7 @@ class Api:
     calls: ExchangeClient
     streams: ExchangeClient
     discovery: Any  # a DiscoveryStub
+    request_timeout: float = DEFAULT_TIMEOUT
     resources: Resources = field(default_factory=Resources)
     loaded: asyncio.Event = field(default_factory=asyncio.Event)  # the resource table has been received
     frames: Frames = field(default_factory=Frames)
@@ -43,7 +45,7 @@ class Api:
     async def check_access(self, request: Request) -> None:
         """Authenticate and authorize a request for a path that is no resource. Raises StatusError."""
         check = CheckAccessRequest(verb=request.method.lower(), path=request.path)
-        await self.calls.call(check, **behind(self, request), timeout=DEFAULT_TIMEOUT)
+        await self.calls.call(check, **behind(self, request), timeout=self.request_timeout)
 
     def node_channel(self, target: str, server_name: str) -> Any:
         """The channel to a node agent; one per agent for the life of the gateway."""
@@ -115,13 +117,13 @@ def _impersonate(found: Requester, request: Request) -> None:
             wanted.extra[text.removeprefix(EXTRA_PREFIX)].CopyFrom(ExtraValues(values=request.all_headers(name)))
 
 
-def timeout(request: Request) -> float:
-    """Seconds this request may take: its `timeout` parameter, at most the default."""
+def timeout(api: Api, request: Request) -> float:
+    """Seconds this request may take: its `timeout` parameter, at most the server's. Raises StatusError (400)."""
     text = options.first(request.query, "timeout") if request.raw_query else ""
     if not text:
-        return DEFAULT_TIMEOUT
+        return api.request_timeout
     try:
         seconds = parse_go(text).total_seconds()
-    except ValueError:
-        return DEFAULT_TIMEOUT
-    return min(seconds, DEFAULT_TIMEOUT) if seconds > 0 else DEFAULT_TIMEOUT
+    except ValueError as error:
+        raise bad_request(f"invalid timeout specified in the request URL - {error}") from None
+    return min(seconds, api.request_timeout) if seconds > 0 else api.request_timeout

@@ -19,6 +19,7 @@ from kybern.gateway.dispatch import Gateway
 from kybern.gateway.http.connection import Connection
 from kybern.gateway.http.tls import server_context
 from kybern.gateway.workers import keep_worker
+from kybern.kube.duration import parse_go
 from kybern.pki.client_tls import ClientTls
 from kybern.pki.source import BUNDLE, CertificateUnusable, FileCertificateSource
 from kybern.protos.api.v1.discovery_pb2 import WatchResourcesRequest
@@ -44,6 +45,7 @@ def add_flags(parser: ArgumentParser) -> None:
         "--proxy-client", default="", metavar="DIR", help="folder with the certificate shown to extension API servers"
     )
     parser.add_argument("--logs-dir", default="", metavar="DIR", help="what /logs shows to whoever may; none: off")
+    parser.add_argument("--request-timeout", default="1m0s", metavar="DURATION", help="that a request may take at most")
     parser.add_argument("--idle-timeout", type=float, default=90.0, help="seconds that an idle connection is kept")
     parser.add_argument("--read-header-timeout", type=float, default=32.0, help="seconds for a request's headers")
     parser.add_argument("--read-body-timeout", type=float, default=60.0, help="seconds without a byte of a body")
@@ -144,10 +146,24 @@ async def drain(connections: set[Connection]) -> None:
         connection.transport.abort()
 
 
+def request_timeout(text: str) -> float:
+    """The flag in seconds. Raises ServiceFailure."""
+    from kybern.runtime.main import ServiceFailure
+
+    try:
+        seconds = parse_go(text).total_seconds()
+    except ValueError as error:
+        raise ServiceFailure(f"--request-timeout: {error}") from None
+    if seconds <= 0:
+        raise ServiceFailure("--request-timeout must be more than 0s")
+    return seconds
+
+
 async def run(options: Namespace, env: Env) -> None:
     """Serve until cancelled."""
     if options.worker:
         die_with_parent()
+    seconds = request_timeout(options.request_timeout)
     source = FileCertificateSource(Path(options.pki))
     channel = env.transport.channel(options.apiserver, APISERVER)
     grpc_server = env.transport.server(options.address, Policy())
@@ -158,6 +174,7 @@ async def run(options: Namespace, env: Env) -> None:
         streams = await stack.enter_async_context(ExchangeClient(channel))
         discovery: Any = DiscoveryStub(channel)
         api = Api(env, calls, streams, discovery, client_tls=client_tls(options.proxy_client))
+        api.request_timeout = seconds
         gateway = Gateway(api, front.ready, address, Path(options.logs_dir) if options.logs_dir else None)
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(follow_resources(api, front))

@@ -34,7 +34,7 @@ def worker_arguments(options: Namespace, index: int) -> list[str]:
         yield "--worker"
         if options.traces:
             yield from ("--traces", options.traces)
-        for name in ("idle_timeout", "read_header_timeout", "read_body_timeout"):
+        for name in ("request_timeout", "idle_timeout", "read_header_timeout", "read_body_timeout"):
             yield from (f"--{name.replace('_', '-')}", str(getattr(options, name)))
         if options.logs_dir:
             yield from ("--logs-dir", options.logs_dir)

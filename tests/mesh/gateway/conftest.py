@@ -112,6 +112,7 @@ async def front(folder: Path, port: int, **given: Any) -> AsyncIterator[Front]:
         idle_timeout=90.0,
         read_header_timeout=32.0,
         read_body_timeout=60.0,
+        request_timeout="1m0s",
     )
     tasks: list[asyncio.Task[None]] = []
     pem = ca.pem.decode()

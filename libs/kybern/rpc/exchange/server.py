@@ -219,7 +219,7 @@ class Exchange:
                 self._record(field, "CANCELLED", started)
                 raise asyncio.CancelledError
             case By.DEADLINE:
-                error = statuses.timeout(f"{field} took longer than its deadline")
+                error = statuses.timeout(statuses.TOO_LATE)
             case By.SERVER:
                 error = statuses.service_unavailable("the server is shutting down")
             case _:  # something that the handler waited for had been cancelled

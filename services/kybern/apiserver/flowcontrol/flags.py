@@ -8,6 +8,7 @@ def add_flow_flags(parser: ArgumentParser) -> None:
     add = parser.add_argument_group("priority and fairness").add_argument
     add("--max-requests-inflight", type=int, default=400, metavar="N", help="reads at a time")
     add("--max-mutating-requests-inflight", type=int, default=200, metavar="N", help="writes at a time")
+    add("--min-request-timeout", type=float, default=1800.0, metavar="SECONDS", help="of a watch that sets no timeout")
     add(
         "--enable-priority-and-fairness",
         default="true",

@@ -15,7 +15,6 @@ from kybern.protos.api.v1.objects_pb2 import EventType, WatchEvent, WatchRequest
 from kybern.rpc.exchange.context import CallContext
 
 BOOKMARK_SECONDS = 60.0
-TIMEOUT = (1800.0, 3600.0)  # seconds, for a client that sets none
 
 
 async def watch(server: ApiServer, message: WatchRequest, call: CallContext) -> AsyncGenerator[WatchResponse, None]:
@@ -79,7 +78,7 @@ async def _follow(
     server: ApiServer, request: Request, watcher: Watcher, message: WatchRequest, since: int
 ) -> AsyncGenerator[WatchResponse, None]:
     loop = asyncio.get_running_loop()
-    seconds = float(message.timeout_seconds) or server.random.uniform(*TIMEOUT)
+    seconds = float(message.timeout_seconds) or server.settings.min_request_timeout * server.random.uniform(1, 2)
     deadline = loop.time() + seconds
     bookmark_at = loop.time() + BOOKMARK_SECONDS
     while not watcher.cut_off:

@@ -13,6 +13,7 @@ from kybern.apiserver.registry.strategies.scale import GVK as SCALE
 from kybern.apiserver.registry.strategies.scale import scale_of
 from kybern.apiserver.registry.update import change
 from kybern.kube import managed_fields, meta, schema
+from kybern.kube.document_limits import TooDeep, check_depth, load_yaml
 from kybern.kube.field import required
 from kybern.kube.managed_fields import built_in
 from kybern.kube.status import StatusError, bad_request, conflict, invalid, not_found, status_error
@@ -76,11 +77,14 @@ def read(data: bytes, gvk: tuple[str, str, str]) -> Object:
     """The configuration, JSON or YAML, of the kind and version of the request. Raises StatusError (400)."""
     try:
         config = orjson.loads(data)
+        check_depth(config, data)
+    except TooDeep as error:
+        raise bad_request(f"error decoding YAML: {error}") from None
     except orjson.JSONDecodeError:
         try:
-            config = yaml.load(data, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
+            config = load_yaml(data, yaml.CSafeLoader)
             config = orjson.loads(orjson.dumps(config, default=str))
-        except (yaml.YAMLError, TypeError, UnicodeDecodeError) as error:
+        except (yaml.YAMLError, TypeError, UnicodeDecodeError, TooDeep) as error:
             raise bad_request(f"error decoding YAML: {error}") from None
     if not isinstance(config, dict):
         raise bad_request("error decoding YAML: the configuration is not an object")

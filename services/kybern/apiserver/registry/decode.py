@@ -7,6 +7,7 @@ import orjson
 from kybern.apiserver.registry.request import Request
 from kybern.kube import schema
 from kybern.kube.defaults import apply_defaults
+from kybern.kube.document_limits import TooDeep, check_depth
 from kybern.kube.status import bad_request, request_entity_too_large
 
 Object = dict[str, Any]
@@ -28,6 +29,10 @@ def parse(data: bytes, gvk: GVK) -> Object:
             f"the object provided is unrecognized (must be of type {kind}): couldn't get version/kind; "
             f"json parse error: {error}"
         ) from None
+    try:
+        check_depth(obj, data)
+    except TooDeep as error:
+        raise bad_request(f"the object provided is unrecognized (must be of type {kind}): {error}") from None
     if not isinstance(obj, dict):
         raise bad_request(
             f"the object provided is unrecognized (must be of type {kind}): couldn't get version/kind; "

@@ -8,6 +8,7 @@ from kybern.apiserver.registry.decode import LARGEST, parse, prune, to_storage
 from kybern.apiserver.registry.request import Request
 from kybern.apiserver.registry.update import change
 from kybern.kube import schema
+from kybern.kube.document_limits import TooDeep, check_depth
 from kybern.kube.patch import json as json_patch
 from kybern.kube.patch import merge as merge_patch
 from kybern.kube.patch import schema_facts, strategic
@@ -29,8 +30,10 @@ def decode_patch(data: bytes) -> Any:
     if len(data) > LARGEST:
         raise request_entity_too_large(f"limit is {LARGEST}")
     try:
-        return orjson.loads(data)
-    except orjson.JSONDecodeError as error:
+        decoded = orjson.loads(data)
+        check_depth(decoded, data)
+        return decoded
+    except (orjson.JSONDecodeError, TooDeep) as error:
         raise bad_request(f"error decoding patch: {error}") from None
 
 
@@ -56,7 +59,11 @@ async def patch(request: Request, patch_type: str, data: bytes) -> bytes:
     async def produce(current: Object) -> Object:
         before = schema.convert(current, served.info.api_version) if not served.is_stored_version else current
         patched = apply_patch(patch_type, before, wanted, served.info.gvk)
-        obj = parse(orjson.dumps(patched), served.info.gvk)
+        try:
+            body = orjson.dumps(patched)
+        except TypeError as error:  # a patch may nest deeper what was deep before
+            raise bad_request(f"the patched object cannot be written: {error}") from None
+        obj = parse(body, served.info.gvk)
         request.warnings.clear()
         prune(request, obj, served.info.gvk)
         if obj["metadata"].get("resourceVersion") == current["metadata"]["resourceVersion"]:

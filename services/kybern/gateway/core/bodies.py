@@ -9,6 +9,7 @@ import orjson
 import yaml
 
 from kybern.kube import protobuf
+from kybern.kube.document_limits import load_yaml
 from kybern.kube.schema.duplicates import duplicate_fields
 from kybern.kube.status import bad_request, unsupported_media_type
 
@@ -37,7 +38,7 @@ _Loader.yaml_implicit_resolvers = {
 def yaml_to_json(data: bytes) -> bytes:
     """One YAML document as JSON bytes. Raises StatusError (400)."""
     try:
-        value = yaml.load(data, _Loader)
+        value = load_yaml(data, _Loader)
     except (yaml.YAMLError, ValueError) as wrong:
         raise bad_request(f"error converting YAML to JSON: {wrong}") from None
     try:

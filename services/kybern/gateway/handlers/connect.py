@@ -25,7 +25,7 @@ async def connect(api: Api, request: Request, target: Target, verb: str) -> tupl
         container=request.parameter("container"),
         query=request.raw_query.decode("latin-1"),
     )
-    found: ConnectResponse = await api.calls.call(wanted, **behind(api, request), timeout=timeout(request))
+    found: ConnectResponse = await api.calls.call(wanted, **behind(api, request), timeout=timeout(api, request))
     container = ContainerRef(
         node_name=found.node_name,
         namespace=target.path.namespace,

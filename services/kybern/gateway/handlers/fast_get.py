@@ -12,7 +12,7 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from kybern.gateway import answers
-from kybern.gateway.api import DEFAULT_TIMEOUT, Api, requester
+from kybern.gateway.api import Api, requester
 from kybern.gateway.core.resources import Resources
 from kybern.gateway.core.router import resource_path
 from kybern.gateway.handlers.target import Target, find
@@ -138,7 +138,7 @@ class FastGet:
         if part is None:
             if len(memory) >= HEADS:
                 memory.clear()
-            part = memory[key] = requester_part(requester(request), DEFAULT_TIMEOUT)
+            part = memory[key] = requester_part(requester(request), self._api.request_timeout)
         return Head(headers, part, request.keep_alive)
 
     def done(self, reply: Reply, body: bytes) -> None:
@@ -169,10 +169,10 @@ class FastGet:
         """Fail calls that take too long; runs for the life of the gateway."""
         while True:
             await asyncio.sleep(SWEEP_SECONDS)
-            late = self._loop.time() - DEFAULT_TIMEOUT
+            late = self._loop.time() - self._api.request_timeout
             for call_id, reply in list(self._open.items()):
                 if reply.started < late:
-                    self._api.calls.expire(call_id, DEFAULT_TIMEOUT)
+                    self._api.calls.expire(call_id, self._api.request_timeout)
 
 
 class Reply:

@@ -25,9 +25,12 @@ MOVED = 301
 async def proxy(api: Api, request: Request, target: Target) -> Response | None:
     """Raises StatusError."""
     wanted = ConnectRequest(
-        resource=target.resource(), name=target.path.name, verb=target.verb or request.method.lower()
+        resource=target.resource(),
+        name=target.path.name,
+        verb=target.verb or request.method.lower(),
+        query=request.raw_query.decode("latin-1"),
     )
-    found: ConnectResponse = await api.calls.call(wanted, **behind(api, request), timeout=timeout(request))
+    found: ConnectResponse = await api.calls.call(wanted, **behind(api, request), timeout=timeout(api, request))
     at = place(request.path, target.path.rest)
     query = f"?{request.raw_query.decode('latin-1')}" if request.raw_query else ""
     if not at.path and request.method in ("GET", "HEAD"):

@@ -40,9 +40,7 @@ async def get(api: Api, request: Request, target: Target, traceparent: str) -> R
     wanted = GetRequest(resource=target.resource(), name=target.path.name)
     if request.raw_query:
         wanted.resource_version = request.parameter("resourceVersion")
-    reply = await api.calls.call(
-        wanted, **behind(api, request), traceparent=traceparent, timeout=timeout(request)
-    )
+    reply = await api.calls.call(wanted, **behind(api, request), traceparent=traceparent, timeout=timeout(api, request))
     body = reply.object
     if not media.plain:
         body = views.view(body, media, table_view(request, media, target.served), api.env.clock.now())
@@ -74,7 +72,7 @@ async def list_objects(api: Api, request: Request, target: Target, traceparent: 
         asked,
         **behind(api, request),
         traceparent=traceparent,
-        timeout=timeout(request),
+        timeout=timeout(api, request),
     )
     async with aclosing(chunks):  # type: ignore[type-var]  # an async generator
         first: ListResponse = await anext(chunks)

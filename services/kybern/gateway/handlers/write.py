@@ -119,7 +119,7 @@ async def delete_collection(api: Api, request: Request, target: Target, tracepar
 
 
 async def _call(api: Api, request: Request, wanted: Any, traceparent: str) -> Any:
-    return await api.calls.call(wanted, **behind(api, request), traceparent=traceparent, timeout=timeout(request))
+    return await api.calls.call(wanted, **behind(api, request), traceparent=traceparent, timeout=timeout(api, request))
 
 
 async def _object(api: Api, request: Request, target: Target, media: MediaType, reply: Any, status: int) -> Response:

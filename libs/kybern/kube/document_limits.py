@@ -1,0 +1,80 @@
+"""Limits on documents from outside: how deep they may nest, and how often YAML may repeat itself by aliases.
+
+Deeper than DEEPEST would be more than the JSON encoder writes (254 levels) once the server has added its own, and more
+than recursive code stands. A document of a few kilobytes whose aliases multiply to gigabytes is refused in the words
+and by the measure of go-yaml: the larger the whole, the smaller the part that aliases may make of it.
+"""
+
+from typing import Any
+
+import orjson
+import yaml
+
+DEEPEST = 200
+_ENCODER = 254  # levels that orjson writes
+_SMALL, _LARGE = 400_000, 4_000_000  # values
+_SMALL_RATIO, _LARGE_RATIO = 0.99, 0.10
+
+
+class TooDeep(ValueError):
+    """Nested more than DEEPEST levels deep."""
+
+    def __init__(self) -> None:
+        super().__init__(f"exceeded max depth of {DEEPEST}")
+
+
+def check_depth(value: Any, data: bytes | None = None) -> None:
+    """Raises TooDeep. `data` is the value as JSON, if it is at hand: few brackets need no closer look."""
+    if data is not None and data.count(b"{") + data.count(b"[") <= DEEPEST:
+        return
+    for _ in range(_ENCODER - DEEPEST):  # the encoder counts levels faster than anything else here
+        value = [value]
+    try:
+        orjson.dumps(value, default=str, option=orjson.OPT_NON_STR_KEYS)
+    except TypeError as error:
+        if "ecursion" in str(error):
+            raise TooDeep from None
+
+
+def load_yaml(data: bytes, loader: Any) -> Any:
+    """One document. Raises yaml.YAMLError, TooDeep."""
+    if b"*" in data and b"&" in data:
+        _check_aliases(yaml.compose(data, loader))
+    value = yaml.load(data, loader)
+    check_depth(value)
+    return value
+
+
+def _check_aliases(root: yaml.Node | None) -> None:
+    """Count what the document would be without aliases. Raises yaml.YAMLError."""
+    sizes: dict[int, int] = {}  # of nodes, expanded; 0 while their children are counted
+    work = [(root, False)] if root is not None else []
+    while work:
+        node, counted = work.pop()
+        if counted:
+            sizes[id(node)] = 1 + sum(sizes[id(child)] for child in _children(node))
+        elif id(node) not in sizes:
+            sizes[id(node)] = 0
+            work.append((node, True))
+            work += [(child, False) for child in _children(node)]
+        elif not sizes[id(node)]:
+            raise yaml.YAMLError("anchor value contains itself")
+    whole = sizes[id(root)] if root is not None else 0
+    repeated = whole - len(sizes)
+    if repeated > 100 and whole > 1000 and repeated / whole > _allowed(whole):
+        raise yaml.YAMLError("yaml: document contains excessive aliasing")
+
+
+def _children(node: yaml.Node) -> list[yaml.Node]:
+    if isinstance(node, yaml.MappingNode):
+        return [part for pair in node.value for part in pair]
+    return list(node.value) if isinstance(node, yaml.SequenceNode) else []
+
+
+def _allowed(size: int) -> float:
+    """The part of a document that aliases may make."""
+    if size <= _SMALL:
+        return _SMALL_RATIO
+    if size >= _LARGE:
+        return _LARGE_RATIO
+    return _SMALL_RATIO - (_SMALL_RATIO - _LARGE_RATIO) * (size - _SMALL) / (_LARGE - _SMALL)
