@@ -138,7 +138,7 @@ class ExchangeClient:
         waiter = self._waiting.get(call_id)
         if waiter is not None:
             self.cancel(call_id)
-            waiter.fail(statuses.timeout(f"no answer within {timeout:g}s"))
+            waiter.fail(statuses.timeout(statuses.TOO_LATE))
 
     def _send(
         self,
