@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from kybern.controllers.bootstrap_signer.reconcile import BootstrapSigner, TokenCleaner
 from kybern.controllers.certificates.approving import Approver
 from kybern.controllers.certificates.cleaner import Cleaner
 from kybern.controllers.certificates.signing import Signer
@@ -26,9 +27,11 @@ from kybern.controllers.pvc_protection.reconcile import ClaimProtection
 from kybern.controllers.replicaset.reconcile import replica_set_controller, replication_controller
 from kybern.controllers.resourcequota.reconcile import ResourceQuotaController
 from kybern.controllers.root_ca.reconcile import RootCAPublisher
+from kybern.controllers.service_cidrs.reconcile import ServiceCIDRController
 from kybern.controllers.serviceaccount.reconcile import ServiceAccountController
 from kybern.controllers.statefulset.reconcile import StatefulSetController
 from kybern.controllers.taint_eviction.reconcile import TaintEvictionController
+from kybern.controllers.ttl.reconcile import TTLController
 from kybern.controllers.ttl_after_finished.reconcile import TTLAfterFinishedController
 
 CONTROLLERS: dict[str, Starter] = {
@@ -49,6 +52,10 @@ CONTROLLERS: dict[str, Starter] = {
     "certificatesigningrequest-signing-controller": Signer,
     "certificatesigningrequest-approving-controller": Approver,
     "certificatesigningrequest-cleaner-controller": Cleaner,
+    "bootstrap-signer-controller": BootstrapSigner,
+    "token-cleaner-controller": TokenCleaner,
+    "service-cidr-controller": ServiceCIDRController,
+    "ttl-controller": TTLController,
     "resourcequota-controller": ResourceQuotaController,
     "persistentvolume-binder-controller": PersistentVolumeBinder,
     "persistentvolumeclaim-protection-controller": ClaimProtection,

@@ -86,6 +86,12 @@ def kubernetes_service(address: str) -> Object:
     return {"kind": "Service", "apiVersion": "v1", "metadata": metadata, "spec": spec}
 
 
+def service_cidr(cidr: str) -> Object:
+    """`kubernetes`: the range that the flags name."""
+    metadata, spec = {"name": "kubernetes"}, {"cidrs": [cidr]}
+    return {"kind": "ServiceCIDR", "apiVersion": "networking.k8s.io/v1", "metadata": metadata, "spec": spec}
+
+
 def kubernetes_endpoints(host: str, port: int) -> list[tuple[str, str, Object]]:
     """Endpoints and EndpointSlice of the API itself."""
     family = "IPv6" if ip_address(host).version == 6 else "IPv4"

@@ -26,7 +26,7 @@ def bootstrap_objects() -> list[tuple[str, Object]]:
         ("clusterroles", "ClusterRole", [*raw["clusterroles"], *_own_roles()]),
         ("roles", "Role", raw["roles"]),
         ("clusterrolebindings", "ClusterRoleBinding", cluster_bindings),
-        ("rolebindings", "RoleBinding", raw["rolebindings"]),
+        ("rolebindings", "RoleBinding", [_with_own_subjects(row) for row in raw["rolebindings"]]),
     )
     return [(resource, _object(kind, row)) for resource, kind, found in rows for row in found]
 

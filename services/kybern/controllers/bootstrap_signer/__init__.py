@@ -1,0 +1,1 @@
+"""Bootstrap tokens: `cluster-info` signed by each of them, and expired ones deleted."""

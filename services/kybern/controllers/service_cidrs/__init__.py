@@ -1,0 +1,1 @@
+"""The service-cidrs controller: a ServiceCIDR is ready, and stays while addresses of Services are in it."""
