@@ -14,6 +14,7 @@ from kybern.kube import meta
 from kybern.kube.meta import Object
 from kybern.kube.status import StatusError
 from kybern.node.context import NodeContext
+from kybern.node.core.admission import decide_admission
 from kybern.node.core.runtime_pod import RuntimePod
 from kybern.node.core.static_pod import mirrored_uid
 from kybern.node.cri.client import CriError
@@ -109,7 +110,17 @@ class NodeAgent:
         assert self._tasks is not None, "pods come after `started`"
         worker = PodWorker(self.node, pod, self._tasks)
         worker.traceparent = traceparent
+        self._admit(worker)
         self._run(worker)
+
+    def _admit(self, worker: PodWorker) -> None:
+        """Refuse a pod that is new here and does not fit; one that has begun stays."""
+        pod = worker.pod
+        if (pod.get("status") or {}).get("startTime") or meta.is_deleting(pod):
+            return
+        others = [one.pod for one in self.workers.values() if not one.report.is_terminal(one.pod)]
+        if refusal := decide_admission(pod, others, self.registration.node):
+            worker.report.refuse(pod, *refusal)
 
     def _add_static(self, pod: Object) -> None:
         assert self._tasks is not None

@@ -26,10 +26,12 @@ class PodReport:
         """Whether the pod has succeeded or failed, for good."""
         return (self.status or pod.get("status") or {}).get("phase") in TERMINAL
 
-    def compute(self, pod: Object, runtime: RuntimePod, health: Health, waiting: Waiting, initialized: bool) -> bool:
-        """Bring `status` up to date; True if it says something new."""
+    def compute(
+        self, pod: Object, runtime: RuntimePod, health: Health, waiting: Waiting, initialized: bool, ended: bool = False
+    ) -> bool:
+        """Bring `status` up to date; True if it says something new. `ended`: the pod has been stopped for good."""
         now = self._node.clock.now()
-        seen = Observed(runtime, now, health, waiting, self._node.host_ips, initialized, self.failure)
+        seen = Observed(runtime, now, health, waiting, self._node.host_ips, initialized, self.failure, ended)
         status = compute_status(with_status(pod, self.status), seen)
         if status == self.status:
             return False
@@ -54,6 +56,11 @@ class PodReport:
             return None
         start = meta.parse_time((self.status or pod.get("status") or {}).get("startTime"))
         return float(seconds) - (0.0 if start is None else (self._node.clock.now() - start).total_seconds())
+
+    def refuse(self, pod: Object, reason: str, message: str) -> None:
+        """The node does not take the pod."""
+        self.failure = (reason, f"Pod was rejected: {message}")
+        self._node.event(pod, "Warning", reason, message)
 
     def fail_for_deadline(self, pod: Object) -> None:
         self.failure = ("DeadlineExceeded", "Pod was active on the node longer than the specified deadline")

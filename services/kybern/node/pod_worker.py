@@ -233,11 +233,12 @@ class PodWorker:
         if fresh and len(self.runtime.containers) == len(fresh):
             self.node.metrics.start.observe((self.node.clock.now() - self.seen).total_seconds())
 
-    def _report(self, actions: PodActions | None) -> None:
+    def _report(self, actions: PodActions | None, ended: bool = False) -> None:
         """Compute the status and send it if it says something new."""
         health = self.probes.health(self.runtime)
         initialized = bool(actions and actions.initialized)
-        if self.report.compute(self.pod, self.runtime, health, self._waiting, initialized) and not self.removed:
+        new = self.report.compute(self.pod, self.runtime, health, self._waiting, initialized, ended)
+        if new and not self.removed:
             assert self.report.status is not None
             self.publish(self.report.status)
 
@@ -267,7 +268,7 @@ class PodWorker:
             self._report(None)
             return
         self._waiting.clear()
-        self._report(None)
+        self._report(None, ended=True)
         if self.removed or meta.is_deleting(self.pod):
             await self._let_go()
 

@@ -103,3 +103,22 @@ def test_a_suspended_job_has_no_pods_and_goes_on_later(simulate: Any) -> None:
         assert "failed" not in job["status"]
 
     simulate(test)
+
+
+def test_pods_of_a_job_that_is_gone_are_let_go(simulate: Any) -> None:
+    async def test(cluster: Any) -> None:
+        await create_job(cluster, "pause")
+
+        async def running() -> bool:
+            pods = (await cluster.admin.list(PODS, "default")).items
+            return len(pods) == 1 and (pods[0].get("status") or {}).get("phase") == "Running"
+
+        await cluster.until(running)
+        await cluster.admin.delete(JOBS, "job", "default", propagation_policy="Background", grace_period_seconds=0)
+
+        async def gone() -> bool:
+            return not (await cluster.admin.list(PODS, "default")).items
+
+        await cluster.until(gone, 60.0)
+
+    simulate(test)

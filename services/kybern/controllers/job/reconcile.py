@@ -22,6 +22,14 @@ from kybern.kube.status import StatusError
 
 NAME = "job-controller"
 MAX_CREATIONS = 500
+TRACKED = "tracked-by-job"
+
+
+def by_tracking_job(pod: Object) -> tuple[str, ...]:
+    """The key of the Job that is to count the pod when it ends."""
+    ref = meta.controller_of(pod)
+    tracked = ref is not None and ref.get("kind") == "Job" and FINALIZER in meta.finalizers(pod)
+    return (meta.join_key(meta.namespace(pod), ref["name"]),) if ref is not None and tracked else ()
 
 
 class JobController:
@@ -35,6 +43,7 @@ class JobController:
         self._expectations = Expectations()
         self._jobs = context.informer(JOBS, NAMESPACE)
         self._pods = context.informer(PODS, CONTROLLER, ORPHAN)
+        self._pods.store.add_indexers({TRACKED: by_tracking_job})
         self._loop = context.controller(NAME, JOBS, self.reconcile)
         self._pods.add_handler(EventHandler(self._pod_added, self._pod_updated, self._pod_deleted))
 
@@ -67,6 +76,7 @@ class JobController:
 
     async def reconcile(self, key: str) -> RequeueAfter | None:
         job = self._jobs.get(key)
+        await self._let_go(key, job)
         if job is None:
             self._expectations.forget(key)
             return None
@@ -79,6 +89,23 @@ class JobController:
         plan = compute_plan(job, pods, self._context.clock.now())
         await self._apply(key, job, plan)
         return RequeueAfter(max(0.1, plan.look_again)) if plan.look_again is not None else None
+
+    async def _let_go(self, key: str, job: Object | None) -> None:
+        """Pods of a Job of this name that is gone are counted by nobody: nothing need hold them."""
+        uid = meta.uid(job) if job is not None else ""
+        namespace, name = meta.split_key(key)
+        left = [pod for pod in self._pods.store.by_index(TRACKED, key) if (meta.controller_of(pod) or {})["uid"] != uid]
+        if not left:
+            return
+        try:
+            live = meta.uid(await self._client.get(JOBS, name, namespace))
+        except StatusError as error:
+            if error.code != 404:
+                raise
+            live = ""
+        gone = [pod for pod in left if (meta.controller_of(pod) or {})["uid"] != live]
+        if error := await first_error([self._finalize(pod) for pod in gone]):
+            raise error
 
     async def _apply(self, key: str, job: Object, plan: JobPlan) -> None:
         if plan.status is not None:

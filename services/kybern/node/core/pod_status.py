@@ -25,6 +25,7 @@ class Observed:
     host_ips: tuple[str, ...] = ()
     initialized: bool = False
     failure: tuple[str, str] | None = None  # (reason, message) of a pod failed by the node
+    ended: bool = False  # the pod has been stopped for good
 
 
 def state_of(container: Container) -> Status:
@@ -194,6 +195,17 @@ def merge_conditions(old: list[Status], new: list[Status], now: datetime, genera
     return merged
 
 
+def with_end(status: Status) -> Status:
+    """The status of a container of a pod that has been stopped: one that left no trace counts as killed."""
+    if "terminated" in status["state"]:
+        return status
+    message = "The container could not be located when the pod was terminated"
+    return {
+        **status,
+        "state": {"terminated": {"exitCode": 137, "reason": "ContainerStatusUnknown", "message": message}},
+    }
+
+
 def compute_status(pod: Object, observed: Observed) -> Status:
     """The whole `status` the node writes for a pod."""
     old = pod.get("status") or {}
@@ -204,6 +216,9 @@ def compute_status(pod: Object, observed: Observed) -> Status:
     waits = "ContainerCreating" if initialized else "PodInitializing"
     statuses = [container_status(c, observed, olds.get(c["name"]), waits) for c in pod["spec"]["containers"]]
     phase = terminal(pod, statuses, compute_phase(pod, inits, statuses, initialized))
+    if observed.ended:
+        statuses = [with_end(status) for status in statuses]
+        phase = "Failed" if any(s["state"]["terminated"]["exitCode"] for s in statuses) else "Succeeded"
     if old.get("phase") in ("Succeeded", "Failed"):
         phase = old["phase"]
     found: Status = {"phase": phase}

@@ -102,3 +102,17 @@ def test_a_finished_pod_stays_finished_when_the_runtime_forgets_it() -> None:
     again = compute_status({**pod("Never"), "status": done}, observed())
     assert again["phase"] == "Succeeded"
     assert again["containerStatuses"] == done["containerStatuses"]
+
+
+@pytest.mark.parametrize(
+    ("seen", "phase", "reason"),
+    [
+        (observed(DONE, ended=True), "Succeeded", "Completed"),
+        (observed(FAIL, ended=True), "Failed", "Error"),
+        (observed(ended=True), "Failed", "ContainerStatusUnknown"),
+    ],
+)
+def test_a_pod_stopped_for_good_is_over_whatever_its_policy(seen: Observed, phase: str, reason: str) -> None:
+    status = compute_status(pod("Always"), seen)
+    assert status["phase"] == phase
+    assert status["containerStatuses"][0]["state"]["terminated"]["reason"] == reason
