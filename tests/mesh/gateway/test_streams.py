@@ -170,7 +170,88 @@ async def test_spdy_requests_learn_what_is_wrong(gateway: Any, agent: Agent) -> 
     async with gateway.admin.post(exec_url(stdout=1, container="x"), headers=headers) as response:
         assert (await response.json())["message"] == "container x is not valid for pod p"
     async with gateway.admin.post(exec_url(stdout=1), headers=headers) as response:
+        assert (await response.json())["message"] == "unable to upgrade: X-Stream-Protocol-Version is required"
+    headers["X-Stream-Protocol-Version"] = "v9.channel.k8s.io"
+    async with gateway.admin.post(exec_url(stdout=1), headers=headers) as response:
+        accepted = response.headers.getall("X-Accepted-Stream-Protocol-Versions")
+        assert (response.status, accepted[0], len(accepted)) == (403, "v4.channel.k8s.io", 4)
+    async with gateway.admin.post(exec_url(stdout=1)) as response:
         assert (await response.json())["message"] == "Upgrade request required"
+
+
+class SpdyClient:
+    """A client's end of SPDY/3.1 at the gateway's port."""
+
+    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.reader, self.writer, self.session = reader, writer, Session()
+
+    @classmethod
+    async def connect(cls, gateway: Any, path: str, *protocols: str) -> "SpdyClient":
+        tls = gateway.tls("root", "system:masters")
+        reader, writer = await asyncio.open_connection("127.0.0.1", gateway.port, ssl=tls)
+        lines = [f"POST {path} HTTP/1.1", "Host: h", "Connection: Upgrade", "Upgrade: SPDY/3.1", "Content-Length: 0"]
+        lines += (f"X-Stream-Protocol-Version: {protocol}" for protocol in protocols)
+        writer.write("\r\n".join((*lines, "", "")).encode())
+        head = (await reader.readuntil(b"\r\n\r\n")).decode()
+        assert head.startswith("HTTP/1.1 101 ")
+        assert f"X-Stream-Protocol-Version: {protocols[0]}\r\n" in head
+        return cls(reader, writer)
+
+    async def outputs(self) -> dict[int, bytes]:
+        """What comes on each stream, until the gateway closes."""
+        found: dict[int, bytes] = {}
+        async with asyncio.timeout(5):
+            while data := await self.reader.read(65536):
+                for event in self.session.receive(data):
+                    if isinstance(event, Data):
+                        found[event.stream] = found.get(event.stream, b"") + event.data
+        self.writer.close()
+        return found
+
+
+@pytest.mark.parametrize(
+    ("protocol", "last"), [("v4.channel.k8s.io", json.dumps(SUCCESS).encode()), ("channel.k8s.io", b"")]
+)
+async def test_exec_over_spdy(gateway: Any, agent: Agent, protocol: str, last: bytes) -> None:
+    client = await SpdyClient.connect(gateway, exec_url(stdin=1, stdout=1, stderr=1), protocol, "v9.channel.k8s.io")
+    session, writer = client.session, client.writer
+    for stream, kind in ((1, "error"), (3, "stdin"), (5, "stdout"), (7, "stderr")):
+        writer.write(session.open(stream, {"streamtype": kind}))
+    writer.write(session.ping(1) + session.data(3, b"hello "))
+    writer.write(session.data(3, b"world") + session.data(3, b"", finished=True))
+    assert await client.outputs() == {1: last, 5: b"HELLO WORLD", 7: b"tr a-z"}
+
+
+async def test_a_terminal_over_spdy_has_sizes(gateway: Any, agent: Agent) -> None:
+    client = await SpdyClient.connect(gateway, exec_url(stdin=1, stdout=1, stderr=1, tty=1), "v4.channel.k8s.io")
+    session, writer = client.session, client.writer
+    for stream, kind in ((1, "error"), (3, "stdin"), (5, "stdout"), (7, "resize")):
+        writer.write(session.open(stream, {"streamtype": kind}))
+    writer.write(session.data(7, b'{"Width":80,"Height":24}\n{"Width":100,"Height":30}\n'))
+    writer.write(session.data(3, b"", finished=True))
+    await client.outputs()
+    assert agent.sizes == [(80, 24), (100, 30)]
+
+
+async def test_port_forward_over_spdy(gateway: Any, agent: Agent) -> None:
+    client = await SpdyClient.connect(gateway, f"{POD}/portforward", "portforward.k8s.io")
+    session, writer = client.session, client.writer
+    for number, port in enumerate(("80", "81")):
+        pair = {"port": port, "requestid": str(number)}
+        writer.write(session.open(4 * number + 1, {"streamtype": "error", **pair}))
+        writer.write(session.open(4 * number + 3, {"streamtype": "data", **pair}))
+    writer.write(session.data(3, b"ping", finished=True))
+    found: dict[int, bytes] = {}
+    ended: set[int] = set()
+    async with asyncio.timeout(5):
+        while ended != {1, 3, 5, 7}:
+            for event in session.receive(await client.reader.read(65536)):
+                if isinstance(event, Data):
+                    found[event.stream] = found.get(event.stream, b"") + event.data
+                    ended |= {event.stream} if event.finished else set()
+    assert (found[3], found[1]) == (b"ping", b"")
+    assert found[5] == b"an error occurred forwarding 81: connection refused"
+    writer.close()
 
 
 async def test_exec_needs_the_right_to_create(gateway: Any, agent: Agent) -> None:

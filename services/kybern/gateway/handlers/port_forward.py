@@ -1,4 +1,4 @@
-"""port-forward: SPDY tunnelled in a WebSocket (kubectl 1.31 and later), or the classic channels of v4.
+"""port-forward: SPDY tunnelled in a WebSocket (kubectl 1.31 and later), SPDY itself, or the classic channels of v4.
 
 Each forwarded connection is one PortForward call to the node agent. In the tunnel a connection is a pair of SPDY
 streams, data and error, that share a request id; in the classic protocol each port is one connection.
@@ -13,10 +13,11 @@ from typing import Any
 import grpc
 
 from kybern.gateway.api import Api
-from kybern.gateway.core import channels
+from kybern.gateway.core import channels, spdy_streams
 from kybern.gateway.handlers.connect import connect, need_upgrade
 from kybern.gateway.handlers.target import Target
-from kybern.gateway.http.message import Request
+from kybern.gateway.http.message import Request, Response
+from kybern.gateway.http.spdy import SpdySocket, is_spdy, negotiate
 from kybern.gateway.http.websocket import WebSocket, WebSocketClosed
 from kybern.kube.status import bad_request
 from kybern.protos.node.v1.node_pb2 import ContainerRef, PortForwardRequest, PortForwardStart
@@ -25,11 +26,21 @@ from kybern.spdy import session as spdy
 
 MAX_WAITING = 64  # messages of one connection that the agent has not taken yet
 END = b""
+Socket = WebSocket | SpdySocket
 Send = Callable[[bytes], Awaitable[None]]
 
 
-async def port_forward(api: Api, request: Request, target: Target) -> None:
+async def port_forward(api: Api, request: Request, target: Target) -> Response | None:
     """Serve one port-forward. Raises StatusError when it is refused before the handshake."""
+    if is_spdy(request):
+        agent, container = await connect(api, request, target, "create")
+        inner = negotiate(request, spdy_streams.PORT_FORWARD)
+        if isinstance(inner, Response):
+            return inner
+        await _serve(
+            SpdySocket(request, inner), agent, container, lambda socket, forwards: Tunnel(socket, forwards).run()
+        )
+        return None
     await need_upgrade(api, request, target)
     protocol = channels.choose(request.header(b"sec-websocket-protocol"), channels.PORT_FORWARD)
     if protocol is None:
@@ -42,13 +53,21 @@ async def port_forward(api: Api, request: Request, target: Target) -> None:
             raise bad_request(str(error)) from None
     agent, container = await connect(api, request, target, "create")
     socket = request.connection.upgrade(request, protocol)
+    if protocol == channels.TUNNEL:
+        await _serve(socket, agent, container, lambda socket, forwards: Tunnel(socket, forwards).run())
+    else:
+        await _serve(socket, agent, container, lambda socket, forwards: classic(socket, forwards, ports))
+    return None
+
+
+async def _serve(
+    socket: Socket, agent: Any, container: ContainerRef, speak: Callable[[Socket, Forwards], Awaitable[None]]
+) -> None:
+    """Until the client goes away."""
     try:
         async with asyncio.TaskGroup() as tasks:
             forwards = Forwards(agent, container, tasks)
-            if protocol == channels.TUNNEL:
-                await Tunnel(socket, forwards).run()
-            else:
-                await classic(socket, forwards, ports)
+            await speak(socket, forwards)
             forwards.stop()
     finally:
         socket.close()
@@ -136,9 +155,9 @@ class Forwards:
 
 
 class Tunnel:
-    """A SPDY session inside one WebSocket."""
+    """A SPDY session, inside a WebSocket or on a connection of its own."""
 
-    def __init__(self, socket: WebSocket, forwards: Forwards) -> None:
+    def __init__(self, socket: Socket, forwards: Forwards) -> None:
         self._socket = socket
         self._forwards = forwards
         self._session = spdy.Session()
@@ -165,7 +184,7 @@ class Tunnel:
                     await self._inputs.pop(stream).put(END)
             case spdy.Reset(stream=stream) if stream in self._inputs:
                 await self._inputs.pop(stream).put(END)
-            case spdy.Pinged(id=ping_id):
+            case spdy.Pinged(id=ping_id) if ping_id % 2:
                 await self._socket.send(self._session.ping(ping_id))
 
     async def _opened(self, event: spdy.Opened) -> None:
@@ -193,7 +212,7 @@ class Tunnel:
         self._inputs[data] = self._forwards.start(port, send, finish)
 
 
-async def classic(socket: WebSocket, forwards: Forwards, ports: list[int]) -> None:
+async def classic(socket: Socket, forwards: Forwards, ports: list[int]) -> None:
     """Channels 2n and 2n+1 for the n-th port, each greeted with the port's number."""
     inputs = []
     for index, port in enumerate(ports):
@@ -210,7 +229,7 @@ async def classic(socket: WebSocket, forwards: Forwards, ports: list[int]) -> No
         return
 
 
-def _channel_pair(socket: WebSocket, index: int) -> tuple[Send, Callable[[str], Awaitable[None]]]:
+def _channel_pair(socket: Socket, index: int) -> tuple[Send, Callable[[str], Awaitable[None]]]:
     async def send(chunk: bytes) -> None:
         await socket.send(channels.channel_message(2 * index, chunk))
 

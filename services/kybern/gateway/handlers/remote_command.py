@@ -1,4 +1,4 @@
-"""exec and attach: a WebSocket of channels on the client's side, one gRPC stream on the node agent's.
+"""exec and attach: a WebSocket or SPDY on the client's side, one gRPC stream on the node agent's.
 
 Two pumps run at once; the call is over when the agent has sent its status, or the client has gone away.
 """
@@ -6,41 +6,68 @@ Two pumps run at once; the call is over when the agent has sent its status, or t
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from typing import Any
 
 import grpc
 import orjson
 
 from kybern.gateway.api import Api
-from kybern.gateway.core import channels, options
+from kybern.gateway.core import channels, options, spdy_streams
+from kybern.gateway.handlers.command_streams import CommandStreams, SpdyStreams, WebSocketChannels
 from kybern.gateway.handlers.connect import connect, need_upgrade
 from kybern.gateway.handlers.target import Target
-from kybern.gateway.http.message import Request
-from kybern.gateway.http.websocket import WebSocket, WebSocketClosed
-from kybern.kube.status import StatusError, bad_request
+from kybern.gateway.http.message import Request, Response
+from kybern.gateway.http.spdy import SpdySocket, is_spdy, negotiate
+from kybern.gateway.http.websocket import WebSocketClosed
+from kybern.kube.status import bad_request
 from kybern.protos.node.v1 import node_pb2 as node
 from kybern.rpc.errors import status_error
 
 PING_SECONDS = 20.0  # between pings of a quiet connection
 
 
-async def remote_command(api: Api, request: Request, target: Target) -> None:
+async def remote_command(api: Api, request: Request, target: Target) -> Response | None:
     """Serve one exec or attach. Raises StatusError when it is refused before the handshake."""
     start = _start(request, target.path.subresource)
-    await need_upgrade(api, request, target)
-    protocol = channels.choose(request.header(b"sec-websocket-protocol"), channels.REMOTE_COMMAND)
-    if protocol is None:
-        raise bad_request(f"unable to negotiate protocol: supported are {', '.join(channels.REMOTE_COMMAND)}")
-    agent, container = await connect(api, request, target, "create")
+    if is_spdy(request):
+        agent, container = await connect(api, request, target, "create")
+        make: Callable[[], CommandStreams] | Response = _spdy(request, start.start)
+    else:
+        make = await _websocket(api, request, target)
+        agent, container = await connect(api, request, target, "create")
+    if isinstance(make, Response):
+        return make
     start.start.container.CopyFrom(container)
     call = agent.Exec() if target.path.subresource == "exec" else agent.Attach()
-    socket = request.connection.upgrade(request, protocol)
-    session = Session(socket, call, protocol, type(start), start.start)
+    client = make()
+    session = Session(client, call, type(start), start.start)
     try:
         await session.run(start)
     finally:
         call.cancel()
-        socket.close()
+        client.close()
+    return None
+
+
+def _spdy(request: Request, streams: Any) -> Callable[[], CommandStreams] | Response:
+    """How to switch to SPDY, or why not. Raises StatusError."""
+    inner = negotiate(request, spdy_streams.REMOTE_COMMAND)
+    if isinstance(inner, Response):
+        return inner
+    wanted = spdy_streams.expected(
+        inner, stdin=streams.stdin, stdout=streams.stdout, stderr=streams.stderr, tty=streams.tty
+    )
+    return lambda: SpdyStreams(SpdySocket(request, inner), inner, wanted)
+
+
+async def _websocket(api: Api, request: Request, target: Target) -> Callable[[], CommandStreams]:
+    """How to switch to a WebSocket. Raises StatusError."""
+    await need_upgrade(api, request, target)
+    protocol = channels.choose(request.header(b"sec-websocket-protocol"), channels.REMOTE_COMMAND)
+    if protocol is None:
+        raise bad_request(f"unable to negotiate protocol: supported are {', '.join(channels.REMOTE_COMMAND)}")
+    return lambda: WebSocketChannels(request.connection.upgrade(request, protocol), protocol)
 
 
 def _start(request: Request, subresource: str) -> Any:
@@ -62,14 +89,17 @@ def _start(request: Request, subresource: str) -> Any:
 class Session:
     """The two pumps of one exec or attach."""
 
-    def __init__(self, socket: WebSocket, call: Any, protocol: str, message: type[Any], start: Any) -> None:
-        self._socket = socket
+    def __init__(self, client: CommandStreams, call: Any, message: type[Any], start: Any) -> None:
+        self._client = client
         self._call = call
-        self._protocol = protocol
         self._message = message
         self._streams = start
 
     async def run(self, start: Any) -> None:
+        try:
+            await self._client.begin(self._streams.stdout, self._streams.stderr)
+        except WebSocketClosed:
+            return
         inputs = asyncio.create_task(self._inputs(start))
         outputs = asyncio.create_task(self._outputs())
         pings = asyncio.create_task(self._pings())
@@ -92,7 +122,7 @@ class Session:
         try:
             await self._call.write(start)
             while True:
-                message = self._input(channels.read_input(await self._socket.next(), self._protocol))
+                message = self._input(await self._client.next())
                 if message is not None:
                     await self._call.write(message)
         except WebSocketClosed:
@@ -113,34 +143,27 @@ class Session:
     async def _outputs(self) -> None:
         """Agent → client, up to and with the status."""
         try:
-            await self._send(channels.greeting_channel(self._streams.stdout, self._streams.stderr), b"")
             try:
                 async for response in self._call:
                     if await self._output(response):
                         return
             except grpc.aio.AioRpcError as error:
-                await self._fail(status_error(error))
+                await self._client.finish(orjson.dumps(status_error(error).status))
         except WebSocketClosed:
             return
 
     async def _output(self, response: Any) -> bool:
         match response.WhichOneof("message"):
             case "stdout":
-                await self._send(channels.STDOUT, response.stdout)
+                await self._client.send(channels.STDOUT, response.stdout)
             case "stderr":
-                await self._send(channels.STDERR, response.stderr)
+                await self._client.send(channels.STDERR, response.stderr)
             case "status":
-                await self._send(channels.ERROR, response.status)
+                await self._client.finish(response.status)
                 return True
         return False
-
-    async def _fail(self, error: StatusError) -> None:
-        await self._send(channels.ERROR, orjson.dumps(error.status))
-
-    async def _send(self, channel: int, data: bytes) -> None:
-        await self._socket.send(channels.channel_message(channel, data))
 
     async def _pings(self) -> None:
         while True:
             await asyncio.sleep(PING_SECONDS)
-            self._socket.ping()
+            self._client.ping()
