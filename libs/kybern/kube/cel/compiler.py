@@ -20,18 +20,25 @@ _EXTENSIONS = ("sets", "math", "optional", "encoders", "bindings", "two-var-comp
 _NUMBERS = ("int", "uint", "double")
 _COMPARED = ("bool", "bytes", "double", "duration", "int", "string", "timestamp", "uint")
 _ORDER = ("_<_", "_<=_", "_>_", "_>=_")
-_REWORDED = (
-    (re.compile(r"undefined field '([^']*)' not found in struct '[^']*'"), r"undefined field '\1'"),
-    (re.compile(r"optional_type<"), "optional_type("),
-)
+_REWORDED = ((re.compile(r"undefined field '([^']*)' not found in struct '[^']*'"), r"undefined field '\1'"),)
+_OPTIONAL = "optional_type<"  # such variables are declared with the configuration
 LONGEST = 100_000  # characters of an expression
 
 
 @lru_cache(maxsize=1)
 def _config() -> Any:
     """The environment without variables."""
+    return _configured([])
+
+
+def _configured(variables: list[dict[str, Any]]) -> Any:
     from cel_expr_python import cel
 
+    return cel.NewEnvConfigFromYaml(json.dumps({**_document(), "variables": variables}))
+
+
+@lru_cache(maxsize=1)
+def _document() -> dict[str, Any]:
     functions: dict[str, list[Any]] = {}
     for function in table().values():
         for overload in function.overloads:
@@ -43,13 +50,12 @@ def _config() -> Any:
             for one in _COMPARED
             for other in (_NUMBERS if one in _NUMBERS else (one,))
         ]
-    document = {
+    return {
         "name": "kubernetes",
         "stdlib": {"exclude_functions": [{"name": name} for name in (*_ORDER, "string")]},
         "extensions": [{"name": name, "version": "latest"} for name in _EXTENSIONS],
         "functions": [{"name": name, "overloads": overloads} for name, overloads in functions.items()],
     }
-    return cel.NewEnvConfigFromYaml(json.dumps(document))
 
 
 def _declaration(overload: Overload) -> dict[str, Any]:
@@ -72,11 +78,13 @@ def environment(types: Types, pool: Any = None) -> Any:
     """Where expressions with these variables are compiled; `pool` has the messages that types name."""
     from cel_expr_python import cel
 
-    variables = {name: cel.Type(text) for name, text in types.items()}
+    variables = {name: cel.Type(text) for name, text in types.items() if not text.startswith(_OPTIONAL)}
+    optional = [{"name": name, **_declared(text)} for name, text in types.items() if name not in variables]
     try:
+        config = _configured(optional) if optional else _config()
         if pool is None:
-            return cel.NewEnv(config=_config(), variables=variables)
-        return cel.NewEnv(descriptor_pool=pool, config=_config(), variables=variables)
+            return cel.NewEnv(config=config, variables=variables)
+        return cel.NewEnv(descriptor_pool=pool, config=config, variables=variables)
     except (RuntimeError, ValueError) as error:
         raise CompileError(str(error)) from None
 
@@ -111,6 +119,8 @@ def worded(message: str) -> str:
     """The compiler's explanation in cel-go's words."""
     message = re.sub(r"^[A-Z_]+: ", "", message, count=1) if not message.startswith("ERROR: <") else message
     message = re.sub(r" \[[A-Z_]+\]$", "", message)
+    blocks = re.split(r"\n(?=ERROR: <input>)", message)  # what follows from an error is none of its own
+    message = "\n".join(block for at, block in enumerate(blocks) if at == 0 or "'*error*'" not in block)
     for pattern, words in _REWORDED:
         message = pattern.sub(words, message)
     return message

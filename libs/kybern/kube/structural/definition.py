@@ -43,9 +43,17 @@ def check_schema(schema: Definition, path: str) -> list[FieldError]:
     """Every error of an openAPIV3Schema."""
     errors = list(_plain(schema, path))
     errors += _structural(schema, path, ROOT)
+    if not errors and _has_rules(schema):
+        from kybern.kube.structural.rule_checks import check_all  # CEL is loaded when a schema first needs it
+
+        errors += check_all(schema, path)
     if not errors:
         errors += _defaults(schema, path, True)
     return errors
+
+
+def _has_rules(schema: Definition) -> bool:
+    return bool(schema.get("x-kubernetes-validations")) or any(_has_rules(child) for child, _ in _children(schema, ""))
 
 
 def _children(schema: Definition, path: str) -> Iterator[tuple[Definition, str]]:
@@ -87,10 +95,6 @@ def _plain(schema: Definition, path: str) -> Errors:
             detail = f"must be a valid regular expression, but isn't: {error}"
             yield invalid(f"{path}.pattern", schema["pattern"], detail)
     yield from _lists(schema, path, kind)
-    if schema.get("x-kubernetes-validations"):
-        from kybern.kube.structural.rules import check_compiles  # CEL is loaded when a schema first needs it
-
-        yield from check_compiles(schema, path)
     for child, at in _children(schema, path):
         yield from _plain(child, at)
 

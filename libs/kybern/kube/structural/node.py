@@ -3,8 +3,11 @@
 import re
 from typing import Any
 
+from kybern.kube.structural.names import escape
+
 Definition = dict[str, Any]
 MISSING: Any = object()
+CEL_FORMATS = ("byte", "date", "date-time", "duration")
 INT_OR_STRING = ("integer", "string")
 
 
@@ -12,9 +15,9 @@ class Node:
     """What the schema says of one value; attributes are upstream's members."""
 
     __slots__ = (
-        "additional", "all_of", "any_of", "default", "embedded", "enum", "format", "has_defaults", "has_rules",
-        "has_uniqueness", "items", "limits", "list_keys", "list_type", "metadata", "negated", "nullable", "one_of",
-        "open", "pattern", "preserve", "properties", "required", "rules", "schema", "types",
+        "additional", "all_of", "any_of", "compiled", "default", "embedded", "enum", "format", "has_defaults",
+        "has_rules", "has_uniqueness", "items", "limits", "list_keys", "list_type", "metadata", "negated", "nullable",
+        "one_of", "open", "pattern", "plain", "preserve", "properties", "required", "rules", "schema", "types",
     )  # fmt: skip
 
     def __init__(self, schema: Definition) -> None:
@@ -50,9 +53,18 @@ class Node:
         self.has_defaults: bool = self.default is not MISSING or any(child.has_defaults for child in children)
         self.has_uniqueness: bool = self.list_type in ("set", "map") or any(child.has_uniqueness for child in children)
         self.has_rules: bool = bool(self.rules) or any(child.has_rules for child in children)
+        self.compiled: Any = None  # the rules, once they are
+        self.plain: bool = self._is_plain() and all(child.plain for child in children)  # CEL sees it as it is
         self.metadata: bool = self.embedded or any(
             child.metadata for child in children
         )  # an embedded resource is below
+
+    def _is_plain(self) -> bool:
+        if self.types in (("number",), ("integer",)) or self.list_type in ("set", "map"):
+            return False
+        if self.types == ("string",) and self.format in CEL_FORMATS:
+            return False
+        return all(escape(name) == name for name in self.properties)
 
     def children(self) -> list["Node"]:
         """The schemas of the parts of a value."""

@@ -4,27 +4,20 @@ A rule that speaks of `oldSelf` is judged only where there is a value before the
 `optionalOldSelf`. Other rules are not judged again for a value that an update leaves alone.
 """
 
-import base64
-import re
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Any
 
-from kybern.kube.cel import CompileError, EvaluationError, Program, compile_expression
-from kybern.kube.cel.library.times import duration, timestamp
+from kybern.kube.cel import Budget, CostExceeded, EvaluationError
 from kybern.kube.cel.values import NONE, some
 from kybern.kube.field import OMITTED, ErrorType, FieldError, duplicate, forbidden, invalid, required
+from kybern.kube.structural.cel_values import to_cel
+from kybern.kube.structural.compiled_rules import Rule, compile_rules
 from kybern.kube.structural.lists import identity
-from kybern.kube.structural.node import MISSING, Definition, Node
+from kybern.kube.structural.node import MISSING, Node
 from kybern.kube.structural.values import NOWHERE, unchanged
 
-_OLD = re.compile(r"\boldSelf\b")
-_IDENTIFIER = re.compile(r"[a-zA-Z_][a-zA-Z0-9_]*")
-_RESERVED = frozenset(
-    {
-        "true", "false", "null", "in", "as", "break", "const", "continue", "else", "for", "function", "if", "import",
-        "let", "loop", "package", "namespace", "return",
-    }
-)  # fmt: skip
+LONGEST_MESSAGE = 5 << 10
 BLOCKING = frozenset(
     {ErrorType.NOT_SUPPORTED, ErrorType.REQUIRED, ErrorType.TOO_LONG, ErrorType.TOO_MANY, ErrorType.TYPE_INVALID}
 )
@@ -32,29 +25,104 @@ NOT_CHECKED = (
     "some validation rules were not checked because the object was invalid; "
     "correct the existing errors to complete validation"
 )
+OUT_OF_BUDGET = "validation failed due to running out of cost budget, no further validation rules will be run"
 
 
-def program(rule: Definition, member: str = "rule") -> Program:
-    """The compiled rule or message expression. Raises CompileError."""
-    text = rule[member]
-    return compile_expression(text, ("self", "oldSelf"))
+class _Stop(Exception):
+    """Nothing more is judged: it costs too much."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Judge:
+    """What is the same for all values of an object."""
+
+    errors: list[FieldError]
+    budget: Budget
+
+    def check(self, node: Node, value: Any, path: str, old: Any, is_root: bool, same: bool) -> None:
+        """Every rule that a value, its parts, or their changes break. `same`: all around it is as it was."""
+        if not node.has_rules or value is None:
+            return
+        same = same or (old is not MISSING and unchanged(value, old))
+        if node.rules:
+            self._judge(node, value, path, old, is_root, same)
+        for inner, part, at, before in _parts(node, value, path, old):
+            self.check(inner, part, at, before, False, same)
+
+    def _judge(self, node: Node, value: Any, path: str, old: Any, is_root: bool, same: bool) -> None:
+        values: dict[str, Any] | None = None
+        for rule in compile_rules(node, is_root):
+            if rule.uses_old:
+                if old is MISSING and not rule.optional_old:
+                    continue
+            elif same:
+                continue
+            if values is None:
+                values = {"self": to_cel(node, value)}
+                before = None if old is MISSING else to_cel(node, old)
+            if rule.optional_old:
+                values["oldSelf"] = NONE if old is MISSING else some(before)
+            else:
+                values["oldSelf"] = before
+            self._apply(node, rule, value, values, path)
+
+    def _apply(self, node: Node, rule: Rule, value: Any, values: dict[str, Any], path: str) -> None:
+        shown, where = node.schema.get("type") or "", path or NOWHERE
+        if rule.program is None:
+            self.errors.append(invalid(where, shown, f"rule compile error: {rule.error}"))
+            return
+        try:
+            good = rule.program.evaluate(values, self.budget)
+        except CostExceeded as error:
+            if self.budget.left < 0:
+                self.errors.append(invalid(where, shown, OUT_OF_BUDGET))
+            else:
+                why = "no further validation rules will be run due to call cost exceeds limit for rule"
+                self.errors.append(invalid(where, shown, f"'{error}': {why}: {rule.name}"))
+            raise _Stop from None
+        except EvaluationError as error:
+            self.errors.append(invalid(where, shown, _failed(rule, str(error))))
+            return
+        if good is not True:
+            bad = OMITTED if type(value) in (dict, list) else value
+            self.errors.append(_broken(rule, values, where + (rule.given.get("fieldPath") or ""), bad, self.budget))
+
+
+def _failed(rule: Rule, error: str) -> str:
+    if error.startswith("no such overload"):
+        why = "call arguments did not match a supported operator, function or macro signature for rule"
+        return f"'{error}': {why}: {rule.name}"
+    return f"{error} evaluating rule: {rule.name}"
+
+
+def _broken(rule: Rule, values: dict[str, Any], path: str, bad: Any, budget: Budget) -> FieldError:
+    given = rule.given
+    message = (given.get("message") or "").strip() or f"failed rule: {given['rule'].strip()}"
+    if rule.message is not None:
+        try:
+            said = rule.message.evaluate(values, budget)
+        except EvaluationError:
+            said = ""
+        if isinstance(said, str) and said.strip() and "\n" not in said and len(said) <= LONGEST_MESSAGE:
+            message = said.strip()
+    match given.get("reason"):
+        case "FieldValueForbidden":
+            return forbidden(path, message)
+        case "FieldValueRequired":
+            return required(path, message)
+        case "FieldValueDuplicate":
+            return duplicate(path, bad)
+    return invalid(path, bad, message)
 
 
 def check_rules(node: Node, value: Any, path: str, errors: list[FieldError], old: Any = MISSING) -> None:
-    """Every rule that a value or its change breaks."""
-    if not node.has_rules or value is None:
+    """Every rule that an object, or its change, breaks; together they may cost so much and no more."""
+    if not node.has_rules:
         return
-    if node.rules:
-        same = old is not MISSING and unchanged(value, old)
-        for rule in node.rules:
-            uses_old = _OLD.search(rule["rule"]) is not None
-            if uses_old and old is MISSING and not rule.get("optionalOldSelf"):
-                continue
-            if same and not uses_old:
-                continue
-            errors.extend(_judge(node, rule, value, old, path))
-    for inner, part, at, before in _parts(node, value, path, old):
-        check_rules(inner, part, at, errors, before)
+    try:
+        _Judge(errors, Budget()).check(node, value, path, old, not path, False)
+    except _Stop:
+        return
 
 
 def _parts(node: Node, value: Any, path: str, old: Any) -> Iterator[tuple[Node, Any, str, Any]]:
@@ -71,112 +139,3 @@ def _parts(node: Node, value: Any, path: str, old: Any) -> Iterator[tuple[Node, 
         for index, item in enumerate(value):
             before = known.get(identity(item, node.list_keys), MISSING) if known else MISSING
             yield node.items, item, f"{path}[{index}]", before
-
-
-def _judge(node: Node, rule: Definition, value: Any, old: Any, path: str) -> Iterator[FieldError]:
-    shown = node.schema.get("type") or ""
-    values = {"self": to_cel(node, value)}
-    before = None if old is MISSING else to_cel(node, old)
-    if rule.get("optionalOldSelf"):
-        values["oldSelf"] = NONE if old is MISSING else some(before)
-    else:
-        values["oldSelf"] = before
-    named = (rule.get("message") or rule["rule"]).strip()
-    where = path or NOWHERE
-    try:
-        good = program(rule).evaluate(values)
-    except CompileError as error:
-        yield invalid(where, shown, f"rule compile error: {error}")
-        return
-    except EvaluationError as error:
-        if str(error).startswith("no such overload"):
-            detail = (
-                f"'{error}': call arguments did not match a supported operator, function or macro signature for rule: "
-            )
-            yield invalid(where, shown, detail + named)
-        else:
-            yield invalid(where, shown, f"{error} evaluating rule: {named}")
-        return
-    if good is not True:
-        bad = OMITTED if type(value) in (dict, list) else value
-        yield _broken(rule, values, where + (rule.get("fieldPath") or ""), bad)
-
-
-def _broken(rule: Definition, values: dict[str, Any], path: str, bad: Any) -> FieldError:
-    message = (rule.get("message") or "").strip() or f"failed rule: {rule['rule'].strip()}"
-    if rule.get("messageExpression"):
-        try:
-            said = program(rule, "messageExpression").evaluate(values)
-        except (CompileError, EvaluationError):
-            said = ""
-        if isinstance(said, str) and said.strip() and "\n" not in said:
-            message = said.strip()
-    match rule.get("reason"):
-        case "FieldValueForbidden":
-            return forbidden(path, message)
-        case "FieldValueRequired":
-            return required(path, message)
-        case "FieldValueDuplicate":
-            return duplicate(path, bad)
-    return invalid(path, bad, message)
-
-
-def to_cel(node: Node | None, value: Any) -> Any:
-    """A value as CEL sees it: names of fields that are no identifiers escaped, times and durations as such."""
-    if node is None:
-        return value
-    if type(value) is dict:
-        return {
-            escape(name) if name in node.properties else name: to_cel(node.member(name), part)
-            for name, part in value.items()
-            if name in node.properties or node.additional is not None or node.preserve or not node.properties
-        }
-    if type(value) is list:
-        return [to_cel(node.items, item) for item in value]
-    if type(value) is str and node.format and node.types == ("string",):
-        return _formatted(node.format, value)
-    return value
-
-
-def escape(name: str) -> str:
-    """The name of a field as an identifier."""
-    if name in _RESERVED:
-        return f"__{name}__"
-    if _IDENTIFIER.fullmatch(name) and "__" not in name:
-        return name
-    for character, word in (("__", "underscores"), (".", "dot"), ("-", "dash"), ("/", "slash")):
-        name = name.replace(character, f"\0{word}\0")
-    return name.replace("\0", "__")
-
-
-def _formatted(shape: str, value: str) -> Any:
-    try:
-        if shape in ("date-time", "date", "datetime"):
-            return timestamp(value if "T" in value.upper() else f"{value}T00:00:00Z")
-        if shape == "duration":
-            return duration(value)
-        if shape == "byte":
-            return base64.b64decode(value)
-    except ValueError:
-        return value
-    return value
-
-
-def check_compiles(schema: Definition, path: str) -> list[FieldError]:
-    """Every rule of a schema that is no expression."""
-    errors = []
-    for index, rule in enumerate(schema.get("x-kubernetes-validations") or ()):
-        at = f"{path}.x-kubernetes-validations[{index}]"
-        if not (rule.get("rule") or "").strip():
-            errors.append(required(f"{at}.rule", "rule is not specified"))
-            continue
-        for member in ("rule", "messageExpression"):
-            if rule.get(member):
-                try:
-                    program(rule, member)
-                except CompileError as error:
-                    errors.append(invalid(f"{at}.{member}", rule[member], f"compilation failed: {error}"))
-        if rule.get("optionalOldSelf") and not _OLD.search(rule["rule"]):
-            detail = "may not be set if oldSelf is not used in rule"
-            errors.append(invalid(f"{at}.optionalOldSelf", True, detail))
-    return errors

@@ -7,7 +7,7 @@ import pytest
 
 from kybern.kube.structural import CustomKind, compile_schema
 from kybern.kube.structural.definition import check_schema
-from kybern.kube.structural.rules import escape
+from kybern.kube.structural.names import escape
 
 NUMBERS = {"a": {"type": "integer"}, "b": {"type": "integer"}}
 
