@@ -104,8 +104,9 @@ class JobController:
                 raise
             live = ""
         gone = [pod for pod in left if (meta.controller_of(pod) or {})["uid"] != live]
-        if error := await first_error([self._finalize(pod) for pod in gone]):
-            raise error
+        failed = await first_error([self._finalize(pod) for pod in gone])
+        if failed is not None:
+            raise failed
 
     async def _apply(self, key: str, job: Object, plan: JobPlan) -> None:
         if plan.status is not None:
