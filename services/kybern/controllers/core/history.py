@@ -11,8 +11,15 @@ HASH_LABEL = "controller-revision-hash"
 
 
 def template_data(owner: Object) -> Object:
-    """What a revision keeps: a patch that puts the template back."""
-    return {"spec": {"template": {**owner["spec"]["template"], "$patch": "replace"}}}
+    """What a revision keeps: a patch that puts the template back, members in order: clients compare the bytes."""
+    found: Object = _in_order({"spec": {"template": {**owner["spec"]["template"], "$patch": "replace"}}})
+    return found
+
+
+def _in_order(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {name: _in_order(value[name]) for name in sorted(value)}
+    return [_in_order(item) for item in value] if isinstance(value, list) else value
 
 
 def template_of(revision: Object) -> Object:

@@ -1,0 +1,12 @@
+"""Revisions of pod templates."""
+
+import json
+
+from kybern.controllers.core.history import template_data, template_of
+
+
+def test_members_are_in_order_as_clients_compare_bytes() -> None:
+    template = {"spec": {"containers": [{"name": "c", "image": "i"}]}, "metadata": {"labels": {"b": "1", "a": "2"}}}
+    data = template_data({"spec": {"template": template}})
+    assert json.dumps(data) == json.dumps(data, sort_keys=True)
+    assert template_of({"data": data}) == template
