@@ -6,7 +6,7 @@ otherwise; who changed an object in between has written it anew already.
 
 import argparse
 import asyncio
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from kybern.cli.core.layout import Layout
 from kybern.cli.core.options import ClusterFailed, UsageError
@@ -53,7 +53,8 @@ async def reencrypt(wanted: list[str], layout: Layout) -> None:
     transport = GrpcTransport(FileCertificateSource(layout.pki / "admin"), Telemetry("kybern"))
     channel = transport.channel(layout.socket("apiserver"), "apiserver.kybern")
     try:
-        table = (await DiscoveryStub(channel).GetResources(GetResourcesRequest(), timeout=10)).table
+        discovery: Any = DiscoveryStub(channel)  # type: ignore[call-overload]
+        table = (await discovery.GetResources(GetResourcesRequest(), timeout=10)).table
         async with Client(channel) as client:
             for resource in choose(wanted, table):
                 written, total = await rewrite(client, resource, progress)
@@ -63,12 +64,12 @@ async def reencrypt(wanted: list[str], layout: Layout) -> None:
         await transport.close()
 
 
-def choose(wanted: list[str], table: object) -> "list[Resource]":
+def choose(wanted: list[str], table: Any) -> "list[Resource]":
     """The resources that are named, each in its preferred version. Raises UsageError for one that is not served."""
     from kybern.client.resources import Resource
 
     found: dict[str, Resource] = {}
-    for group in table.groups:  # type: ignore[attr-defined]
+    for group in table.groups:
         for version in group.versions:
             for info in () if version.remote else version.resources:
                 resource = Resource(group.name, version.version, info.name, info.kind, info.namespaced)

@@ -40,6 +40,11 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--simulated-nodes", type=int, metavar="N", help="nodes that only pretend to run containers")
     parser.add_argument("--runtime-endpoint", metavar="unix://…", help="CRI runtime to use (default: own containerd)")
     parser.add_argument("--store", metavar="STORE", help="sqlite:PATH or etcd://HOST:PORT,… (default: SQLite)")
+    for name in ("cafile", "certfile", "keyfile"):
+        parser.add_argument(f"--etcd-{name}", metavar="FILE", help=f"{name} of TLS to etcd")
+    parser.add_argument(
+        "--encryption-provider-config", metavar="FILE", help="EncryptionConfiguration: encryption at rest; followed"
+    )
     parser.add_argument("--otlp-endpoint", metavar="URL", help="pass traces on, e.g. http://collector:4317")
     parser.add_argument("--certificate-hours", type=float, metavar="H", help="lifetime of the services' certificates")
     parser.add_argument("--foreground", action="store_true", help="stay, and stop the cluster on Ctrl-C")
@@ -52,6 +57,10 @@ GIVEN = (
     "simulated_nodes",
     "runtime_endpoint",
     "store",
+    "etcd_cafile",
+    "etcd_certfile",
+    "etcd_keyfile",
+    "encryption_provider_config",
     "otlp_endpoint",
     "certificate_hours",
 )

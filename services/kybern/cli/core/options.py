@@ -2,11 +2,13 @@
 
 import ipaddress
 import json
+import os
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 from urllib.parse import urlsplit
 
 SQLITE, ETCD = "sqlite:", "etcd://"
+FILES = ("etcd_cafile", "etcd_certfile", "etcd_keyfile", "encryption_provider_config")  # options that name a file
 SHORTEST_HOURS = 0.005  # 18 seconds: services look for new certificates every other second
 
 
@@ -28,6 +30,10 @@ class ClusterOptions:
     simulated_nodes: int = 0
     runtime_endpoint: str = ""
     store: str = ""  # "" is SQLite in the data dir
+    etcd_cafile: str = ""
+    etcd_certfile: str = ""
+    etcd_keyfile: str = ""
+    encryption_provider_config: str = ""
     otlp_endpoint: str = ""
     certificate_hours: float = 24.0
 
@@ -46,6 +52,7 @@ def merge_options(saved: str, given: dict[str, Any]) -> ClusterOptions:
                 f"cluster.json in the data dir cannot be read ({error}); mend it, or delete the data dir to start anew"
             ) from None
     flags = {name: value for name, value in given.items() if value is not None}
+    flags |= {name: os.path.abspath(flags[name]) for name in FILES if flags.get(name)}
     if saved and flags.get("store", options.store) != options.store:
         raise UsageError(
             f"this data dir belongs to a cluster with the store {options.store or 'sqlite in the data dir'!s}; "

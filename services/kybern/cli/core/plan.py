@@ -3,7 +3,7 @@
 from dataclasses import dataclass, replace
 
 from kybern.cli.core.layout import Layout
-from kybern.cli.core.options import ClusterOptions
+from kybern.cli.core.options import FILES, ClusterOptions
 from kybern.runtime.containerd import Layout as ContainerdLayout
 from kybern.runtime.processes import ProcessSpec
 
@@ -68,6 +68,15 @@ def service(
     return ProcessSpec(name, (*shared, *arguments), service=package, stop_order=stop_order, **more)  # type: ignore[arg-type]
 
 
+def storage_flags(options: ClusterOptions) -> tuple[str, ...]:
+    """TLS to etcd and encryption at rest."""
+    given = {f"--{name.replace('_', '-')}": getattr(options, name) for name in FILES}
+    flags = [part for flag, value in given.items() if value for part in (flag, value)]
+    if options.encryption_provider_config:
+        flags += ["--encryption-provider-config-automatic-reload", "true"]
+    return tuple(flags)
+
+
 def control_plane(options: ClusterOptions, layout: Layout, host_address: str, bind_address: str) -> list[ProcessSpec]:
     """The services that every cluster has once."""
     store = options.store or f"sqlite:{layout.data / 'store' / 'kybern.db'}"
@@ -79,6 +88,7 @@ def control_plane(options: ClusterOptions, layout: Layout, host_address: str, bi
             layout,
             "apiserver",
             *("--store", store),
+            *storage_flags(options),
             *("--service-account-key", str(layout.pki / "sa.key"), "--service-account-issuer", ISSUER),
             *("--service-cluster-ip-range", SERVICE_RANGE),
             *("--proxy-client", str(layout.pki / FRONT_PROXY)),
