@@ -7,6 +7,7 @@ from typing import Any
 
 from kybern.apiserver.admission import registry as admission_registry
 from kybern.apiserver.admission.chain import Chain
+from kybern.apiserver.admission.policy_status import PolicyStatusController
 from kybern.apiserver.aggregation.aggregator import Aggregator
 from kybern.apiserver.aggregation.client import ExtensionClient
 from kybern.apiserver.audit.flags import AuditSettings
@@ -75,6 +76,7 @@ class ApiServer:
             self.feed.add(cacher)
         self.custom = CustomResources(self)
         self.definitions = DefinitionController(self)
+        self.policy_status = PolicyStatusController(self)
         self.feed.prelude = (self.table.cacher(GROUP, RESOURCE), self.custom.load)
         self.leases = Leases(store)
         self.resolver = Resolver(self.table.cacher)

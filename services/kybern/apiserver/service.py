@@ -121,6 +121,7 @@ async def serve(
         feed = tasks.create_task(server.feed.run())
         compactor = tasks.create_task(compact(server, store))
         definitions = tasks.create_task(server.definitions.run())
+        policies = tasks.create_task(server.policy_status.run())
         repair = tasks.create_task(server.claim_repair.run())
         aggregator = tasks.create_task(server.aggregator.run())
         audits = [tasks.create_task(backend.run()) for backend in server.audit.backends] if server.audit else []
@@ -140,6 +141,7 @@ async def serve(
             feed.cancel()
             compactor.cancel()
             definitions.cancel()
+            policies.cancel()
             repair.cancel()
             aggregator.cancel()
             if flows is not None:

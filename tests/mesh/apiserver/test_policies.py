@@ -1,5 +1,6 @@
 """Admission policies in CEL, as a write meets them."""
 
+import asyncio
 from typing import Any
 
 import pytest
@@ -85,3 +86,45 @@ async def test_a_policy_mutates(admin: Client) -> None:
     made = await admin.create(CONFIG_MAPS, config_map("one", labels={"app": "web"}, x="y"))
     assert made["metadata"]["labels"] == {"app": "web", "mutated": "yes"}
     assert made["data"] == {"x": "y", "a.b": "one"}
+
+
+DEPLOYMENT_RULE = {
+    "operations": ["CREATE", "UPDATE"], "apiGroups": ["apps"], "apiVersions": ["v1"], "resources": ["deployments"],
+}  # fmt: skip
+
+
+async def checked(admin: Client, name: str = "p") -> dict[str, Any]:
+    """The policy's type checking, once it is done."""
+    async with asyncio.timeout(10):
+        while True:
+            status = (await admin.get(VALIDATING, name)).get("status") or {}
+            if "typeChecking" in status:
+                assert status["observedGeneration"] >= 1
+                return status["typeChecking"]
+            await asyncio.sleep(0.02)
+
+
+async def test_a_policy_is_type_checked(admin: Client) -> None:
+    match = {"resourceRules": [DEPLOYMENT_RULE]}
+    await validate(admin, {"expression": "object.spec.replicas > 1"}, match=match)
+    assert await checked(admin) == {}
+
+
+async def test_type_checking_warns(admin: Client) -> None:
+    await validate(
+        admin,
+        {
+            "expression": "object.spec.replicas > '1'",
+            "messageExpression": "'wants replicas > 1, got ' + object.spec.replicas",
+        },
+        {"expression": "variables.r > 1 && object.spec.replica > 1"},
+        variables=[{"name": "r", "expression": "object.spec.replicas"}],
+        match={"resourceRules": [DEPLOYMENT_RULE]},
+    )
+    first, second, third = (await checked(admin))["expressionWarnings"]
+    assert first["fieldRef"] == "spec.validations[0].expression"
+    assert first["warning"].startswith("apps/v1, Kind=Deployment: ERROR: <input>:1:22: found no matching overload")
+    assert "'_>_' applied to '(int, string)'" in first["warning"]
+    assert second["fieldRef"] == "spec.validations[0].messageExpression"
+    assert "found no matching overload for '_+_' applied to '(string, int)'" in second["warning"]
+    assert "undefined field 'replica'" in third["warning"]

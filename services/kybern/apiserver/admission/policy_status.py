@@ -1,0 +1,109 @@
+"""The status of ValidatingAdmissionPolicies: each is type-checked against the kinds it is about, once per change."""
+
+import asyncio
+from typing import TYPE_CHECKING, Any
+
+from kybern.apiserver.core.user import MASTERS, User
+from kybern.apiserver.registry.request import Request
+from kybern.apiserver.registry.resource_table import Served
+from kybern.apiserver.registry.update import change
+from kybern.apiserver.storage.entry import CacheEvent
+from kybern.kube.status import StatusError
+
+if TYPE_CHECKING:
+    from kybern.apiserver.server import ApiServer
+    from kybern.kube.cel.messages import Shape
+
+Object = dict[str, Any]
+GROUP, VERSION, RESOURCE = "admissionregistration.k8s.io", "v1", "validatingadmissionpolicies"
+SELF = User("system:apiserver", (MASTERS,))
+MANAGER = "kube-controller-manager"
+AGAIN = 1.0  # seconds until a policy whose status could not be written is looked at again
+
+
+class PolicyStatusController:
+    """One worker takes the names of policies that something has happened to, each once however often it happened."""
+
+    def __init__(self, server: "ApiServer") -> None:
+        self._server = server
+        self._cacher = server.table.cacher(GROUP, RESOURCE)
+        self._due: dict[str, None] = {}
+        self._wake = asyncio.Event()
+        self._cacher.listeners.append(self._follow)
+
+    def _follow(self, event: CacheEvent) -> None:
+        if not event.deleted:
+            self.add(event.entry.name)
+
+    def add(self, name: str) -> None:
+        """Look at a policy soon."""
+        self._due[name] = None
+        self._wake.set()
+
+    async def run(self) -> None:
+        """Work until cancelled."""
+        for name in self._cacher.entries:
+            self.add(name)
+        loop = asyncio.get_running_loop()
+        while True:
+            await self._wake.wait()
+            self._wake.clear()
+            while self._due:
+                name = next(iter(self._due))
+                del self._due[name]
+                try:
+                    await self.reconcile(name)
+                except Exception:
+                    self._server.telemetry.log.exception("validatingadmissionpolicy %s", name)
+                    loop.call_later(AGAIN, self.add, name)
+
+    async def reconcile(self, name: str) -> None:
+        """Type-check a policy that is not checked in its present generation."""
+        entry = self._cacher.get("", name)
+        if entry is None:
+            return
+        policy = entry.decode()
+        generation = policy["metadata"].get("generation") or 0
+        if (policy.get("status") or {}).get("observedGeneration") == generation:
+            return
+        checked = self._check(policy)
+
+        async def produce(current: Object) -> Object:
+            if (current["metadata"].get("generation") or 0) != generation:
+                return current  # it has changed meanwhile and will be looked at again
+            status = {**(current.get("status") or {}), "observedGeneration": generation, "typeChecking": checked}
+            return {**current, "status": status}
+
+        served = self._server.table.find(GROUP, VERSION, RESOURCE)
+        request = Request(self._server, SELF, "update", served, "", name, subresource="status", field_manager=MANAGER)
+        try:
+            await change(request, produce)
+        except StatusError as error:
+            if error.code != 404:
+                raise
+
+    def _check(self, policy: Object) -> Object:
+        from kybern.kube.cel import type_checks  # CEL is loaded when first needed
+
+        kinds = []
+        for group, version, resource in type_checks.resources_named(policy):
+            served = self._server.table.served.get((group, version, resource))
+            shape = None if served is None else _shape(served)
+            if served is not None and shape is not None:
+                kinds.append((served.info.gvk, shape))
+        param, kind = None, (policy.get("spec") or {}).get("paramKind")
+        if kind:
+            served = self._server.table.of_kind(kind.get("apiVersion") or "", kind.get("kind") or "")
+            param = None if served is None else _shape(served)
+        warnings = type_checks.expression_warnings(policy, kinds, param)
+        return {"expressionWarnings": warnings} if warnings else {}
+
+
+def _shape(served: Served) -> "Shape | None":
+    from kybern.kube.cel import type_checks
+    from kybern.kube.structural.declared import declare
+
+    if served.custom is None:
+        return type_checks.shape_of(served.info.gvk)
+    declared = declare(served.custom.schema, True)
+    return None if declared is None else declared.shape
