@@ -26,11 +26,12 @@ Convert = Callable[[Object, str], Object]  # (object, apiVersion wanted) → obj
 
 
 class WebhookServer:
-    """See the module's docstring. `reviews` has every body received, newest last."""
+    """See the module's docstring. `reviews` has every body received, `headers` what came with it, newest last."""
 
     def __init__(self, port: int, ca: bytes) -> None:
         self.port, self.ca = port, ca
         self.reviews: list[Object] = []
+        self.headers: list[Any] = []
         self.connections: set[Any] = set()
         self._paths: dict[str, Callable[[Object], Awaitable[web.Response]]] = {}
 
@@ -88,6 +89,7 @@ class WebhookServer:
     async def handle(self, request: web.BaseRequest) -> web.StreamResponse:
         """One POST."""
         self.connections.add(request.transport)
+        self.headers.append(request.headers)
         asked = orjson.loads(await request.read())
         self.reviews.append(asked)
         answer = self._paths.get(request.path)

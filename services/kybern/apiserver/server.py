@@ -14,7 +14,10 @@ from kybern.apiserver.audit.flags import AuditSettings
 from kybern.apiserver.audit.log import AuditLog
 from kybern.apiserver.authentication.authenticator import Authenticator
 from kybern.apiserver.authentication.service_account import ServiceAccountTokens, TokenKeys
+from kybern.apiserver.authentication.webhook import TokenSettings, TokenWebhook
 from kybern.apiserver.authorization.authorizer import Authorizer
+from kybern.apiserver.authorization.modes import AuthorizationSettings
+from kybern.apiserver.authorization.webhook import WebhookAuthorizer
 from kybern.apiserver.bootstrap.rbac import node_rules
 from kybern.apiserver.core.allocator import IPAllocator, PortAllocator
 from kybern.apiserver.core.user import User
@@ -53,6 +56,8 @@ class Settings:
     tokens: dict[str, User] = field(default_factory=dict)
     proxy_client: Path | None = None  # key and certificate shown to extension API servers, and the authority behind it
     audit: AuditSettings | None = None
+    authorization: AuthorizationSettings = field(default_factory=AuthorizationSettings)
+    token_webhook: TokenSettings | None = None
     min_request_timeout: float = 1800.0  # seconds of a watch that sets none; up to twice as many
     priority_and_fairness: bool = True
     max_requests_inflight: int = 400  # reads; with priority and fairness its sum with the next is shared out
@@ -83,7 +88,9 @@ class ApiServer:
         self.webhooks = WebhookClient(self.resolver)
         self.aggregator = Aggregator(self, ExtensionClient(self.resolver, settings.proxy_client))
         self.admission: Chain = admission_registry.build()
-        self.authorizer = Authorizer(node_rules())
+        asked = settings.authorization.webhook
+        judge = WebhookAuthorizer(asked, self.webhooks, telemetry.log) if asked is not None else None
+        self.authorizer = Authorizer(node_rules(), settings.authorization, judge)
         self.addresses = IPAllocator.of(settings.service_cidr)
         self.node_ports = PortAllocator()
         self.claim_repair = ClaimRepair(self)
@@ -100,8 +107,11 @@ class ApiServer:
             self.flow = FlowControl(reading + mutating)
             self.flow_controller = FlowController(self, self.flow)
             telemetry.registry.register(FlowMetrics(self.flow))
+        reviewer = None
+        if settings.token_webhook is not None:
+            reviewer = TokenWebhook(settings.token_webhook, self.webhooks, (settings.issuer,))
         self.authenticator = Authenticator(
-            telemetry, clock.now, self.authorizer.check, tokens, settings.tokens, settings.anonymous
+            telemetry, clock.now, self.authorizer.check, tokens, settings.tokens, settings.anonymous, reviewer
         )
 
     async def load(self) -> None:

@@ -15,6 +15,7 @@ from kybern.apiserver.handlers.discovery import Discovery
 from kybern.apiserver.handlers.table import handlers
 from kybern.apiserver.server import ApiServer, Settings
 from kybern.apiserver.storage import opening
+from kybern.apiserver.webhooks.flags import add_delegation_flags, read_authorization, read_token_webhook
 from kybern.pki.source import BUNDLE, CertificateUnusable, FileCertificateSource
 from kybern.protos.api.v1.discovery_pb2_grpc import add_DiscoveryServicer_to_server
 from kybern.rpc.exchange.servicer import add_objects_to_server
@@ -45,6 +46,7 @@ def add_flags(parser: ArgumentParser) -> None:
     parser.add_argument(
         "--anonymous-auth", default="true", choices=["true", "false"], help="accept requests without credentials"
     )
+    add_delegation_flags(parser)
     add_flow_flags(parser)
     add_audit_flags(parser)
 
@@ -62,7 +64,8 @@ def read_settings(options: Namespace) -> Settings:
     try:
         check_flow_flags(options)
         audit = read_audit_settings(options)
-    except ValueError as error:
+        authorization, token_webhook = read_authorization(options), read_token_webhook(options)
+    except (OSError, ValueError) as error:
         raise ServiceFailure(str(error)) from error
     proxy_client = Path(options.proxy_client) if options.proxy_client else None
     try:
@@ -79,6 +82,8 @@ def read_settings(options: Namespace) -> Settings:
         tokens=tokens,
         proxy_client=proxy_client / BUNDLE if proxy_client is not None else None,
         audit=audit,
+        authorization=authorization,
+        token_webhook=token_webhook,
         min_request_timeout=options.min_request_timeout,
         priority_and_fairness=options.enable_priority_and_fairness == "true",
         max_requests_inflight=options.max_requests_inflight,

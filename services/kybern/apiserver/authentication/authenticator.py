@@ -10,6 +10,7 @@ from datetime import datetime
 
 from kybern.apiserver.authentication.impersonation import impersonated
 from kybern.apiserver.authentication.service_account import ServiceAccountTokens, TokenInvalid, TokenUser
+from kybern.apiserver.authentication.webhook import TokenWebhook
 from kybern.apiserver.core.user import ANONYMOUS_USER, User, authenticated
 from kybern.kube.rbac import Attributes
 from kybern.kube.status import unauthorized
@@ -34,6 +35,7 @@ class Authenticator:
         service_accounts: ServiceAccountTokens | None = None,
         static_tokens: dict[str, User] | None = None,
         anonymous: bool = True,
+        webhook: TokenWebhook | None = None,
     ) -> None:
         self._log = telemetry.log
         self._now = now
@@ -41,6 +43,7 @@ class Authenticator:
         self.service_accounts = service_accounts
         self._static = static_tokens or {}
         self._anonymous = anonymous
+        self._webhook = webhook
         self._peers: dict[Identity, User] = {}
         self._named: dict[tuple[str, ...], User] = {}
         self._tokens: dict[str, tuple[float, User]] = {}
@@ -102,13 +105,18 @@ class Authenticator:
         return user
 
     def verify(self, token: str, audiences: tuple[str, ...] = ()) -> TokenUser:
-        """The user of a bearer token, not from memory. Raises TokenInvalid."""
+        """The user of a bearer token, not from memory. Raises TokenInvalid; MustWait, if a webhook is to be asked."""
         static = self._static.get(token)
         if static is not None:
             return TokenUser(authenticated(static), audiences)
-        if self.service_accounts is None:
-            raise TokenInvalid("no authenticator knows this token")
-        found = self.service_accounts.verify(token, self._now(), audiences)
+        try:
+            if self.service_accounts is None:
+                raise TokenInvalid("no authenticator knows this token")
+            found = self.service_accounts.verify(token, self._now(), audiences)
+        except TokenInvalid:
+            if self._webhook is None:
+                raise
+            return self._webhook.verify(token, audiences)
         return TokenUser(authenticated(found.user), found.audiences)
 
 

@@ -1,10 +1,15 @@
-"""The second layer: system:masters may do everything; the Node authorizer speaks for node agents; then RBAC."""
+"""The second layer: system:masters may do everything; the Node authorizer speaks for node agents; then RBAC.
+
+Other modes (ABAC, Webhook …) are asked where flags name them.
+"""
 
 from collections.abc import Callable
 
+from kybern.apiserver.authorization.modes import DEFAULT, AuthorizationSettings, Modes
 from kybern.apiserver.authorization.node import NodeAuthorizer, Rules
 from kybern.apiserver.authorization.rbac import RbacAuthorizer
 from kybern.apiserver.authorization.refusal import forbidden
+from kybern.apiserver.authorization.webhook import WebhookAuthorizer
 from kybern.apiserver.core.rbac_index import RbacIndex
 from kybern.apiserver.core.user import User
 from kybern.apiserver.storage.cacher import Cacher
@@ -14,9 +19,17 @@ from kybern.kube.rbac import Attributes
 class Authorizer:
     """One yes is enough."""
 
-    def __init__(self, node_rules: Rules) -> None:
+    def __init__(
+        self,
+        node_rules: Rules,
+        settings: AuthorizationSettings | None = None,
+        webhook: WebhookAuthorizer | None = None,
+    ) -> None:
         self.rbac = RbacAuthorizer()
         self.node = NodeAuthorizer(node_rules)
+        self.modes: Modes | None = None  # None: Node, RBAC
+        if settings is not None and settings.modes != DEFAULT:
+            self.modes = Modes(settings, self.node.decide, self.rbac.may, webhook)
 
     @property
     def index(self) -> RbacIndex:
@@ -29,9 +42,11 @@ class Authorizer:
         self.node.follow(cachers)
 
     def may(self, user: User, asked: Attributes) -> bool:
-        """Whether the user may do it."""
+        """Whether the user may do it. Raises MustWait, where a webhook has to be asked first."""
         if user.is_master:
             return True
+        if self.modes is not None:
+            return self.modes.decide(user, asked).allowed
         if user.node and self.node.decide(user.node, asked):
             return True
         return self.rbac.may(user, asked)
@@ -44,5 +59,7 @@ class Authorizer:
         """Raises StatusError (403, upstream's wording) if the user may not."""
         if self.may(user, asked):
             return
+        if self.modes is not None:
+            raise forbidden(user, asked, self.modes.decide(user, asked).reason)
         answer = self.node.decide(user.node, asked) if user.node else False
         raise forbidden(user, asked, "" if isinstance(answer, bool) else answer.reason)

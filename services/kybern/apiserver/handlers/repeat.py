@@ -9,6 +9,7 @@ from collections.abc import Awaitable, Callable
 
 from kybern.apiserver.registry.request import attributes
 from kybern.apiserver.server import ApiServer
+from kybern.apiserver.waiting import MustWait
 from kybern.kube.status import StatusError
 from kybern.protos.api.v1.objects_pb2 import GetRequest, GetResponse
 from kybern.rpc.exchange.context import CallContext
@@ -52,7 +53,7 @@ class RepeatableGet:
                 user = authenticate(context)
                 if not passes(context, user) or not may(user, asked):
                     return None
-            except StatusError:
+            except (StatusError, MustWait):
                 return None
             record(200, time() - started)
             return entry.data

@@ -5,7 +5,9 @@ It opens no socket before the first call. A kept connection that its server has 
 
 import asyncio
 import ssl
+import tempfile
 from collections import OrderedDict
+from dataclasses import dataclass, replace
 from urllib.parse import urlsplit
 
 import aiohttp
@@ -14,7 +16,7 @@ from yarl import URL
 
 from kybern.apiserver.webhooks import failures
 from kybern.apiserver.webhooks.resolver import NoEndpoint, Resolver
-from kybern.apiserver.webhooks.target import Target
+from kybern.apiserver.webhooks.target import ANONYMOUS, Credentials, Target
 
 REMEMBERED = 256  # TLS contexts
 LARGEST = 16 << 20  # bytes of an answer
@@ -25,6 +27,16 @@ class CallFailed(Exception):
     """The message says what happened, `Post "https://…": why` where the webhook was not reached."""
 
 
+@dataclass(frozen=True, slots=True)
+class Where:
+    """One call's way: `address` is what is dialled, `host` the name that the certificate must have."""
+
+    url: URL
+    host: str
+    address: str
+    server_name: str = ""  # if another than the URL's host
+
+
 class WebhookClient:
     """`post` one body and have the answer's."""
 
@@ -32,78 +44,76 @@ class WebhookClient:
         self._resolver = resolver
         self._headers = {**HEADERS, "User-Agent": agent}
         self._session: aiohttp.ClientSession | None = None
-        self._contexts: OrderedDict[tuple[str, str, str], ssl.SSLContext] = OrderedDict()
+        self._contexts: OrderedDict[tuple[str, str, bool], ssl.SSLContext] = OrderedDict()
 
-    async def post(
-        self, target: Target, body: bytes, seconds: float, *, certificate: tuple[str, str] = ("", ""), bearer: str = ""
-    ) -> bytes:
-        """The body of a successful answer. Raises CallFailed.
-
-        `certificate` names the client's certificate and key, both files; `bearer` is a token.
-        """
+    async def post(self, target: Target, body: bytes, seconds: float, credentials: Credentials = ANONYMOUS) -> bytes:
+        """The body of a successful answer. Raises CallFailed."""
         try:
             async with asyncio.timeout(seconds):
-                code, answer = await self._post(target, body, seconds, certificate, bearer)
+                code, answer = await self._post(target, body, seconds, credentials)
         except TimeoutError:
             raise CallFailed(f'Post "{target.shown(seconds)}": {failures.DEADLINE}') from None
         if not 200 <= code <= 206:
             raise CallFailed(failures.of_answer(code, answer))
         return answer
 
-    async def _post(
-        self, target: Target, body: bytes, seconds: float, certificate: tuple[str, str], bearer: str
-    ) -> tuple[int, bytes]:
-        shown = target.shown(seconds)
-        url, headers, parts = URL(shown, encoded=True), dict(self._headers), urlsplit(target.url)
-        host, address = parts.hostname or "", parts.netloc
-        if ":" not in parts.netloc.rpartition("]")[2]:
-            address = f"{parts.netloc}:443"
-        if bearer:
-            headers["Authorization"] = f"Bearer {bearer}"
+    async def _post(self, target: Target, body: bytes, seconds: float, credentials: Credentials) -> tuple[int, bytes]:
+        shown, headers = target.shown(seconds), dict(self._headers)
+        place = urlsplit(target.url)
+        where = Where(URL(shown, encoded=True), place.hostname or "", _address(place.hostname or "", place.port))
+        if credentials.authorization:
+            headers["Authorization"] = credentials.authorization
+        if credentials.server_name:
+            where = replace(where, server_name=credentials.server_name, host=credentials.server_name)
         try:
-            context = self._context(target.ca, certificate)
-            server_name: str | None = None
+            context = self._context(target.ca, credentials)
             if target.service is not None:
-                ip, port = self._resolver.resolve(target.service)
-                server_name, headers["Host"] = target.service.host, parts.netloc
-                address = f"[{ip}]:{port}" if ":" in ip else f"{ip}:{port}"
-                url = url.with_host(ip).with_port(port)
+                headers["Host"] = place.netloc
+                where = _at_endpoint(where, target.service.host, *self._resolver.resolve(target.service))
         except NoEndpoint as error:
             raise CallFailed(f'Post "{shown}": {error}') from None
         except (ssl.SSLError, OSError, ValueError) as error:
             raise CallFailed(f"unable to load root certificates: {error}") from None
+        try:
+            return await self._send(where, body, headers, context)
+        except (ClientError, OSError) as error:
+            why = failures.of_connection(error, where.host, where.address)
+            raise CallFailed(f'Post "{shown}": {why}') from None
+
+    async def _send(
+        self, where: "Where", body: bytes, headers: dict[str, str], context: ssl.SSLContext
+    ) -> tuple[int, bytes]:
+        """Twice if the first try finds that the server has closed a kept connection."""
         for attempt in (1, 2):
             try:
                 async with self._open().post(
-                    url, data=body, headers=headers, ssl=context, server_hostname=server_name, allow_redirects=False
+                    where.url,
+                    data=body,
+                    headers=headers,
+                    ssl=context,
+                    server_hostname=where.server_name or None,
+                    allow_redirects=False,
                 ) as answer:
                     return answer.status, await _read(answer)
-            except ClientConnectorError as error:
-                raise CallFailed(f'Post "{shown}": {failures.of_connection(error, host, address)}') from None
-            except (ServerDisconnectedError, ClientOSError) as error:
+            except ClientConnectorError:
+                raise
+            except (ServerDisconnectedError, ClientOSError):
                 if attempt == 2:
-                    raise CallFailed(f'Post "{shown}": {failures.of_connection(error, host, address)}') from None
-            except (ClientError, OSError) as error:
-                raise CallFailed(f'Post "{shown}": {failures.of_connection(error, host, address)}') from None
+                    raise
         raise AssertionError("unreachable")
 
     def _open(self) -> aiohttp.ClientSession:
         if self._session is None:
             connector = aiohttp.TCPConnector(limit=0, keepalive_timeout=90)
-            timeout = aiohttp.ClientTimeout(total=None, sock_connect=None)
-            self._session = aiohttp.ClientSession(connector=connector, timeout=timeout, auto_decompress=True)
+            self._session = aiohttp.ClientSession(connector=connector, timeout=aiohttp.ClientTimeout(total=None))
         return self._session
 
-    def _context(self, ca: str, certificate: tuple[str, str]) -> ssl.SSLContext:
+    def _context(self, ca: str, credentials: Credentials) -> ssl.SSLContext:
         """The same object for the same certificates: connections are kept by it. Raises SSLError, OSError."""
-        key = (ca, *certificate)
+        key = (ca, credentials.certificate, credentials.insecure)
         found = self._contexts.get(key)
         if found is None:
-            found = ssl.create_default_context(cadata=ca or None)
-            found.verify_flags &= ~ssl.VERIFY_X509_STRICT
-            if certificate[0]:
-                found.load_cert_chain(certificate[0], certificate[1] or None)
-            self._contexts[key] = found
+            found = self._contexts[key] = _tls(ca, credentials)
             if len(self._contexts) > REMEMBERED:
                 self._contexts.popitem(last=False)
         return found
@@ -123,3 +133,26 @@ async def _read(answer: aiohttp.ClientResponse) -> bytes:
         if size > LARGEST:
             raise CallFailed(f"the answer is larger than {LARGEST} bytes")
     return b"".join(parts)
+
+
+def _address(host: str, port: int | None) -> str:
+    return f"[{host}]:{port or 443}" if ":" in host else f"{host}:{port or 443}"
+
+
+def _at_endpoint(where: Where, name: str, ip: str, port: int) -> Where:
+    url = where.url.with_host(ip).with_port(port)
+    return Where(url, name, _address(ip, port), name)
+
+
+def _tls(ca: str, credentials: Credentials) -> ssl.SSLContext:
+    context = ssl.create_default_context(cadata=ca or None)
+    context.verify_flags &= ~ssl.VERIFY_X509_STRICT
+    if credentials.insecure:
+        context.check_hostname = False
+        context.verify_mode = ssl.CERT_NONE
+    if credentials.certificate:
+        with tempfile.NamedTemporaryFile("w", suffix=".pem") as file:  # the ssl module reads files alone
+            file.write(credentials.certificate)
+            file.flush()
+            context.load_cert_chain(file.name)
+    return context

@@ -25,6 +25,19 @@ class ServiceReference:
 
 
 @dataclass(frozen=True, slots=True)
+class Credentials:
+    """As whom a webhook is called, and how its certificate is checked; by default as nobody, and strictly."""
+
+    certificate: str = ""  # PEM: certificate and key
+    authorization: str = ""  # the header's value
+    server_name: str = ""  # in the server's certificate, if another than the URL's host
+    insecure: bool = False
+
+
+ANONYMOUS = Credentials()
+
+
+@dataclass(frozen=True, slots=True)
 class Target:
     """`url` is how messages name it, for a Service too; `ca` is PEM, "" for the system's authorities."""
 

@@ -1,0 +1,99 @@
+"""Webhook token authentication: whom a bearer token speaks for is asked of somebody else, by TokenReview.
+
+Answers are remembered; a token that is not known yet makes its call wait for the answer.
+"""
+
+import asyncio
+from collections import OrderedDict
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+
+from kybern.apiserver.authentication.service_account import TokenInvalid, TokenUser
+from kybern.apiserver.core.user import User, authenticated
+from kybern.apiserver.waiting import MustWait
+from kybern.apiserver.webhooks.client import CallFailed, WebhookClient
+from kybern.apiserver.webhooks.kubeconfig import Remote
+
+Object = dict[str, Any]
+GROUP = "authentication.k8s.io"
+REMEMBERED = 4096
+REFUSED_SECONDS = 10.0  # for which a refusal is remembered
+FAILED_SECONDS = 1.0
+CALL_SECONDS = 30.0
+Key = tuple[str, tuple[str, ...]]
+
+
+@dataclass(frozen=True)
+class TokenSettings:
+    """What the flags --authentication-token-webhook-… say."""
+
+    remote: Remote
+    version: str = "v1beta1"
+    ttl: float = 120.0
+
+
+class TokenWebhook:
+    """See the module's docstring."""
+
+    def __init__(self, settings: TokenSettings, client: WebhookClient, audiences: tuple[str, ...]) -> None:
+        self._settings, self._client, self._audiences = settings, client, audiences
+        self._known: OrderedDict[Key, tuple[float, TokenUser | TokenInvalid]] = OrderedDict()
+        self._asking: dict[Key, asyncio.Lock] = {}
+
+    def verify(self, token: str, audiences: tuple[str, ...] = ()) -> TokenUser:
+        """Raises TokenInvalid, MustWait."""
+        key = (token, audiences or self._audiences)
+        known = self._known.get(key)
+        if known is None or known[0] <= asyncio.get_running_loop().time():
+            raise MustWait(lambda: self._learn(key))
+        if isinstance(known[1], TokenInvalid):
+            raise known[1]
+        return known[1]
+
+    async def _learn(self, key: Key) -> None:
+        """Ask once, however many wait for it."""
+        lock = self._asking.setdefault(key, asyncio.Lock())
+        loop = asyncio.get_running_loop()
+        async with lock:
+            known = self._known.get(key)
+            if known is not None and known[0] > loop.time():
+                return
+            found: TokenUser | TokenInvalid
+            try:
+                found, seconds = await self._ask(key), max(self._settings.ttl, FAILED_SECONDS)
+            except TokenInvalid as error:
+                found, seconds = error, REFUSED_SECONDS
+            except CallFailed as error:
+                found, seconds = TokenInvalid(f"webhook authenticator: {error}"), FAILED_SECONDS
+            self._known[key] = (loop.time() + seconds, found)
+            if len(self._known) > REMEMBERED:
+                self._known.popitem(last=False)
+            self._asking.pop(key, None)
+
+    async def _ask(self, key: Key) -> TokenUser:
+        token, audiences = key
+        version, remote = f"{GROUP}/{self._settings.version}", self._settings.remote
+        spec: Object = {"token": token, "audiences": list(audiences)}
+        review = {"kind": "TokenReview", "apiVersion": version, "metadata": {"creationTimestamp": None}, "spec": spec}
+        data = await self._client.post(remote.target, orjson.dumps(review), CALL_SECONDS, remote.credentials)
+        try:
+            status = orjson.loads(data)["status"]
+        except (orjson.JSONDecodeError, KeyError, TypeError):
+            raise CallFailed("the answer is no TokenReview with a status") from None
+        return read_status(status, audiences)
+
+
+def read_status(status: Object, audiences: tuple[str, ...]) -> TokenUser:
+    """The user in a TokenReview's status. Raises TokenInvalid."""
+    if not status.get("authenticated"):
+        raise TokenInvalid(status.get("error") or "the webhook does not know the token")
+    given = status.get("audiences") or ()
+    matching = tuple(one for one in audiences if one in given) if given else audiences
+    if audiences and not matching:
+        raise TokenInvalid(f"token audiences {list(given)} is invalid for the target audiences {list(audiences)}")
+    user = status.get("user") or {}
+    extra = {name: tuple(values) for name, values in (user.get("extra") or {}).items()}
+    found = User(user.get("username") or "", tuple(user.get("groups") or ()), user.get("uid") or "", extra)
+    return TokenUser(authenticated(found), matching)

@@ -1,0 +1,70 @@
+"""--authorization-mode: the authorizers in the order in which they are asked; a yes or a denial ends the questions."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from kybern.apiserver.authorization.abac import AbacAuthorizer, Policy
+from kybern.apiserver.authorization.refusal import Denied
+from kybern.apiserver.authorization.webhook import AccessSettings, Opinion, WebhookAuthorizer
+from kybern.apiserver.core.user import User
+from kybern.kube.rbac import Attributes
+
+MODES = ("AlwaysAllow", "AlwaysDeny", "ABAC", "Webhook", "RBAC", "Node")
+DEFAULT = ("Node", "RBAC")
+YES, NO_OPINION = Opinion(allowed=True), Opinion()
+Ask = Callable[[User, Attributes], Opinion]
+May = Callable[[User, Attributes], bool]
+
+
+@dataclass(frozen=True)
+class AuthorizationSettings:
+    """What flags say of authorization."""
+
+    modes: tuple[str, ...] = DEFAULT
+    policies: tuple[Policy, ...] = ()
+    webhook: AccessSettings | None = None
+
+
+class Modes:
+    """Asks one after the other. `node` answers for node agents alone."""
+
+    def __init__(
+        self,
+        settings: AuthorizationSettings,
+        node: Callable[[str, Attributes], bool | Denied],
+        rbac: May,
+        webhook: WebhookAuthorizer | None,
+    ) -> None:
+        known: dict[str, Ask] = {
+            "AlwaysAllow": lambda user, asked: YES,
+            "AlwaysDeny": lambda user, asked: Opinion(reason="Everything is forbidden."),
+            "ABAC": _of(AbacAuthorizer(settings.policies).may),
+            "RBAC": _of(rbac),
+            "Node": lambda user, asked: _node(node(user.node, asked)) if user.node else NO_OPINION,
+        }
+        if webhook is not None:
+            known["Webhook"] = webhook.decide
+        self._ordered = [known[mode] for mode in settings.modes]
+
+    def decide(self, user: User, asked: Attributes) -> Opinion:
+        """The first yes or denial, else every reason. Raises MustWait."""
+        reasons = []
+        for ask in self._ordered:
+            opinion = ask(user, asked)
+            if opinion.allowed:
+                return opinion
+            if opinion.reason:
+                reasons.append(opinion.reason)
+            if opinion.denied:
+                break
+        return Opinion(reason="\n".join(reasons))
+
+
+def _of(may: May) -> Ask:
+    return lambda user, asked: YES if may(user, asked) else NO_OPINION
+
+
+def _node(answer: bool | Denied) -> Opinion:
+    if answer is True:
+        return YES
+    return Opinion(reason=answer.reason) if isinstance(answer, Denied) else NO_OPINION

@@ -1,0 +1,120 @@
+"""Webhook authorization: whether somebody may do something is asked of somebody else, by SubjectAccessReview.
+
+Answers are remembered; a question without one yet makes its call wait. A webhook that fails has no opinion.
+"""
+
+import asyncio
+import logging
+from collections import OrderedDict
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+
+from kybern.apiserver.core.user import User
+from kybern.apiserver.waiting import MustWait
+from kybern.apiserver.webhooks.client import CallFailed, WebhookClient
+from kybern.apiserver.webhooks.kubeconfig import Remote
+from kybern.kube.rbac import Attributes
+
+Object = dict[str, Any]
+GROUP = "authorization.k8s.io"
+REMEMBERED = 8192
+FAILED_SECONDS = 1.0
+CALL_SECONDS = 30.0
+TRIES = (0.5, 0.75, 1.125, 1.6875)  # seconds between tries of a call that fails
+Extra = tuple[tuple[str, tuple[str, ...]], ...]
+Key = tuple[User, Extra, Attributes]
+
+
+@dataclass(frozen=True)
+class AccessSettings:
+    """What the flags --authorization-webhook-… say."""
+
+    remote: Remote
+    version: str = "v1beta1"
+    authorized_ttl: float = 300.0
+    unauthorized_ttl: float = 30.0
+    tries: tuple[float, ...] = TRIES
+
+
+@dataclass(frozen=True)
+class Opinion:
+    """Allowed, denied for good, or neither."""
+
+    allowed: bool = False
+    denied: bool = False
+    reason: str = ""
+
+
+class WebhookAuthorizer:
+    """See the module's docstring."""
+
+    def __init__(self, settings: AccessSettings, client: WebhookClient, log: logging.Logger) -> None:
+        self._settings, self._client, self._log = settings, client, log
+        self._known: OrderedDict[Key, tuple[float, Opinion]] = OrderedDict()
+        self._asking: dict[Key, asyncio.Lock] = {}
+
+    def decide(self, user: User, asked: Attributes) -> Opinion:
+        """Raises MustWait."""
+        key = (user, tuple(sorted(user.extra.items())), asked)
+        known = self._known.get(key)
+        if known is None or known[0] <= asyncio.get_running_loop().time():
+            raise MustWait(lambda: self._learn(key))
+        return known[1]
+
+    async def _learn(self, key: Key) -> None:
+        """Ask once, however many wait for it."""
+        lock = self._asking.setdefault(key, asyncio.Lock())
+        loop = asyncio.get_running_loop()
+        async with lock:
+            known = self._known.get(key)
+            if known is not None and known[0] > loop.time():
+                return
+            try:
+                opinion = await self._ask(key)
+                ttl = self._settings.authorized_ttl if opinion.allowed else self._settings.unauthorized_ttl
+            except CallFailed as error:
+                self._log.error("Failed to make webhook authorizer request: %s", error)
+                opinion, ttl = Opinion(reason=str(error)), 0.0
+            self._known[key] = (loop.time() + max(ttl, FAILED_SECONDS), opinion)
+            if len(self._known) > REMEMBERED:
+                self._known.popitem(last=False)
+            self._asking.pop(key, None)
+
+    async def _ask(self, key: Key) -> Opinion:
+        remote, body = self._settings.remote, orjson.dumps(review_of(key[0], key[2], self._settings.version))
+        for pause in (*self._settings.tries, None):
+            try:
+                data = await self._client.post(remote.target, body, CALL_SECONDS, remote.credentials)
+                break
+            except CallFailed:
+                if pause is None:
+                    raise
+                await asyncio.sleep(pause)
+        try:
+            status = orjson.loads(data)["status"]
+            return Opinion(bool(status.get("allowed")), bool(status.get("denied")), str(status.get("reason") or ""))
+        except (orjson.JSONDecodeError, KeyError, TypeError, AttributeError):
+            raise CallFailed("the answer is no SubjectAccessReview with a status") from None
+
+
+def review_of(user: User, asked: Attributes, version: str) -> Object:
+    """The SubjectAccessReview."""
+    spec: Object = {"user": user.name}
+    if asked.is_resource_request:
+        named = {
+            "namespace": asked.namespace, "verb": asked.verb, "group": asked.group, "resource": asked.resource,
+            "subresource": asked.subresource, "name": asked.name,
+        }  # fmt: skip
+        spec["resourceAttributes"] = {name: value for name, value in named.items() if value}
+    else:
+        spec["nonResourceAttributes"] = {"path": asked.path, "verb": asked.verb}
+    if user.groups:
+        spec["group" if version == "v1beta1" else "groups"] = list(user.groups)
+    if user.extra:
+        spec["extra"] = {name: list(values) for name, values in user.extra.items()}
+    if user.uid:
+        spec["uid"] = user.uid
+    frame = {"kind": "SubjectAccessReview", "apiVersion": f"{GROUP}/{version}"}
+    return {**frame, "metadata": {"creationTimestamp": None}, "spec": spec, "status": {"allowed": False}}
