@@ -18,7 +18,16 @@ REF = "com.example.wardle.v1alpha1.Flunder"
 SCHEMA = {
     "type": "object",
     "description": "A Flunder.",
-    "properties": {"spec": {"type": "object", "description": "What it should be."}},
+    "properties": {
+        "apiVersion": {"type": "string"},
+        "kind": {"type": "string"},
+        "metadata": {"type": "object", "x-kubernetes-preserve-unknown-fields": True},
+        "spec": {
+            "type": "object",
+            "description": "What it should be.",
+            "properties": {"x": {"type": "integer"}},
+        },
+    },
     "x-kubernetes-group-version-kind": [{"group": GROUP, "version": VERSION, "kind": "Flunder"}],
 }
 
@@ -84,8 +93,15 @@ class Extension:
         return web.json_response({"paths": {BASE[1:]: {"serverRelativeURL": f"/openapi/v3{BASE}?hash=1"}}})
 
     async def _document(self, request: web.Request) -> web.StreamResponse:
+        kind = {"group": GROUP, "version": VERSION, "kind": "Flunder"}
+        path = {"get": {"x-kubernetes-action": "list", "x-kubernetes-group-version-kind": kind}}
         return web.json_response(
-            {"openapi": "3.0.0", "info": {}, "paths": {}, "components": {"schemas": {REF: SCHEMA}}}
+            {
+                "openapi": "3.0.0",
+                "info": {"title": "wardle", "version": "1"},
+                "paths": {f"{BASE}/namespaces/{{namespace}}/flunders": path},
+                "components": {"schemas": {REF: SCHEMA}},
+            }
         )
 
     async def _list(self, request: web.Request) -> web.StreamResponse:
