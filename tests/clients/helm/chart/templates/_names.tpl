@@ -1,0 +1,4 @@
+{{- define "labels" -}}
+app.kubernetes.io/name: {{ .Values.selector }}
+app.kubernetes.io/instance: {{ .Release.Name }}
+{{- end }}
