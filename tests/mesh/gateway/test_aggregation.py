@@ -347,3 +347,34 @@ async def test_a_caller_without_the_front_proxys_certificate_is_nobody(gateway: 
     connector = aiohttp.TCPConnector(ssl=False)
     async with aiohttp.ClientSession(connector=connector, headers={"X-Remote-User": "root"}) as session:
         assert (await session.get(f"https://127.0.0.1:{wardle.port}{BASE}/flunders")).status == 401
+
+
+async def test_an_extension_api_server_can_ask_back(gateway: Any) -> None:
+    group = "rbac.authorization.k8s.io"
+    subjects = [{"kind": "User", "name": "alice", "apiGroup": group}]
+    for kind, name, path in (
+        ("ClusterRole", "system:auth-delegator", f"/apis/{group}/v1/clusterrolebindings"),
+        ("Role", "extension-apiserver-authentication-reader", f"/apis/{group}/v1/namespaces/kube-system/rolebindings"),
+    ):
+        binding = {
+            "apiVersion": f"{group}/v1",
+            "kind": f"{kind}Binding",
+            "metadata": {"name": "wardle"},
+            "roleRef": {"apiGroup": group, "kind": kind, "name": name},
+            "subjects": subjects,
+        }
+        assert (await gateway.admin.post(path, json=binding)).status == 201
+    async with gateway.client(Authorization="Bearer secret") as server:
+        path = "/api/v1/namespaces/kube-system/configmaps/extension-apiserver-authentication"
+        assert (await server.get(path)).status == 200
+        review = {"apiVersion": "authentication.k8s.io/v1", "kind": "TokenReview", "spec": {"token": "secret"}}
+        found = await (await server.post("/apis/authentication.k8s.io/v1/tokenreviews", json=review)).json()
+        assert found["status"]["user"]["username"] == "alice"
+        attributes = {"verb": "list", "group": extension.GROUP, "resource": "flunders", "namespace": "default"}
+        asked = {
+            "apiVersion": "authorization.k8s.io/v1",
+            "kind": "SubjectAccessReview",
+            "spec": {"user": "root", "groups": ["system:masters"], "resourceAttributes": attributes},
+        }
+        found = await (await server.post("/apis/authorization.k8s.io/v1/subjectaccessreviews", json=asked)).json()
+        assert found["status"]["allowed"] is True
