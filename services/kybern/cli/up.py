@@ -97,7 +97,7 @@ def run(options: argparse.Namespace, layout: Layout) -> int:
         prepare(plan, chosen, layout, host)
         layout.cluster.write_text(save_options(cluster))
         supervisor.go()
-        wait_ready(plan, layout, host, progress, supervisor.pid)
+        wait_ready(plan, layout, progress, supervisor.pid)
         if options.foreground:
             os.waitpid(supervisor.pid, 0)
     except BaseException:
@@ -181,12 +181,10 @@ def fork_supervisor(plan: Plan, options: ClusterOptions, layout: Layout, host: s
     return Forked(pid, ours)
 
 
-def wait_ready(plan: Plan, layout: Layout, host: str, progress: Progress, supervisor: int) -> None:
+def wait_ready(plan: Plan, layout: Layout, progress: Progress, supervisor: int) -> None:
     """Show progress until everything is ready. Raises ClusterFailed when it is clear that it will not be."""
-    from kybern.cli.addons import install_addons
-
     shown: set[str] = set()
-    imported, added = not plan.nodes, False
+    imported = not plan.nodes
     while True:
         status = read_status(layout)
         rows = status.get("processes", [])
@@ -194,9 +192,6 @@ def wait_ready(plan: Plan, layout: Layout, host: str, progress: Progress, superv
             if row["ready"] and row["service"] and row["name"] not in shown:
                 shown.add(row["name"])
                 progress.step(f"{row['name']} ready")
-        if not added and any(row["name"] == "apiserver" and row["ready"] for row in rows):
-            install_addons(layout, host if plan.nodes else "")
-            added = True
         if not imported and any(row["pid"] for row in rows):
             import_images(plan, layout)
             imported = True

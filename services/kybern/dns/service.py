@@ -2,6 +2,7 @@
 
 import asyncio
 from argparse import ArgumentParser, ArgumentTypeError, Namespace
+from ipaddress import ip_address
 from pathlib import Path
 
 from kybern.client.informer import SharedInformerFactory
@@ -10,6 +11,7 @@ from kybern.client.resources import ENDPOINT_SLICES, NAMESPACES, PODS, SERVICES
 from kybern.dns.core.resolv_conf import Address, nameservers, parse_address
 from kybern.dns.core.zone import POD_MODES, Zone
 from kybern.dns.forward import Forwarder
+from kybern.dns.publish import publish
 from kybern.dns.resolver import Resolver
 from kybern.dns.server import Listener
 from kybern.dns.servicer import DnsServicer
@@ -52,6 +54,12 @@ def add_flags(parser: ArgumentParser) -> None:
         help=f"ask this resolver, or those in this resolv.conf, for other names (default {RESOLV_CONF})",
     )
     parser.add_argument("--ttl", type=int, default=5, help="seconds that clients may keep answers about the cluster")
+    parser.add_argument(
+        "--publish",
+        default="",
+        metavar="CLUSTER-IP",
+        help="make the Service kube-dns with this address; the first --listen is its endpoint, unless a loopback one",
+    )
     parser.add_argument("--pods", choices=POD_MODES, default="insecure", help="names like 10-0-0-1.NAMESPACE.pod")
 
 
@@ -99,6 +107,8 @@ async def run(options: Namespace, env: Env) -> None:
                 for host, port in options.listen:
                     listeners.append(Listener(resolver, tasks))
                     await _start(listeners[-1], host, port)
+                if options.publish:
+                    await publish(client, options.publish, reachable(options.listen), log)
                 if forwarder is not None:
                     tasks.create_task(forwarder.probe())
                 env.ready()
@@ -107,6 +117,11 @@ async def run(options: Namespace, env: Env) -> None:
             for listener in listeners:
                 await listener.close()
             await server.stop(1.0)
+
+
+def reachable(listen: list[Address]) -> Address | None:
+    """Where pods can ask us."""
+    return next((each for each in listen if not ip_address(each[0]).is_loopback), None)
 
 
 async def _start(listener: Listener, host: str, port: int) -> None:

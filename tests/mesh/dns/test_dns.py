@@ -105,3 +105,21 @@ async def test_dig(net: Mesh, admin: Client) -> None:
         process = await asyncio.create_subprocess_exec(*command, stdout=asyncio.subprocess.PIPE)
         out, _ = await asyncio.wait_for(process.communicate(), 10)
         assert out.decode() == "10.96.0.77\n"
+
+
+async def test_publishes_its_own_service_and_moves_its_endpoint(net: Mesh, admin: Client) -> None:
+    from kybern.dns.publish import publish
+    from kybern.dns.service import reachable
+
+    async def published() -> tuple[str, list[str], list[int]]:
+        service = await admin.get(SERVICES, "kube-dns", "kube-system")
+        slices = await admin.get(ENDPOINT_SLICES, "kube-dns", "kube-system")
+        return service["spec"]["clusterIP"], slices["endpoints"][0]["addresses"], [p["port"] for p in slices["ports"]]
+
+    running = await net.start(DNS, "--forward", "none", "--publish", "10.96.0.10")
+    assert await until(net, "kube-dns.kube-system.svc.cluster.local", "NOERROR") == ["10.96.0.10"]
+    async with Client(net.channel("apiserver:1", "system:kybern:dns")) as client:
+        for address in ("192.0.2.7", "192.0.2.8"):
+            await publish(client, "10.96.0.10", (address, 10053), running.env.telemetry.log)
+            assert await published() == ("10.96.0.10", [address], [10053, 10053])
+    assert reachable([("127.0.0.1", 53), ("192.0.2.7", 53)]) == ("192.0.2.7", 53)

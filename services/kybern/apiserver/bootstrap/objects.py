@@ -18,6 +18,11 @@ def namespaces() -> list[Object]:
     return [{"kind": "Namespace", "apiVersion": "v1", "metadata": {"name": name}} for name in NAMESPACES]
 
 
+def default_account() -> Object:
+    """The account of pods in `default`: the controllers make one for every namespace, but a moment later."""
+    return {"kind": "ServiceAccount", "apiVersion": "v1", "metadata": {"name": "default", "namespace": "default"}}
+
+
 def fixed() -> list[tuple[str, str, Object]]:
     """(group, resource, object) of what is made once and then left to the administrator."""
     found: list[tuple[str, str, Object]] = []

@@ -24,9 +24,9 @@ def bootstrap_objects() -> list[tuple[str, Object]]:
     cluster_bindings = [_with_own_subjects(row) for row in [*raw["clusterrolebindings"], *_own_bindings()]]
     rows = (
         ("clusterroles", "ClusterRole", [*raw["clusterroles"], *_own_roles()]),
-        ("roles", "Role", raw["roles"]),
+        ("roles", "Role", [*raw["roles"], *_own_namespaced_roles()]),
         ("clusterrolebindings", "ClusterRoleBinding", cluster_bindings),
-        ("rolebindings", "RoleBinding", [_with_own_subjects(row) for row in raw["rolebindings"]]),
+        ("rolebindings", "RoleBinding", [_with_own_subjects(row) for row in [*raw["rolebindings"], DNS_BINDING]]),
     )
     return [(resource, _object(kind, row)) for resource, kind, found in rows for row in found]
 
@@ -73,6 +73,24 @@ def _own_roles() -> list[Object]:
             ],
         },
     ]
+
+
+def _own_namespaced_roles() -> list[Object]:
+    """The DNS service makes its own Service."""
+    write = ["create", "get", "patch"]
+    rules = [
+        {"verbs": write, "apiGroups": [""], "resources": ["services"]},
+        {"verbs": write, "apiGroups": ["discovery.k8s.io"], "resources": ["endpointslices"]},
+    ]
+    return [{"name": "system:kybern:dns", "namespace": "kube-system", "rules": rules}]
+
+
+DNS_BINDING: Object = {
+    "name": "system:kybern:dns",
+    "namespace": "kube-system",
+    "roleRef": {"apiGroup": GROUP, "kind": "Role", "name": "system:kybern:dns"},
+    "subjects": [{"kind": "User", "apiGroup": GROUP, "name": "system:kybern:dns"}],
+}
 
 
 def _own_bindings() -> list[Object]:

@@ -30,6 +30,7 @@ async def bootstrap(server: ApiServer, ca: str = "") -> None:
     rows: list[Row] = [(GROUP, resource, obj, reconciled) for resource, obj in bootstrap_objects()]
     rows += [(group, resource, obj, None) for group, resource, obj in objects.fixed()]
     rows += [(group, resource, obj, maintained) for group, resource, obj in objects.flow_objects()]
+    rows.append(("", "serviceaccounts", objects.default_account(), None))
     rows.append(("networking.k8s.io", "servicecidrs", objects.service_cidr(server.settings.service_cidr), None))
     rows.append(("", "services", objects.kubernetes_service(server.addresses.first()), None))
     host, _, port = server.settings.advertise.rpartition(":")

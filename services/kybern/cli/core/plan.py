@@ -118,6 +118,8 @@ def control_plane(options: ClusterOptions, layout: Layout, host_address: str, bi
             CLUSTER_DOMAIN,
             "--listen",
             f"{host_address}:{DNS_PORT}" if options.nodes else f"{LOOPBACK}:0",
+            "--publish",
+            CLUSTER_DNS,
         ),
     ]
 
