@@ -12,7 +12,10 @@ from kybern.apiserver.aggregation.aggregator import Aggregator
 from kybern.apiserver.aggregation.client import ExtensionClient
 from kybern.apiserver.audit.flags import AuditSettings
 from kybern.apiserver.audit.log import AuditLog
-from kybern.apiserver.authentication.authenticator import Authenticator
+from kybern.apiserver.authentication.authenticator import Authenticator, Verify
+from kybern.apiserver.authentication.bootstrap_token import BootstrapTokens
+from kybern.apiserver.authentication.flags import AuthenticationSettings
+from kybern.apiserver.authentication.oidc import OidcAuthenticator
 from kybern.apiserver.authentication.service_account import ServiceAccountTokens, TokenKeys
 from kybern.apiserver.authentication.webhook import TokenSettings, TokenWebhook
 from kybern.apiserver.authorization.authorizer import Authorizer
@@ -51,10 +54,10 @@ class Settings:
     service_cidr: str = "10.96.0.0/16"
     issuer: str = "https://kubernetes.default.svc.cluster.local"
     advertise: str = ""  # HOST:PORT that clients in the cluster reach the API at
-    anonymous: bool = True
     keys: TokenKeys | None = None
     tokens: dict[str, User] = field(default_factory=dict)
     proxy_client: Path | None = None  # key and certificate shown to extension API servers, and the authority behind it
+    authentication: AuthenticationSettings = field(default_factory=AuthenticationSettings)
     audit: AuditSettings | None = None
     authorization: AuthorizationSettings = field(default_factory=AuthorizationSettings)
     token_webhook: TokenSettings | None = None
@@ -107,12 +110,28 @@ class ApiServer:
             self.flow = FlowControl(reading + mutating)
             self.flow_controller = FlowController(self, self.flow)
             telemetry.registry.register(FlowMetrics(self.flow))
-        reviewer = None
-        if settings.token_webhook is not None:
-            reviewer = TokenWebhook(settings.token_webhook, self.webhooks, (settings.issuer,))
+        self.oidc = OidcAuthenticator(settings.authentication.issuers, clock.now, telemetry.log)
         self.authenticator = Authenticator(
-            telemetry, clock.now, self.authorizer.check, tokens, settings.tokens, settings.anonymous, reviewer
+            telemetry,
+            clock.now,
+            self.authorizer.check,
+            tokens,
+            settings.tokens,
+            settings.authentication.anonymous,
+            self._verifiers(settings),
+            settings.authentication.basic,
         )
+
+    def _verifiers(self, settings: Settings) -> list[Verify]:
+        """Who is asked about a token that is neither static nor a service account's, in order."""
+        found: list[Verify] = []
+        if settings.authentication.bootstrap_tokens:
+            found.append(BootstrapTokens(self._lookup, self.clock.now).verify)
+        if settings.authentication.issuers:
+            found.append(self.oidc.verify)
+        if settings.token_webhook is not None:
+            found.append(TokenWebhook(settings.token_webhook, self.webhooks, (settings.issuer,)).verify)
+        return found
 
     async def load(self) -> None:
         """Fill the caches and everything that is derived from them."""

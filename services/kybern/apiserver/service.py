@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from kybern.apiserver.audit.flags import add_audit_flags, read_audit_settings
+from kybern.apiserver.authentication.flags import add_authentication_flags, read_authentication
 from kybern.apiserver.authentication.service_account import DEFAULT_ISSUER, TokenKeys
 from kybern.apiserver.authentication.token_file import read_token_file
 from kybern.apiserver.bootstrap.run import bootstrap
@@ -46,6 +47,7 @@ def add_flags(parser: ArgumentParser) -> None:
     parser.add_argument(
         "--anonymous-auth", default="true", choices=["true", "false"], help="accept requests without credentials"
     )
+    add_authentication_flags(parser)
     add_delegation_flags(parser)
     add_flow_flags(parser)
     add_audit_flags(parser)
@@ -64,6 +66,7 @@ def read_settings(options: Namespace) -> Settings:
     try:
         check_flow_flags(options)
         audit = read_audit_settings(options)
+        authentication = read_authentication(options)
         authorization, token_webhook = read_authorization(options), read_token_webhook(options)
     except (OSError, ValueError) as error:
         raise ServiceFailure(str(error)) from error
@@ -77,10 +80,10 @@ def read_settings(options: Namespace) -> Settings:
         service_cidr=options.service_cluster_ip_range,
         issuer=options.service_account_issuer,
         advertise=options.advertise_address,
-        anonymous=options.anonymous_auth == "true",
         keys=keys,
         tokens=tokens,
         proxy_client=proxy_client / BUNDLE if proxy_client is not None else None,
+        authentication=authentication,
         audit=audit,
         authorization=authorization,
         token_webhook=token_webhook,
@@ -129,6 +132,7 @@ async def serve(
         policies = tasks.create_task(server.policy_status.run())
         repair = tasks.create_task(server.claim_repair.run())
         aggregator = tasks.create_task(server.aggregator.run())
+        issuers = tasks.create_task(server.oidc.run())
         audits = [tasks.create_task(backend.run()) for backend in server.audit.backends] if server.audit else []
         flows = tasks.create_task(server.flow_controller.run()) if server.flow_controller is not None else None
         try:
@@ -151,6 +155,7 @@ async def serve(
             aggregator.cancel()
             if flows is not None:
                 flows.cancel()
+            issuers.cancel()
             for audit in audits:
                 audit.cancel()
 

@@ -50,7 +50,7 @@ class AuditLog:
 
     async def _begin(self, server: "ApiServer", verb: str, message: Any, call: CallContext) -> Audited | None:
         """The request as the log knows it, if the policy wants it recorded at all."""
-        original, user = await self._users(server, call)
+        original, user = await self._users(server, call, getattr(message, "path", ""))
         asked, version = self._asked(server, verb, message)
         recorded = self.policy.decide(original, asked)
         self._levels.labels(LEVELS[recorded.level]).inc()
@@ -77,18 +77,18 @@ class AuditLog:
         self._write(audited, "RequestReceived", audited.received, None)
         return audited
 
-    async def _users(self, server: "ApiServer", call: CallContext) -> tuple[User, User | None]:
+    async def _users(self, server: "ApiServer", call: CallContext, path: str) -> tuple[User, User | None]:
         """Who calls, and as whom (None: they may not); nobody if they cannot be told."""
         while True:
             try:
-                original = server.authenticator.original(call)
+                original = server.authenticator.original(call, path)
                 break
             except MustWait as wait:
                 await wait.over()
             except StatusError:
                 return User(""), None
         try:
-            return original, server.authenticator.authenticate(call)
+            return original, server.authenticator.authenticate(call, path)
         except StatusError:
             return original, None
 

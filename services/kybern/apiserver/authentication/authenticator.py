@@ -5,12 +5,12 @@ has verified, or a bearer token that is verified here. Impersonation comes last 
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 
 from kybern.apiserver.authentication.impersonation import impersonated
 from kybern.apiserver.authentication.service_account import ServiceAccountTokens, TokenInvalid, TokenUser
-from kybern.apiserver.authentication.webhook import TokenWebhook
+from kybern.apiserver.core.authentication.jwt_config import Anonymous
 from kybern.apiserver.core.user import ANONYMOUS_USER, User, authenticated
 from kybern.kube.rbac import Attributes
 from kybern.kube.status import unauthorized
@@ -21,6 +21,8 @@ from kybern.telemetry import Telemetry
 
 GATEWAY = "system:kybern:gateway"
 REMEMBERED = 4096  # users and tokens
+# Whom a token speaks for. Raises TokenInvalid, MustWait.
+Verify = Callable[[str, tuple[str, ...]], TokenUser]
 TOKEN_SECONDS = 10.0  # for which a verified token is not verified again
 
 
@@ -34,37 +36,39 @@ class Authenticator:
         check: Callable[[User, Attributes], None],
         service_accounts: ServiceAccountTokens | None = None,
         static_tokens: dict[str, User] | None = None,
-        anonymous: bool = True,
-        webhook: TokenWebhook | None = None,
+        anonymous: Anonymous | None = None,
+        further: Sequence[Verify] = (),
+        basic: Mapping[str, User] | None = None,
     ) -> None:
         self._log = telemetry.log
         self._now = now
         self._check = check
         self.service_accounts = service_accounts
         self._static = static_tokens or {}
-        self._anonymous = anonymous
-        self._webhook = webhook
+        self._anonymous = anonymous or Anonymous()
+        self._basic = basic or {}
+        self._verifiers: tuple[Verify, ...] = (self._static_token, self._service_account, *further)
         self._peers: dict[Identity, User] = {}
         self._named: dict[tuple[str, ...], User] = {}
         self._tokens: dict[str, tuple[float, User]] = {}
 
-    def authenticate(self, call: CallContext) -> User:
-        """Who makes this call."""
+    def authenticate(self, call: CallContext, path: str = "") -> User:
+        """Who makes this call; `path` is that of a request for no resource."""
         requester = call.requester
         if requester is None or call.peer.user != GATEWAY:
             if requester is not None:
                 raise unauthorized()
             return self._peer(call.peer)
-        user = self._requester(requester)
+        user = self._requester(requester, path)
         if requester.HasField("impersonation"):
             return impersonated(user, requester.impersonation, self._check)
         return user
 
-    def original(self, call: CallContext) -> User:
+    def original(self, call: CallContext, path: str = "") -> User:
         """Who makes this call, whomever they impersonate."""
         if call.requester is None or call.peer.user != GATEWAY:
-            return self.authenticate(call)
-        return self._requester(call.requester)
+            return self.authenticate(call, path)
+        return self._requester(call.requester, path)
 
     def _peer(self, peer: Identity) -> User:
         user = self._peers.get(peer)
@@ -73,13 +77,11 @@ class Authenticator:
             user = self._peers[peer] = authenticated(User(peer.user, peer.groups))
         return user
 
-    def _requester(self, requester: Requester) -> User:
+    def _requester(self, requester: Requester, path: str) -> User:
         if requester.bearer_token:
             return self._token(requester.bearer_token)
         if not requester.user:
-            if requester.basic_auth or not self._anonymous:
-                raise unauthorized()
-            return ANONYMOUS_USER
+            return self._nameless(requester.basic_auth, path)
         if requester.extra or requester.uid:
             extra = {name: tuple(values.values) for name, values in requester.extra.items()}
             return authenticated(User(requester.user, tuple(requester.groups), requester.uid, extra))
@@ -89,6 +91,18 @@ class Authenticator:
             _bound(self._named)
             user = self._named[key] = authenticated(User(requester.user, tuple(requester.groups)))
         return user
+
+    def _nameless(self, basic: str, path: str) -> User:
+        """The user of name and password, or anonymous. Raises StatusError (401)."""
+        if basic:
+            known = self._basic.get(basic)
+            if known is None:
+                raise unauthorized()
+            return authenticated(known)
+        allowed = self._anonymous
+        if not allowed.enabled or (allowed.paths is not None and path not in allowed.paths):
+            raise unauthorized()
+        return ANONYMOUS_USER
 
     def _token(self, token: str) -> User:
         at = asyncio.get_running_loop().time()
@@ -105,18 +119,25 @@ class Authenticator:
         return user
 
     def verify(self, token: str, audiences: tuple[str, ...] = ()) -> TokenUser:
-        """The user of a bearer token, not from memory. Raises TokenInvalid; MustWait, if a webhook is to be asked."""
-        static = self._static.get(token)
-        if static is not None:
-            return TokenUser(authenticated(static), audiences)
-        try:
-            if self.service_accounts is None:
-                raise TokenInvalid("no authenticator knows this token")
-            found = self.service_accounts.verify(token, self._now(), audiences)
-        except TokenInvalid:
-            if self._webhook is None:
-                raise
-            return self._webhook.verify(token, audiences)
+        """The user of a bearer token, not from memory. Raises TokenInvalid; MustWait, if somebody is to be asked."""
+        errors = []
+        for verify in self._verifiers:
+            try:
+                return verify(token, audiences)
+            except TokenInvalid as error:
+                errors.append(str(error))
+        raise TokenInvalid(", ".join(errors))
+
+    def _static_token(self, token: str, audiences: tuple[str, ...]) -> TokenUser:
+        found = self._static.get(token)
+        if found is None:
+            raise TokenInvalid("no authenticator knows this token")
+        return TokenUser(authenticated(found), audiences)
+
+    def _service_account(self, token: str, audiences: tuple[str, ...]) -> TokenUser:
+        if self.service_accounts is None:
+            raise TokenInvalid("service account tokens are off")
+        found = self.service_accounts.verify(token, self._now(), audiences)
         return TokenUser(authenticated(found.user), found.audiences)
 
 

@@ -8,7 +8,7 @@ from kybern.rpc.exchange.context import CallContext
 
 async def check_access(server: ApiServer, message: CheckAccessRequest, call: CallContext) -> CheckAccessResponse:
     """The authenticated user. Raises StatusError (401, 403)."""
-    user = server.authenticator.authenticate(call)
+    user = server.authenticator.authenticate(call, message.path)
     asked = Attributes(message.verb, path=message.path)
     if call.seat is None:
         server.flow.enter(call, user, asked)

@@ -1,0 +1,156 @@
+"""OIDC: tokens of outside issuers, verified with the keys that each issuer publishes.
+
+Keys are fetched at the start and kept. A token signed by a key that is not known yet makes its call wait while the keys
+are fetched again, at most once every few seconds.
+"""
+
+import asyncio
+import logging
+import ssl
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from typing import Any
+
+import aiohttp
+import jwt
+import orjson
+
+from kybern.apiserver.authentication.service_account import TokenInvalid, TokenUser
+from kybern.apiserver.core.authentication.claims import ClaimsRefused, matching_audiences, user_of
+from kybern.apiserver.core.authentication.jwt_config import Issuer
+from kybern.apiserver.core.user import authenticated
+from kybern.apiserver.waiting import MustWait
+
+TIMEOUT = 10.0  # seconds of one request
+RETRY = 10.0  # seconds between attempts to reach an issuer
+FRESH = 5.0  # seconds for which keys are not fetched again
+LARGEST = 1 << 20  # bytes of a document
+UNCHECKED: Any = {"verify_exp": False, "verify_nbf": False, "verify_iat": False, "verify_aud": False}
+
+
+class OidcAuthenticator:
+    """Every issuer; `run` for the life of the server."""
+
+    def __init__(
+        self,
+        issuers: Sequence[Issuer],
+        now: Callable[[], datetime],
+        log: logging.Logger,
+        fresh: float = FRESH,
+        retry: float = RETRY,
+    ) -> None:
+        self._issuers = {issuer.url: Keys(issuer, log, fresh, retry) for issuer in issuers}
+        self._now = now
+
+    async def run(self) -> None:
+        """Fetch keys until every issuer has been reached."""
+        async with asyncio.TaskGroup() as tasks:
+            for keys in self._issuers.values():
+                tasks.create_task(keys.run())
+
+    def verify(self, token: str, audiences: tuple[str, ...] = ()) -> TokenUser:
+        """Raises TokenInvalid; MustWait, where keys have to be fetched first."""
+        try:
+            header = jwt.get_unverified_header(token)
+            claims = jwt.decode(token, options={"verify_signature": False})
+        except jwt.PyJWTError as error:
+            raise TokenInvalid(f"oidc: malformed jwt: {error}") from None
+        keys = self._issuers.get(claims.get("iss") or "")
+        if keys is None:
+            raise TokenInvalid("oidc: no issuer of that name")
+        issuer, algorithm = keys.issuer, header.get("alg")
+        if algorithm not in issuer.algorithms:
+            raise TokenInvalid(f"oidc: id token signed with unsupported algorithm {algorithm!r}")
+        found = self._decode(keys, token, str(header.get("kid") or ""), str(algorithm))
+        try:
+            matching = matching_audiences(issuer, found)
+            user = user_of(issuer, found, self._now().timestamp())
+        except ClaimsRefused as error:
+            raise TokenInvalid(f"oidc: {error}") from None
+        if audiences and not set(audiences) & set(matching):
+            raise TokenInvalid(f"oidc: token audiences {list(matching)} is invalid for {list(audiences)}")
+        return TokenUser(authenticated(user), tuple(one for one in matching if not audiences or one in audiences))
+
+    def _decode(self, keys: "Keys", token: str, kid: str, algorithm: str) -> Any:
+        """The claims, once the signature is found good."""
+        why = "no key to verify it with"
+        for key in keys.candidates(kid):
+            try:
+                return jwt.decode(token, key, algorithms=[algorithm], options=UNCHECKED)
+            except (jwt.PyJWTError, TypeError, ValueError) as error:
+                why = str(error)
+        raise TokenInvalid(f"oidc: failed to verify signature: {why}")
+
+
+class Keys:
+    """The keys of one issuer."""
+
+    def __init__(self, issuer: Issuer, log: logging.Logger, fresh: float, retry: float) -> None:
+        self.issuer = issuer
+        self._log = log
+        self._fresh = fresh
+        self._retry = retry
+        self._known: dict[str, Any] = {}  # by key id; without one by their place
+        self._fetched = float("-inf")  # loop.time() of the last attempt
+        self._fetching = asyncio.Lock()
+        context = ssl.create_default_context(cadata=issuer.ca or None)
+        self._connector: Callable[[], aiohttp.TCPConnector] = lambda: aiohttp.TCPConnector(ssl=context)
+
+    async def run(self) -> None:
+        while not self._known:
+            await self.fetch()
+            if not self._known:
+                await asyncio.sleep(self._retry)
+
+    def candidates(self, kid: str) -> list[Any]:
+        """Keys that may have signed. Raises MustWait if a fetch may bring more."""
+        found = [self._known[kid]] if kid in self._known else []
+        if not kid:
+            found = list(self._known.values())
+        stale = asyncio.get_running_loop().time() - self._fetched >= self._fresh
+        if not found and (stale or self._fetching.locked()):
+            raise MustWait(self.fetch)
+        return found
+
+    async def fetch(self) -> None:
+        """Ask the issuer, unless that was done a moment ago; a failure is logged."""
+        asked = asyncio.get_running_loop().time()
+        async with self._fetching:
+            if self._fetched >= asked:
+                return  # somebody else has, meanwhile
+            try:
+                self._known = await self._ask()
+            except (aiohttp.ClientError, TimeoutError, OSError, ValueError, KeyError) as error:
+                self._log.warning("oidc: keys of %s: %s", self.issuer.url, str(error) or type(error).__name__)
+            self._fetched = asyncio.get_running_loop().time()
+
+    async def _ask(self) -> dict[str, Any]:
+        """Raises what aiohttp raises, ValueError, KeyError."""
+        timeout = aiohttp.ClientTimeout(total=TIMEOUT)
+        async with aiohttp.ClientSession(connector=self._connector(), timeout=timeout) as session:
+            document = await _json(session, self.issuer.document_url)
+            if document.get("issuer") != self.issuer.url:
+                raise ValueError(f"the issuer calls itself {document.get('issuer')!r}")
+            listed = (await _json(session, str(document["jwks_uri"]))).get("keys") or ()
+        found: dict[str, Any] = {}
+        for index, key in enumerate(listed):
+            if key.get("use") in (None, "sig"):
+                try:
+                    found[key.get("kid") or f"#{index}"] = jwt.PyJWK(key).key
+                except jwt.PyJWTError as error:
+                    self._log.info("oidc: a key of %s is of no use: %s", self.issuer.url, error)
+        return found
+
+
+async def _json(session: aiohttp.ClientSession, url: str) -> Any:
+    data = bytearray()
+    async with session.get(url) as response:
+        response.raise_for_status()
+        async for chunk in response.content.iter_chunked(64 << 10):
+            data += chunk
+            if len(data) > LARGEST:
+                raise ValueError(f"{url} is too large")
+    document = orjson.loads(data)
+    if not isinstance(document, dict):
+        raise ValueError(f"{url} is no object")
+    return document
