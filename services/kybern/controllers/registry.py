@@ -22,6 +22,7 @@ from kybern.controllers.node_ipam.reconcile import NodeIpamController
 from kybern.controllers.node_lifecycle.reconcile import NodeLifecycleController
 from kybern.controllers.persistentvolume_binder.reconcile import PersistentVolumeBinder
 from kybern.controllers.pod_gc.reconcile import PodGarbageCollector
+from kybern.controllers.podautoscaler.reconcile import HorizontalPodAutoscaling
 from kybern.controllers.pv_protection.reconcile import VolumeProtection
 from kybern.controllers.pvc_protection.reconcile import ClaimProtection
 from kybern.controllers.replicaset.reconcile import replica_set_controller, replication_controller
@@ -60,6 +61,7 @@ CONTROLLERS: dict[str, Starter] = {
     "persistentvolume-binder-controller": PersistentVolumeBinder,
     "persistentvolumeclaim-protection-controller": ClaimProtection,
     "persistentvolume-protection-controller": VolumeProtection,
+    "horizontal-pod-autoscaler-controller": HorizontalPodAutoscaling,
     "disruption-controller": DisruptionController,
     "clusterrole-aggregation-controller": ClusterRoleAggregationController,
     "node-ipam-controller": NodeIpamController,

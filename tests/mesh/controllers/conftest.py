@@ -105,7 +105,10 @@ class Nodes:
         ready = {**READY, "status": "False"} if image == self.broken_image else READY
         self._turn += 1
         ip = f"10.244.{self._turn // 250}.{self._turn % 250 + 1}"
-        status = {"phase": "Running", "podIP": ip, "podIPs": [{"ip": ip}], "conditions": [self._condition(ready)]}
+        started, conditions = meta.format_time(self.clock.now()), [self._condition(ready)]
+        status = {
+            "phase": "Running", "podIP": ip, "podIPs": [{"ip": ip}], "startTime": started, "conditions": conditions,
+        }  # fmt: skip
         await self.client.patch(PODS, name, namespace, patch={"status": status}, subresource="status")
         if image in self.ending_images:
             await asyncio.sleep(self.start_seconds)
