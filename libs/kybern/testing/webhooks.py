@@ -126,4 +126,7 @@ async def webhook_server(
     try:
         yield server
     finally:
+        for transport in server.connections:
+            transport.abort()  # kept connections of clients that do not know of the end
         await runner.cleanup()
+        await asyncio.sleep(0)

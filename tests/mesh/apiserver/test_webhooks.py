@@ -16,7 +16,6 @@ from kybern.client.resources import (
     NAMESPACES,
     NODES,
     PODS,
-    SERVICE_ACCOUNTS,
     SERVICES,
     Resource,
 )
@@ -293,7 +292,6 @@ async def test_subresources(admin: Client, hooks: WebhookServer) -> None:
     ]
     await admin.create(MUTATING, configuration(webhook(hooks.client_config("/look"), rules=rules)))
     await admin.create(VALIDATING, configuration(webhook(hooks.client_config("/look"), rules=rules)))
-    await admin.create(SERVICE_ACCOUNTS, {"metadata": {"name": "default", "namespace": "default"}})
     await admin.create(NODES, {"metadata": {"name": "n"}})
     container = {"name": "c", "image": "i"}
     await admin.create(PODS, {"metadata": {"name": "p", "namespace": "default"}, "spec": {"containers": [container]}})
@@ -382,7 +380,7 @@ async def test_services_are_called_at_their_endpoints(admin: Client, tmp_path: P
         hooks.admit("/no", lambda request: {"allowed": False})
         ports = [{"name": "https", "port": 443, "targetPort": "web"}]
         await admin.create(SERVICES, {"metadata": {"name": "hook", "namespace": "default"}, "spec": {"ports": ports}})
-        config = {"service": {"name": "hook", "namespace": "default", "path": "no"}, "caBundle": hooks.ca_bundle}
+        config = {"service": {"name": "hook", "namespace": "default", "path": "/no"}, "caBundle": hooks.ca_bundle}
         await admin.create(VALIDATING, configuration(webhook(config)))
         error = await refused(admin.create(CONFIG_MAPS, config_map("a")))
         assert error.message.endswith(

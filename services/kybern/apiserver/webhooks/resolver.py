@@ -27,15 +27,24 @@ class Resolver:
     def __init__(self, cachers: Callable[[str, str], Cacher]) -> None:
         self._cachers = cachers
         self._turns = count()
+        self._known: dict[ServiceReference, list[Address]] = {}
+        self._seen = (0, 0)
 
     def resolve(self, asked: ServiceReference) -> Address:
         """An address of the Service's port. Raises NoEndpoint."""
-        entry = self._cachers("", "services").get(asked.namespace, asked.name)
-        if entry is None:
-            raise NoEndpoint(f'service "{asked.name}" not found')
-        selection = Selection(asked.namespace, labels=selectors.from_labels({SERVICE_NAME: asked.name}))
-        slices = self._cachers("discovery.k8s.io", "endpointslices").select(selection)
-        addresses = endpoints_of(entry.decode(), (found.decode() for found in slices), asked.port)
+        services, slices = self._cachers("", "services"), self._cachers("discovery.k8s.io", "endpointslices")
+        seen = (services.changed, slices.changed)
+        if seen != self._seen:
+            self._known.clear()
+            self._seen = seen
+        addresses = self._known.get(asked)
+        if addresses is None:
+            entry = services.get(asked.namespace, asked.name)
+            if entry is None:
+                raise NoEndpoint(f'service "{asked.name}" not found')
+            selection = Selection(asked.namespace, labels=selectors.from_labels({SERVICE_NAME: asked.name}))
+            found = (one.decode() for one in slices.select(selection))
+            addresses = self._known[asked] = endpoints_of(entry.decode(), found, asked.port)
         return addresses[next(self._turns) % len(addresses)]
 
 
