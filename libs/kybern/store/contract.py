@@ -158,7 +158,7 @@ class Store(Protocol):
         ...
 
     async def lease_revoke(self, lease: int) -> None:
-        """End the lease and delete its keys, in one revision. Raises LeaseNotFoundError."""
+        """End the lease and delete its keys, in one revision unless they are very many. Raises LeaseNotFoundError."""
         ...
 
     async def compact(self, revision: int) -> None:

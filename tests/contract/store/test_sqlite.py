@@ -424,3 +424,27 @@ async def test_an_unexpected_error_is_an_answer_and_not_the_end(
             await store.txn([Put("/a", b"doomed")])
     assert (await store.txn([Put("/a", b"fine")])).revision == 2
     await store.close()
+
+
+async def test_a_lease_with_very_many_keys_ends_in_steps(tmp_path: Path) -> None:
+    store = await SqliteStore.open(tmp_path / "store.db")
+    lease = await store.lease_grant(3600)
+    for start in range(0, 1200, 300):
+        await store.txn([Put(f"/e/{n:04}", b"x", None, lease) for n in range(start, start + 300)])
+    await store.txn([Put("/e/0000", b"kept")])
+    before = await store.revision()
+    watch = store.watch("/e/", start_revision=before + 1)
+    await store.lease_revoke(lease)
+    assert [kv.key for kv in (await store.range("/e/")).items] == ["/e/0000"]
+    assert await store.revision() > before + 1
+    gone: list[str] = []
+    while len(gone) < 1199:
+        gone += [event.kv.key for event in (await anext(watch)).events]
+    assert gone == [f"/e/{n:04}" for n in range(1, 1200)]
+    await watch.aclose()
+    with pytest.raises(LeaseNotFoundError):
+        await store.lease_keepalive(lease)
+    await store.close()
+    store = await SqliteStore.open(tmp_path / "store.db")
+    assert (await store.range("/e/")).count == 1
+    await store.close()

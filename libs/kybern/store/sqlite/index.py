@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 SUB_BITS = 16
 MAX_WRITES = 1 << SUB_BITS
-COMPACT_STEP = 2000
+COMPACT_STEP = 500
 REMEMBERED = 10_000
 """Changes back to which a page's count is found without looking at every key."""
 

@@ -4,6 +4,7 @@ import sqlite3
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
+from typing import Any
 
 from kybern.store.contract import KeyValue
 from kybern.store.durable import replacing
@@ -69,7 +70,7 @@ def _fill(
     try:
         database.prepare()
         counters = [(revision, "revision"), (revision, "compacted")]
-        statements = [
+        statements: list[tuple[str, list[tuple[Any, ...]]]] = [
             ("UPDATE counter SET value = ? WHERE name = ?", counters),
             ("INSERT INTO lease VALUES (?, ?)", [(LEASE, lease_ttl)]),
         ]

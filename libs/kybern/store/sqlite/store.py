@@ -10,7 +10,13 @@ from collections.abc import AsyncGenerator, Sequence
 from pathlib import Path
 
 from kybern.store.contract import Delete, KeyValue, Put, RangeResult, TxnResult, WatchBatch, Write, check_writes
-from kybern.store.errors import CompactedError, FutureRevisionError, LeaseNotFoundError, StoreUnavailable
+from kybern.store.errors import (
+    CompactedError,
+    FutureRevisionError,
+    LeaseNotFoundError,
+    StoreError,
+    StoreUnavailable,
+)
 from kybern.store.sqlite.database import DELETE, MEMORY
 from kybern.store.sqlite.files import Files, open_files
 from kybern.store.sqlite.index import COMPACT_STEP, Version
@@ -23,6 +29,7 @@ from kybern.store.sqlite.writer import InlineWriter, ThreadWriter, Writer
 
 CACHE_BYTES = 16 << 20
 EXPIRY_RETRY = 1.0
+EXPIRY_STEP = 500  # keys of a lease deleted at a time
 
 
 class SqliteStore:
@@ -48,6 +55,7 @@ class SqliteStore:
             if lease in self._leases:
                 self._leases.attach(lease, key)
         self._timer: asyncio.TimerHandle | None = None
+        self._endings: set[asyncio.Task[None]] = set()
         self._arm()
 
     @classmethod
@@ -147,21 +155,34 @@ class SqliteStore:
             raise LeaseNotFoundError(lease)
         await asyncio.shield(self._end(lease))
 
-    def _end(self, lease: int) -> "asyncio.Future[TxnResult]":
+    def _end(self, lease: int) -> "asyncio.Task[None]":
         """Delete the lease and its keys."""
-        keys = [k for k in self._leases.candidates(lease) if (head := self._index.head(k)) and head.lease == lease]
         self._leases.end(lease)
-        statements: Statements = [("DELETE FROM lease WHERE id = ?", [(lease,)])]
-        future = self._sequencer.submit([Delete(key) for key in keys], statements)
-        future.add_done_callback(lambda done: self._ended(lease, done.exception()))
-        return future
+        task = self._loop.create_task(self._delete_leased(lease))
+        self._endings.add(task)
+        task.add_done_callback(self._ended)
+        return task
 
-    def _ended(self, lease: int, error: BaseException | None) -> None:
-        if error is None:
-            self._leases.ended(lease)
-        else:  # no space left, perhaps
+    def _ended(self, task: "asyncio.Task[None]") -> None:
+        self._endings.discard(task)
+        if not task.cancelled():
+            task.exception()  # said to who asked; tried again by the timer
+
+    async def _delete_leased(self, lease: int) -> None:
+        """In steps, so that nobody waits long; the lease itself goes with the last, so that a crash loses no step."""
+        keys = self._leases.candidates(lease)
+        statements: Statements = [("DELETE FROM lease WHERE id = ?", [(lease,)])]
+        try:
+            for start in range(0, max(1, len(keys)), EXPIRY_STEP):
+                step = keys[start : start + EXPIRY_STEP]
+                gone = [Delete(key) for key in step if (head := self._index.head(key)) and head.lease == lease]
+                last = start + EXPIRY_STEP >= len(keys)
+                await self._sequencer.submit(gone, statements if last else ())
+        except StoreError:  # no space left, perhaps
             self._leases.retry_end(lease, self._loop.time() + EXPIRY_RETRY)
             self._arm()
+            raise
+        self._leases.ended(lease)
 
     def _arm(self) -> None:
         """Set the timer to the next lease's end."""
@@ -215,6 +236,7 @@ class SqliteStore:
             self._timer.cancel()
         self._hub.close()
         await self._writer.close()
+        await asyncio.gather(*self._endings, return_exceptions=True)
         await self._reader.close()
         self._files.close()
 

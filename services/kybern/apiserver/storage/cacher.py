@@ -6,7 +6,7 @@ revisions.
 
 from bisect import bisect_left, insort
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 
 import orjson
@@ -64,13 +64,20 @@ class Cacher:
 
     def count(self, namespace: str, after: str) -> int:
         """How many objects of a namespace ("" = all) come after a key."""
-        return len(self._keys(namespace, after))
+        first, last = self._between(namespace, after)
+        return max(0, last - first)
 
-    def _keys(self, namespace: str, after: str) -> Sequence[str]:
+    def _keys(self, namespace: str, after: str) -> Iterable[str]:
+        """These keys, none copied: a page of a long list costs what it shows."""
+        first, last = self._between(namespace, after)
+        return self.keys if last - first == len(self.keys) else map(self.keys.__getitem__, range(first, last))
+
+    def _between(self, namespace: str, after: str) -> tuple[int, int]:
+        """The part of `keys` that belongs to a namespace ("" = all), after a key."""
+        first = bisect_left(self.keys, after + "\0") if after else 0
         if not namespace:
-            return self.keys[bisect_left(self.keys, after + "\0") :] if after else self.keys
-        first = bisect_left(self.keys, after + "\0" if after else f"{namespace}/")
-        return self.keys[first : bisect_left(self.keys, f"{namespace}0")]
+            return first, len(self.keys)
+        return max(first, bisect_left(self.keys, f"{namespace}/")), bisect_left(self.keys, f"{namespace}0")
 
     # Changes, from the feed alone
 

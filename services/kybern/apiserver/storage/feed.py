@@ -17,13 +17,14 @@ from kybern.apiserver.storage.cacher import Cacher
 from kybern.apiserver.storage.entry import Object
 from kybern.apiserver.storage.failure import StorageFailed
 from kybern.kube.status import timeout
-from kybern.store.contract import Delete, Event, Store, TxnResult, Write, events_of
+from kybern.store.contract import Delete, Event, KeyValue, Store, TxnResult, Write, events_of
 from kybern.store.errors import CompactedError, StoreUnavailable
 from kybern.telemetry import Telemetry
 
 PAGE = 2000
 CATCH_UP = 10.0  # seconds that a read or write waits for the caches
 REMEMBERED = 10_000  # trace contexts of own writes to a shared store
+AT_ONCE = 200  # events taken from the watch before others have a turn
 HURRY = 0.1  # seconds that somebody waits before the store is asked how far its watch is
 AGAIN = 1.0  # seconds between attempts to load anew
 
@@ -76,17 +77,24 @@ class Feed:
 
     async def _load(self, prefix: str, revision: int) -> int:
         """Everything below a prefix, as it is at a revision (0: now); the revision."""
-        after = ""
-        while True:
-            page = await self.store.range(prefix, start_after=after, limit=PAGE, revision=revision)
-            revision = page.revision
-            for kv in page.items:
-                cacher = self.cacher(kv.key)
-                if cacher is not None:
-                    cacher.load(kv)
-            if not page.more:
-                return revision
-            after = page.items[-1].key
+        page = await self.store.range(prefix, limit=PAGE, revision=revision)
+        while page.more:
+            after, shown = page.items[-1].key, page.revision
+            next_page = asyncio.ensure_future(self.store.range(prefix, start_after=after, limit=PAGE, revision=shown))
+            try:
+                await asyncio.sleep(0)  # the store reads it while this one is taken in
+                self._load_page(page.items)
+                page = await next_page
+            finally:
+                next_page.cancel()
+        self._load_page(page.items)
+        return page.revision
+
+    def _load_page(self, items: Sequence[KeyValue]) -> None:
+        for kv in items:
+            cacher = self.cacher(kv.key)
+            if cacher is not None:
+                cacher.load(kv)
 
     async def run(self) -> None:
         """Follow the store for as long as the service lives."""
@@ -102,9 +110,15 @@ class Feed:
                 async for batch in watch:
                     if self.store.exclusive:
                         await asyncio.sleep(0)  # writers, who know the trace context, come first
-                    for revision, events in groupby(batch.events, key=lambda event: event.kv.mod_revision):
+                    since_pause = 0
+                    for revision, grouped in groupby(batch.events, key=lambda event: event.kv.mod_revision):
+                        events = list(grouped)
                         if revision > self.revision:
-                            self._take(revision, list(events), None, self._traces.pop(revision, ""))
+                            self._take(revision, events, None, self._traces.pop(revision, ""))
+                            since_pause += len(events)
+                        if since_pause >= AT_ONCE:
+                            since_pause = 0
+                            await asyncio.sleep(0)  # others have their turn
                     self._advance(batch.revision)
             except CompactedError as error:
                 self._log.warning("fell behind the store, loading again: %s", error)
