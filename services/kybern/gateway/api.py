@@ -12,6 +12,7 @@ from kybern.gateway.core.encoded import Encoded
 from kybern.gateway.core.frames import Frames
 from kybern.gateway.core.held_lists import HeldLists
 from kybern.gateway.core.resources import Resources
+from kybern.gateway.forward.pool import Pool
 from kybern.gateway.http.message import Request
 from kybern.kube.duration import parse_go
 from kybern.kube.status import bad_request
@@ -40,6 +41,7 @@ class Api:
     lists: HeldLists = field(default_factory=HeldLists)
     encoded: Encoded = field(default_factory=Encoded)
     channels: dict[tuple[str, str], Any] = field(default_factory=dict)  # to node agents
+    pool: Pool = field(default_factory=Pool)  # connections to other servers
     client_tls: ClientTls = field(default_factory=lambda: ClientTls(None))  # to extension API servers
 
     async def check_access(self, request: Request) -> None:

@@ -193,6 +193,7 @@ async def run(options: Namespace, env: Env) -> None:
             finally:
                 server.close()
                 await drain(connections)
+                api.pool.close()
                 await grpc_server.stop(1.0)
 
 

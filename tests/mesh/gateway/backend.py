@@ -23,7 +23,9 @@ def own_address() -> str:
 
 async def describe(request: web.Request) -> web.StreamResponse:
     body = await request.read()
+    assert request.transport is not None
     said = {
+        "client": request.transport.get_extra_info("peername")[1],
         "method": request.method,
         "path": request.raw_path,
         "headers": {name.lower(): value for name, value in request.headers.items()},

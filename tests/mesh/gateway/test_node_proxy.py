@@ -39,8 +39,6 @@ async def node(gateway: Any) -> AsyncIterator[None]:
     task = asyncio.create_task(NODE.run(options, Env(SystemClock(), Random(1), transport, telemetry, ready.set)))
     async with asyncio.timeout(20):
         await ready.wait()
-        account = {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": "default"}}
-        assert (await gateway.admin.post("/api/v1/namespaces/default/serviceaccounts", json=account)).status == 201
         await node_is_there(gateway)
         spec = {"nodeName": "simulated-1", "containers": [{"name": "c", "image": "simulated/x"}]}
         pod = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "p"}, "spec": spec}

@@ -1,6 +1,7 @@
 """The proxy subresources of pods and services, to real servers on this machine's own address."""
 
 import asyncio
+import contextlib
 import importlib.util
 import io
 import json
@@ -65,8 +66,6 @@ async def ports(gateway: Any) -> AsyncIterator[Ports]:
     tls = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
     tls.load_cert_chain(gateway.folder / "pod" / "tls.pem")
     async with servers.backend(address) as plain, servers.backend(address, tls) as secure:
-        account = {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": "default"}}
-        await create(gateway, "/api/v1/namespaces/default/serviceaccounts", account)
         await make_pod(gateway, "p", address, {"web": plain, "tls": secure})
         named = [
             {"name": "web", "port": 80, "targetPort": plain},
@@ -245,3 +244,39 @@ async def test_errors(gateway: Any, ports: Ports) -> None:
         response = await gateway.admin.get(path)
         found = await response.json()
         assert (response.status, found["kind"], found["message"]) == (code, "Status", message), path
+
+
+async def test_connections_are_kept(gateway: Any, ports: Ports) -> None:
+    path = f"{PODS}/p:{ports.plain}/proxy/x"
+    clients = [(await said(await gateway.admin.get(path)))["client"] for _ in range(3)]
+    assert len(set(clients)) == 1
+    both = await asyncio.gather(*(gateway.admin.get(path) for _ in range(2)))
+    clients += [(await said(response))["client"] for response in both]
+    assert len(set(clients)) <= 2
+    assert (await gateway.admin.head(path)).status == 200
+    assert (await said(await gateway.admin.get(path)))["client"] in clients
+
+
+async def test_a_kept_connection_that_has_died_is_replaced(gateway: Any) -> None:
+    address = servers.own_address()
+    if not address or address.startswith("127."):
+        pytest.skip("this machine has no address but loopback's, which no proxy connects to")
+    await make_pod(gateway, "p", address, {})
+    served = 0
+
+    async def once(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """One answer that promises another, then nothing: the next request finds a closed connection."""
+        nonlocal served
+        await reader.readuntil(b"\r\n\r\n")
+        served += 1
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
+        with contextlib.suppress(asyncio.IncompleteReadError):
+            await reader.readuntil(b"\r\n\r\n")
+        writer.close()
+
+    server = await asyncio.start_server(once, address, 0)
+    path = f"{PODS}/p:{server.sockets[0].getsockname()[1]}/proxy/"
+    for number in range(3):
+        response = await gateway.admin.get(path)
+        assert (response.status, await response.text(), served) == (200, "ok", number + 1)
+    server.close()

@@ -77,7 +77,6 @@ async def agent(gateway: Any) -> AsyncIterator[Agent]:
         "kind": "Node",
         "metadata": {"name": "n1", "annotations": {"kybern.io/agent-target": "node:1"}},
     }
-    account = {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": "default"}}
     pod = {
         "apiVersion": "v1",
         "kind": "Pod",
@@ -86,7 +85,6 @@ async def agent(gateway: Any) -> AsyncIterator[Agent]:
     }
     for path, obj in (
         ("/api/v1/nodes", node),
-        ("/api/v1/namespaces/default/serviceaccounts", account),
         ("/api/v1/namespaces/default/pods", pod),
     ):
         response = await gateway.admin.post(path, json=obj)

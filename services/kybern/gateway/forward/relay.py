@@ -11,11 +11,13 @@ from dataclasses import dataclass
 from kybern.gateway.core import forwarding
 from kybern.gateway.core.forwarding import Header
 from kybern.gateway.core.html_links import HtmlRewriter
+from kybern.gateway.forward.pool import Pool
 from kybern.gateway.forward.upstream import Destination, Head, Upstream, UpstreamError
 from kybern.gateway.http.message import Request, Response
 
 UNCACHED = b"Cache-Control: no-cache, private\r\n"
 CHUNK = 64 << 10
+REPEATABLE = frozenset({"GET", "HEAD", "OPTIONS"})  # on a kept connection, which may be dead by now
 
 
 @dataclass(frozen=True)
@@ -31,13 +33,24 @@ class Job:
     answer_seconds: float | None = None  # that the head of the answer may take
 
 
-async def relay(request: Request, job: Job) -> Response | None:
+async def relay(request: Request, job: Job, pool: Pool) -> Response | None:
     """Carry out a request at another server. Raises UpstreamError while the client has not been told anything."""
     upgrade = forwarding.is_upgrade(request.headers)
+    kept = pool.take(job.to) if request.method in REPEATABLE and request.incoming is None and not upgrade else None
+    if kept is not None:
+        try:
+            return await _exchange(request, job, kept, pool, upgrade=False)
+        except UpstreamError:
+            if request.answered:
+                raise
+    return await _exchange(request, job, await Upstream.open(job.to), pool, upgrade=upgrade)
+
+
+async def _exchange(request: Request, job: Job, upstream: Upstream, pool: Pool, *, upgrade: bool) -> Response | None:
+    """One request and its answer on one connection, which goes to the pool if it can be used again."""
     headers = forwarding.request_headers(
         request.headers, request.repeated, request.connection.peer_address, upgrade=upgrade
     )
-    upstream = await Upstream.open(job.to)
     sender: asyncio.Task[None] | None = None
     try:
         framing = _framing(request)
@@ -49,6 +62,7 @@ async def relay(request: Request, job: Job) -> Response | None:
             async with asyncio.timeout(job.answer_seconds):
                 head = await upstream.head()
         except TimeoutError:
+            request.answered = 504  # is not tried again
             raise UpstreamError("net/http: timeout awaiting response headers") from None
         request.answered = head.status
         if head.status == 101 and upgrade:
@@ -60,10 +74,14 @@ async def relay(request: Request, job: Job) -> Response | None:
         await Answer(request, job, head).write(upstream.body(head, request.method))
         return None
     finally:
+        sent = sender is None or sender.done()
         if sender is not None:
             sender.cancel()
             await asyncio.gather(sender, return_exceptions=True)
-        upstream.close()
+        if upstream.reusable and sent:
+            pool.give(job.to, upstream)
+        else:
+            upstream.close()
 
 
 def _framing(request: Request) -> Header | None:

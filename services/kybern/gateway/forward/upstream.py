@@ -1,4 +1,4 @@
-"""The client's side of HTTP/1.1, for one request on one connection: bytes as they come, nothing decoded.
+"""The client's side of HTTP/1.1, one request after the other on a connection: bytes as they come, nothing decoded.
 
 What goes wrong before an answer is an UpstreamError in the words that clients of Kubernetes know from Go's; what goes
 wrong within one breaks the answer off.
@@ -45,6 +45,12 @@ class Head:
     status: int
     reason: bytes
     headers: list[Header]
+    version: bytes = b"HTTP/1.1"
+
+    @property
+    def keeps_alive(self) -> bool:
+        """Whether the server takes another request after this one."""
+        return self.version == b"HTTP/1.1" and b"close" not in self.value(b"connection").lower()
 
     def value(self, name: bytes) -> bytes:
         """The first value of a header, b"" when it is absent."""
@@ -56,6 +62,7 @@ class Upstream:
 
     def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.reader, self.writer = reader, writer
+        self.reusable = False  # the last answer was read to its end, and the server keeps the connection
 
     @classmethod
     async def open(cls, to: Destination) -> Self:
@@ -80,6 +87,7 @@ class Upstream:
 
     async def send(self, method: str, path: str, host: str, headers: list[Header], framing: Header | None) -> None:
         """Request line and headers. Raises UpstreamError."""
+        self.reusable = False
         lines = [f"{method} {path} HTTP/1.1\r\nHost: {host}".encode("latin-1")]
         lines += (name + b": " + value for name, value in headers)
         if framing is not None:
@@ -123,12 +131,15 @@ class Upstream:
 
     async def body(self, head: Head, method: str) -> AsyncIterator[bytes]:
         """The answer's body without its framing. Raises UpstreamError when it breaks off."""
+        keeps = head.keeps_alive
         if method == "HEAD" or head.status in (204, 304):
+            self.reusable = keeps
             return
         try:
             if b"chunked" in head.value(b"transfer-encoding").lower():
                 async for piece in self._chunks():
                     yield piece
+                self.reusable = keeps
                 return
             length = head.value(b"content-length")
             left = int(length) if length.isdigit() else -1
@@ -137,6 +148,7 @@ class Upstream:
                 yield piece
             if left > 0:
                 raise UpstreamError("unexpected EOF")
+            self.reusable = keeps and left == 0
         except (OSError, asyncio.IncompleteReadError, asyncio.LimitOverrunError, ValueError) as error:
             raise UpstreamError(str(error)) from None
 
@@ -151,6 +163,11 @@ class Upstream:
             await self.reader.readuntil(b"\n")
         while (await self.reader.readuntil(b"\n")).strip():
             pass  # trailers end here
+
+    @property
+    def is_open(self) -> bool:
+        """Whether nothing speaks against another request."""
+        return not self.reader.at_eof() and not self.writer.is_closing() and self.reader.exception() is None
 
     def close(self) -> None:
         """At once; nothing is waited for."""
@@ -170,7 +187,7 @@ def parse_head(raw: bytes) -> Head:
         if not colon or not name or name != name.strip():
             raise UpstreamError(f"malformed MIME header line: {line[:100].decode('latin-1')}")
         headers.append((name, value.strip()))
-    return Head(int(code), phrase, headers)
+    return Head(int(code), phrase, headers, version)
 
 
 def reason(error: OSError) -> str:

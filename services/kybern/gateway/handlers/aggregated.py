@@ -69,7 +69,7 @@ async def _forward(api: Api, request: Request, wanted: ForwardRequest, *, long_r
         answer_seconds=None if patient else DEFAULT_TIMEOUT,
     )
     try:
-        return await relay(request, job)
+        return await relay(request, job, api.pool)
     except UpstreamError as error:
         return Response(f"error trying to reach service: {error}\n".encode(), 503, TEXT)
 

@@ -48,7 +48,7 @@ async def proxy(api: Api, request: Request, target: Target) -> Response | None:
         rewrite=partial(rewrite_url, at=at, address=to.address, host=client_host),
     )
     try:
-        return await relay(request, job)
+        return await relay(request, job, api.pool)
     except UpstreamError as error:
         raise service_unavailable(f"error trying to reach service: {error}") from None
 
