@@ -5,6 +5,7 @@ from base64 import b64decode, b64encode
 from pathlib import Path
 from typing import Any
 
+import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
@@ -60,7 +61,8 @@ async def start(cluster: Any, *flags: str) -> None:
 def test_an_approved_client_gets_its_certificate(simulate: Any) -> None:
     async def test(cluster: Any) -> None:
         await start(cluster)
-        made = await ask(cluster.admin, "alice", "kube-apiserver-client", make_request("alice", "devs"))
+        request = make_request("alice", "devs")
+        made = await ask(cluster.admin, "alice", "kube-apiserver-client", request, "client auth")
         await asyncio.sleep(10)
         assert "certificate" not in (await cluster.admin.get(CERTIFICATE_SIGNING_REQUESTS, "alice")).get("status", {})
         await approve(cluster, made)
@@ -68,6 +70,8 @@ def test_an_approved_client_gets_its_certificate(simulate: Any) -> None:
         assert certificate.subject.rfc4514_string() == "CN=alice,O=devs"
         usage = certificate.extensions.get_extension_for_class(x509.ExtendedKeyUsage).value
         assert [*usage] == [ExtendedKeyUsageOID.CLIENT_AUTH]
+        with pytest.raises(x509.ExtensionNotFound):
+            certificate.extensions.get_extension_for_class(x509.KeyUsage)
         days = (certificate.not_valid_after_utc - cluster.clock.now()).days
         assert 363 <= days <= 365
         ca = x509.load_pem_x509_certificate((Path(cluster.net._pki) / "ca.crt").read_bytes())

@@ -15,7 +15,7 @@ from typing import Any
 from urllib.parse import quote, urlencode
 
 from kybern.client.objects import Client
-from kybern.client.resources import ENDPOINTS, Resource
+from kybern.client.resources import API_SERVICES, ENDPOINTS, Resource
 from kybern.controllers.podautoscaler.core.usage import Measured, MetricsError
 from kybern.kube import meta
 from kybern.kube.duration import parse_go
@@ -99,6 +99,10 @@ class MetricsAPI:
 
     async def _get(self, path: str, asked: str) -> Object:
         """GET from the API server. Raises StatusError, OSError, HTTPException."""
+        group, version = path.split("/")[2:4]
+        known = await self._client.list(API_SERVICES, field_selector=f"metadata.name={version}.{group}")
+        if not known.items:
+            raise _unserved(asked)
         host, port = await self._server(asked)
         return await asyncio.to_thread(_fetch, self._bundle, host, port, path, asked)
 

@@ -84,8 +84,9 @@ def sign(ca: SigningAuthority, wanted: Wanted, good_for: timedelta, now: datetim
         .serial_number(serial)
         .not_valid_before(now - BACKDATE)
         .not_valid_after(min(now + good_for, ca.cert.not_valid_after_utc))
-        .add_extension(_key_usage(wanted.usages), critical=True)
     )
+    if wanted.usages & _KEY_USAGES.keys():  # an empty one would allow nothing at all
+        builder = builder.add_extension(_key_usage(wanted.usages), critical=True)
     purposes = list(dict.fromkeys(_EXTENDED[usage] for usage in sorted(wanted.usages) if usage in _EXTENDED))
     if purposes:
         builder = builder.add_extension(x509.ExtendedKeyUsage(purposes), critical=False)
