@@ -22,7 +22,6 @@ TOOLS = {  # program in the image -> what it is called on this host, and its Deb
     "usr/bin/ss": ("ss", "iproute2"),
     "sbin/ip": ("ip", "iproute2"),
     "usr/bin/getent": ("getent", "libc-bin"),
-    "bin/bash": ("bash", "bash"),
 }
 PASSWD = "root:x:0:0:root:/root:/bin/sh\nuser-defined-in-image:x:1000:1000::/home:/bin/sh\n"
 GROUP = "root:x:0:\nuser-defined-in-image:x:1000:\ngroup-defined-in-image:x:50000:user-defined-in-image\n"
@@ -59,12 +58,19 @@ def without(entries: Iterable[Entry], *more: Entry) -> tuple[Entry, ...]:
     return (*(entry for entry in entries if entry.path not in replaced), *more)
 
 
+def with_bash(image: Image) -> Image:
+    """The image with bash for its shell: Debian's busybox prefers its own applets to the programs of the same name."""
+    bash = with_libraries({"bin/bash": find_binary(["bash"], "bash")})
+    shells = (Entry("bin/sh", link="bash"), Entry("bin/ash", link="bash"))
+    return replace(image, entries=without(image.entries, *bash, *shells))
+
+
 class SuiteImages:
     """Makes images from the folder that build.sh fills."""
 
     def __init__(self, built: Path) -> None:
         self.built = built
-        self._busybox = busybox_image()
+        self._busybox = with_bash(busybox_image())
         self._toolbox: tuple[Entry, ...] = ()
         self.makers: dict[str, Callable[[], Image]] = {
             "/agnhost": self.agnhost,

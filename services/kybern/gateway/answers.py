@@ -30,7 +30,7 @@ def media_type(request: Request, served: Served) -> MediaType:
     accept = request.headers.get(b"accept")
     if not accept or accept == b"*/*":
         return PLAIN
-    found = negotiate(accept.decode("latin-1"), custom=served.custom)
+    found = negotiate(accept.decode("latin-1"), custom=served.custom, tables="get" in served.verbs)
     if found is None:
         raise not_acceptable(OFFERED)
     return found

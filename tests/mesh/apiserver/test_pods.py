@@ -89,6 +89,7 @@ async def test_binding(admin: Client, account: None, to_subresource: bool) -> No
     assert answer["status"] == "Success"
     pod = await admin.get(PODS, "p", "default")
     assert pod["spec"]["nodeName"] == "n"
+    assert pod["metadata"]["generation"] == 1
     (condition,) = pod["status"]["conditions"]
     assert (condition["type"], condition["status"]) == ("PodScheduled", "True")
     error = await refused(admin.create_subresource(PODS, "binding", "p", binding, "default"))
@@ -133,7 +134,9 @@ async def test_an_evicted_pod_says_so(admin: Client, account: None) -> None:
     pod = body()
     pod["metadata"]["finalizers"] = ["example.com/wait"]
     await admin.create(PODS, pod)
-    await admin.create_subresource(PODS, "eviction", "p", {"metadata": {"name": "p", "namespace": "default"}}, "default")
+    await admin.create_subresource(
+        PODS, "eviction", "p", {"metadata": {"name": "p", "namespace": "default"}}, "default"
+    )
     left = await admin.get(PODS, "p", "default")
     assert left["metadata"]["deletionTimestamp"]
     found = next(one for one in left["status"]["conditions"] if one["type"] == "DisruptionTarget")

@@ -94,6 +94,17 @@ async def agent(gateway: Any) -> AsyncIterator[Agent]:
     await transport.close()
 
 
+@pytest.mark.parametrize(
+    ("protocol", "first"), [("binary.k8s.io", b"line 0\n"), ("base64.binary.k8s.io", b"bGluZSAwCg==")]
+)
+async def test_logs_as_messages(gateway: Any, agent: Agent, protocol: str, first: bytes) -> None:
+    async with gateway.admin.ws_connect(f"{POD}/log?tailLines=2", protocols=(protocol,)) as ws:
+        assert ws.protocol == protocol
+        assert await ws.receive_bytes() == first
+        await ws.receive_bytes()
+        assert (await ws.receive()).type is aiohttp.WSMsgType.CLOSE
+
+
 async def test_logs(gateway: Any, agent: Agent) -> None:
     async with gateway.admin.get(f"{POD}/log", params={"tailLines": "2", "timestamps": "true"}) as response:
         assert (response.content_type, await response.text()) == ("text/plain", "line 0\nline 1\n")

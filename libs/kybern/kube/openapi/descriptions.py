@@ -8,7 +8,7 @@ _META = "io.k8s.apimachinery.pkg.apis.meta.v1."
 _EVERYWHERE = {
     "apiVersion": "The group and version that this object is written in, such as v1 or apps/v1.",
     "kind": "What sort of object this is, such as Pod.",
-    "metadata": "The object's name, labels, owners and other data that every object has.",
+    "metadata": "Standard object's metadata: name, labels, owners and other data that every object has.",
     "spec": "What is wanted.",
     "status": "What is, as last observed; written by the cluster.",
     "items": "The objects of this list.",
@@ -70,7 +70,7 @@ _FIELDS: dict[str, dict[str, str]] = {
         "uid": "Unique over time and space; set by the server.",
         "resourceVersion": "Changes with every write; set by the server.",
         "generation": "Counts changes of what is wanted; set by the server.",
-        "creationTimestamp": "When the object was created; set by the server.",
+        "creationTimestamp": "CreationTimestamp is a timestamp of when the server created the object.",
         "deletionTimestamp": "When the object is to be gone; set by the server when deletion is asked for.",
         "finalizers": "Names of those who must finish before the object is removed.",
         "ownerReferences": "The objects this one depends on; it is removed when they all are.",

@@ -1,5 +1,7 @@
 """Pod: its containers and volumes together, scheduling and DNS fields, and the references between them."""
 
+import re
+
 from kybern.kube.field import duplicate, forbidden, invalid, not_found, not_supported, required
 from kybern.kube.validation.container import host_port_conflicts, validate_container
 from kybern.kube.validation.fields import (
@@ -30,6 +32,9 @@ RESTART_POLICIES = ("Always", "OnFailure", "Never")
 _DNS_POLICIES = ("ClusterFirst", "ClusterFirstWithHostNet", "Default", "None")
 _MAX_INT32 = 2**31 - 1
 MIRROR = "kubernetes.io/config.mirror"
+SYSCTL_LENGTH = 253
+_SYSCTL_SEGMENT = "[a-z0-9]([-_a-z0-9]*[a-z0-9])?"
+SYSCTL = rf"({_SYSCTL_SEGMENT}[\./])*{_SYSCTL_SEGMENT}"
 
 Volumes = dict[str, Object]
 
@@ -188,6 +193,9 @@ def _security_context(spec: Object, path: str) -> Errors:
         at = f"{path}.sysctls[{index}].name"
         if not sysctl.get("name"):
             yield required(at)
+        elif len(sysctl["name"]) > SYSCTL_LENGTH or not re.fullmatch(SYSCTL, sysctl["name"]):
+            why = f"must have at most {SYSCTL_LENGTH} characters and match regex ^{SYSCTL}$"
+            yield invalid(at, sysctl["name"], why)
         elif sysctl["name"] in names:
             yield duplicate(at, sysctl["name"])
         names.add(sysctl.get("name"))

@@ -170,6 +170,8 @@ def _keep_metadata(new: Object, old: Object) -> None:
 
 def _counts(kind: str, subresource: str, new: Object, old: Object) -> bool:
     """Whether a change counts as a new generation; a Deployment's annotations do (not with its status), as upstream."""
+    if subresource == "binding":  # placing a pod is no change of what is wanted
+        return False
     if metadata.spec_changed(new, old):
         return True
     return (

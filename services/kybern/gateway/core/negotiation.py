@@ -64,15 +64,17 @@ PLAIN = MediaType()
 
 
 @lru_cache(maxsize=512)
-def negotiate(accept: str, *, custom: bool = False) -> MediaType | None:
+def negotiate(accept: str, *, custom: bool = False, tables: bool = True) -> MediaType | None:
     """The view of objects an Accept header asks for; None when nothing offered is acceptable (406).
 
-    `custom`: the objects are custom resources.
+    `custom`: the objects are custom resources. `tables`: they can be shown as a Table.
     """
     if not accept:
         return PLAIN
-    found = (_object_view(*entry) for entry in _entries(accept))
-    return next((each for each in found if each is not None and not (custom and each.protobuf and not each.view)), None)
+    found = [each for entry in _entries(accept) if (each := _object_view(*entry)) is not None]
+    if custom:
+        found = [each for each in found if each.view or not each.protobuf]
+    return next((each for each in found if tables or not each.table), None)
 
 
 @lru_cache(maxsize=512)

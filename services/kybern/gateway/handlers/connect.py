@@ -45,5 +45,11 @@ async def need_upgrade(api: Api, request: Request, target: Target) -> None:
     if headers.get(b"upgrade", b"").lower() != b"websocket" or request.method != "GET":
         await connect(api, request, target, "create")
         raise bad_request("Upgrade request required")
+    need_handshake(request)
+
+
+def need_handshake(request: Request) -> None:
+    """Raises StatusError (400)."""
+    headers = request.headers
     if b"sec-websocket-key" not in headers or headers.get(b"sec-websocket-version") != b"13":
         raise bad_request("a WebSocket handshake of version 13 is required")

@@ -1,17 +1,19 @@
-"""GET …/pods/NAME/log: the node agent's log stream as text, as it comes."""
+"""GET …/pods/NAME/log: the node agent's log stream as text, or as WebSocket messages, as it comes."""
 
 from __future__ import annotations
 
+from base64 import b64encode
 from collections.abc import AsyncIterator
 
 import grpc
 
 from kybern.gateway.api import Api
-from kybern.gateway.core import options
+from kybern.gateway.core import channels, options
 from kybern.gateway.handlers.ahead import Ahead
-from kybern.gateway.handlers.connect import connect
+from kybern.gateway.handlers.connect import connect, need_handshake
 from kybern.gateway.handlers.target import Target
 from kybern.gateway.http.message import Request, Response
+from kybern.gateway.http.websocket import WebSocketClosed
 from kybern.kube.status import StatusError
 from kybern.protos.node.v1.node_pb2 import ContainerRef, LogsRequest, LogsResponse
 from kybern.rpc.errors import status_error
@@ -43,6 +45,9 @@ async def logs(api: Api, request: Request, target: Target) -> Response | None:
     lines = Ahead(_read(agent.Logs(logs_request(request, container))))
     try:
         await lines.peek()
+        if request.headers.get(b"upgrade", b"").lower() == b"websocket":
+            await _send_messages(api, request, lines, container.pod)
+            return None
         stream = request.connection.stream(request, 200, PLAIN_TEXT, endless=True)
         try:
             async for chunk in lines:
@@ -53,6 +58,21 @@ async def logs(api: Api, request: Request, target: Target) -> Response | None:
     finally:
         await lines.close()
     return None
+
+
+async def _send_messages(api: Api, request: Request, lines: Ahead[LogsResponse], pod: str) -> None:
+    """The log as WebSocket messages; a client that goes away ends it."""
+    need_handshake(request)
+    protocol = channels.choose(request.header(b"sec-websocket-protocol"), channels.LOG) or ""
+    socket = request.connection.upgrade(request, protocol)
+    try:
+        async for chunk in lines:
+            await socket.send(b64encode(chunk.data) if protocol == channels.LOG_BASE64 else chunk.data)
+    except StatusError as error:
+        api.env.telemetry.log.info("a log stream broke", extra={"pod": pod, "error": str(error)})
+    except WebSocketClosed:
+        return
+    socket.close()
 
 
 async def _read(call: grpc.aio.UnaryStreamCall[LogsRequest, LogsResponse]) -> AsyncIterator[LogsResponse]:

@@ -124,3 +124,8 @@ def test_content_types() -> None:
 )
 def test_gzip(header: str, wanted: bool) -> None:
     assert accepts_gzip(header) is wanted
+
+
+@pytest.mark.parametrize(("accept", "wanted"), [(KUBECTL_GET, MediaType()), (KUBECTL_GET.rpartition(",")[0], None)])
+def test_a_kind_that_is_never_read_has_no_table(accept: str, wanted: MediaType | None) -> None:
+    assert negotiate(accept, tables=False) == wanted

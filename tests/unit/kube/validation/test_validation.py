@@ -487,3 +487,15 @@ def test_enumerations_are_checked_where_no_rule_speaks() -> None:
 def test_reviews(kind: str, spec: dict[str, Any], wanted: list[str]) -> None:
     group = "authentication.k8s.io" if kind.startswith("Token") else "authorization.k8s.io"
     assert [str(error) for error in validate_review(group, kind, {"kind": kind, "spec": spec})] == wanted
+
+
+@pytest.mark.parametrize(
+    ("name", "good"),
+    [("kernel.shm_rmid_forced", True), ("a/b.c_d", True), ("foo-", False), ("bar..", False), ("A", False), ("", False)],
+)
+def test_names_of_sysctls(name: str, good: bool) -> None:
+    info, obj = build("Pod")
+    obj["spec"]["securityContext"] = {"sysctls": [{"name": name, "value": "1"}]}
+    assert [error.field for error in validate_create(info, obj)] == (
+        [] if good else ["spec.securityContext.sysctls[0].name"]
+    )
