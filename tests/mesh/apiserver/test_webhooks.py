@@ -419,3 +419,17 @@ async def test_other_certificates(admin: Client, tmp_path: Path) -> None:
             "tls: failed to verify certificate: x509: cannot validate certificate for 127.0.0.1 because it doesn't "
             "contain any IP SANs"
         )
+
+
+async def test_a_webhook_does_not_keep_the_server_from_starting(running: Any, tmp_path: Path) -> None:
+    everything = {"operations": ["*"], "apiGroups": ["*"], "apiVersions": ["*"], "resources": ["*/*"]}
+    gone = webhook({"url": "https://127.0.0.1:1/"}, rules=[everything])
+    path = tmp_path / "kybern.db"
+    async with running(path) as cluster, cluster.client() as admin:
+        await admin.create(MUTATING, configuration(gone))
+        await admin.create(VALIDATING, configuration(gone))
+    async with running(path, advertise="192.0.2.3:6443") as cluster, cluster.client() as admin:
+        found = await admin.get(ENDPOINT_SLICES, "kubernetes", "default")
+        assert found["endpoints"][0]["addresses"] == ["192.0.2.3"]
+        error = await refused(admin.create(CONFIG_MAPS, config_map("a")))
+        assert "connection refused" in error.message

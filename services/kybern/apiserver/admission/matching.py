@@ -51,7 +51,7 @@ def attributes(request: Request, operation: str) -> Attributes:
 
 def is_exempt(request: Request) -> bool:
     """Whether the object configures admission: no webhook and no policy stands in the way of repairing it."""
-    return request.resource in EXEMPT and request.group == GROUP
+    return request.unasked or (request.resource in EXEMPT and request.group == GROUP)
 
 
 def rule_matches(rule: Mapping[str, Any], asked: Attributes) -> bool:

@@ -60,6 +60,7 @@ async def ensure(server: ApiServer, group: str, resource: str, obj: Object, reco
     request = Request(
         server, SELF, "create", served, metadata.get("namespace", ""), metadata["name"], field_manager="kybern"
     )
+    request.unasked = True
     if served.storage.get(request.namespace, request.name) is None:
         apply_defaults(served.info, obj)
         try:

@@ -65,6 +65,7 @@ class Request:
     user_agent: str = ""
     audit_annotations: dict[str, str] = field(default_factory=dict)
     reinvocation: Reinvocation = field(default_factory=Reinvocation)
+    unasked: bool = False  # of the server's own start: no webhook and no policy of the cluster's stands in its way
     name_generated: bool = False  # from generateName, before admission
     deletion: "DeleteOptions | None" = None
     on_settled: list[Callable[[], None]] = field(default_factory=list)
