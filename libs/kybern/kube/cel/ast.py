@@ -106,6 +106,7 @@ class Checked:
     types: dict[int, Type] = field(default_factory=dict)
     overloads: dict[int, tuple[str, ...]] = field(default_factory=dict)
     names: dict[int, str] = field(default_factory=dict)  # what qualified identifiers mean
+    positions: dict[int, int] = field(default_factory=dict)  # characters before a node
 
     def type_of(self, node: Node) -> Type:
         return self.types.get(node.id, DYN)
@@ -127,7 +128,8 @@ def read(data: bytes) -> Checked:
         overloads[key] = tuple(one.decode() for one in reference.get(3, ()))
         if 1 in reference:
             names[key] = reference[1][0].decode()
-    return Checked(_node(_first(checked, 4, b"")), types, overloads, names)
+    positions = {key: value for key, value in _map(_fields(_first(checked, 5, b"")), 4) if isinstance(value, int)}
+    return Checked(_node(_first(checked, 4, b"")), types, overloads, names, positions)
 
 
 def read_parsed(data: bytes) -> Node:
@@ -137,7 +139,7 @@ def read_parsed(data: bytes) -> Node:
     return _node(_first(parsed, 4 if b"CheckedExpr" in _first(message, 1, b"") else 2, b""))
 
 
-def _map(message: Fields, number: int) -> Iterator[tuple[int, bytes]]:
+def _map(message: Fields, number: int) -> Iterator[tuple[int, Any]]:
     for entry in message.get(number, ()):
         pair = _fields(entry)
         yield _first(pair, 1, 0), _first(pair, 2, b"")

@@ -6,7 +6,7 @@ of variables are CEL types (`int`, `list<string>`, `kubernetes.authorization.Aut
 
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from functools import lru_cache
 from typing import Any
 
@@ -21,6 +21,9 @@ _NUMBERS = ("int", "uint", "double")
 _COMPARED = ("bool", "bytes", "double", "duration", "int", "string", "timestamp", "uint")
 _ORDER = ("_<_", "_<=_", "_>_", "_>=_")
 _REWORDED = ((re.compile(r"undefined field '([^']*)' not found in struct '[^']*'"), r"undefined field '\1'"),)
+_DOTTED = re.compile(
+    r"ERROR: <input>:(\d+):(\d+): undeclared reference to '([\w.]+)\.(\w+)' \(in container ''\)\n \| (.*)\n \| \.*\^"
+)
 _OPTIONAL = "optional_type<"  # such variables are declared with the configuration
 LONGEST = 100_000  # characters of an expression
 
@@ -110,8 +113,8 @@ def check(expression: str, where: Any) -> ast.Checked:
     except (RuntimeError, ValueError, UnicodeEncodeError) as error:
         raise CompileError(worded(str(error))) from None
     found = ast.read(serialized)
-    for problem in _mixed(found, found.root):
-        raise CompileError(problem)
+    for at, problem in _mixed(found, found.root):
+        raise CompileError(_placed(expression, found.positions.get(at.id, 0), problem))
     return found
 
 
@@ -123,25 +126,52 @@ def worded(message: str) -> str:
     message = "\n".join(block for at, block in enumerate(blocks) if at == 0 or "'*error*'" not in block)
     for pattern, words in _REWORDED:
         message = pattern.sub(words, message)
-    return message
+    return _DOTTED.sub(_undeclared, message)
 
 
-def _mixed(checked: ast.Checked, node: ast.Node) -> Iterator[str]:
-    """Lists and maps whose elements are of several types: Kubernetes wants them of one."""
+def _undeclared(match: re.Match[str]) -> str:
+    """An unknown variable is named without what is selected from it, and at its place."""
+    line, column, chain, _, shown = match.groups()
+    start = int(column) - 1 - len(chain)
+    if start < 0 or shown[start : int(column) - 1] != chain:
+        return match[0]
+    name = chain.partition(".")[0]
+    problem = f"undeclared reference to '{name}' (in container '')"
+    return f"ERROR: <input>:{line}:{start + 1}: {problem}\n | {shown}\n | {'.' * start}^"
+
+
+def _placed(expression: str, position: int, problem: str) -> str:
+    """A problem with its place, as the compiler shows its own."""
+    before = expression[:position]
+    line, column = before.count("\n"), position - (before.rfind("\n") + 1)
+    shown = expression.split("\n")[line]
+    return f"ERROR: <input>:{line + 1}:{column + 1}: {problem}\n | {shown}\n | {'.' * column}^"
+
+
+def _mixed(checked: ast.Checked, node: ast.Node) -> Iterator[tuple[ast.Node, str]]:
+    """Lists and maps whose elements are of several types: Kubernetes wants them of one, but for what is formatted."""
     if isinstance(node, ast.CreateList):
-        yield from _differ([checked.type_of(one) for one in node.elements])
+        yield from _differ(checked, node.elements)
     elif isinstance(node, ast.CreateStruct) and not node.message:
-        yield from _differ([checked.type_of(one.key) for one in node.entries])
-        yield from _differ([checked.type_of(one.value) for one in node.entries])
+        yield from _differ(checked, [one.key for one in node.entries])
+        yield from _differ(checked, [one.value for one in node.entries])
     for child in children(node):
-        yield from _mixed(checked, child)
+        if isinstance(node, ast.Call) and node.function == "format" and isinstance(child, ast.CreateList):
+            for element in child.elements:
+                yield from _mixed(checked, element)
+        else:
+            yield from _mixed(checked, child)
 
 
-def _differ(types: list[ast.Type]) -> Iterator[str]:
-    known = [one for one in types if one.name not in ("dyn", "any", "null_type", "optional_type")]
-    for one in known[1:]:
-        if one.name != known[0].name:
-            yield f"ERROR: <input>: expected type '{known[0]}' but found '{one}'"
+def _differ(checked: ast.Checked, nodes: Sequence[ast.Node]) -> Iterator[tuple[ast.Node, str]]:
+    wanted: ast.Type | None = None
+    for node in nodes:
+        found = checked.type_of(node)
+        if found.name in ("dyn", "any", "null_type", "optional_type", "wrapper"):
+            continue
+        if wanted is not None and found.name != wanted.name:
+            yield node, f"expected type '{wanted}' but found '{found}'"
+        wanted = wanted or found
 
 
 def children(node: ast.Node) -> Iterator[ast.Node]:

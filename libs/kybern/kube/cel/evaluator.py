@@ -32,6 +32,7 @@ class Builder:
         self._checked = checked
         self.slots = {name: at + 1 for at, name in enumerate(variables)}
         self.size = len(variables) + 1
+        self._building: frozenset[str] = frozenset()  # lists that comprehensions around here build
 
     def build(self, node: ast.Node) -> Step:
         """The function of a node. Raises CompileError."""
@@ -89,6 +90,8 @@ class Builder:
         special = FORMS.get(node.function)
         if special is not None:
             return special(self, nodes)
+        if node.function == "_+_" and self._grows(nodes):
+            return self._append(nodes)
         steps = [self.build(one) for one in nodes]
         if node.function in operators.ARITHMETIC:
             return binary(
@@ -100,6 +103,21 @@ class Builder:
         if function is None:
             raise CompileError(f"undeclared reference to '{node.function}' (in container '')")
         return invoke(function, steps)
+
+    def _grows(self, nodes: Sequence[ast.Node]) -> bool:
+        """Whether it adds to the list that a comprehension is building: nobody else has that list."""
+        left, right = nodes
+        return isinstance(left, ast.Ident) and left.name in self._building and isinstance(right, ast.CreateList)
+
+    def _append(self, nodes: Sequence[ast.Node]) -> Step:
+        left, right = map(self.build, nodes)
+
+        def run(frame: Frame) -> Any:
+            found = left(frame)
+            found.extend(right(frame))
+            return found
+
+        return run
 
     def _list(self, node: ast.CreateList) -> Step:
         steps = [self.build(one) for one in node.elements]
@@ -153,19 +171,21 @@ class Builder:
     def _comprehension(self, node: ast.Comprehension) -> Step:
         ranged = self.build(node.iter_range)
         initial = self.build(node.accu_init)
-        before = dict(self.slots)
+        before, building = dict(self.slots), self._building
         accu = self._declare(node.accu_var)
         first = self._declare(node.iter_var) if node.iter_var else 0
         second = self._declare(node.iter_var2) if node.iter_var2 else 0
+        if isinstance(node.accu_init, ast.CreateList):
+            self._building = self._building | {node.accu_var}
         decided = decides(node)
         if decided is None:
             condition: Step | None = None if is_true(node.loop_condition) else self.build(node.loop_condition)
             step, result = self.build(node.loop_step), self.build(node.result)
-            self.slots = before
+            self.slots, self._building = before, building
             return loop(ranged, initial, condition, step, result, (accu, first, second))
         stop, predicate = decided
         test = self.build(predicate)
-        self.slots = before
+        self.slots, self._building = before, building
         return quantifier(ranged, test, stop, first, second)
 
     def _declare(self, name: str) -> int:

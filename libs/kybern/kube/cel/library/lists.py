@@ -1,12 +1,12 @@
 """Kubernetes' functions on lists, of comparable elements: isSorted, sum, min, max, indexOf, lastIndexOf."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import pairwise
 from typing import Any
 
 from kybern.kube.cel.errors import EvaluationError, no_overload
-from kybern.kube.cel.overloads import Overload, each, member
-from kybern.kube.cel.values import Duration, UInt, equal, integer, less, unsigned
+from kybern.kube.cel.overloads import Overload, each, member, plain
+from kybern.kube.cel.values import Duration, UInt, equal, integer, less, lookup, show, unsigned
 
 List = Sequence[Any]
 
@@ -55,6 +55,20 @@ def _last_index_of(items: List, wanted: Any) -> int:
     return next((at for at in range(len(items) - 1, -1, -1) if equal(items[at], wanted)), -1)
 
 
+def _insert(mapping: dict[Any, Any], key: Any, value: Any) -> dict[Any, Any]:
+    """What `transformMap` builds its result with: nobody else has that map."""
+    if lookup(mapping, key)[1]:
+        raise EvaluationError(f"insert failed: key '{show(key)}' already exists")
+    mapping[key] = value
+    return mapping
+
+
+def _insert_all(mapping: dict[Any, Any], entries: Mapping[Any, Any]) -> dict[Any, Any]:
+    for key, value in entries.items():
+        _insert(mapping, key, value)
+    return mapping
+
+
 ORDERED = ("int", "uint", "double", "bool", "duration", "timestamp", "string", "bytes")
 
 
@@ -68,6 +82,8 @@ OVERLOADS: list[Overload] = [
     *_for_each("sum", "", _sum, ("int", "uint", "double", "duration")),
     *_for_each("min", "", _least, ORDERED),
     *_for_each("max", "", _most, ORDERED),
+    plain("cel.@mapInsert", "map<K, V>, K, V -> map<K, V>", _insert, None, False),
+    plain("cel.@mapInsert", "map<K, V>, map<K, V> -> map<K, V>", _insert_all, None, False),
     member("indexOf", "list<A>, A -> int", _index_of, each),
     member("lastIndexOf", "list<A>, A -> int", _last_index_of, each),
 ]
