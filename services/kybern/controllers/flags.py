@@ -13,6 +13,12 @@ def add_flags(parser: ArgumentParser) -> None:
     )
     parser.add_argument("--leader-elect-identity", default="", help="name in the lease; random by default")
     parser.add_argument("--root-ca-file", type=Path, default=None, help="published as kube-root-ca.crt everywhere")
+    parser.add_argument(
+        "--master",
+        default="",
+        metavar="HOST:PORT",
+        help="where metrics APIs are read; the kubernetes Service's by default",
+    )
     parser.add_argument("--cluster-cidr", default="10.244.0.0/16", help="pod addresses; each node gets a part")
     parser.add_argument("--node-cidr-mask-size", type=int, default=24)
     parser.add_argument("--allocate-node-cidrs", action=BooleanOptionalAction, default=True)

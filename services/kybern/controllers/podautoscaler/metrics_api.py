@@ -30,11 +30,12 @@ Get = Callable[[str], Any]
 
 
 class MetricsAPI:
-    """`bundle`: key, certificate and CA of this service in one PEM file."""
+    """`bundle`: key, certificate and CA of this service in one PEM file. `master`: HOST:PORT, if it is known."""
 
-    def __init__(self, client: Client, bundle: Path) -> None:
+    def __init__(self, client: Client, bundle: Path, master: str = "") -> None:
         self._client = client
         self._bundle = bundle
+        self._master = master.removeprefix("https://").rstrip("/")
 
     async def pods(self, namespace: str, selector: str, resource: str, container: str = "") -> dict[str, Measured]:
         """What each pod, or one container of it, uses. Raises MetricsError."""
@@ -108,6 +109,9 @@ class MetricsAPI:
 
     async def _server(self, asked: str) -> tuple[str, int]:
         """An address of the API server. Raises StatusError (404) if it has none."""
+        host, _, port = self._master.rpartition(":")
+        if host:
+            return host.strip("[]"), int(port)
         try:
             endpoints = await self._client.get(ENDPOINTS, "kubernetes", "default")
             subset = endpoints["subsets"][0]

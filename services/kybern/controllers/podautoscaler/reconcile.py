@@ -37,7 +37,9 @@ class HorizontalPodAutoscaling:
         self._monitors = context.monitors
         self._autoscalers = context.informer(HORIZONTAL_POD_AUTOSCALERS)
         self._pods = context.informer(PODS, NAMESPACE)
-        self._proposals = Proposals(MetricsAPI(context.client, Path(context.options.pki) / BUNDLE))
+        self._proposals = Proposals(
+            MetricsAPI(context.client, Path(context.options.pki) / BUNDLE, context.options.master)
+        )
         self._history: dict[str, History] = {}
         self._loop = context.controller(NAME, HORIZONTAL_POD_AUTOSCALERS, self.reconcile, watch=False)
         self._autoscalers.add_handler(EventHandler(on_add=self._seen, on_update=self._updated))
