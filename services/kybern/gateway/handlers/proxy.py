@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ssl
 from functools import cache, partial
+from urllib.parse import urlencode
 
 from kybern.gateway.api import Api, behind, timeout
 from kybern.gateway.core.forwarding import escaped, place, rewrite_url
@@ -28,7 +29,7 @@ async def proxy(api: Api, request: Request, target: Target) -> Response | None:
         resource=target.resource(),
         name=target.path.name,
         verb=target.verb or request.method.lower(),
-        query=request.raw_query.decode("latin-1"),
+        query=urlencode({"path": target.path.rest}) if target.path.rest else "",
     )
     found: ConnectResponse = await api.calls.call(wanted, **behind(api, request), timeout=timeout(api, request))
     at = place(request.path, target.path.rest)
