@@ -7,6 +7,7 @@ from typing import Any
 
 from kybern.apiserver.admission import registry as admission_registry
 from kybern.apiserver.admission.chain import Chain
+from kybern.apiserver.admission.configuration import AdmissionConfiguration
 from kybern.apiserver.admission.policy_status import PolicyStatusController
 from kybern.apiserver.aggregation.aggregator import Aggregator
 from kybern.apiserver.aggregation.client import ExtensionClient
@@ -65,6 +66,7 @@ class Settings:
     priority_and_fairness: bool = True
     max_requests_inflight: int = 400  # reads; with priority and fairness its sum with the next is shared out
     max_mutating_requests_inflight: int = 200
+    admission: AdmissionConfiguration = field(default_factory=AdmissionConfiguration)
 
 
 class ApiServer:
@@ -90,7 +92,7 @@ class ApiServer:
         self.resolver = Resolver(self.table.cacher)
         self.webhooks = WebhookClient(self.resolver)
         self.aggregator = Aggregator(self, ExtensionClient(self.resolver, settings.proxy_client))
-        self.admission: Chain = admission_registry.build()
+        self.admission: Chain = admission_registry.build(settings.admission)
         asked = settings.authorization.webhook
         judge = WebhookAuthorizer(asked, self.webhooks, telemetry.log) if asked is not None else None
         self.authorizer = Authorizer(node_rules(), settings.authorization, judge)

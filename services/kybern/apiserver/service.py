@@ -6,6 +6,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from kybern.apiserver.admission.configuration import add_admission_flags, read_admission_configuration
+from kybern.apiserver.admission.registry import NAMES as PLUGINS
 from kybern.apiserver.audit.flags import add_audit_flags, read_audit_settings
 from kybern.apiserver.authentication.flags import add_authentication_flags, read_authentication
 from kybern.apiserver.authentication.service_account import DEFAULT_ISSUER, TokenKeys
@@ -51,6 +53,7 @@ def add_flags(parser: ArgumentParser) -> None:
     add_delegation_flags(parser)
     add_flow_flags(parser)
     add_audit_flags(parser)
+    add_admission_flags(parser)
 
 
 def read_settings(options: Namespace) -> Settings:
@@ -66,6 +69,7 @@ def read_settings(options: Namespace) -> Settings:
     try:
         check_flow_flags(options)
         audit = read_audit_settings(options)
+        admission = read_admission_configuration(options, PLUGINS)
         authentication = read_authentication(options)
         authorization, token_webhook = read_authorization(options), read_token_webhook(options)
     except (OSError, ValueError) as error:
@@ -85,6 +89,7 @@ def read_settings(options: Namespace) -> Settings:
         proxy_client=proxy_client / BUNDLE if proxy_client is not None else None,
         authentication=authentication,
         audit=audit,
+        admission=admission,
         authorization=authorization,
         token_webhook=token_webhook,
         min_request_timeout=options.min_request_timeout,

@@ -5,6 +5,8 @@ from typing import Any
 import orjson
 import pytest
 
+from kybern.apiserver.admission.configuration import AdmissionConfiguration
+from kybern.apiserver.core.pod_security.policy import Exemptions, LevelVersion, Policy
 from kybern.client.objects import Client
 from kybern.client.resources import (
     DEPLOYMENTS,
@@ -119,9 +121,28 @@ async def test_a_claim_grows_where_its_class_allows_it(admin: Client) -> None:
 
 
 async def test_a_bound_pod_gets_the_labels_of_its_zone(admin: Client) -> None:
-    await admin.create(SERVICE_ACCOUNTS, {"metadata": {"name": "default", "namespace": "default"}})
     zone = {"topology.kubernetes.io/zone": "z1", "topology.kubernetes.io/region": "r1"}
     await admin.create(NODES, {"metadata": {"name": "n", "labels": {**zone, "other": "x"}}})
     await admin.create(PODS, {"metadata": {"name": "p", "namespace": "default", "labels": {"a": "b"}}, "spec": SPEC})
     await admin.create_subresource(PODS, "binding", "p", {"target": {"kind": "Node", "name": "n"}}, "default")
     assert (await admin.get(PODS, "p", "default"))["metadata"]["labels"] == {"a": "b", **zone}
+
+
+async def test_defaults_exemptions_and_plugins_that_do_not_run(running: Any) -> None:
+    configuration = AdmissionConfiguration(
+        frozenset({"DefaultTolerationSeconds"}),
+        Policy(enforce=LevelVersion("baseline")),
+        Exemptions(namespaces=frozenset({"free"})),
+    )
+    async with running(admission=configuration) as cluster, cluster.client() as admin:
+        await namespace(admin, "free")
+        await namespace(admin, "strict")
+        spec = {**SPEC, "hostPID": True}
+        made = await admin.create(PODS, {"metadata": {"name": "p", "namespace": "free"}, "spec": spec})
+        assert "tolerations" not in made["spec"]
+        error = await refused(admin.create(PODS, {"metadata": {"name": "p", "namespace": "strict"}, "spec": spec}))
+        assert 'violates PodSecurity "baseline:latest"' in error.message
+        found = await admin.get(NAMESPACES, "free")
+        found["metadata"]["labels"][ENFORCE] = "restricted"
+        said = await warnings(admin, NAMESPACES, found, "update")
+        assert said[0].startswith('namespace "free" is exempt from Pod Security, and the policy (enforce=restricted:')

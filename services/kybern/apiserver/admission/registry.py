@@ -11,6 +11,7 @@ from kybern.apiserver.admission.certificates import (
     CertificateSubjectRestriction,
 )
 from kybern.apiserver.admission.chain import Chain
+from kybern.apiserver.admission.configuration import AdmissionConfiguration
 from kybern.apiserver.admission.default_ingress_class import DefaultIngressClass
 from kybern.apiserver.admission.default_storage_class import DefaultStorageClass
 from kybern.apiserver.admission.default_toleration_seconds import DefaultTolerationSeconds
@@ -20,6 +21,7 @@ from kybern.apiserver.admission.mutating_webhook import MutatingAdmissionWebhook
 from kybern.apiserver.admission.namespace_lifecycle import NamespaceLifecycle
 from kybern.apiserver.admission.node_restriction import NodeRestriction
 from kybern.apiserver.admission.persistent_volume_claim_resize import PersistentVolumeClaimResize
+from kybern.apiserver.admission.plugin import Plugin
 from kybern.apiserver.admission.pod_security import PodSecurity
 from kybern.apiserver.admission.pod_topology_labels import PodTopologyLabels
 from kybern.apiserver.admission.priority import Priority
@@ -31,7 +33,7 @@ from kybern.apiserver.admission.taint_nodes_by_condition import TaintNodesByCond
 from kybern.apiserver.admission.validating_policy import ValidatingAdmissionPolicy
 from kybern.apiserver.admission.validating_webhook import ValidatingAdmissionWebhook
 
-ORDER = (
+ORDER: tuple[type[Plugin], ...] = (
     NamespaceLifecycle,
     LimitRanger,
     ServiceAccount,
@@ -57,6 +59,15 @@ ORDER = (
 )
 
 
-def build() -> Chain:
-    """All plugins, each once."""
-    return Chain([plugin() for plugin in ORDER])
+NAMES = frozenset(plugin.name for plugin in ORDER)
+
+
+def build(configuration: AdmissionConfiguration | None = None) -> Chain:
+    """All plugins, each once, but for those that are disabled."""
+    given = configuration or AdmissionConfiguration()
+    configured: dict[type[Plugin], Plugin] = {
+        PodSecurity: PodSecurity(given.pod_security_defaults, given.pod_security_exemptions),
+        ResourceQuota: ResourceQuota(given.limited_resources),
+    }
+    enabled = [plugin for plugin in ORDER if plugin.name not in given.disabled]
+    return Chain([configured.get(plugin) or plugin() for plugin in enabled])

@@ -1,0 +1,109 @@
+"""Which admission plugins run and how: upstream's flags and AdmissionConfiguration file.
+
+apiVersion: apiserver.config.k8s.io/v1
+kind: AdmissionConfiguration
+plugins:
+- name: PodSecurity              # defaults and exemptions
+  configuration: {...}           # or `path`, of another file beside it
+- name: ResourceQuota            # limitedResources
+"""
+
+from argparse import ArgumentParser, Namespace
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from kybern.apiserver.core.pod_security.policy import PREFIX, Exemptions, Policy, read_policy
+from kybern.kube.quota.charge import LimitedResource
+
+Object = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class AdmissionConfiguration:
+    """Plugins that are not to run, and what configured ones are given."""
+
+    disabled: frozenset[str] = frozenset()
+    pod_security_defaults: Policy = field(default_factory=Policy)
+    pod_security_exemptions: Exemptions = field(default_factory=Exemptions)
+    limited_resources: tuple[LimitedResource, ...] = ()
+
+
+def add_admission_flags(parser: ArgumentParser) -> None:
+    parser.add_argument(
+        "--admission-control-config-file", default="", metavar="FILE", help="an AdmissionConfiguration for plugins"
+    )
+    parser.add_argument("--disable-admission-plugins", default="", metavar="NAMES", help="comma-separated")
+    parser.add_argument(
+        "--enable-admission-plugins", default="", metavar="NAMES", help="comma-separated; all that are here are enabled"
+    )
+
+
+def read_admission_configuration(options: Namespace, known: frozenset[str]) -> AdmissionConfiguration:
+    """Flags and the file they name. Raises OSError, ValueError."""
+    disabled = _names(options.disable_admission_plugins)
+    for flag, names in (("disable", disabled), ("enable", _names(options.enable_admission_plugins))):
+        unknown = names - known
+        if unknown:
+            raise ValueError(f"--{flag}-admission-plugins: unknown plugins: {', '.join(sorted(unknown))}")
+    path = options.admission_control_config_file
+    plugins = _plugins(Path(path)) if path else {}
+    try:
+        defaults, exemptions = read_pod_security(plugins.get("PodSecurity") or {})
+        limited = read_limited_resources(plugins.get("ResourceQuota") or {})
+    except ValueError as error:
+        raise ValueError(f"--admission-control-config-file {path}: {error}") from error
+    return AdmissionConfiguration(disabled, defaults, exemptions, limited)
+
+
+def _names(text: str) -> frozenset[str]:
+    return frozenset(part.strip() for part in text.split(",") if part.strip())
+
+
+def _plugins(path: Path) -> Mapping[str, Object]:
+    """The configuration of each plugin that has one. Raises OSError, ValueError."""
+    found = _load(path)
+    if found.get("kind") != "AdmissionConfiguration":
+        raise ValueError(f"--admission-control-config-file {path}: not an AdmissionConfiguration")
+    plugins = {}
+    for entry in found.get("plugins") or ():
+        given = entry.get("configuration")
+        plugins[entry.get("name") or ""] = given if given is not None else _load(path.parent / entry["path"])
+    return plugins
+
+
+def _load(path: Path) -> Object:
+    try:
+        found = yaml.safe_load(path.read_text())
+    except yaml.YAMLError as error:
+        raise ValueError(f"{path}: {error}") from error
+    if not isinstance(found, dict):
+        raise ValueError(f"{path}: not an object")
+    return found
+
+
+def read_pod_security(configuration: Object) -> tuple[Policy, Exemptions]:
+    """A PodSecurityConfiguration. Raises ValueError."""
+    labels = {PREFIX + name: str(value) for name, value in (configuration.get("defaults") or {}).items()}
+    policy, errors = read_policy(labels, Policy())
+    if errors:
+        raise ValueError(f"PodSecurity: defaults: {'; '.join(str(error.detail) for error in errors)}")
+    exempt = configuration.get("exemptions") or {}
+    sets = (frozenset(exempt.get(member) or ()) for member in ("usernames", "namespaces", "runtimeClasses"))
+    return policy, Exemptions(*sets)
+
+
+def read_limited_resources(configuration: Object) -> tuple[LimitedResource, ...]:
+    """A ResourceQuotaConfiguration."""
+    return tuple(
+        LimitedResource(
+            entry.get("apiGroup") or "",
+            entry.get("resource") or "",
+            tuple(entry.get("matchContains") or ()),
+            tuple(entry.get("matchScopes") or ()),
+        )
+        for entry in configuration.get("limitedResources") or ()
+    )
