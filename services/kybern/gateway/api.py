@@ -81,19 +81,30 @@ def requester(request: Request) -> Requester:
     known = connection.memory.get(_REQUESTER)
     if known is not None and not impersonates and known[0] == (authorization, agent):
         return known[1]  # type: ignore[no-any-return]
-    identity = connection.identity
+    identity, proxy = connection.identity, connection.front_proxy
     found = Requester(
         user=identity.user,
         groups=identity.groups,
         user_agent=request.header(b"user-agent"),
         source_ip=connection.peer_address,
     )
+    if proxy is not None:
+        _named(found, proxy.user(request))
     _authorize(found, request.header(b"authorization"))
     if impersonates:
         _impersonate(found, request)
-    else:
+    elif proxy is None:
         connection.memory[_REQUESTER] = ((authorization, agent), found)
     return found
+
+
+def _named(found: Requester, said: dict[str, Any] | None) -> None:
+    """The user that a front proxy speaks for."""
+    if said is not None:
+        found.user, found.uid = said["user"], said["uid"]
+        found.groups.extend(said["groups"])
+        for key, values in said["extra"].items():
+            found.extra[key].CopyFrom(ExtraValues(values=values))
 
 
 def _authorize(found: Requester, authorization: str) -> None:

@@ -11,12 +11,15 @@ from pathlib import Path
 from typing import Any
 
 import grpc
+from grpc_health.v1.health_pb2 import HealthCheckRequest, HealthCheckResponse
+from grpc_health.v1.health_pb2_grpc import HealthStub
 
 from kybern.gateway.api import Api
 from kybern.gateway.core.patience import Limits, Patience
 from kybern.gateway.core.resources import Resources
 from kybern.gateway.dispatch import Gateway
 from kybern.gateway.http.connection import Connection
+from kybern.gateway.http.front_proxy import add_request_header_flags, read_front_proxies
 from kybern.gateway.http.tls import server_context
 from kybern.gateway.workers import keep_worker
 from kybern.kube.duration import parse_go
@@ -49,11 +52,15 @@ def add_flags(parser: ArgumentParser) -> None:
     parser.add_argument("--idle-timeout", type=float, default=90.0, help="seconds that an idle connection is kept")
     parser.add_argument("--read-header-timeout", type=float, default=32.0, help="seconds for a request's headers")
     parser.add_argument("--read-body-timeout", type=float, default=60.0, help="seconds without a byte of a body")
+    add_request_header_flags(parser)
     parser.add_argument("--workers", type=int, default=1, metavar="N", help="processes that share the port")
     parser.add_argument("--worker", action="store_true", help=SUPPRESS)  # started by a gateway with --workers
     parser.add_argument(
         "--external-address", default="", help="host:port that /api tells clients; default: the port's own"
     )
+
+
+CHECKS = ("etcd", "kms-providers")
 
 
 class Front:
@@ -62,8 +69,25 @@ class Front:
     def __init__(self) -> None:
         self.connected = False
 
+        self.checks = {"etcd": False}  # what the apiserver checks: its store, its KMS plugins; not known yet
+
     def ready(self) -> bool:
         return self.connected
+
+
+async def follow_check(channel: Any, front: Front, name: str) -> None:
+    """Keep the state of a check that the apiserver makes; forgotten while there is no such check."""
+    health: Any = HealthStub(channel)
+    while True:
+        try:
+            async for response in health.Watch(HealthCheckRequest(service=name)):
+                if response.status == HealthCheckResponse.SERVICE_UNKNOWN:
+                    front.checks.pop(name, None)
+                else:
+                    front.checks[name] = response.status == HealthCheckResponse.SERVING
+        except grpc.aio.AioRpcError:
+            front.checks.pop(name, None)  # the check of the apiserver itself fails
+        await asyncio.sleep(RETRY_SECONDS)
 
 
 async def follow_resources(api: Api, front: Front) -> None:
@@ -117,11 +141,17 @@ async def listen(
     from kybern.runtime.main import ServiceFailure
 
     try:
+        proxies = read_front_proxies(options)
+    except (OSError, ValueError) as error:
+        raise ServiceFailure(
+            f"--requestheader-client-ca-file {options.requestheader_client_ca_file}: {error}"
+        ) from error
+    try:
         return await asyncio.get_running_loop().create_server(
-            lambda: Connection(gateway, connections),
+            lambda: Connection(gateway, connections, proxies),
             options.bind_address,
             options.secure_port,
-            ssl=server_context(source),
+            ssl=server_context(source, proxies.pem if proxies is not None else ""),
             backlog=BACKLOG,
             ssl_handshake_timeout=options.read_header_timeout,
             reuse_port=True if options.worker or options.workers > 1 else None,
@@ -175,9 +205,11 @@ async def run(options: Namespace, env: Env) -> None:
         discovery: Any = DiscoveryStub(channel)
         api = Api(env, calls, streams, discovery, client_tls=client_tls(options.proxy_client))
         api.request_timeout = seconds
-        gateway = Gateway(api, front.ready, address, Path(options.logs_dir) if options.logs_dir else None)
+        gateway = Gateway(api, front, address, Path(options.logs_dir) if options.logs_dir else None)
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(follow_resources(api, front))
+            for check in CHECKS:
+                tasks.create_task(follow_check(channel, front, check))
             tasks.create_task(follow_certificate(source, env))
             tasks.create_task(gateway.fast.sweep())
             limits = Limits(options.idle_timeout, options.read_header_timeout, options.read_body_timeout)

@@ -10,6 +10,7 @@ import sys
 from argparse import Namespace
 from collections.abc import Iterator
 
+from kybern.gateway.http.front_proxy import FLAGS
 from kybern.runtime.service import Env
 
 FIRST_BACKOFF, LAST_BACKOFF = 0.2, 10.0  # seconds before a worker that ended is started again
@@ -34,7 +35,7 @@ def worker_arguments(options: Namespace, index: int) -> list[str]:
         yield "--worker"
         if options.traces:
             yield from ("--traces", options.traces)
-        for name in ("request_timeout", "idle_timeout", "read_header_timeout", "read_body_timeout"):
+        for name in ("request_timeout", "idle_timeout", "read_header_timeout", "read_body_timeout", *FLAGS):
             yield from (f"--{name.replace('_', '-')}", str(getattr(options, name)))
         if options.logs_dir:
             yield from ("--logs-dir", options.logs_dir)

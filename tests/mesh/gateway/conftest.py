@@ -26,6 +26,7 @@ from kybern.pki.files import write_bundle
 from kybern.rpc.memory import MemoryNetwork, MemoryTransport
 from kybern.rpc.transport import Identity as Caller
 from kybern.runtime.service import Env
+from kybern.store.contract import Store
 from kybern.store.sqlite import SqliteStore
 from kybern.telemetry import Telemetry
 
@@ -87,14 +88,16 @@ async def running(network: MemoryNetwork, name: str, tasks: list[asyncio.Task[No
 
 
 @asynccontextmanager
-async def front(folder: Path, port: int, **given: Any) -> AsyncIterator[Front]:
-    """`given` are further settings of the apiserver."""
+async def front(
+    folder: Path, port: int, flags: dict[str, Any] | None = None, store: Store | None = None, **given: Any
+) -> AsyncIterator[Front]:
+    """`flags` are the gateway's, `given` further settings of the apiserver."""
     network = MemoryNetwork(Random(1))
     now = datetime.now(UTC)
     ca = create_ca(folder, now)
     pair = issue(ca, Identity("system:kybern:gateway", (), ("localhost",), ("127.0.0.1",)), DAY, now)
     write_bundle(folder / "gateway", pair)
-    store = await SqliteStore.open(":memory:", threaded=False)
+    store = store or await SqliteStore.open(":memory:", threaded=False)
     write_bundle(folder / "front-proxy", issue(create_ca(folder / "front-proxy-ca", now), PROXY_CLIENT, DAY, now))
     proxy_client = folder / "front-proxy" / "tls.pem"
     settings = Settings(keys=KEYS, advertise="192.0.2.2:6443", tokens=TOKENS, proxy_client=proxy_client, **given)
@@ -113,7 +116,15 @@ async def front(folder: Path, port: int, **given: Any) -> AsyncIterator[Front]:
         read_header_timeout=32.0,
         read_body_timeout=60.0,
         request_timeout="1m0s",
+        requestheader_client_ca_file="",
+        requestheader_allowed_names="",
+        requestheader_username_headers="X-Remote-User",
+        requestheader_group_headers="X-Remote-Group",
+        requestheader_uid_headers="X-Remote-Uid",
+        requestheader_extra_headers_prefix="X-Remote-Extra-",
     )
+    for name, value in (flags or {}).items():
+        setattr(options, name, value)
     tasks: list[asyncio.Task[None]] = []
     pem = ca.pem.decode()
     try:

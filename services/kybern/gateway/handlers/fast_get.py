@@ -80,6 +80,7 @@ class FastGet:
         if (
             request.method != "GET"
             or self._api.resources.table.audited
+            or request.connection.front_proxy is not None
             or request.raw_query
             or headers.get(b"accept") not in PLAIN_ACCEPTS
             or not LONG_WAY.isdisjoint(headers)

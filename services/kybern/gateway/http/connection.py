@@ -18,6 +18,7 @@ import httptools
 
 from kybern.gateway.core.patience import State
 from kybern.gateway.http.body import IncomingBody
+from kybern.gateway.http.front_proxy import FrontProxies
 from kybern.gateway.http.message import Headers, Request, Response, status_line
 from kybern.gateway.http.stream import ResponseStream
 from kybern.gateway.http.tunnel import Tunnel
@@ -58,8 +59,12 @@ class Handler(Protocol):
 class Connection(asyncio.Protocol):
     """The protocol of one accepted connection."""
 
-    def __init__(self, handler: Handler, open_connections: set[Connection]) -> None:
+    def __init__(
+        self, handler: Handler, open_connections: set[Connection], proxies: FrontProxies | None = None
+    ) -> None:
         self.handler = handler
+        self.front_proxy: FrontProxies | None = None  # if this client may name users in headers
+        self._proxies = proxies
         self.identity = Identity("")
         self.peer_address = ""
         self.memory: dict[Any, Any] = {}  # what handlers keep for the life of the connection
@@ -94,6 +99,9 @@ class Connection(asyncio.Protocol):
         der = tls.getpeercert(binary_form=True) if tls is not None else None
         if der:
             self.identity = certificate_identity(ssl.DER_cert_to_PEM_cert(der).encode())
+            if self._proxies is not None and self._proxies.issued(der):
+                self.front_proxy = self._proxies if self._proxies.trusts(self.identity) else None
+                self.identity = Identity("")
 
     def data_received(self, data: bytes) -> None:
         if self.websocket is not None:

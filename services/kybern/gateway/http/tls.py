@@ -11,13 +11,15 @@ from pathlib import Path
 from kybern.pki.source import FileCertificateSource, KeyPair
 
 
-def server_context(source: FileCertificateSource) -> ssl.SSLContext:
-    """A server context that follows `source`, which its owner polls."""
+def server_context(source: FileCertificateSource, further: str = "") -> ssl.SSLContext:
+    """A server context that follows `source`, which its owner polls; `further`: more authorities of clients."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     context.set_alpn_protocols(["http/1.1"])
     context.verify_mode = ssl.CERT_OPTIONAL
     context.num_tickets = 1
+    if further:
+        context.load_verify_locations(cadata=further)
     _load(context, source.path, source.current())
     source.on_change(lambda pair: _load(context, source.path, pair))
     return context
