@@ -18,6 +18,7 @@ from kybern.apiserver.handlers.discovery import Discovery
 from kybern.apiserver.handlers.table import handlers
 from kybern.apiserver.server import ApiServer, Settings
 from kybern.apiserver.storage import opening
+from kybern.apiserver.storage.health import CHECK, follow_health, report
 from kybern.apiserver.webhooks.flags import add_delegation_flags, read_authorization, read_token_webhook
 from kybern.pki.source import BUNDLE, CertificateUnusable, FileCertificateSource
 from kybern.protos.api.v1.discovery_pb2_grpc import add_DiscoveryServicer_to_server
@@ -136,6 +137,7 @@ async def serve(
         definitions = tasks.create_task(server.definitions.run())
         policies = tasks.create_task(server.policy_status.run())
         repair = tasks.create_task(server.claim_repair.run())
+        checks = tasks.create_task(follow_health(store, wire, env.telemetry))
         aggregator = tasks.create_task(server.aggregator.run())
         issuers = tasks.create_task(server.oidc.run())
         audits = [tasks.create_task(backend.run()) for backend in server.audit.backends] if server.audit else []
@@ -144,6 +146,7 @@ async def serve(
             await server.claim_repair.repair()
             await bootstrap(server, ca)
             await wire.start()
+            await report(served, CHECK, "")
             env.ready()
             env.telemetry.log.info("serving at revision %d on %s", server.feed.revision, address)
             await asyncio.get_running_loop().create_future()
@@ -157,6 +160,7 @@ async def serve(
             definitions.cancel()
             policies.cancel()
             repair.cancel()
+            checks.cancel()
             aggregator.cancel()
             if flows is not None:
                 flows.cancel()

@@ -16,7 +16,7 @@ from kybern.gateway.api import Api
 from kybern.gateway.core.router import ResourcePath, group_path, resource_path
 from kybern.gateway.core.trace_budget import TraceBudget
 from kybern.gateway.handlers import aggregated, host_logs, logs, port_forward, proxy, read, remote_command, watch, write
-from kybern.gateway.handlers.documents import HEALTH, NOT_FOUND, Documents, Health
+from kybern.gateway.handlers.documents import HEALTH, NOT_FOUND, Documents, Health, Readiness
 from kybern.gateway.handlers.fast_get import FastGet
 from kybern.gateway.handlers.target import Target, find
 from kybern.gateway.http.connection import Connection
@@ -53,11 +53,11 @@ OPENAPI_V3 = "/openapi/v3"
 class Gateway:
     """The handler of every connection."""
 
-    def __init__(self, api: Api, ready: Callable[[], bool], server_address: str, logs_dir: Path | None = None) -> None:
+    def __init__(self, api: Api, front: Readiness, server_address: str, logs_dir: Path | None = None) -> None:
         self._api = api
         self._documents = Documents(api, server_address)
-        self._health = Health(ready)
-        self._ready = ready
+        self._health = Health(front)
+        self._ready = front.ready
         self._logs_dir = logs_dir
         self._log = api.env.telemetry.log
         self._loop = asyncio.get_running_loop()

@@ -210,7 +210,7 @@ async def test_health_and_metrics(gateway: Any) -> None:
     client = gateway.admin
     assert await (await client.get("/readyz")).text() == "ok"
     verbose = await (await client.get("/readyz?verbose")).text()
-    assert verbose == "[+]ping ok\n[+]apiserver ok\nreadyz check passed\n"
+    assert verbose == "[+]ping ok\n[+]etcd ok\n[+]apiserver ok\nreadyz check passed\n"
     assert await (await client.get("/readyz/ping")).text() == "ok"
     assert (await client.get("/readyz/none")).status == 404
     await client.get(CONFIGMAPS)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Protocol
 
 import grpc
 import orjson
@@ -159,11 +159,21 @@ class Documents:
         return self._openapi[key]
 
 
+class Readiness(Protocol):
+    """What the checks ask."""
+
+    checks: dict[str, bool]
+
+    def ready(self) -> bool:
+        """Whether the apiserver is connected."""
+        ...
+
+
 class Health:
     """/healthz, /livez, /readyz: the same checks, except that liveness does not ask for the apiserver."""
 
-    def __init__(self, ready: Callable[[], bool]) -> None:
-        self._ready = ready
+    def __init__(self, front: Readiness) -> None:
+        self._front = front
 
     def handle(self, request: Request) -> Response:
         endpoint, _, check = request.path.strip("/").partition("/")
@@ -184,7 +194,7 @@ class Health:
     def _checks(self, endpoint: str) -> dict[str, bool]:
         if endpoint == "livez":
             return {"ping": True}
-        return {"ping": True, "apiserver": self._ready()}
+        return {"ping": True, **self._front.checks, "apiserver": self._front.ready()}
 
 
 def _line(name: str, good: bool, excluded: bool) -> str:
