@@ -47,6 +47,13 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--otlp-endpoint", metavar="URL", help="pass traces on, e.g. http://collector:4317")
     parser.add_argument("--certificate-hours", type=float, metavar="H", help="lifetime of the services' certificates")
+    parser.add_argument(
+        "--apiserver-flag",
+        dest="apiserver_flags",
+        action="append",
+        metavar="NAME=VALUE",
+        help="pass a flag of kube-apiserver on, e.g. audit-policy-file=FILE; may be repeated",
+    )
     parser.add_argument("--foreground", action="store_true", help="stay, and stop the cluster on Ctrl-C")
 
 
@@ -63,14 +70,21 @@ GIVEN = (
     "encryption_provider_config",
     "otlp_endpoint",
     "certificate_hours",
+    "apiserver_flags",
 )
+
+
+def given(options: argparse.Namespace, name: str) -> Any:
+    """A flag's value; None if it was not given."""
+    value = getattr(options, name)
+    return tuple(value) if isinstance(value, list) else value
 
 
 def run(options: argparse.Namespace, layout: Layout) -> int:
     """Start the cluster; 0 when it is ready."""
     progress = Progress()
     saved = layout.cluster.read_text() if layout.cluster.exists() else ""
-    asked = merge_options(saved, {name: getattr(options, name) for name in GIVEN})
+    asked = merge_options(saved, {name: given(options, name) for name in GIVEN})
     decision = decide_nodes(asked, look_at_host())
     cluster, host = decision.options, primary_address()
     if cluster.nodes:

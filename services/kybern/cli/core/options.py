@@ -3,12 +3,26 @@
 import ipaddress
 import json
 import os
+import re
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 from urllib.parse import urlsplit
 
 SQLITE, ETCD = "sqlite:", "etcd://"
 FILES = ("etcd_cafile", "etcd_certfile", "etcd_keyfile", "encryption_provider_config")  # options that name a file
+DECIDED = frozenset(  # flags of apiserver and gateway that follow from the others
+    (
+        "address",
+        "pki",
+        "apiserver",
+        "store",
+        "secure-port",
+        "bind-address",
+        "proxy-client",
+        "service-account-key",
+        "worker",
+    )
+)
 SHORTEST_HOURS = 0.005  # 18 seconds: services look for new certificates every other second
 
 
@@ -36,6 +50,7 @@ class ClusterOptions:
     encryption_provider_config: str = ""
     otlp_endpoint: str = ""
     certificate_hours: float = 24.0
+    apiserver_flags: tuple[str, ...] = ()  # NAME=VALUE, for the apiserver or, where they are its business, the gateway
 
 
 def merge_options(saved: str, given: dict[str, Any]) -> ClusterOptions:
@@ -67,6 +82,8 @@ def known_members(document: dict[str, Any]) -> dict[str, Any]:
     found = {}
     for name in defaults.keys() & document.keys():
         value = document[name]
+        if name == "apiserver_flags" and isinstance(value, list) and all(isinstance(one, str) for one in value):
+            value = tuple(value)
         allowed = (int, float) if name == "certificate_hours" else type(defaults[name])
         if isinstance(value, bool) or not (isinstance(value, allowed) or (name == "nodes" and value is None)):
             raise TypeError(f"{name} is {value!r}")
@@ -88,9 +105,20 @@ def check_options(options: ClusterOptions) -> ClusterOptions:
             f"--certificate-hours {options.certificate_hours:g} is too short; give {SHORTEST_HOURS} or more"
         )
     check_addresses(options)
+    check_flags(options.apiserver_flags)
     if options.runtime_endpoint and (options.nodes or 0) > 1:
         raise UsageError("--runtime-endpoint serves one node; leave it out to give each node a containerd of its own")
     return options
+
+
+def check_flags(flags: tuple[str, ...]) -> None:
+    """Raises UsageError for what is no NAME=VALUE, or is decided by `kybern up` itself."""
+    for flag in flags:
+        name, equals, _ = flag.partition("=")
+        if not equals or not re.fullmatch(r"[a-z][a-z0-9-]*", name):
+            raise UsageError(f"--apiserver-flag {flag!r} is not NAME=VALUE, e.g. audit-log-path=/var/log/audit.log")
+        if name in DECIDED:
+            raise UsageError(f"--apiserver-flag {name} is set by `kybern up` itself")
 
 
 def check_addresses(options: ClusterOptions) -> None:

@@ -24,6 +24,7 @@ USERS = {
     "scheduler": "system:kube-scheduler",
     "traces": "system:kybern:traces",
 }  # as each service's SERVICE.user says, without importing the services
+GATEWAY_FLAGS = ("request-timeout=", "requestheader-", "workers=", "logs-dir=", "external-address=")
 AGENTS, LOOPS, FRONT, CORE, TRACES, RUNTIMES = range(6)  # stop order
 
 
@@ -77,6 +78,11 @@ def storage_flags(options: ClusterOptions) -> tuple[str, ...]:
     return tuple(flags)
 
 
+def apiserver_flags(options: ClusterOptions, of_gateway: bool) -> list[str]:
+    """The flags of kube-apiserver that were passed on: some are the gateway's here, the others the apiserver's."""
+    return [f"--{flag}" for flag in options.apiserver_flags if flag.startswith(GATEWAY_FLAGS) is of_gateway]
+
+
 def control_plane(options: ClusterOptions, layout: Layout, host_address: str, bind_address: str) -> list[ProcessSpec]:
     """The services that every cluster has once."""
     store = options.store or f"sqlite:{layout.data / 'store' / 'kybern.db'}"
@@ -93,6 +99,7 @@ def control_plane(options: ClusterOptions, layout: Layout, host_address: str, bi
             *("--service-cluster-ip-range", SERVICE_RANGE),
             *("--proxy-client", str(layout.pki / FRONT_PROXY)),
             *advertised,
+            *apiserver_flags(options, of_gateway=False),
             stop_order=CORE,
         ),
         service(
@@ -100,6 +107,7 @@ def control_plane(options: ClusterOptions, layout: Layout, host_address: str, bi
             "gateway",
             *("--bind-address", bind_address, "--secure-port", str(options.secure_port)),
             *("--proxy-client", str(layout.pki / FRONT_PROXY), "--logs-dir", str(layout.logs)),
+            *apiserver_flags(options, of_gateway=True),
             stop_order=FRONT,
         ),
         service(layout, "scheduler"),

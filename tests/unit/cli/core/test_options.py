@@ -18,6 +18,12 @@ def test_flags_win_over_what_was_saved() -> None:
     )
 
 
+def test_flags_of_the_apiserver_are_kept() -> None:
+    saved = save_options(ClusterOptions(apiserver_flags=("a=b", "c=d=e")))
+    assert merge_options(saved, {"apiserver_flags": None}).apiserver_flags == ("a=b", "c=d=e")
+    assert merge_options(saved, {"apiserver_flags": ("x=y",)}).apiserver_flags == ("x=y",)
+
+
 def test_a_saved_document_of_a_later_version_keeps_what_is_known() -> None:
     assert merge_options('{"secure_port": 7443, "colour": "blue"}', {}).secure_port == 7443
 
@@ -35,6 +41,10 @@ def test_a_saved_document_of_a_later_version_keeps_what_is_known() -> None:
         ("", {"bind_address": "localhost"}, "is not an IP address"),
         ("", {"otlp_endpoint": "collector:4317"}, "is not http://HOST:PORT"),
         ("", {"certificate_hours": 0.0}, "is too short"),
+        ("", {"apiserver_flags": ("audit-log-path",)}, "is not NAME=VALUE"),
+        ("", {"apiserver_flags": ("--audit-log-path=x",)}, "is not NAME=VALUE"),
+        ("", {"apiserver_flags": ("store=x",)}, "is set by `kybern up` itself"),
+        ('{"apiserver_flags": [1]}', {}, "cannot be read"),
         ("", {"secure_port": 70000}, "is not a port"),
         ("", {"nodes": -1}, "cannot be negative"),
         ("", {"nodes": 21}, "use --simulated-nodes"),

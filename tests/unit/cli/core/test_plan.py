@@ -64,3 +64,12 @@ def test_each_service_gets_a_metrics_port_of_its_own() -> None:
     addresses = metrics_addresses(with_metrics(plan, list(range(9000, 9020))))
     assert set(addresses) == {s.name for s in plan.specs if s.service}
     assert len(set(addresses.values())) == len(addresses)
+
+
+def test_flags_of_kube_apiserver_go_where_they_are_known() -> None:
+    flags = ("audit-log-path=/tmp/a=b.log", "request-timeout=30s", "requestheader-allowed-names=a,b")
+    plan = make_plan(ClusterOptions(apiserver_flags=flags), LAYOUT, (), "127.0.0.1")
+    arguments = {spec.name: spec.arguments for spec in plan.specs}
+    assert "--audit-log-path=/tmp/a=b.log" in arguments["apiserver"]
+    assert {"--request-timeout=30s", "--requestheader-allowed-names=a,b"} <= set(arguments["gateway"])
+    assert not any("request" in argument for argument in arguments["apiserver"])
