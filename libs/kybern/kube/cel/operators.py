@@ -24,6 +24,7 @@ from kybern.kube.cel.values import (
     no_such_key,
     some,
     unsigned,
+    weight,
 )
 
 Binary = Callable[[Any, Any], Any]
@@ -155,17 +156,6 @@ def comparison_price(left: Any, right: Any) -> int:
         size = min(len(left), len(right))
         return part(size) if size > 10 else 0
     return min(weight(left), weight(right)) if isinstance(left, (Mapping, Sequence)) else 0
-
-
-def weight(value: Any) -> int:
-    """About how much there is to compare in a value."""
-    if isinstance(value, (str, bytes)):
-        return part(len(value))
-    if isinstance(value, Mapping):
-        return 1 + sum(1 + weight(item) for item in value.values())
-    if isinstance(value, Sequence):
-        return 1 + sum(map(weight, value))
-    return 1
 
 
 def negate(value: Any) -> Any:

@@ -200,3 +200,14 @@ def unsigned(value: int) -> UInt:
     if 0 <= value <= UINT_MAX:
         return UInt(value)
     raise EvaluationError("unsigned integer overflow")
+
+
+def weight(value: Any) -> int:
+    """About how much there is to compare in a value."""
+    if isinstance(value, (str, bytes)):
+        return -(-len(value) // 10)
+    if isinstance(value, Mapping):
+        return 1 + sum(1 + weight(item) for item in value.values())
+    if isinstance(value, Sequence):
+        return 1 + sum(map(weight, value))
+    return 1

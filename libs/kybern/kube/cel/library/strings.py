@@ -10,7 +10,7 @@ from kybern.kube.cel.errors import EvaluationError, no_overload
 from kybern.kube.cel.library.standard import float_text, to_string
 from kybern.kube.cel.library.times import duration_text, timestamp_text
 from kybern.kube.cel.overloads import Overload, member, part, plain, walks, walks_twice
-from kybern.kube.cel.values import Duration, Timestamp, TypeValue, show, type_name
+from kybern.kube.cel.values import Duration, Timestamp, TypeValue, show, type_name, weight
 
 _UPPER = {code: code - 32 for code in range(97, 123)}
 _LOWER = {code: code + 32 for code in range(65, 91)}
@@ -178,7 +178,7 @@ def _text(value: Any) -> str:
 
 
 def _format_price(pattern: str, arguments: Sequence[Any]) -> int:
-    return part(len(pattern)) + sum(part(len(item)) if hasattr(item, "__len__") else 1 for item in arguments)
+    return part(len(pattern)) + 3 * weight(arguments)
 
 
 def _decode(text: str) -> bytes:
