@@ -1,0 +1,63 @@
+"""ConversionReview: what is taken over from a conversion webhook's answer, and what is refused."""
+
+from typing import Any
+
+import pytest
+
+from kybern.apiserver.crd.conversion_review import BadConversion, check
+
+METADATA = {"name": "a", "namespace": "n", "uid": "u", "labels": {"x": "y"}, "generation": 2}
+OLD: dict[str, Any] = {"apiVersion": "g/v1", "kind": "K", "metadata": METADATA}
+NEW: dict[str, Any] = {**OLD, "apiVersion": "g/v2"}
+
+
+def meta(**changes: Any) -> dict[str, Any]:
+    return {**NEW, "metadata": {**METADATA, **changes}}
+
+
+WRONG: dict[str, tuple[Any, str]] = {
+    "no object": ("x", "returned invalid object at index 0: not an object"),
+    "the old version": (OLD, "returned invalid object at index 0: invalid groupVersion (expected g/v2, received g/v1)"),
+    "another kind": ({**NEW, "kind": "L"}, "returned invalid object at index 0: invalid kind (expected K, received L)"),
+    "another name": (meta(name="b"), "returned invalid object: must have the same name: a != b"),
+    "another namespace": (meta(namespace=""), "returned invalid object: must have the same namespace: n != "),
+    "another uid": (meta(uid="v"), "returned invalid object: must have the same UID: u != v"),
+    "no metadata": (
+        {"apiVersion": "g/v2", "kind": "K"},
+        "returned invalid metadata: missing metadata in converted object",
+    ),
+    "labels that are none": (
+        meta(labels=[]),
+        "returned invalid metadata: invalid metadata.labels of type list in converted object",
+    ),
+    "a label that is no text": (
+        meta(labels={"x": 1}),
+        "returned invalid metadata: metadata.labels[x] must be a string, but is int in converted object",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", WRONG)
+def test_refused(name: str) -> None:
+    converted, expected = WRONG[name]
+    with pytest.raises(BadConversion) as caught:
+        check(OLD, converted, "g/v2", "")
+    assert str(caught.value) == expected
+
+
+def test_which_of_several() -> None:
+    with pytest.raises(BadConversion, match="returned invalid converted object at index 3: must have the same name"):
+        check(OLD, meta(name="b"), "g/v2", "3")
+    with pytest.raises(BadConversion, match=r"in object at index 3: invalid metadata\.labels"):
+        check(OLD, meta(labels=1), "g/v2", "3")
+
+
+def test_labels_with_a_wrong_key() -> None:
+    with pytest.raises(BadConversion, match=r"metadata\.labels: Invalid value"):
+        check(OLD, meta(labels={"-": "y"}), "g/v2", "")
+
+
+def test_only_labels_and_annotations_are_taken_over() -> None:
+    found = check(OLD, meta(labels={"z": "1"}, annotations={"b": "c"}, generation=9, finalizers=["x"]), "g/v2", "")
+    assert found["metadata"] == {**METADATA, "labels": {"z": "1"}, "annotations": {"b": "c"}}
+    assert "labels" not in check(OLD, meta(labels=None), "g/v2", "")["metadata"]
