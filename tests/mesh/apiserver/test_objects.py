@@ -177,6 +177,15 @@ async def test_patches(admin: Client) -> None:
     assert (await refused(admin.patch(DEPLOYMENTS, "d", "default", patch=stale))).reason == "Conflict"
 
 
+async def test_a_json_patch_adds_to_a_status_that_is_empty(admin: Client) -> None:
+    spec = {"selector": {"matchLabels": {"a": "b"}}, "template": {"metadata": {"labels": {"a": "b"}}}}
+    spec["template"]["spec"] = {"containers": [{"name": "c", "image": "i"}]}  # type: ignore[index]
+    await admin.create(REPLICA_SETS, {"metadata": {"name": "r", "namespace": "default"}, "spec": spec})
+    patch = [{"op": "add", "path": "/status/replicas", "value": 3}]
+    after = await admin.patch(REPLICA_SETS, "r", "default", patch=patch, patch_type=JSON_PATCH, subresource="status")
+    assert after["status"]["replicas"] == 3
+
+
 async def test_patches_at_the_same_time_all_arrive(admin: Client) -> None:
     await admin.create(CONFIG_MAPS, config_map("a"))
     await asyncio.gather(*(admin.patch(CONFIG_MAPS, "a", "default", patch={"data": {f"k{n}": "v"}}) for n in range(30)))

@@ -138,6 +138,15 @@ async def test_exec(gateway: Any, agent: Agent, protocol: str) -> None:
             assert (await ws.receive()).type is aiohttp.WSMsgType.CLOSE
 
 
+async def test_exec_in_the_oldest_protocol(gateway: Any, agent: Agent) -> None:
+    async with gateway.admin.ws_connect(exec_url(stdin=1, stdout=1, stderr=1), protocols=(channels.V1,)) as ws:
+        assert (ws.protocol, await ws.receive_bytes(), await ws.receive_bytes()) == (
+            channels.V1,
+            b"\x01",
+            b"\x02tr a-z",
+        )
+
+
 async def test_exec_with_a_terminal(gateway: Any, agent: Agent) -> None:
     async with gateway.admin.ws_connect(exec_url(stdin=1, stdout=1, stderr=1, tty=1), protocols=(channels.V5,)) as ws:
         await ws.send_bytes(b'\x04{"Width":80,"Height":24}')

@@ -13,7 +13,8 @@ import orjson
 
 STDIN, STDOUT, STDERR, ERROR, RESIZE, CLOSE = 0, 1, 2, 3, 4, 255
 V5, V4 = "v5.channel.k8s.io", "v4.channel.k8s.io"
-REMOTE_COMMAND = (V5, V4)
+V1 = "channel.k8s.io"  # tells of failures in words, and of success by saying nothing
+REMOTE_COMMAND = (V5, V4, V1)
 TUNNEL = "SPDY/3.1+portforward.k8s.io"
 LOG_BASE64 = "base64.binary.k8s.io"
 LOG = ("binary.k8s.io", LOG_BASE64)

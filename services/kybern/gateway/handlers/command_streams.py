@@ -59,7 +59,9 @@ class WebSocketChannels:
         await self._socket.send(channels.channel_message(channel, data))
 
     async def finish(self, status: bytes) -> None:
-        await self.send(channels.ERROR, status)
+        last = spdy_streams.final(self._protocol, status) if self._protocol == channels.V1 else status
+        if last:
+            await self.send(channels.ERROR, last)
 
     def ping(self) -> None:
         self._socket.ping()
