@@ -4,18 +4,15 @@ Pods come and go in batches of at most 500; creations start slowly and double, s
 informer lags behind the controller's own writes: until these have come back (`Expectations`) nothing more is done.
 """
 
-import asyncio
 from collections.abc import Sequence
 
 from kybern.client.controller import RequeueAfter
 from kybern.client.informer import EventHandler
 from kybern.client.resources import PODS
 from kybern.client.store import CONTROLLER, NAMESPACE
-from kybern.controllers.claim import claim
-from kybern.controllers.context import ORPHAN, Context, Runnable
+from kybern.controllers.context import Context, Runnable
 from kybern.controllers.core import pods
-from kybern.controllers.core.expectations import Expectations
-from kybern.controllers.pod_control import PodControl, first_error, is_namespace_terminating, slow_start_batch
+from kybern.controllers.owned_pods import OwnedPods
 from kybern.controllers.replicaset.core.ranking import pods_to_delete
 from kybern.controllers.replicaset.core.status import compute_status
 from kybern.controllers.replicaset.flavor import REPLICA_SET, REPLICATION_CONTROLLER, Flavor
@@ -34,10 +31,9 @@ class ReplicaSetController:
         self._context = context
         self._flavor = flavor
         self._client = context.client
-        self._control = PodControl(context.client, context.recorder(flavor.name))
-        self._expectations = Expectations()
+        self._owned = OwnedPods(context, flavor.name, flavor.resource)
         self._owners = context.informer(flavor.resource, NAMESPACE, CONTROLLER)
-        self._pods = context.informer(PODS, CONTROLLER, ORPHAN)
+        self._pods = self._owned.informer
         self._loop = context.controller(flavor.name, flavor.resource, self.reconcile)
         self._pods.add_handler(EventHandler(self._pod_added, self._pod_updated, self._pod_deleted))
 
@@ -51,9 +47,8 @@ class ReplicaSetController:
         if meta.is_deleting(pod):
             self._pod_deleted(pod, False)
             return
-        key = self._owner_key(pod)
+        key = self._owned.observe_creation(pod)
         if key:
-            self._expectations.creation_observed(key)
             self._loop.queue.add(key)
         elif meta.controller_of(pod) is None:
             self._enqueue_adopters(pod)
@@ -62,7 +57,7 @@ class ReplicaSetController:
         if meta.is_deleting(new):
             self._pod_deleted(new, False)
             return
-        old_key, key = self._owner_key(old), self._owner_key(new)
+        old_key, key = self._owned.owner_key(old), self._owned.owner_key(new)
         if old_key and old_key != key:
             self._loop.queue.add(old_key)
         if key:
@@ -77,16 +72,9 @@ class ReplicaSetController:
             self._enqueue_adopters(new)
 
     def _pod_deleted(self, pod: Object, final_state_unknown: bool) -> None:
-        key = self._owner_key(pod)
+        key = self._owned.observe_deletion(pod)
         if key:
-            self._expectations.deletion_observed(key, meta.uid(pod))
             self._loop.queue.add(key)
-
-    def _owner_key(self, pod: Object) -> str:
-        ref = meta.controller_of(pod)
-        if ref is None or ref.get("kind") != self._flavor.resource.kind:
-            return ""
-        return meta.join_key(meta.namespace(pod), ref["name"])
 
     def _enqueue_adopters(self, pod: Object) -> None:
         for owner in self._owners.store.by_index(NAMESPACE, meta.namespace(pod)):
@@ -102,13 +90,10 @@ class ReplicaSetController:
     async def reconcile(self, key: str) -> RequeueAfter | None:
         owner = self._owners.get(key)
         if owner is None:
-            self._expectations.forget(key)
+            self._owned.forget(key)
             return None
-        ready_to_count = self._expectations.satisfied(key, asyncio.get_running_loop().time())
-        store = self._pods.store
-        candidates = store.by_index(CONTROLLER, meta.uid(owner)) + store.by_index(ORPHAN, meta.namespace(owner))
-        selector = self._flavor.selector(owner)
-        mine = await claim(self._client, owner, self._flavor.resource, selector, candidates, PODS)
+        ready_to_count = self._owned.settled(key)
+        mine = await self._owned.of(owner, self._flavor.selector(owner))
         active = [pod for pod in mine if pods.is_active(pod)]
         terminating = sum(pods.is_terminating(pod) for pod in mine) if self._flavor.counts_terminating else None
         failure: tuple[str, str] | None = None
@@ -127,47 +112,14 @@ class ReplicaSetController:
         self, key: str, owner: Object, active: Sequence[Object], missing: int
     ) -> StatusError | None:
         if missing > 0:
-            return await self._create(key, owner, min(missing, BURST_REPLICAS))
+            pod = pods.pod_from_template(owner["spec"]["template"], owner)
+            return await self._owned.create(key, owner, min(missing, BURST_REPLICAS), lambda number: pod)
         if missing < 0:
             victims = pods_to_delete(
                 active, self._related_pods(owner), min(-missing, BURST_REPLICAS), self._context.clock.now()
             )
-            return await self._delete(key, owner, victims)
+            return await self._owned.delete(key, owner, victims)
         return None
-
-    async def _create(self, key: str, owner: Object, count: int) -> StatusError | None:
-        self._expectations.expect_creations(key, count, asyncio.get_running_loop().time())
-        pod = pods.pod_from_template(owner["spec"]["template"], owner)
-
-        tried = 0
-
-        async def create(index: int) -> None:
-            nonlocal tried
-            tried += 1
-            try:
-                await self._control.create(owner, pod)
-            except StatusError as error:
-                self._expectations.creation_observed(key)
-                if not is_namespace_terminating(error):
-                    raise
-
-        _, error = await slow_start_batch(count, create)
-        self._expectations.creation_observed(key, count - tried)
-        return error
-
-    async def _delete(self, key: str, owner: Object, victims: Sequence[Object]) -> StatusError | None:
-        now = asyncio.get_running_loop().time()
-        self._expectations.expect_deletions(key, (meta.uid(pod) for pod in victims), now)
-
-        async def delete(pod: Object) -> None:
-            try:
-                await self._control.delete(owner, pod)
-            except StatusError as error:
-                self._expectations.deletion_observed(key, meta.uid(pod))
-                if error.code != 404:
-                    raise
-
-        return await first_error([delete(pod) for pod in victims])
 
     def _related_pods(self, owner: Object) -> list[Object]:
         """The pods of all ReplicaSets with the same controller, which is a Deployment."""
