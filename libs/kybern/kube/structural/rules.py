@@ -115,12 +115,14 @@ def _broken(rule: Rule, values: dict[str, Any], path: str, bad: Any, budget: Bud
     return invalid(path, bad, message)
 
 
-def check_rules(node: Node, value: Any, path: str, errors: list[FieldError], old: Any = MISSING) -> None:
-    """Every rule that an object, or its change, breaks; together they may cost so much and no more."""
+def check_rules(
+    node: Node, value: Any, path: str, errors: list[FieldError], old: Any = MISSING, budget: Budget | None = None
+) -> None:
+    """Every rule that an object, or its change, breaks; together they may cost as much as the budget, and no more."""
     if not node.has_rules:
         return
     try:
-        _Judge(errors, Budget()).check(node, value, path, old, not path, False)
+        _Judge(errors, budget or Budget()).check(node, value, path, old, not path, False)
     except _Stop:
         return
 
