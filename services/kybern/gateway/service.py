@@ -68,28 +68,10 @@ class Front:
 
     def __init__(self) -> None:
         self.connected = False
-
-        self.checks = {"etcd": False}  # what the apiserver checks: its store, its KMS plugins; not known yet
-
         self.checks = {"etcd": False}  # what the apiserver checks: its store, its KMS plugins; not known yet
 
     def ready(self) -> bool:
         return self.connected
-
-
-async def follow_check(channel: Any, front: Front, name: str) -> None:
-    """Keep the state of a check that the apiserver makes; forgotten while there is no such check."""
-    health: Any = HealthStub(channel)
-    while True:
-        try:
-            async for response in health.Watch(HealthCheckRequest(service=name)):
-                if response.status == HealthCheckResponse.SERVICE_UNKNOWN:
-                    front.checks.pop(name, None)
-                else:
-                    front.checks[name] = response.status == HealthCheckResponse.SERVING
-        except grpc.aio.AioRpcError:
-            front.checks.pop(name, None)  # the check of the apiserver itself fails
-        await asyncio.sleep(RETRY_SECONDS)
 
 
 async def follow_check(channel: Any, front: Front, name: str) -> None:
