@@ -17,7 +17,7 @@ from kybern.gateway.http.message import Request
 from kybern.kube.duration import parse_go
 from kybern.kube.status import bad_request
 from kybern.pki.client_tls import ClientTls
-from kybern.protos.api.v1.objects_pb2 import CheckAccessRequest, ExtraValues, Origin, Requester
+from kybern.protos.api.v1.objects_pb2 import CheckAccessRequest, CheckAccessResponse, ExtraValues, Origin, Requester
 from kybern.rpc.exchange.client import ExchangeClient
 from kybern.runtime.service import Env
 
@@ -44,10 +44,11 @@ class Api:
     pool: Pool = field(default_factory=Pool)  # connections to other servers
     client_tls: ClientTls = field(default_factory=lambda: ClientTls(None))  # to extension API servers
 
-    async def check_access(self, request: Request) -> None:
+    async def check_access(self, request: Request) -> CheckAccessResponse:
         """Authenticate and authorize a request for a path that is no resource. Raises StatusError."""
         check = CheckAccessRequest(verb=request.method.lower(), path=request.path)
-        await self.calls.call(check, **behind(self, request), timeout=self.request_timeout)
+        found: CheckAccessResponse = await self.calls.call(check, **behind(self, request), timeout=self.request_timeout)
+        return found
 
     def node_channel(self, target: str, server_name: str) -> Any:
         """The channel to a node agent; one per agent for the life of the gateway."""

@@ -181,7 +181,9 @@ class Gateway:
         if path == "/version" or path == "/version/":
             await self._report(request)
             return await self._documents.version(request)
-        await self._api.check_access(request)
+        access = await self._api.check_access(request)
+        if access.HasField("document"):
+            return Response(access.document, 200, TEXT)
         if path == "/":
             return await self._documents.root(request)
         if path == "/metrics":

@@ -44,3 +44,23 @@ async def test_flow_schemas_say_whether_their_level_is_there(gateway: Any) -> No
             if conditions:
                 break
         assert [(c["type"], c["status"]) for c in conditions] == [("Dangling", wanted)]
+
+
+async def test_dumps_say_what_is_going_on(gateway: Any) -> None:
+    base = "/debug/api_priority_and_fairness/dump_"
+    async with gateway.admin.get(f"{base}priority_levels") as response:
+        assert response.status == 200
+        lines = (await response.text()).splitlines()
+    assert lines[0].split()[:3] == ["PriorityLevelName,", "ActiveQueues,", "IsIdle,"]
+    assert [line.split(",")[0] for line in lines[1:]] == [
+        "catch-all", "exempt", "global-default", "leader-election", "node-high", "system", "workload-high",
+        "workload-low",
+    ]  # fmt: skip
+    async with gateway.admin.get(f"{base}queues") as response:
+        assert len((await response.text()).splitlines()) == 1 + 128 * 3 + 64 * 2 + 16
+    async with gateway.admin.get(f"{base}requests") as response:
+        assert (await response.text()).startswith("PriorityLevelName, FlowSchemaName,")
+    async with gateway.admin.get(f"{base}nothing") as response:
+        assert response.status == 404
+    async with gateway.client("bob") as bob, bob.get(f"{base}queues") as response:
+        assert response.status == 403

@@ -152,10 +152,10 @@ class QueueSet:
         self._rest(item.queue)
         return True
 
-    def virtual(self, now: float) -> float:
-        """R at this time, for the dump."""
-        self._advance(now)
-        return self._r
+    @property
+    def active(self) -> int:
+        """Queues with something that waits or runs."""
+        return len(self._busy)
 
     def _fits(self, width: int) -> bool:
         """Wider than the limit is served when nothing else is; a level without seats serves nothing."""
