@@ -21,7 +21,7 @@ from typing import Any
 from cluster import process_cpu_seconds
 
 from kybern.client.objects import Client
-from kybern.client.resources import NODES, PODS, SERVICE_ACCOUNTS
+from kybern.client.resources import NODES, PODS
 from kybern.clock import SystemClock
 from kybern.kube.status import StatusError
 from kybern.pki.authority import Identity, create_ca, issue
@@ -111,7 +111,6 @@ async def run(folder: Path, nodes: int, pods: int, apiserver: Callable[[], float
     transport = GrpcTransport(FileCertificateSource(folder / "admin"), Telemetry("bench", SystemClock()))
     async with Client(transport.channel(f"unix:{folder}/apiserver.sock", "apiserver.kybern"), timeout=120.0) as client:
         await ready(client)
-        await client.create(SERVICE_ACCOUNTS, {"metadata": {"name": "default", "namespace": "default"}})
         await together(add_node(client, index) for index in range(nodes))
         await together(client.create(PODS, pod(f"before-{index}")) for index in range(pods))
         start, used = time.perf_counter(), apiserver()

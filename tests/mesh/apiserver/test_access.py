@@ -274,8 +274,7 @@ async def test_each_service_holds_what_its_role_needs(
 
 
 async def test_node_agents_read_what_their_pods_need(admin: Client, cluster: Any) -> None:
-    for name in ("default", "other"):
-        await admin.create(SERVICE_ACCOUNTS, {"metadata": {"name": name, "namespace": "default"}})
+    await admin.create(SERVICE_ACCOUNTS, {"metadata": {"name": "other", "namespace": "default"}})
     for name in ("used", "unused"):
         await admin.create(SECRETS, {"metadata": {"name": name, "namespace": "default"}})
     one, two = (cluster.client(f"system:node:{name}", "system:nodes") for name in ("one", "two"))
@@ -305,7 +304,6 @@ async def test_node_agents_read_what_their_pods_need(admin: Client, cluster: Any
 
 
 async def test_node_agents_touch_only_what_is_theirs(admin: Client, cluster: Any) -> None:
-    await admin.create(SERVICE_ACCOUNTS, {"metadata": {"name": "default", "namespace": "default"}})
     one = cluster.client("system:node:one", "system:nodes")
     made = await one.create(NODES, {"metadata": {"name": "one"}})
     assert made["spec"]["taints"]

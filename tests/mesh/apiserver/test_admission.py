@@ -21,7 +21,6 @@ from kybern.client.resources import (
     PERSISTENT_VOLUME_CLAIMS,
     PODS,
     RUNTIME_CLASSES,
-    SERVICE_ACCOUNTS,
     STORAGE_CLASSES,
 )
 from kybern.kube.status import StatusError
@@ -45,7 +44,6 @@ def pod(name: str, **spec: Any) -> dict[str, Any]:
 
 
 async def test_limit_ranges(admin: Client) -> None:
-    await admin.create(SERVICE_ACCOUNTS, named("default"))
     item = {"type": "Container", "default": {"cpu": "1"}, "defaultRequest": {"cpu": "500m"}, "max": {"cpu": "2"}}
     await admin.create(LIMIT_RANGES, {**named("l"), "spec": {"limits": [item]}})
     made = await admin.create(PODS, pod("a"))
@@ -77,7 +75,6 @@ async def test_default_classes(admin: Client) -> None:
 
 
 async def test_runtime_classes(admin: Client) -> None:
-    await admin.create(SERVICE_ACCOUNTS, named("default"))
     body = {"metadata": {"name": "vm"}, "handler": "vm", "overhead": {"podFixed": {"cpu": "100m"}}}
     await admin.create(RUNTIME_CLASSES, {**body, "scheduling": {"nodeSelector": {"vm": "yes"}}})
     made = await admin.create(PODS, pod("a", runtimeClassName="vm"))

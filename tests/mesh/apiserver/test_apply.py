@@ -7,7 +7,7 @@ import orjson
 import pytest
 
 from kybern.client.objects import APPLY_PATCH, Client
-from kybern.client.resources import CONFIG_MAPS, DEPLOYMENTS, PODS, SERVICE_ACCOUNTS, Resource
+from kybern.client.resources import CONFIG_MAPS, DEPLOYMENTS, PODS, Resource
 from kybern.kube.status import StatusError
 from kybern.protos.api.v1 import objects_pb2 as pb
 
@@ -152,7 +152,6 @@ def pod(name: str = "a", **spec: Any) -> dict[str, Any]:
 
 
 async def test_every_write_is_tracked(admin: Client) -> None:
-    await admin.create(SERVICE_ACCOUNTS, {"metadata": {"name": "default", "namespace": "default"}})
     admin.field_manager = "creator"
     made = await admin.create(PODS, pod())
     (fields,) = entries(made).values()

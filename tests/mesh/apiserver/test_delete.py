@@ -10,7 +10,6 @@ from kybern.client.resources import (
     NAMESPACES,
     NODES,
     PODS,
-    SERVICE_ACCOUNTS,
 )
 from kybern.kube.status import StatusError
 
@@ -26,8 +25,6 @@ async def missing(admin: Client, resource, name: str, namespace: str = "default"
 
 
 async def pod(admin: Client, node: str = "", **metadata) -> dict:
-    if await missing(admin, SERVICE_ACCOUNTS, "default"):
-        await admin.create(SERVICE_ACCOUNTS, {"metadata": {"name": "default", "namespace": "default"}})
     spec = {"containers": [{"name": "c", "image": "i"}], **({"nodeName": node} if node else {})}
     return await admin.create(PODS, {"metadata": {**META, **metadata}, "spec": spec})
 

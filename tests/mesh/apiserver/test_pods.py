@@ -11,7 +11,6 @@ from kybern.client.resources import (
     POD_DISRUPTION_BUDGETS,
     PODS,
     PRIORITY_CLASSES,
-    SERVICE_ACCOUNTS,
 )
 from kybern.kube.status import StatusError
 from kybern.protos.api.v1 import objects_pb2 as pb
@@ -23,18 +22,13 @@ async def refused(awaitable: Any) -> StatusError:
     return caught.value
 
 
-@pytest.fixture
-async def account(admin: Client) -> None:
-    await admin.create(SERVICE_ACCOUNTS, {"metadata": {"name": "default", "namespace": "default"}})
-
-
 def body(name: str = "p", labels: dict[str, str] | None = None, **spec: Any) -> dict[str, Any]:
     containers = [{"name": "c", "image": "i"}]
     metadata = {"name": name, "namespace": "default", "labels": labels or {}}
     return {"metadata": metadata, "spec": {"containers": containers, **spec}}
 
 
-async def test_what_admission_and_defaults_add(admin: Client, account: None) -> None:
+async def test_what_admission_and_defaults_add(admin: Client) -> None:
     pod = await admin.create(PODS, body())
     spec = pod["spec"]
     assert pod["status"] == {"phase": "Pending", "qosClass": "BestEffort"}
@@ -54,18 +48,18 @@ async def test_what_admission_and_defaults_add(admin: Client, account: None) -> 
 
 
 async def test_no_service_account(admin: Client) -> None:
-    error = await refused(admin.create(PODS, body()))
+    error = await refused(admin.create(PODS, body(serviceAccountName="nobody")))
     assert error.message == (
-        'pods "p" is forbidden: error looking up service account default/default: serviceaccount "default" not found'
+        'pods "p" is forbidden: error looking up service account default/nobody: serviceaccount "nobody" not found'
     )
 
 
-async def test_no_token_when_not_wanted(admin: Client, account: None) -> None:
+async def test_no_token_when_not_wanted(admin: Client) -> None:
     pod = await admin.create(PODS, body(automountServiceAccountToken=False))
     assert "volumes" not in pod["spec"]
 
 
-async def test_priority_classes(admin: Client, account: None) -> None:
+async def test_priority_classes(admin: Client) -> None:
     await admin.create(PRIORITY_CLASSES, {"metadata": {"name": "high"}, "value": 100, "preemptionPolicy": "Never"})
     pod = await admin.create(PODS, body(priorityClassName="high"))
     assert (pod["spec"]["priority"], pod["spec"]["preemptionPolicy"]) == (100, "Never")
@@ -78,7 +72,7 @@ async def test_priority_classes(admin: Client, account: None) -> None:
 
 
 @pytest.mark.parametrize("to_subresource", [True, False])
-async def test_binding(admin: Client, account: None, to_subresource: bool) -> None:
+async def test_binding(admin: Client, to_subresource: bool) -> None:
     await admin.create(PODS, body())
     target = {"kind": "Node", "apiVersion": "v1", "name": "n"}
     binding = {"metadata": {"name": "p", "namespace": "default"}, "target": target}
@@ -101,13 +95,13 @@ async def test_binding_what_is_not_there(admin: Client) -> None:
     assert (await refused(admin.create_subresource(PODS, "binding", "p", binding, "default"))).code == 404
 
 
-async def test_a_bound_pod_cannot_move(admin: Client, account: None) -> None:
+async def test_a_bound_pod_cannot_move(admin: Client) -> None:
     pod = await admin.create(PODS, body(nodeName="n"))
     pod["spec"]["nodeName"] = "m"
     assert (await refused(admin.update(PODS, pod))).reason == "Invalid"
 
 
-async def test_eviction_respects_budgets(admin: Client, account: None) -> None:
+async def test_eviction_respects_budgets(admin: Client) -> None:
     await admin.create(PODS, body(labels={"app": "x"}))
     budget = {"metadata": {"name": "b", "namespace": "default"}, "spec": {"minAvailable": 1}}
     budget["spec"]["selector"] = {"matchLabels": {"app": "x"}}  # type: ignore[index]
@@ -130,7 +124,7 @@ async def test_eviction_respects_budgets(admin: Client, account: None) -> None:
     assert (await refused(admin.get(PODS, "p", "default"))).code == 404
 
 
-async def test_an_evicted_pod_says_so(admin: Client, account: None) -> None:
+async def test_an_evicted_pod_says_so(admin: Client) -> None:
     pod = body()
     pod["metadata"]["finalizers"] = ["example.com/wait"]
     await admin.create(PODS, pod)
@@ -166,7 +160,7 @@ def connecting(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(calls.METHODS, "connect", "Connect")
 
 
-async def test_connect_finds_node_and_container(admin: Client, account: None, connecting: None) -> None:
+async def test_connect_finds_node_and_container(admin: Client, connecting: None) -> None:
     node = await admin.create(NODES, {"metadata": {"name": "n"}})
     await admin.create(PODS, body(nodeName="n"))
     node["status"] = {
@@ -185,7 +179,7 @@ async def test_connect_finds_node_and_container(admin: Client, account: None, co
     assert (await refused(connect(admin, "exec", name="none"))).message == 'pods "none" not found'
 
 
-async def test_connect_needs_a_choice_of_container(admin: Client, account: None, connecting: None) -> None:
+async def test_connect_needs_a_choice_of_container(admin: Client, connecting: None) -> None:
     two = [{"name": "a", "image": "i"}, {"name": "b", "image": "i"}]
     await admin.create(PODS, body(containers=two))
     error = await refused(connect(admin, "log"))

@@ -12,7 +12,6 @@ from kybern.client.resources import (
     PERSISTENT_VOLUME_CLAIMS,
     PODS,
     RESOURCE_QUOTAS,
-    SERVICE_ACCOUNTS,
     SERVICES,
     Resource,
 )
@@ -47,7 +46,6 @@ async def used(admin: Client, name: str = "q") -> dict[str, str]:
 
 
 async def test_what_a_pod_uses_is_counted_and_bounded(admin: Client) -> None:
-    await admin.create(SERVICE_ACCOUNTS, {"metadata": {"name": "default", "namespace": "default"}})
     await make_quota(admin, {"pods": "2", "requests.cpu": "1"})
     error = await refused(admin.create(PODS, pod("none")))
     assert error.code == 403
@@ -162,7 +160,6 @@ async def test_storage_is_counted_per_class(admin: Client) -> None:
 
 
 async def test_scopes_choose_the_pods(admin: Client) -> None:
-    await admin.create(SERVICE_ACCOUNTS, {"metadata": {"name": "default", "namespace": "default"}})
     await make_quota(admin, {"pods": "1"}, name="short", scopes=["Terminating"])
     await make_quota(admin, {"pods": "1"}, name="long", scopes=["NotTerminating"])
     await admin.create(PODS, pod("a", activeDeadlineSeconds=10))

@@ -9,7 +9,7 @@ import pytest
 from kybern.apiserver.storage import cacher as cachers
 from kybern.apiserver.storage import watcher as watchers
 from kybern.client.objects import Client, WatchEvent
-from kybern.client.resources import CONFIG_MAPS, PODS, SERVICE_ACCOUNTS, Resource
+from kybern.client.resources import CONFIG_MAPS, PODS, Resource
 from kybern.kube.status import StatusError
 from kybern.protos.api.v1 import objects_pb2 as pb
 
@@ -71,7 +71,6 @@ async def test_objects_move_in_and_out_of_a_selector(admin: Client) -> None:
 
 
 async def test_field_selectors_pin_a_watch(admin: Client) -> None:
-    await admin.create(SERVICE_ACCOUNTS, {"metadata": {"name": "default", "namespace": "default"}})
     version = await now(admin, PODS)
     watches = {
         node: admin.watch(PODS, field_selector=f"spec.nodeName={node}", resource_version=version)

@@ -8,7 +8,7 @@ import pytest
 
 from kybern.apiserver.service import SERVICE as APISERVER
 from kybern.client.objects import Client
-from kybern.client.resources import EVENTS, LEASES, NAMESPACES, NODES, PODS, PRIORITY_CLASSES, SERVICE_ACCOUNTS
+from kybern.client.resources import EVENTS, LEASES, NAMESPACES, NODES, PODS, PRIORITY_CLASSES
 from kybern.kube.conditions import get_condition
 from kybern.kube.meta import Object
 from kybern.kube.status import StatusError
@@ -31,7 +31,6 @@ async def admin(net: Mesh) -> AsyncIterator[Client]:
     async with net.client() as client:
         if not any(n["metadata"]["name"] == "default" for n in (await client.list(NAMESPACES)).items):
             await client.create(NAMESPACES, {"metadata": {"name": "default"}})
-        await client.create(SERVICE_ACCOUNTS, {"metadata": {"name": "default", "namespace": "default"}})
         yield client
 
 
