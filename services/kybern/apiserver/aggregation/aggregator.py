@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from kybern.apiserver.aggregation.client import ExtensionClient
 from kybern.apiserver.aggregation.endpoints import SERVICE_NAME, SLICES
 from kybern.apiserver.aggregation.follower import Follower
+from kybern.apiserver.aggregation.metrics import AvailabilityMetrics
 from kybern.apiserver.aggregation.remotes import Remotes
 from kybern.apiserver.core import api_services
 from kybern.apiserver.core.api_services import ALWAYS, CUSTOM, GROUP, LOCAL, MANAGED, ON_START, RESOURCE, VERSION, Said
@@ -21,6 +22,7 @@ from kybern.apiserver.registry.update import change
 from kybern.apiserver.storage.entry import CacheEvent
 from kybern.kube.defaults import apply_defaults
 from kybern.kube.status import StatusError
+from kybern.store.errors import StoreError
 
 if TYPE_CHECKING:
     from kybern.apiserver.server import ApiServer
@@ -38,6 +40,7 @@ class Aggregator:
         self.server = server
         self.client = client
         self.remotes = Remotes(server)
+        self._metrics = AvailabilityMetrics(server.telemetry.registry)
         self._cacher = server.table.cacher(GROUP, RESOURCE)
         self._built_in = server.table.groups
         self._due: dict[str, None] = {}
@@ -89,7 +92,7 @@ class Aggregator:
                     del self._due[name]
                     try:
                         await self.reconcile(name, tasks)
-                    except StatusError as error:
+                    except (StatusError, StoreError) as error:
                         self.server.telemetry.log.warning("apiservice %s: %s", name, error)
                         loop.call_later(AGAIN, self.add, name)
 
@@ -129,6 +132,7 @@ class Aggregator:
             return
         if known is not None:
             known[1].cancel()
+            self._metrics.forget(name)
             del self._followers[name]
             if not spec.get("service"):
                 self.remotes.drop(known[0].at)
@@ -138,6 +142,7 @@ class Aggregator:
 
     async def say(self, name: str, said: Said) -> None:
         """Write what is known of availability, if that is news."""
+        self._metrics.record(name, said)
         entry = self._cacher.get("", name)
         if entry is None:
             return

@@ -8,7 +8,9 @@ from kybern.apiserver.aggregation.availability import check_discovery, check_ser
 from kybern.apiserver.aggregation.client import Answer, Backend, ExtensionClient, NotReached, read_backend
 from kybern.apiserver.aggregation.remotes import Remote
 from kybern.apiserver.core.api_services import Said
-from kybern.apiserver.core.remote_discovery import digest, parse, v3_path
+from kybern.apiserver.core.remote_discovery import digest, parse, v2_document, v3_path
+from kybern.kube.status import StatusError
+from kybern.store.errors import StoreError
 
 if TYPE_CHECKING:
     from kybern.apiserver.aggregation.aggregator import Aggregator
@@ -51,7 +53,11 @@ class Follower:
                 await self._learn(rows)
             else:
                 remotes.put(self.at, replace(remotes.known[self.at], stale=True))
-            await self._aggregator.say(self.name, said)
+            try:
+                await self._aggregator.say(self.name, said)
+            except (StatusError, StoreError) as error:
+                self._aggregator.server.telemetry.log.warning("apiservice %s: %s", self.name, error)
+                said = replace(said, status=False)  # looked at again soon
             pause = STEADY_SECONDS if said.status else backoff
             backoff = min(2 * backoff, STEADY_SECONDS)
             try:
@@ -83,10 +89,10 @@ class Follower:
         v2 = await self._get("/openapi/v2", {"Accept": JSON, "If-None-Match": known.v2_etag})
         if v2 is not None and v2.status == 200:
             try:
-                document = parse(v2.body)
+                document = v2_document(parse(v2.body))
             except ValueError:
                 return found
-            if isinstance(document, dict):
+            if document is not None:
                 found = replace(found, v2=document, v2_etag=v2.etag or digest(v2.body))
         return found
 

@@ -15,28 +15,45 @@ def resource_rows(document: Any) -> list[Document]:
     if not isinstance(document, dict) or not isinstance(document.get("resources") or [], list):
         raise ValueError("the document is no APIResourceList")
     rows: dict[str, Document] = {}
-    entries = [one for one in document.get("resources") or () if isinstance(one, dict) and one.get("name")]
+    entries = [_row(one) for one in document.get("resources") or () if isinstance(one, dict)]
     for entry in entries:
-        if "/" not in entry["name"]:
+        if entry["name"] and "/" not in entry["name"]:
             rows[entry["name"]] = {**entry, "subresources": []}
     for entry in entries:
-        parent, slash, name = str(entry["name"]).partition("/")
+        parent, slash, name = entry["name"].partition("/")
         if slash:
-            blank: Document = {
-                "name": parent,
-                "kind": "",
-                "namespaced": entry.get("namespaced"),
-                "verbs": [],
-                "subresources": [],
-            }
+            blank = {**_row({"name": parent}), "namespaced": entry["namespaced"], "subresources": []}
             rows.setdefault(parent, blank)["subresources"].append({**entry, "name": name})
     return list(rows.values())
 
 
+TEXTS = ("name", "singularName", "kind", "group", "version", "storageVersionHash")
+LISTS = ("verbs", "shortNames", "categories")
+
+
+def _row(entry: Document) -> Document:
+    """The members of an APIResource; what has another type than it should is left out."""
+    row: Document = {name: entry[name] if isinstance(entry.get(name), str) else "" for name in TEXTS}
+    for name in LISTS:
+        given = entry.get(name)
+        row[name] = [text for text in given if isinstance(text, str)] if isinstance(given, list) else []
+    return {**row, "namespaced": entry.get("namespaced") is True}
+
+
+def v2_document(document: Any) -> Document | None:
+    """An OpenAPI v2 document with the members that `merge_v2` reads; None for anything else."""
+    if not isinstance(document, dict):
+        return None
+    parts = [document.get(name) or {} for name in ("paths", "definitions")]
+    return document if all(isinstance(part, dict) for part in parts) else None
+
+
 def v3_path(index: Any, group: str, version: str) -> str:
     """Where the OpenAPI v3 document of a group version is, by the server's index; "" if it has none."""
-    found = ((index if isinstance(index, dict) else {}).get("paths") or {}).get(f"apis/{group}/{version}") or {}
-    return str(found.get("serverRelativeURL") or "")
+    found: Any = index
+    for name in ("paths", f"apis/{group}/{version}", "serverRelativeURL"):
+        found = found.get(name) if isinstance(found, dict) else None
+    return found if isinstance(found, str) else ""
 
 
 def digest(document: bytes) -> str:

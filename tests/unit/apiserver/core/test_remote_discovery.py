@@ -3,8 +3,14 @@
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from kybern.apiserver.core.remote_discovery import digest, merge_v2, resource_rows, v3_path
+from kybern.apiserver.aggregation.remotes import Remote
+from kybern.apiserver.core.remote_discovery import digest, merge_v2, resource_rows, v2_document, v3_path
+from kybern.protos.api.v1.discovery_pb2 import VersionInfo
+
+MEMBERS = ["resources", "name", "verbs", "kind", "paths", "apis/g/v1", "/apis/g/v1/a", "definitions", "$ref"]
 
 
 def test_subresources_belong_to_their_resource() -> None:
@@ -30,7 +36,29 @@ def test_what_is_no_resource_list(document: Any) -> None:
 
 
 def test_rows_that_are_no_rows_are_left_out() -> None:
-    assert resource_rows({"resources": ["x", {}, {"name": ""}]}) == []
+    assert resource_rows({"resources": ["x", {}, {"name": ""}, {"name": 1}]}) == []
+    (row,) = resource_rows({"resources": [{"name": "a", "verbs": ["get", 1], "shortNames": "a", "kind": {}}]})
+    assert (row["verbs"], row["shortNames"], row["kind"], row["namespaced"]) == (["get"], [], "", False)
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(max_size=3),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(MEMBERS), inner, max_size=4),
+    max_leaves=20,
+)
+
+
+@given(JSON)
+def test_any_document_is_read_or_refused(document: Any) -> None:
+    try:
+        for row in resource_rows(document):
+            shown = VersionInfo()
+            Remote(rows=[row]).show(shown)
+    except ValueError:
+        pass
+    v3_path(document, "g", "v1")
+    if (found := v2_document(document)) is not None:
+        merge_v2({}, [("g", "v1", found)])
 
 
 @pytest.mark.parametrize(
