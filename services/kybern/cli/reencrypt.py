@@ -58,7 +58,7 @@ async def reencrypt(wanted: list[str], layout: Layout) -> None:
         async with Client(channel) as client:
             for resource in choose(wanted, table):
                 written, total = await rewrite(client, resource, progress)
-                if total or len(wanted) == 1:
+                if total or wanted != ["*.*"]:
                     progress.step(f"{resource}: {written} of {total} written anew")
     finally:
         await transport.close()

@@ -448,3 +448,78 @@ async def test_a_lease_with_very_many_keys_ends_in_steps(tmp_path: Path) -> None
     store = await SqliteStore.open(tmp_path / "store.db")
     assert (await store.range("/e/")).count == 1
     await store.close()
+
+
+def remount(directory: Path, mode: str) -> None:
+    subprocess.run(["mount", "-o", f"remount,{mode}", directory], check=True)
+
+
+@pytest.mark.root
+async def test_a_read_only_disk_is_a_sentence(small_disk: Path) -> None:
+    path = small_disk / "store.db"
+    store = await SqliteStore.open(path)
+    await store.txn([Put("/a", b"1")])
+    await store.close()
+    remount(small_disk, "ro")
+    with pytest.raises(StoreUnusable, match=r"(Read-only file system|cannot be written)"):
+        await SqliteStore.open(path)
+    remount(small_disk, "rw")
+    store = await SqliteStore.open(path)
+    assert (await store.txn([Put("/a", b"2")])).succeeded
+    await store.close()
+
+
+@pytest.mark.parametrize("threaded", [True, False])
+async def test_what_turns_read_only_refuses_writes_and_goes_on_reading(tmp_path: Path, threaded: bool) -> None:
+    store = await SqliteStore.open(tmp_path / "store.db", threaded=threaded)
+    await store.txn([Put("/a", b"1")])
+    before = await store.range("")
+    store._database._connection.execute("PRAGMA query_only=1")
+    with pytest.raises(StoreUnavailable, match=r"cannot be written.*make its disk and folder writable; nothing was"):
+        await store.txn([Put("/a", b"2"), Put("/b", b"2")])
+    assert await store.range("") == before
+    store._database._connection.execute("PRAGMA query_only=0")
+    assert (await store.txn([Put("/a", b"2")])).revision == before.revision + 1
+    await store.close()
+
+
+@pytest.mark.parametrize("threaded", [True, False])
+async def test_no_more_pages_is_a_full_disk(tmp_path: Path, threaded: bool) -> None:
+    """The same as a small disk, by SQLite's own limit: nothing half-written, and it goes on when there is room."""
+    store = await SqliteStore.open(tmp_path / "store.db", threaded=threaded)
+    await store.txn([Put("/a", b"x" * 100_000)])
+    before = await store.range("")
+    connection = store._database._connection
+    (pages,) = connection.execute("PRAGMA page_count").fetchone()
+    connection.execute(f"PRAGMA max_page_count={pages + 5}")
+    with pytest.raises(StoreFull, match="nothing was written"):
+        await store.txn([Put("/b", b"x"), Put("/c", b"x" * 200_000)])
+    assert await store.range("") == before
+    assert (await store.txn([Put("/small", b"x")])).succeeded
+    connection.execute("PRAGMA max_page_count=1073741823")
+    assert (await store.txn([Put("/c", b"x" * 200_000)])).succeeded
+    await store.close()
+
+
+@pytest.mark.parametrize("place", [0.3, 0.5, 0.7, 0.9])
+async def test_a_damaged_file_is_a_sentence_that_says_what_to_do(tmp_path: Path, place: float) -> None:
+    path = tmp_path / "store.db"
+    store = await SqliteStore.open(path)
+    for n in range(200):
+        await store.txn([Put(f"/{n}", b"x" * 3000)])
+    await store.close()
+    content = bytearray(path.read_bytes())
+    start = int(len(content) * place) // 4096 * 4096
+    content[start : start + 8 * 4096] = b"\xff" * (8 * 4096)
+    path.write_bytes(content)
+
+    async def read() -> None:
+        """Whether it is noticed at the start or at the first read depends on the page."""
+        store = await SqliteStore.open(path)
+        try:
+            await store.range("")
+        finally:
+            await store.close()
+
+    with pytest.raises((StoreUnusable, StoreUnavailable), match=r"is damaged.*restore the last backup"):
+        await read()

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from kybern.client.objects import Client
-from kybern.client.resources import CONFIG_MAPS, SERVICES, Resource
+from kybern.client.resources import CONFIG_MAPS, EVENTS, SERVICES, Resource
 from kybern.kube.status import StatusError
 from kybern.store.contract import Delete, Put
 from kybern.store.errors import StoreUnavailable
@@ -187,6 +187,47 @@ async def test_one_compacts_and_the_others_do_not_mind(three: list[Any]) -> None
     assert sorted(outcomes) == [False, False, True]
     error = await outcome(client.list(CONFIG_MAPS, resource_version=str(revision - 1), resource_version_match="Exact"))
     assert (error.code, error.reason) == (410, "Expired")
+
+
+async def test_history_compacted_while_the_watch_was_broken(make_etcd: MakeEtcd, running: Any) -> None:
+    """The caches load again; who watches is told to list again (410) rather than left with a gap."""
+    (member,) = make_etcd()
+    spec = await ready(flag([member]))
+    stranger = await open_store(spec)
+    async with running(store=await open_store(spec)) as cluster:
+        client, feed = cluster.client(), cluster.server.feed
+        made = await client.create(CONFIG_MAPS, config_map("before"))
+        version = made["metadata"]["resourceVersion"]
+        for n in range(30):  # the store moves on, the watch below /registry/ hears nothing of it
+            await stranger.txn([Put("/elsewhere", b"%d" % n)])
+        revision = await stranger.revision()
+        await stranger.compact(revision)
+        member.kill()
+        member.start()
+        await write_surely(client, "after")
+        async with asyncio.timeout(20):
+            while feed.revision < revision:
+                await asyncio.sleep(0.05)
+        names = {item["metadata"]["name"] for item in (await client.list(CONFIG_MAPS, "default")).items}
+        assert names >= {"before", "after"}
+        watch = client.watch(CONFIG_MAPS, "default", resource_version=version)
+        error = await outcome(anext(watch))
+        assert (error.code, error.reason) == (410, "Expired")
+    await stranger.close()
+
+
+async def test_events_end_by_themselves_whoever_wrote_them(three: list[Any]) -> None:
+    """Leases are the store's: an Event goes although the apiserver that granted its lease has gone."""
+    store = three[0].server.feed.store
+    lease = await store.lease_grant(1.0)
+    body = b'{"kind":"Event","apiVersion":"v1","metadata":{"name":"e","namespace":"default"}}'
+    await store.txn([Put("/registry/events/default/e", body, None, lease)])
+    clients = [cluster.client() for cluster in three]
+    for client in clients:
+        assert [one["metadata"]["name"] for one in (await client.list(EVENTS, "default")).items] == ["e"]
+    async with asyncio.timeout(15):
+        while any((await client.list(EVENTS, "default")).items for client in clients):
+            await asyncio.sleep(0.2)
 
 
 async def write_surely(client: Client, name: str) -> bool:

@@ -186,8 +186,17 @@ class Database:
         name = getattr(error, "sqlite_errorname", "")
         if name == "SQLITE_FULL" or (name.startswith("SQLITE_IOERR") and _no_space(self.path)):
             return StoreFull(f"no space left for {self.path}: free some and try again; nothing was written")
-        if opening and name in ("SQLITE_NOTADB", "SQLITE_CORRUPT"):
+        if opening and name == "SQLITE_NOTADB":
             return StoreUnusable(f"{self.path} is not a Kybern store ({error}): choose another path for the store")
+        if name.startswith("SQLITE_CORRUPT") or name == "SQLITE_NOTADB":
+            kind = StoreUnusable if opening else StoreUnavailable
+            return kind(
+                f"{self.path} is damaged ({error}): move it away and restore the last backup (kybern restore FILE "
+                "--data-dir DIR); what can still be read may be saved with `sqlite3 FILE .recover`"
+            )
+        if name.startswith("SQLITE_READONLY"):
+            what = f"{self.path} cannot be written ({error}): make its disk and folder writable"
+            return StoreUnusable(what) if opening else StoreUnavailable(f"{what}; nothing was written")
         if opening:
             return StoreUnusable(f"cannot open {self.path}: {error}")
         if name == "SQLITE_IOERR_FSYNC":

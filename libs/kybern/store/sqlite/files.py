@@ -1,6 +1,7 @@
 """From files to a store and back: opening, recovery, restore."""
 
 import shutil
+import sqlite3
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -39,6 +40,8 @@ def open_files(path: str) -> Files:
         try:
             database.prepare()
             return _recover(lock, database)
+        except (sqlite3.Error, IndexError, KeyError, TypeError) as error:  # rows that are none, too
+            raise database.translate(as_damage(error), opening=True) from error
         except BaseException:
             database.close()
             raise
@@ -46,6 +49,15 @@ def open_files(path: str) -> Files:
         if lock is not None:
             lock.release()
         raise
+
+
+def as_damage(error: Exception) -> sqlite3.Error:
+    """What SQLite would have said of rows that make no sense."""
+    if isinstance(error, sqlite3.Error):
+        return error
+    damage = sqlite3.DatabaseError(f"rows that make no sense: {error!r}")
+    damage.sqlite_errorname = "SQLITE_CORRUPT"
+    return damage
 
 
 def _recover(lock: FileLock | None, database: Database) -> Files:

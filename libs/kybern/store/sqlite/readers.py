@@ -1,5 +1,6 @@
 """Reading from disk without blocking the event loop or the writer: a few threads with a connection each."""
 
+import sqlite3
 import threading
 from asyncio import get_running_loop, to_thread
 from collections.abc import Callable
@@ -31,7 +32,10 @@ class InlineReader:
 
     async def run(self, read: Callable[[Database], T]) -> T:
         """Read now."""
-        return read(self._database)
+        try:
+            return read(self._database)
+        except sqlite3.Error as error:
+            raise self._database.translate(error) from error
 
     async def close(self) -> None:
         """The connection is the writer's."""
@@ -52,7 +56,15 @@ class ThreadReader:
 
     async def run(self, read: Callable[[Database], T]) -> T:
         """Read in one of the threads."""
-        return await get_running_loop().run_in_executor(self._pool, lambda: read(self._local.database))
+
+        def work() -> T:
+            database: Database = self._local.database
+            try:
+                return read(database)
+            except sqlite3.Error as error:
+                raise database.translate(error) from error
+
+        return await get_running_loop().run_in_executor(self._pool, work)
 
     async def close(self) -> None:
         """Wait for reads under way, then close."""
