@@ -9,14 +9,14 @@ from collections.abc import Callable, Sequence
 
 from kybern.client.informer import EventHandler
 from kybern.client.resources import PODS, Resource
-from kybern.client.store import CONTROLLER
+from kybern.client.store import CONTROLLER, NAMESPACE
 from kybern.controllers.claim import claim
 from kybern.controllers.context import ORPHAN, Context
 from kybern.controllers.core.expectations import Expectations
 from kybern.controllers.pod_control import PodControl, first_error, is_namespace_terminating, slow_start_batch
 from kybern.kube import meta
 from kybern.kube.meta import Object
-from kybern.kube.selectors import Selector
+from kybern.kube.selectors import Selector, from_label_selector
 from kybern.kube.status import StatusError
 
 
@@ -29,6 +29,7 @@ class OwnedPods:
         self._expectations = Expectations()
         self._resource = owner_resource
         self.informer = context.informer(PODS, CONTROLLER, ORPHAN)
+        self._owners = context.informer(owner_resource, NAMESPACE)
 
     # whose they are
 
@@ -70,20 +71,40 @@ class OwnedPods:
         return key
 
     def handler(self, enqueue: Callable[[str], None]) -> EventHandler:
-        """Brings the owner's key whenever a pod changes."""
+        """Brings the owner's key whenever a pod changes, and the keys of those who may adopt one that has no owner."""
 
         def look(key: str) -> None:
             if key:
                 enqueue(key)
 
+        def offer(pod: Object) -> None:
+            for key in self._adopters(pod):
+                enqueue(key)
+
+        def on_add(pod: Object) -> None:
+            look(self.observe_creation(pod))
+            offer(pod)
+
         def on_update(old: Object, new: Object) -> None:
-            look(self.observe_deletion(new) if meta.is_deleting(new) else self.owner_key(new))
+            key = self.observe_deletion(new) if meta.is_deleting(new) else self.owner_key(new)
+            look(key)
+            if self.owner_key(old) != key:
+                look(self.owner_key(old))
+            if meta.controller_of(old) is not None or meta.labels(old) != meta.labels(new):
+                offer(new)
 
         return EventHandler(
-            on_add=lambda pod: look(self.observe_creation(pod)),
+            on_add=on_add,
             on_update=on_update,
             on_delete=lambda pod, unknown: look(self.observe_deletion(pod)),
         )
+
+    def _adopters(self, pod: Object) -> list[str]:
+        if meta.controller_of(pod) is not None or meta.is_deleting(pod):
+            return []
+        owners = self._owners.store.by_index(NAMESPACE, meta.namespace(pod))
+        labels = meta.labels(pod)
+        return [meta.key(one) for one in owners if from_label_selector(one["spec"].get("selector")).matches(labels)]
 
     # making and removing
 

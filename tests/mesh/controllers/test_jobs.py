@@ -122,3 +122,19 @@ def test_pods_of_a_job_that_is_gone_are_let_go(simulate: Any) -> None:
         await cluster.until(gone, 60.0)
 
     simulate(test)
+
+
+def test_a_pod_that_lost_its_job_is_adopted_again(simulate: Any) -> None:
+    async def test(cluster: Any) -> None:
+        await create_job(cluster, "pause")
+
+        async def owned() -> bool:
+            pods = (await cluster.admin.list(PODS, "default")).items
+            return len(pods) == 1 and bool(meta.controller_of(pods[0]))
+
+        await cluster.until(owned)
+        name = meta.name((await cluster.admin.list(PODS, "default")).items[0])
+        await cluster.admin.patch(PODS, name, "default", patch={"metadata": {"ownerReferences": None}})
+        await cluster.until(owned)
+
+    simulate(test)
