@@ -171,6 +171,40 @@ async def test_applied_in_both_versions(admin: Client, hooks: WebhookServer) -> 
     assert (await client.get(ONE, "a", "default"))["hostPort"] == "h:9"
 
 
+async def test_managers_of_different_versions(admin: Client, hooks: WebhookServer) -> None:
+    """Who applied in v1 owns the v1 fields: changing them in v2 is a conflict, changing others is none."""
+    await establish(admin, definition(hooks))
+    apply = "application/apply-patch+yaml"
+    admin.field_manager = "first"
+    config = {"apiVersion": "stable.example.com/v1", "kind": "Endpoint", "metadata": {"name": "a"}, "hostPort": "h:1"}
+    await admin.patch(ONE, "a", "default", patch=config, patch_type=apply)
+    admin.field_manager = "second"
+    other = {"apiVersion": "stable.example.com/v2", "kind": "Endpoint", "metadata": {"name": "a"}, "port": "2"}
+    error = await refused(admin.patch(TWO, "a", "default", patch=other, patch_type=apply))
+    assert (error.code, error.reason) == (409, "Conflict")
+    assert error.message == 'Apply failed with 1 conflict: conflict with "first": .hostPort'
+    labelled = {**other, "metadata": {"name": "a", "labels": {"a": "b"}}}
+    del labelled["port"]
+    made = await admin.patch(TWO, "a", "default", patch=labelled, patch_type=apply)
+    owners = {one["manager"]: (one["apiVersion"].rpartition("/")[2], one["fieldsV1"]) for one in managed(made)}
+    assert owners == {
+        "first": ("v1", {"f:hostPort": {}}),
+        "second": ("v2", {"f:metadata": {"f:labels": {"f:a": {}}}}),
+    }
+    made = await admin.patch(TWO, "a", "default", patch=other, patch_type=apply, force=True)
+    assert (made["host"], made["port"]) == ("h", "2")
+    assert [one["manager"] for one in managed(made)] == ["second"]
+    admin.field_manager = "third"
+    made = await admin.patch(ONE, "a", "default", patch={"hostPort": "x:3"})
+    owners = {one["manager"]: one["fieldsV1"] for one in managed(made)}
+    assert owners == {"third": {"f:hostPort": {}}}
+
+
+def managed(obj: dict[str, Any]) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = obj["metadata"]["managedFields"]
+    return found
+
+
 BAD: dict[str, tuple[Any, str]] = {
     "no review": (
         {},

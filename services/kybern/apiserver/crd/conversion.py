@@ -27,8 +27,17 @@ if TYPE_CHECKING:
 
 Object = dict[str, Any]
 SECONDS = 30.0
-REMEMBERED = 4096  # converted objects
+REMEMBERED = 4096  # converted objects of the cache
+LEARNT = 256  # others
 BATCH = 500  # objects of a list that are converted by one call
+
+
+class Unconverted(Exception):
+    """An object is needed in another version, by somebody who cannot wait for it."""
+
+    def __init__(self, obj: Object, api_version: str) -> None:
+        super().__init__(f"not converted to {api_version} yet")
+        self.obj, self.api_version = obj, api_version
 
 
 class Conversion:
@@ -39,10 +48,11 @@ class Conversion:
         self._target = read_target(webhook["clientConfig"])
         spoken = webhook.get("conversionReviewVersions") or ()
         self._version = next((version for version in spoken if version in VERSIONS), "")
-        self._kinds: Mapping[str, CustomKind] = {version.info.api_version: version.kind for version in versions}
+        self.kinds: Mapping[str, CustomKind] = {version.info.api_version: version.kind for version in versions}
         self.storage = next((version.info.api_version for version in versions if version.storage), "")
         self._client, self._random = client, random
         self._known: OrderedDict[tuple[bytes, str], bytes] = OrderedDict()
+        self._learnt: OrderedDict[tuple[bytes, str], Object] = OrderedDict()
 
     async def convert(self, obj: Object, api_version: str) -> Object:
         """A decoded object in another version; the same object if it is in that already. Raises StatusError (500)."""
@@ -50,9 +60,21 @@ class Conversion:
             return obj
         return (await self._convert([obj], api_version))[0]
 
-    async def data(self, entry: Entry, api_version: str) -> bytes:
-        """A cached object's bytes in a version. Raises StatusError (500)."""
-        return (await self.all_data([entry.data], api_version))[0]
+    def converted(self, obj: Object, api_version: str) -> Object:
+        """As `convert`, from what has been learnt. Raises Unconverted."""
+        if obj.get("apiVersion") == api_version:
+            return obj
+        found = self._learnt.get((orjson.dumps(obj), api_version))
+        if found is None:
+            raise Unconverted(obj, api_version)
+        return found
+
+    async def learn(self, missing: Unconverted) -> None:
+        """Convert what `converted` has missed. Raises StatusError (500)."""
+        key = (orjson.dumps(missing.obj), missing.api_version)
+        self._learnt[key] = await self.convert(missing.obj, missing.api_version)
+        if len(self._learnt) > LEARNT:
+            self._learnt.popitem(last=False)
 
     async def entry(self, entry: Entry, api_version: str) -> Entry:
         """A cached object as if the cache had it in a version. Raises StatusError (500)."""
@@ -115,7 +137,7 @@ class Conversion:
             ]
         except BadConversion as error:
             raise failed(f"{named} {error}") from None
-        kind = self._kinds.get(api_version)
+        kind = self.kinds.get(api_version)
         if kind is not None and not kind.preserve:
             for obj in made:
                 prune(kind.node, obj)

@@ -7,7 +7,7 @@ import yaml
 
 from kybern.apiserver.registry.create import create_object
 from kybern.apiserver.registry.decode import prune, to_storage
-from kybern.apiserver.registry.field_managers import kind_of
+from kybern.apiserver.registry.field_managers import kind_of, settled
 from kybern.apiserver.registry.request import Request
 from kybern.apiserver.registry.strategies.scale import GVK as SCALE
 from kybern.apiserver.registry.strategies.scale import scale_of
@@ -38,7 +38,8 @@ async def apply(request: Request, data: bytes, force: bool) -> tuple[bytes, bool
 
     async def produce(stored: Object) -> Object:
         live = schema.convert(stored, request.served.info.api_version)
-        return _settled(request, live, config, _apply(request, live, config, force))
+        applied = await settled(request, lambda: _apply(request, live, config, force))
+        return _settled(request, live, config, applied)
 
     return request.served.present(await change(request, produce, tracked=True)), False
 
@@ -61,7 +62,8 @@ async def apply_scale(request: Request, data: bytes, force: bool) -> bytes:
 
     async def produce(stored: Object) -> Object:
         live = schema.convert(stored, info.api_version)
-        return _settled(request, live, config, _apply(request, live, config, force, "autoscaling/v1"))
+        applied = await settled(request, lambda: _apply(request, live, config, force, "autoscaling/v1"))
+        return _settled(request, live, config, applied)
 
     return orjson.dumps(scale_of(orjson.loads(await change(request, produce, tracked=True)), request.served.custom))
 

@@ -4,7 +4,7 @@ from typing import Any
 
 from kybern.apiserver.registry import commit, metadata
 from kybern.apiserver.registry.decode import decode, to_storage
-from kybern.apiserver.registry.field_managers import check_admitted, track_create
+from kybern.apiserver.registry.field_managers import check_admitted, settled, track_create
 from kybern.apiserver.registry.request import Request
 from kybern.apiserver.registry.strategy import Allocation
 from kybern.apiserver.registry.validation import check_create
@@ -40,7 +40,7 @@ async def create_object(request: Request, obj: Object, tracked: bool = False) ->
     request.name = obj["metadata"].get("name") or request.name
     metadata.begin(request, obj)
     if not tracked:
-        track_create(request, obj)
+        await settled(request, lambda: track_create(request, obj))
     admission, recorded = request.server.admission, obj["metadata"].get("managedFields")
     with request.server.telemetry.span("admission", request.traceparent, attributes=commit.span_attributes(request)):
         await admission.mutate(request, "CREATE", obj, None)

@@ -1,14 +1,18 @@
 """metadata.managedFields on ordinary writes: every create, update and patch records who set which field."""
 
+from collections.abc import Callable
 from functools import lru_cache
-from typing import Any
+from typing import Any, TypeVar
 
+from kybern.apiserver.crd.conversion import Conversion, Unconverted
 from kybern.apiserver.registry.request import Request
 from kybern.apiserver.registry.reset_fields import reset_fields
 from kybern.apiserver.registry.resource_table import Served
 from kybern.kube import managed_fields, meta, schema
 from kybern.kube.managed_fields import Kind, Lens, ManagedFieldsError, Type, built_in, name_from_user_agent
+from kybern.kube.structural import CustomKind
 
+T = TypeVar("T")
 Object = dict[str, Any]
 KUBELET = "kubelet"
 INVALID_AFTER_ADMISSION = (
@@ -25,6 +29,8 @@ def kind_of(served: Served, subresource: str) -> Kind:
     def lens(api_version: str) -> Lens | None:
         group, version = meta.group_version(api_version)
         other = schema.kind(group, version, info.kind)
+        if served.conversion is not None:
+            return _through_webhook(served.conversion, api_version)
         if other is None:
             return Lens(_type(served)) if group == info.group and served.custom else None
         if schema.same_shape(info.kind, info.api_version, api_version):
@@ -39,8 +45,31 @@ def kind_of(served: Served, subresource: str) -> Kind:
 def _type(served: Served) -> Type:
     if served.custom is None:
         return _type_of(served.info.gvk)
-    open_ended = {"x-kubernetes-preserve-unknown-fields": True} if served.custom.preserve else {}
-    return built_in().root({**served.custom.schema, **open_ended})
+    return _custom_type(served.custom)
+
+
+def _custom_type(custom: CustomKind) -> Type:
+    open_ended = {"x-kubernetes-preserve-unknown-fields": True} if custom.preserve else {}
+    return built_in().root({**custom.schema, **open_ended})
+
+
+@lru_cache(maxsize=1024)
+def _through_webhook(conversion: Conversion, api_version: str) -> Lens | None:
+    custom = conversion.kinds.get(api_version)
+    if custom is None:
+        return None
+    return Lens(_custom_type(custom), lambda obj: conversion.converted(obj, api_version))
+
+
+async def settled(request: Request, work: Callable[[], T]) -> T:
+    """What `work` computes; it begins again when it needs an object in a version that a webhook has to be asked for."""
+    conversion = request.served.conversion
+    while True:
+        try:
+            return work()
+        except Unconverted as missing:
+            assert conversion is not None
+            await conversion.learn(missing)
 
 
 def _type_of(gvk: tuple[str, str, str]) -> Type:

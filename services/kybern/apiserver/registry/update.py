@@ -12,7 +12,7 @@ from kybern.apiserver.registry import commit, create, metadata, unreadable
 from kybern.apiserver.registry.commit import Stale
 from kybern.apiserver.registry.decode import decode, to_storage
 from kybern.apiserver.registry.delete import is_finished
-from kybern.apiserver.registry.field_managers import check_admitted, track_update
+from kybern.apiserver.registry.field_managers import check_admitted, settled, track_update
 from kybern.apiserver.registry.request import Request
 from kybern.apiserver.registry.strategy import Allocation
 from kybern.apiserver.registry.validation import check_update
@@ -85,7 +85,7 @@ async def _change(request: Request, entry: Entry, new: Object, tracked: bool, ad
     old = entry.decode()
     metadata.keep(request, new, old)
     if not tracked:
-        track_update(request, new, old)
+        await settled(request, lambda: track_update(request, new, old))
     recorded = new["metadata"].get("managedFields")
     with request.server.telemetry.span("admission", request.traceparent, attributes=commit.span_attributes(request)):
         await admission.mutate(request, "UPDATE", new, old)
