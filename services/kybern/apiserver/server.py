@@ -42,6 +42,7 @@ from kybern.apiserver.storage.feed import Feed
 from kybern.apiserver.storage.leases import Leases
 from kybern.apiserver.storage.repair import ClaimRepair
 from kybern.apiserver.webhooks.client import WebhookClient
+from kybern.apiserver.webhooks.metrics import WebhookMetrics
 from kybern.apiserver.webhooks.resolver import Resolver
 from kybern.clock import Clock
 from kybern.store.contract import Store
@@ -90,7 +91,7 @@ class ApiServer:
         self.feed.prelude = (self.table.cacher(GROUP, RESOURCE), self.custom.load)
         self.leases = Leases(store)
         self.resolver = Resolver(self.table.cacher)
-        self.webhooks = WebhookClient(self.resolver)
+        self.webhooks = WebhookClient(self.resolver, WebhookMetrics(telemetry.registry))
         self.aggregator = Aggregator(self, ExtensionClient(self.resolver, settings.proxy_client))
         self.admission: Chain = admission_registry.build(settings.admission)
         asked = settings.authorization.webhook

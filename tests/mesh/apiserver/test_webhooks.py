@@ -433,3 +433,19 @@ async def test_a_webhook_does_not_keep_the_server_from_starting(running: Any, tm
         assert found["endpoints"][0]["addresses"] == ["192.0.2.3"]
         error = await refused(admin.create(CONFIG_MAPS, config_map("a")))
         assert "connection refused" in error.message
+
+
+async def test_metrics(admin: Client, hooks: WebhookServer, cluster: Any) -> None:
+    hooks.admit("/no", lambda request: {"allowed": request["name"] == "a", "status": {"code": 403}})
+    gone = webhook({"url": "https://127.0.0.1:1/"}, "gone.example.com", failurePolicy="Ignore")
+    await admin.create(VALIDATING, configuration(webhook(hooks.client_config("/no")), gone))
+    await admin.create(CONFIG_MAPS, config_map("a"))
+    await refused(admin.create(CONFIG_MAPS, config_map("b")))
+    labels = {"name": "x.example.com", "type": "validating", "operation": "CREATE"}
+    value = cluster.telemetry.registry.get_sample_value
+    prefix = "apiserver_admission_webhook"
+    rejected = {**labels, "error_type": "no_error", "rejection_code": "403"}
+    assert value(f"{prefix}_rejection_count", rejected) == 1
+    assert value(f"{prefix}_request_total", {**labels, "code": "200", "rejected": "false"}) == 1
+    assert value(f"{prefix}_admission_duration_seconds_count", {**labels, "rejected": "true"}) == 1
+    assert value(f"{prefix}_fail_open_count", {"name": "gone.example.com", "type": "validating"}) == 2

@@ -14,6 +14,7 @@ from kybern.apiserver.registry.request import Request
 from kybern.apiserver.registry.resource_table import Served
 from kybern.apiserver.registry.strategies.scale import scale_of
 from kybern.apiserver.webhooks.client import CallFailed
+from kybern.apiserver.webhooks.metrics import Outcome
 from kybern.kube import schema
 from kybern.kube.status import forbidden
 
@@ -21,6 +22,9 @@ if TYPE_CHECKING:
     from kybern.apiserver.admission.conditions import Conditions
 
 Object = dict[str, Any]
+
+
+MUTATING, VALIDATING = "admit", "validating"  # what metrics call them
 
 
 class CallingFailed(Exception):
@@ -102,17 +106,10 @@ async def ask(hook: Webhook, write: Write, served: Served, new: Object | None, *
         raise no_dry_run(hook.name)
     if not hook.version:
         raise CallingFailed(hook.name, "could not create admission objects: webhook does not accept known versions")
-    uid = new_uid(request.server.random)
+    client, kind = request.server.webhooks, MUTATING if mutating else VALIDATING
     old = await write.seen(write.old, served)
-    body = question(hook.version, admission_request(request, write.operation, uid, served), new, old)
-    try:
-        data = await request.server.webhooks.post(hook.target, body, hook.seconds)
-    except CallFailed as error:
-        raise CallingFailed(hook.name, f"failed to call webhook: {error}") from None
-    try:
-        answer = read_answer(data, hook.version, uid, mutating=mutating)
-    except BadAnswer as error:
-        raise CallingFailed(hook.name, f"received invalid webhook response: {error}") from None
+    with client.metrics.admission(hook.name, kind, write.operation) as outcome:
+        answer = await _answer(hook, write, served, (new, old), outcome, mutating=mutating)
     for key, value in answer.annotations.items():
         request.audit_annotations[f"{hook.name}/{key}"] = value
     for warning in answer.warnings:
@@ -123,7 +120,34 @@ async def ask(hook: Webhook, write: Write, served: Served, new: Object | None, *
     return answer
 
 
+async def _answer(
+    hook: Webhook,
+    write: Write,
+    served: Served,
+    objects: tuple[Object | None, Object | None],
+    outcome: Outcome,
+    *,
+    mutating: bool,
+) -> Answer:
+    """One call. Raises CallingFailed."""
+    request, uid = write.request, new_uid(write.request.server.random)
+    body = question(hook.version, admission_request(request, write.operation, uid, served), *objects)
+    outcome.rejected, outcome.code, outcome.error = not hook.fails_open, 500, "calling_webhook_error"
+    try:
+        data = await request.server.webhooks.post(hook.target, body, hook.seconds)
+        answer = read_answer(data, hook.version, uid, mutating=mutating)
+    except CallFailed as error:
+        raise CallingFailed(hook.name, f"failed to call webhook: {error}") from None
+    except BadAnswer as error:
+        raise CallingFailed(hook.name, f"received invalid webhook response: {error}") from None
+    outcome.rejected, outcome.code, outcome.error = not answer.allowed, 200, "no_error"
+    if not answer.allowed:
+        outcome.code = denied(hook.name, answer.status).code
+    return answer
+
+
 def note_failed_open(write: Write, kind: str, at: str, hook: Webhook, why: CallingFailed) -> None:
-    """A webhook that failed and is ignored leaves a trace in the log and in the audit log."""
+    """A webhook that failed and is ignored leaves a trace in the log, the metrics and the audit log."""
+    write.request.server.webhooks.metrics.failed_open(hook.name, MUTATING if kind == "mutation" else VALIDATING)
     write.request.audit_annotations[f"failed-open.{kind}.webhook.admission.k8s.io/{at}"] = hook.name
     write.request.server.telemetry.log.warning("failed calling webhook, failing open %s: %s", hook.name, why)

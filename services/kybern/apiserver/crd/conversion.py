@@ -4,6 +4,7 @@ Objects of such a kind stay in the cache as they were written. Every request is 
 reads is converted first, what it writes is converted to the storage version last. Answers are remembered per revision.
 """
 
+import asyncio
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 from random import Random
@@ -148,11 +149,18 @@ class Conversion:
             raise BadConversion("failed: webhook does not accept known versions")
         uid = str(UUID(int=self._random.getrandbits(128), version=4))
         body = question(self._version, uid, objects, api_version)
+        time = asyncio.get_running_loop().time
+        started, failure = time(), "conversion_webhook_call_failure"
         try:
             data = await self._client.post(self._target, body, SECONDS)
+            failure = "conversion_webhook_invalid_response_failure"
+            answer = read_answer(data, self._version, uid)
+            failure = ""
         except CallFailed as error:
             raise BadConversion(f"failed: {error}") from None
-        return read_answer(data, self._version, uid)
+        finally:
+            self._client.metrics.converted(time() - started, failure)
+        return answer
 
 
 def failed(message: str) -> StatusError:

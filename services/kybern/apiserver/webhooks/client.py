@@ -15,6 +15,7 @@ from aiohttp import ClientConnectorError, ClientError, ClientOSError, ServerDisc
 from yarl import URL
 
 from kybern.apiserver.webhooks import failures
+from kybern.apiserver.webhooks.metrics import WebhookMetrics
 from kybern.apiserver.webhooks.resolver import NoEndpoint, Resolver
 from kybern.apiserver.webhooks.target import ANONYMOUS, Credentials, Target
 
@@ -40,8 +41,9 @@ class Where:
 class WebhookClient:
     """`post` one body and have the answer's."""
 
-    def __init__(self, resolver: Resolver, agent: str = "kube-apiserver-admission") -> None:
+    def __init__(self, resolver: Resolver, metrics: WebhookMetrics, agent: str = "kube-apiserver-admission") -> None:
         self._resolver = resolver
+        self.metrics = metrics
         self._headers = {**HEADERS, "User-Agent": agent}
         self._session: aiohttp.ClientSession | None = None
         self._contexts: OrderedDict[tuple[str, str, bool], ssl.SSLContext] = OrderedDict()
