@@ -18,7 +18,7 @@ from kybern.node.core.container_config import Mount
 from kybern.node.core.environment import expand
 from kybern.node.core.hosts import render_hosts
 from kybern.node.core.pod_sandbox import log_directory
-from kybern.node.core.resources import pod_cgroup, pod_values
+from kybern.node.core.resources import CgroupValues, pod_cgroup, pod_values
 from kybern.node.core.volumes import VolumeError
 from kybern.node.volumes import host as on_host
 from kybern.node.volumes.sources import PodFacts, Sources, is_api_volume
@@ -40,7 +40,9 @@ class Host(Protocol):
         """A container's mounts, and the file behind its termination message. `hosts` is the text of /etc/hosts."""
         ...
 
-    async def make_cgroup(self, pod: Object) -> None: ...
+    async def make_cgroup(self, pod: Object, values: CgroupValues | None = None) -> None:
+        """Make the pod's cgroup, or set it anew; with the sums over its containers unless `values` are given."""
+        ...
 
     async def forget(self, pod: Object) -> None:
         """Remove the pod's directory, logs and cgroup."""
@@ -64,7 +66,7 @@ class NoHost:
     ) -> tuple[list[Mount], str]:
         return [], ""
 
-    async def make_cgroup(self, pod: Object) -> None:
+    async def make_cgroup(self, pod: Object, values: CgroupValues | None = None) -> None:
         return None
 
     async def forget(self, pod: Object) -> None:
@@ -151,8 +153,8 @@ class RealHost:
         found.append(Mount(container.get("terminationMessagePath") or "/dev/termination-log", str(log)))
         return found, str(log)
 
-    async def make_cgroup(self, pod: Object) -> None:
-        await asyncio.to_thread(make_cgroup, pod_cgroup(pod, self.cgroup_root), pod)
+    async def make_cgroup(self, pod: Object, values: CgroupValues | None = None) -> None:
+        await asyncio.to_thread(make_cgroup, pod_cgroup(pod, self.cgroup_root), values or pod_values(pod))
 
     async def forget(self, pod: Object) -> None:
         await self.forget_directory(pod["metadata"]["uid"])
@@ -175,18 +177,17 @@ def hosts_text(pod: Object, ips: tuple[str, ...], hostname: str, domain: str) ->
     return render_hosts(pod, ips, hostname, domain, own)
 
 
-def make_cgroup(path: str, pod: Object) -> None:
-    """The pod's cgroup in each v1 hierarchy that has limits, with the sums over its containers."""
-    values = pod_values(pod)
+def make_cgroup(path: str, values: CgroupValues) -> None:
+    """The pod's cgroup in each v1 hierarchy that has limits; a limit that is not set, where there was one, goes."""
     settings = [("cpu", "cpu.shares", values.cpu_shares), ("memory", "memory.limit_in_bytes", values.memory_limit)]
     settings.append(("cpu", "cpu.cfs_quota_us", values.cpu_quota))
     for hierarchy, file, value in settings:
         folder = CGROUPS / hierarchy
-        if value and folder.is_dir():
-            target = folder / path.strip("/")
+        target = folder / path.strip("/")
+        if folder.is_dir() and (value or target.is_dir()):
             target.mkdir(parents=True, exist_ok=True)
             with suppress(OSError):
-                (target / file).write_text(str(value))
+                (target / file).write_text(str(value or -1))
 
 
 def remove_cgroup(path: str) -> None:

@@ -20,6 +20,7 @@ class PodReport:
         self._node = node
         self.status: Object | None = None
         self.failure: tuple[str, str] | None = None
+        self.given: dict[str, Object] = {}  # id of a container → resources it has been given while it ran
         self._ready: Span | None = None
 
     def is_terminal(self, pod: Object) -> bool:
@@ -31,7 +32,9 @@ class PodReport:
     ) -> bool:
         """Bring `status` up to date; True if it says something new. `ended`: the pod has been stopped for good."""
         now = self._node.clock.now()
-        seen = Observed(runtime, now, health, waiting, self._node.host_ips, initialized, self.failure, ended)
+        seen = Observed(
+            runtime, now, health, waiting, self._node.host_ips, initialized, self.failure, ended, self.given
+        )
         status = compute_status(with_status(pod, self.status), seen)
         if status == self.status:
             return False

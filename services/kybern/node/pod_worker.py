@@ -17,6 +17,7 @@ from kybern.node.context import NodeContext
 from kybern.node.core import pod_actions
 from kybern.node.core.pod_actions import PodActions
 from kybern.node.core.pod_update import same_wish
+from kybern.node.core.resize import compute_resize, room_for_both, update_request
 from kybern.node.core.runtime_pod import RuntimePod
 from kybern.node.core.volumes import VolumeError
 from kybern.node.cri.client import CriError
@@ -161,6 +162,8 @@ class PodWorker:
             return
         self.probes.follow(self.pod, self.runtime)
         actions = self._without_held(self._decide())
+        if not actions.kill_pod:
+            await self._resize()
         self._check_deadline()
         self._report(actions)
         if self.report.is_terminal(self.pod):
@@ -177,6 +180,24 @@ class PodWorker:
         if actions.kill or actions.kill_pod:
             self._wake.set()
         self.runtime = await collect(self.node, self.runtime)
+
+    async def _resize(self) -> None:
+        """Give running containers what the pod asks for now. Raises CriError."""
+        given = self.report.given
+        wanted = compute_resize(self.pod, self.runtime, given)
+        if not wanted.update and not wanted.restart:
+            return
+        await self.node.host.make_cgroup(self.pod, room_for_both(self.pod, self.runtime, given))
+        for container, spec in wanted.update:
+            await self.node.runtime.update_container_resources(container.id, update_request(spec))
+            given[container.id] = spec.get("resources") or {}
+        for container in wanted.restart:
+            await self._kill(
+                pod_actions.Kill(container, "Resized", f"Container {container.name} resize requires restart")
+            )
+        self.runtime = await self.node.cache.fetch(self.uid) if wanted.restart else self.runtime
+        await self.node.host.make_cgroup(self.pod)
+        self._wake.set()
 
     def _check_deadline(self) -> None:
         left = self.report.seconds_to_deadline(self.pod)

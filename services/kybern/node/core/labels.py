@@ -22,6 +22,7 @@ TERMINATION_POLICY = "io.kubernetes.container.terminationMessagePolicy"
 TERMINATION_HOST_PATH = "kybern.io/termination-log"
 POD_GRACE = "io.kubernetes.pod.terminationGracePeriod"
 PRE_STOP = "io.kubernetes.container.preStopHandler"
+RESOURCES = "kybern.io/container.resources"
 CONFIG_SEEN = "kubernetes.io/config.seen"
 CONFIG_SOURCE = "kubernetes.io/config.source"
 
@@ -61,4 +62,5 @@ def container_annotations(pod: Object, container: Object, attempt: int, terminat
         POD_GRACE: str(pod["spec"].get("terminationGracePeriodSeconds", 30)),
     }
     pre_stop = (container.get("lifecycle") or {}).get("preStop")
+    found[RESOURCES] = json.dumps(container.get("resources") or {})
     return {**found, PRE_STOP: json.dumps(pre_stop)} if pre_stop else found

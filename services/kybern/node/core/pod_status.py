@@ -7,6 +7,7 @@ from typing import Any
 
 from kybern.kube.meta import Object, format_time
 from kybern.node.core.pod_actions import Health, is_sidecar, restart_policy
+from kybern.node.core.resize import Given, resources_of
 from kybern.node.core.runtime_pod import Container, RuntimePod, State
 
 Status = dict[str, Any]
@@ -26,6 +27,7 @@ class Observed:
     initialized: bool = False
     failure: tuple[str, str] | None = None  # (reason, message) of a pod failed by the node
     ended: bool = False  # the pod has been stopped for good
+    given: Given = field(default_factory=dict)
 
 
 def state_of(container: Container) -> Status:
@@ -71,11 +73,20 @@ def container_status(container: Object, observed: Observed, old: Status | None, 
     if last.state is State.RUNNING:
         found["started"] = last.id in observed.health.started
         found["ready"] = found["started"] and last.id in observed.health.ready
+        found |= resource_status(container, resources_of(last, observed.given))
     elif waiting is not None:  # it ended, and waits for its restart
         reason, message = waiting
         found["lastState"] = state_of(last)
         found["state"] = {"waiting": {"reason": reason, **({"message": message} if message else {})}}
     return found
+
+
+def resource_status(container: Object, has: Object | None) -> Status:
+    """What is set aside for a running container, and what it has; nothing where that is not known."""
+    if has is None:
+        return {}
+    requests = (container.get("resources") or {}).get("requests")
+    return {"resources": has} | ({"allocatedResources": requests} if requests else {})
 
 
 def init_status(container: Object, observed: Observed, old: Status | None) -> Status:
