@@ -4,11 +4,17 @@ import asyncio
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
+import grpc.aio
 import pytest
+from aetcd import rpc
 
+from kybern.apiserver.service import SERVICE
+from kybern.apiserver.storage import opening
 from kybern.pki.authority import Identity, create_ca, issue
 from kybern.pki.files import write_bundle
+from kybern.runtime.main import ServiceFailure, build_parser
 from kybern.store.contract import Event, Put
 from kybern.store.errors import StoreUnavailable, StoreUnusable
 from kybern.store.etcd import EtcdStore, Tls
@@ -118,9 +124,85 @@ async def test_tls_both_ways(make_etcd: MakeEtcd, tmp_path: Path) -> None:
                 await asyncio.sleep(0.1)
     assert (await store.txn([Put("/a", b"")])).succeeded
     await store.close()
-    for tls in (None, Tls(client.ca), Tls(stranger.ca, stranger.cert, stranger.key)):
-        with pytest.raises(StoreUnavailable):
+    for tls, words in (
+        (None, "Socket closed|no answer|reset by peer|Stream removed|broken pipe"),
+        (Tls(client.ca), "refuses our client certificate, or that there is none|Socket closed|reset by peer"),
+        (Tls(stranger.ca, stranger.cert, stranger.key), "CERTIFICATE_VERIFY_FAILED"),
+    ):
+        with pytest.raises(StoreUnavailable, match=words) as caught:
             await EtcdStore.open([member.client], tls=tls, timeout=0.5)
+        assert "--etcd-certfile" in str(caught.value)
+    write_bundle(tmp_path / "client", client)
+    options = build_parser(SERVICE).parse_args(
+        ["--address=x", "--pki=x", f"--store=etcd://{member.client}", f"--etcd-cafile={tmp_path}/pki/ca.crt"]
+        + [f"--etcd-{name}={tmp_path}/client/tls.{end}" for name, end in (("certfile", "crt"), ("keyfile", "key"))]
+    )
+    opened = await opening.open_storage(options)
+    assert (await opened.get("/a"))[0] is not None
+    await opened.close()
+
+
+@pytest.mark.parametrize(
+    ("files", "words"),
+    [
+        (("", "c", ""), "--etcd-certfile needs --etcd-keyfile beside it"),
+        (("", "", "k"), "--etcd-keyfile needs --etcd-certfile beside it"),
+        (("none", "", ""), "No such file or directory: 'none'"),
+    ],
+)
+async def test_half_a_pair_of_tls_files_is_a_sentence(files: tuple[str, str, str], words: str) -> None:
+    names = [f"--etcd-{name}={file}" for name, file in zip(("cafile", "certfile", "keyfile"), files, strict=True)]
+    options = build_parser(SERVICE).parse_args(["--address=x", "--pki=x", "--store=etcd://127.0.0.1:1", *names])
+    with pytest.raises(ServiceFailure, match=words):
+        await opening.open_storage(options)
+
+
+async def test_a_client_that_etcd_does_not_let_in_is_told(make_etcd: MakeEtcd) -> None:
+    (member,) = make_etcd()
+    store = await open_when_ready([member.client])
+    async with grpc.aio.insecure_channel(member.client) as channel:
+        auth: Any = rpc.AuthStub(channel)
+        await auth.UserAdd(rpc.AuthUserAddRequest(name="root", password="secret"))
+        await auth.RoleAdd(rpc.AuthRoleAddRequest(name="root"))
+        await auth.UserGrantRole(rpc.AuthUserGrantRoleRequest(user="root", role="root"))
+        await auth.AuthEnable(rpc.AuthEnableRequest())
+    with pytest.raises(StoreUnavailable, match=r"refuses this client .*: the user that the client certificate"):
+        await store.txn([Put("/a", b"")])
+    with pytest.raises(StoreUnavailable, match="refuses this client"):
+        await store.get("/a")
+    await store.close()
+
+
+async def test_a_write_whose_answer_was_lost_is_recognized(make_etcd: MakeEtcd) -> None:
+    """Three members; the one in use is stopped, not killed, in the middle of writes: the next one goes on."""
+    members = make_etcd(3)
+    store = await EtcdStore.open([(await ready_member(members)).client, *(m.client for m in members)], timeout=3.0)
+    by_endpoint = {member.client: member for member in members}
+
+    async def write(worker: int) -> None:
+        for n in range(40):
+            result = await store.txn([Put(f"/w/{worker}/{n}", b"%d" % n, 0)])
+            assert result.succeeded
+
+    tasks = [asyncio.create_task(write(worker)) for worker in range(8)]
+    await asyncio.sleep(0.1)
+    used = by_endpoint[(await store._cluster.member()).endpoint]
+    used.pause()
+    try:
+        outcomes = await asyncio.gather(*tasks, return_exceptions=True)
+    finally:
+        used.resume()
+    assert [outcome for outcome in outcomes if outcome is not None] == []
+    found = await store.range("/w/")
+    assert found.count == 320
+    assert all(kv.version == 1 for kv in found.items)
+    await store.close()
+
+
+async def ready_member(members: list[Etcd]) -> Etcd:
+    """The first member, once the cluster answers."""
+    await (await open_when_ready([member.client for member in members])).close()
+    return members[0]
 
 
 @pytest.mark.parametrize(

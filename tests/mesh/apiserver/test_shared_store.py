@@ -226,8 +226,9 @@ async def test_events_end_by_themselves_whoever_wrote_them(three: list[Any]) -> 
     for client in clients:
         assert [one["metadata"]["name"] for one in (await client.list(EVENTS, "default")).items] == ["e"]
     async with asyncio.timeout(15):
-        while any((await client.list(EVENTS, "default")).items for client in clients):
-            await asyncio.sleep(0.2)
+        for client in clients:
+            while (await client.list(EVENTS, "default")).items:
+                await asyncio.sleep(0.2)
 
 
 async def write_surely(client: Client, name: str) -> bool:

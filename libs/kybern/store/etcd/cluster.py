@@ -80,6 +80,8 @@ class Member:
         except grpc.aio.AioRpcError as e:
             if e.code() is grpc.StatusCode.DEADLINE_EXCEEDED:
                 return "no answer in time"
+            if "TSI_DATA_CORRUPTED" in (e.details() or ""):  # how gRPC says that an alert came after the handshake
+                return "it refuses our client certificate, or that there is none"
             return (e.details() or e.code().name).rpartition("last error: ")[2].rpartition(f"{self.endpoint}: ")[2]
         return "it answers just now"
 
@@ -174,4 +176,6 @@ def translate(error: grpc.aio.AioRpcError, endpoint: str) -> StoreError | ValueE
             f"etcd {endpoint} refuses this client ({details}): the user that the client certificate names needs the "
             "role to read and write below /registry/"
         )
-    return StoreUnavailable(f"etcd {endpoint}: {details or code.name} ({code.name})")
+    lost = code is grpc.StatusCode.UNAVAILABLE and any(words in details for words in ("Socket closed", "certificate"))
+    hint = f": is it gone, or are {FLAGS} wrong?" if lost else ""
+    return StoreUnavailable(f"etcd {endpoint}: {details or code.name} ({code.name}){hint}")

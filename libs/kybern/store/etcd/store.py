@@ -28,6 +28,7 @@ from kybern.store.etcd.watch import EtcdWatch
 from kybern.store.etcd.wire import interval, key_value, previous, txn_request
 
 PAGE = 1000
+ATTEMPTS = 3  # time limits that a write whose answer is lost is given to come to an end
 
 
 class EtcdStore:
@@ -100,7 +101,7 @@ class EtcdStore:
         turns out to have happened the first time, that is the answer. Any other: OutcomeUnknown."""
         check_writes(writes)
         request = txn_request(writes)
-        deadline = asyncio.get_running_loop().time() + 2 * self._cluster.timeout
+        deadline = asyncio.get_running_loop().time() + ATTEMPTS * self._cluster.timeout
         lost = False
         while True:
             try:
