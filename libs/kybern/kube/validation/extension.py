@@ -1,4 +1,4 @@
-"""Kinds that extend or steer the API: admission policies, APIService, flow control, addresses, devices, reviews."""
+"""Kinds that extend or steer the API: admission policies, APIService, addresses, devices, reviews."""
 
 import ipaddress
 
@@ -161,58 +161,6 @@ def validate_api_service(obj: Object) -> Errors:
     yield from in_range(service, "port", "spec.service", 1, 65535)
     if spec.get("insecureSkipTLSVerify") and spec.get("caBundle"):
         yield invalid("spec.insecureSkipTLSVerify", True, "may not be true if caBundle is present")
-
-
-def validate_flow_schema(obj: Object) -> Errors:
-    spec = child(obj, "spec")
-    yield from in_range(spec, "matchingPrecedence", "spec", 1, 10000)
-    if not child(spec, "priorityLevelConfiguration").get("name"):
-        yield required("spec.priorityLevelConfiguration.name", "must reference a priority level")
-    for index, rule in enumerate(items(spec, "rules")):
-        at = f"spec.rules[{index}]"
-        if not items(rule, "subjects"):
-            yield required(f"{at}.subjects", "subjects must contain at least one value")
-        if not items(rule, "resourceRules") and not items(rule, "nonResourceRules"):
-            yield required(at, "at least one of resourceRules and nonResourceRules has to be non-empty")
-        for position, subject in enumerate(items(rule, "subjects")):
-            yield from _flow_subject(subject, f"{at}.subjects[{position}]")
-
-
-def _flow_subject(subject: Object, path: str) -> Errors:
-    kinds = {"Group": "group", "ServiceAccount": "serviceAccount", "User": "user"}
-    kind = subject.get("kind") or ""
-    if kind not in kinds:
-        yield not_supported(f"{path}.kind", kind, kinds)
-        return
-    for other, field in kinds.items():
-        if other == kind and subject.get(field) is None:
-            yield required(f"{path}.{field}", f"{field} is required when subject kind is '{kind}'")
-        elif other != kind and subject.get(field) is not None:
-            yield forbidden(f"{path}.{field}", f"{field} is forbidden when subject kind is not '{other}'")
-
-
-def validate_priority_level(obj: Object) -> Errors:
-    spec = child(obj, "spec")
-    kind = spec.get("type") or ""
-    if kind == "Exempt":
-        if spec.get("limited") is not None:
-            yield forbidden("spec.limited", "must be nil if the type is not Limited")
-    elif kind == "Limited":
-        limited = spec.get("limited")
-        if limited is None:
-            yield required("spec.limited", "must not be empty when type is Limited")
-            return
-        if limited.get("nominalConcurrencyShares", 0) < 0:
-            detail = "must be a non-negative integer"
-            yield invalid("spec.limited.nominalConcurrencyShares", limited["nominalConcurrencyShares"], detail)
-        yield from in_range(limited, "lendablePercent", "spec.limited", 0, 100)
-        response = child(limited, "limitResponse")
-        yield from one_of(response, "type", "spec.limited.limitResponse", ("Queue", "Reject"), must=True)
-        if response.get("type") == "Reject" and response.get("queuing") is not None:
-            detail = "must be nil if limited.limitResponse.type is not Limited"
-            yield forbidden("spec.limited.limitResponse.queuing", detail)
-    else:
-        yield not_supported("spec.type", kind, ("Exempt", "Limited"))
 
 
 def validate_ip_address(obj: Object) -> Errors:

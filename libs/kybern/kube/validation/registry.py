@@ -9,6 +9,7 @@ from kybern.kube.validation import (
     batch,
     config,
     extension,
+    flow_control,
     network,
     node,
     pod,
@@ -83,8 +84,8 @@ RULES: dict[tuple[str, str], Rules] = {
     ("discovery.k8s.io", "EndpointSlice"): Rules(
         network.validate_endpoint_slice, network.validate_endpoint_slice_update
     ),
-    (_FLOW, "FlowSchema"): Rules(extension.validate_flow_schema),
-    (_FLOW, "PriorityLevelConfiguration"): Rules(extension.validate_priority_level),
+    (_FLOW, "FlowSchema"): Rules(flow_control.validate_flow_schema),
+    (_FLOW, "PriorityLevelConfiguration"): Rules(flow_control.validate_priority_level),
     ("networking.k8s.io", "IPAddress"): Rules(
         extension.validate_ip_address, extension.validate_spec_is_fixed, name=path_segment
     ),

@@ -1,0 +1,234 @@
+"""FlowSchema and PriorityLevelConfiguration; the mandatory ones must say what they always say."""
+
+import math
+from collections.abc import Iterable
+
+from kybern.kube.field import forbidden, invalid, not_supported, required
+from kybern.kube.validation.fields import Errors, Object, child, items
+from kybern.kube.validation.names import dns1123_label, dns1123_subdomain
+
+EXEMPT, CATCH_ALL = "exempt", "catch-all"
+EVERYTHING = "*"
+LAST_PRECEDENCE = 10_000
+MOST_QUEUES, MOST_BITS = 10_000_000, 60.0
+VERBS = ("create", "delete", "deletecollection", "get", "list", "patch", "proxy", "update", "watch")
+_ALL_RESOURCES = {"verbs": ["*"], "apiGroups": ["*"], "resources": ["*"], "clusterScope": True, "namespaces": ["*"]}
+_ALL_PATHS = {"verbs": ["*"], "nonResourceURLs": ["*"]}
+
+
+def _everything_of(*groups: str) -> Object:
+    subjects = [{"kind": "Group", "group": {"name": name}} for name in groups]
+    return {"subjects": subjects, "resourceRules": [_ALL_RESOURCES], "nonResourceRules": [_ALL_PATHS]}
+
+
+MANDATORY_SCHEMAS: dict[str, Object] = {
+    EXEMPT: {
+        "priorityLevelConfiguration": {"name": EXEMPT},
+        "matchingPrecedence": 1,
+        "rules": [_everything_of("system:masters")],
+    },
+    CATCH_ALL: {
+        "priorityLevelConfiguration": {"name": CATCH_ALL},
+        "matchingPrecedence": LAST_PRECEDENCE,
+        "distinguisherMethod": {"type": "ByUser"},
+        "rules": [_everything_of("system:unauthenticated", "system:authenticated")],
+    },
+}
+CATCH_ALL_LEVEL: Object = {
+    "type": "Limited",
+    "limited": {"nominalConcurrencyShares": 5, "limitResponse": {"type": "Reject"}, "lendablePercent": 0},
+}
+
+
+def validate_flow_schema(obj: Object) -> Errors:
+    name, spec = child(obj, "metadata").get("name") or "", child(obj, "spec")
+    fixed = MANDATORY_SCHEMAS.get(name)
+    if fixed is not None and spec != fixed:
+        yield invalid("spec", spec, f"spec of '{name}' must equal the fixed value")
+    precedence = spec.get("matchingPrecedence", 0)
+    if precedence <= 0:
+        yield invalid("spec.matchingPrecedence", precedence, "must be a positive value")
+    if precedence > LAST_PRECEDENCE:
+        yield invalid("spec.matchingPrecedence", precedence, f"must not be greater than {LAST_PRECEDENCE}")
+    if precedence == 1 and name != EXEMPT:
+        detail = f"only the schema named '{EXEMPT}' may have matchingPrecedence 1"
+        yield invalid("spec.matchingPrecedence", precedence, detail)
+    method = spec.get("distinguisherMethod")
+    if method is not None and method.get("type") not in ("ByNamespace", "ByUser"):
+        yield not_supported("spec.distinguisherMethod.type", method.get("type") or "", ("ByNamespace", "ByUser"))
+    level = child(spec, "priorityLevelConfiguration").get("name") or ""
+    if not level:
+        yield required("spec.priorityLevelConfiguration.name", "must reference a priority level")
+    for detail in dns1123_subdomain(level) if level else ():
+        yield invalid("spec.priorityLevelConfiguration.name", level, detail)
+    for index, rule in enumerate(items(spec, "rules")):
+        yield from _rule(rule, f"spec.rules[{index}]")
+
+
+def _rule(rule: Object, path: str) -> Errors:
+    if not items(rule, "subjects"):
+        yield required(f"{path}.subjects", "subjects must contain at least one value")
+    for index, subject in enumerate(items(rule, "subjects")):
+        yield from _subject(subject, f"{path}.subjects[{index}]")
+    if not items(rule, "resourceRules") and not items(rule, "nonResourceRules"):
+        yield required(path, "at least one of resourceRules and nonResourceRules has to be non-empty")
+    for index, part in enumerate(items(rule, "resourceRules")):
+        yield from _resource_rule(part, f"{path}.resourceRules[{index}]")
+    for index, part in enumerate(items(rule, "nonResourceRules")):
+        yield from _path_rule(part, f"{path}.nonResourceRules[{index}]")
+
+
+def _subject(subject: Object, path: str) -> Errors:
+    kinds = {"Group": "group", "ServiceAccount": "serviceAccount", "User": "user"}
+    kind = subject.get("kind") or ""
+    if kind not in kinds:
+        yield not_supported(f"{path}.kind", kind, kinds)
+        return
+    for other, field in kinds.items():
+        if other == kind and subject.get(field) is None:
+            yield required(f"{path}.{field}", f"{field} is required when subject kind is '{kind}'")
+        elif other != kind and subject.get(field) is not None:
+            yield forbidden(f"{path}.{field}", f"{field} is forbidden when subject kind is not '{other}'")
+    chosen, field = subject.get(kinds[kind]), kinds[kind]
+    if chosen is None:
+        return
+    if not chosen.get("name"):
+        yield required(f"{path}.{field}.name")
+    if kind == "ServiceAccount":
+        namespace = chosen.get("namespace") or ""
+        if not namespace:
+            yield required(f"{path}.{field}.namespace", "must specify namespace for service account")
+        for detail in dns1123_label(namespace) if namespace else ():
+            yield invalid(f"{path}.{field}.namespace", namespace, detail)
+
+
+def _alone(values: list[str], path: str, what: str) -> Errors:
+    """The wildcard stands by itself."""
+    if EVERYTHING in values and len(values) > 1:
+        yield invalid(path, values, f"if '*' is present, must not specify other {what}")
+
+
+def _verbs(rule: Object, path: str) -> Errors:
+    verbs = items(rule, "verbs")
+    if not verbs:
+        yield required(f"{path}.verbs", "verbs must contain at least one value")
+    elif EVERYTHING in verbs:
+        yield from _alone(verbs, f"{path}.verbs", "verbs")
+    elif unknown := [verb for verb in verbs if verb not in VERBS]:
+        yield not_supported(f"{path}.verbs", unknown, VERBS)
+
+
+def _resource_rule(rule: Object, path: str) -> Errors:
+    yield from _verbs(rule, path)
+    for field, one, many in (("apiGroups", "api group", "api groups"), ("resources", "resource", "resources")):
+        values = items(rule, field)
+        if not values:
+            yield required(f"{path}.{field}", f"resource rules must supply at least one {one}")
+        yield from _alone(values, f"{path}.{field}", many)
+    namespaces = items(rule, "namespaces")
+    if not namespaces and not rule.get("clusterScope"):
+        detail = "resource rules that are not cluster scoped must supply at least one namespace"
+        yield required(f"{path}.namespaces", detail)
+    elif EVERYTHING in namespaces:
+        yield from _alone(namespaces, f"{path}.namespaces", "namespaces")
+    else:
+        for index, namespace in enumerate(namespaces):
+            for detail in dns1123_label(namespace):
+                yield invalid(f"{path}.namespaces[{index}]", namespace, detail)
+
+
+def _path_rule(rule: Object, path: str) -> Errors:
+    yield from _verbs(rule, path)
+    urls = items(rule, "nonResourceURLs")
+    if not urls:
+        yield required(f"{path}.nonResourceURLs", "nonResourceURLs must contain at least one value")
+    elif EVERYTHING in urls:
+        yield from _alone(urls, f"{path}.nonResourceURLs", "non-resource URLs")
+    else:
+        for index, url in enumerate(urls):
+            for detail in _wrong_url(url):
+                yield invalid(f"{path}.nonResourceURLs[{index}]", url, detail)
+
+
+def _wrong_url(url: str) -> Iterable[str]:
+    if not url:
+        yield "must not be empty"
+    elif not url.startswith("/"):
+        yield "must start with slash"
+    elif " " in url:
+        yield "must not contain white-space"
+    elif "//" in url:
+        yield "must not contain double slash"
+    elif "*" in url.removesuffix("/*"):
+        yield "wildcard can only do suffix matching"
+
+
+def validate_priority_level(obj: Object) -> Errors:
+    name, spec = child(obj, "metadata").get("name") or "", child(obj, "spec")
+    kind = spec.get("type") or ""
+    if kind in ("Exempt", "Limited") and (kind == "Exempt") != (name == EXEMPT):
+        yield invalid("spec.type", kind, "type must be 'Exempt' if and only if `name` is 'exempt'")
+    if name == CATCH_ALL and spec != CATCH_ALL_LEVEL:
+        yield invalid("spec", spec, f"spec of '{name}' must equal the fixed value")
+    if kind == "Exempt":
+        if spec.get("limited") is not None:
+            yield forbidden("spec.limited", "must be nil if the type is not Limited")
+        yield from _shares(child(spec, "exempt"), "spec.exempt")
+    elif kind == "Limited":
+        if spec.get("exempt") is not None:
+            yield forbidden("spec.exempt", "must be nil if the type is Limited")
+        if spec.get("limited") is None:
+            yield required("spec.limited", "must not be empty when type is Limited")
+        else:
+            yield from _limited(spec["limited"], "spec.limited")
+    else:
+        yield not_supported("spec.type", kind, ("Exempt", "Limited"))
+
+
+def _shares(part: Object, path: str) -> Errors:
+    shares, lendable = part.get("nominalConcurrencyShares", 0), part.get("lendablePercent", 0)
+    if shares < 0:
+        yield invalid(f"{path}.nominalConcurrencyShares", shares, "must be a non-negative integer")
+    if not 0 <= lendable <= 100:
+        yield invalid(f"{path}.lendablePercent", lendable, "must be between 0 and 100, inclusive")
+
+
+def _limited(limited: Object, path: str) -> Errors:
+    yield from _shares(limited, path)
+    borrowing = limited.get("borrowingLimitPercent")
+    if borrowing is not None and borrowing < 0:
+        yield invalid(f"{path}.borrowingLimitPercent", borrowing, "if specified, must be a non-negative integer")
+    response, at = child(limited, "limitResponse"), f"{path}.limitResponse"
+    kind, queuing = response.get("type") or "", response.get("queuing")
+    if kind == "Reject":
+        if queuing is not None:
+            yield forbidden(f"{at}.queuing", "must be nil if limited.limitResponse.type is not Limited")
+    elif kind == "Queue":
+        if queuing is None:
+            yield required(f"{at}.queuing", "must not be empty if limited.limitResponse.type is Limited")
+        else:
+            yield from _queuing(queuing, f"{at}.queuing")
+    else:
+        yield not_supported(f"{at}.type", kind, ("Queue", "Reject"))
+
+
+def _queuing(queuing: Object, path: str) -> Errors:
+    queues, hand, length = (queuing.get(name, 0) for name in ("queues", "handSize", "queueLengthLimit"))
+    if length <= 0:
+        yield invalid(f"{path}.queueLengthLimit", length, "must be positive")
+    if queues <= 0:
+        yield invalid(f"{path}.queues", queues, "must be positive")
+    elif queues > MOST_QUEUES:
+        yield invalid(f"{path}.queues", queues, f"must not be greater than {MOST_QUEUES}")
+    if hand <= 0:
+        yield invalid(f"{path}.handSize", hand, "must be positive")
+    elif hand > queues:
+        yield invalid(f"{path}.handSize", hand, f"should not be greater than queues ({queues})")
+    elif queues <= MOST_QUEUES and _entropy(queues, hand) > MOST_BITS:
+        detail = f"required entropy bits of deckSize {queues} and handSize {hand} should not be greater than 60"
+        yield invalid(f"{path}.handSize", hand, detail)
+
+
+def _entropy(deck: int, hand: int) -> float:
+    """Bits that decide a hand: those of the number of hands."""
+    return sum(math.log2(deck - index) for index in range(min(hand, 64)))
