@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from kybern.kube.structural import CustomKind, compile_schema
 from kybern.kube.structural.definition import check_schema
 
 TEXT, INT = {"type": "string"}, {"type": "integer"}
@@ -123,3 +124,25 @@ def test_the_root_knows_its_names() -> None:
     assert check_schema(schema, "S") == []
     (error,) = check_schema(ruled(thing(), "self.metadata.labels == {}"), "S")
     assert "undefined field 'labels'" in error.detail
+
+
+def test_rules_of_the_conformance_suite() -> None:
+    """Quadratic, and just within the static limit; an object of the largest size is beyond that of one evaluation."""
+    numbers = [listed(INT, maxItems=most) for most in (1000, 1000, 725)]
+    schema = ruled(
+        thing(x=INT, y=INT, first=numbers[0], second=numbers[1], large=numbers[2]),
+        "self.x + self.y > 0",
+        "self.first.isSorted() && self.second.isSorted() && ((self.first.sum() + self.second.sum()) % 2 == 0)",
+        "self.large.all(x, self.large.all(y, y == x))",
+    )
+    assert found(schema) == []
+    good = {"x": 1, "y": 0, "first": [3, 4], "second": [5, 10], "large": [2, 2]}
+    root = thing(x=schema)
+    kind = CustomKind(root, compile_schema(root))
+    assert kind.validate({"x": good}) == []
+    errors = [error.detail for error in kind.validate({"x": {**good, "large": [20] * 725}})]
+    assert errors == [
+        "'operation cancelled: actual cost limit exceeded': no further validation rules will be run due to call cost exceeds limit for rule: self.large.all(x, self.large.all(y, y == x))"
+    ]
+    inner = ruled(listed(TEXT), "self.all(s, s == 'string constant')")
+    assert "exceeds budget" in found(thing(x=listed(inner)))[0]
