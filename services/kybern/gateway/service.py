@@ -152,7 +152,7 @@ async def listen(
             options.secure_port,
             ssl=server_context(source, proxies.pem if proxies is not None else ""),
             backlog=BACKLOG,
-            ssl_handshake_timeout=options.read_header_timeout,
+            ssl_handshake_timeout=options.read_header_timeout or None,
             reuse_port=True if options.worker or options.workers > 1 else None,
         )
     except OSError as error:

@@ -378,3 +378,14 @@ async def test_an_extension_api_server_can_ask_back(gateway: Any) -> None:
         }
         found = await (await server.post("/apis/authorization.k8s.io/v1/subjectaccessreviews", json=asked)).json()
         assert found["status"]["allowed"] is True
+
+
+async def test_a_watch_ends_cleanly_with_the_gateway(gateway: Any, wardle: Wardle) -> None:
+    await register(gateway, wardle.api_service())
+    await condition(gateway, "Passed")
+    async with gateway.admin.get(f"{BASE}/flunders?watch=1") as response:
+        while not wardle.server.watchers:
+            await asyncio.sleep(0.01)
+        await gateway.stop()
+        async with asyncio.timeout(5):
+            assert await response.content.read() == b""

@@ -31,6 +31,7 @@ class Job:
     rewrite: Callable[[str], str] | None = None  # links and redirects, as the client has to follow them
     redirects: bool = True  # whether redirects are passed on at all
     answer_seconds: float | None = None  # that the head of the answer may take
+    endless: bool = False  # the answer is whole at any point, as a watch's
 
 
 async def relay(request: Request, job: Job, pool: Pool) -> Response | None:
@@ -121,21 +122,20 @@ class Answer:
         """Raises ConnectionResetError when the client is gone; a body that breaks off breaks the connection."""
         request, connection = self._request, self._request.connection
         empty = request.method == "HEAD" or self._head.status in (204, 304)
-        length = b"" if self._page else self._head.value(b"content-length")
+        length = b"" if self._page else self._head.length
         chunked = not empty and not length
         if chunked and not connection.speaks_chunked:
             chunked, request.keep_alive = False, False
-        connection.transport.write(self._top(length, chunked))
+        stream = connection.stream_after(
+            self._top(length, chunked), chunked=chunked, endless=chunked and self._job.endless
+        )
         try:
             async for piece in self._rewritten(body) if self._page else body:
-                if piece:
-                    connection.transport.write(b"%x\r\n%b\r\n" % (len(piece), piece) if chunked else piece)
-                    await connection.drain()
+                await stream.write(piece)
         except UpstreamError:
-            connection.transport.abort()
+            stream.abort()
             return
-        if chunked:
-            connection.transport.write(b"0\r\n\r\n")
+        stream.end()
 
     def _top(self, length: bytes, chunked: bool) -> bytes:
         request, head = self._request, self._head

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import re
 import ssl
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
@@ -18,6 +19,7 @@ from kybern.gateway.core.forwarding import Header
 CONNECT_SECONDS = 30.0
 MAX_HEAD = 1 << 20  # bytes of status line and headers
 CHUNK = 64 << 10
+_NAME = re.compile(rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
 
 
 class UpstreamError(Exception):
@@ -46,6 +48,12 @@ class Head:
     reason: bytes
     headers: list[Header]
     version: bytes = b"HTTP/1.1"
+
+    @property
+    def length(self) -> bytes:
+        """The length of the body, b"" when it is told otherwise or not at all."""
+        length = self.value(b"content-length")
+        return length if length.isdigit() and not self.value(b"transfer-encoding") else b""
 
     @property
     def keeps_alive(self) -> bool:
@@ -141,8 +149,7 @@ class Upstream:
                     yield piece
                 self.reusable = keeps
                 return
-            length = head.value(b"content-length")
-            left = int(length) if length.isdigit() else -1
+            left = int(head.length) if head.length else -1
             while left and (piece := await self.reader.read(CHUNK if left < 0 else min(CHUNK, left))):
                 left -= len(piece) if left > 0 else 0
                 yield piece
@@ -179,12 +186,12 @@ def parse_head(raw: bytes) -> Head:
     first, *lines = raw[:-4].split(b"\r\n")
     version, _, rest = first.partition(b" ")
     code, _, phrase = rest.partition(b" ")
-    if not version.startswith(b"HTTP/1.") or len(code) != 3 or not code.isdigit():
+    if not version.startswith(b"HTTP/1.") or len(code) != 3 or not code.isdigit() or b"\n" in first or b"\r" in first:
         raise UpstreamError(f"malformed HTTP response {first[:100].decode('latin-1')!r}".replace("'", '"'))
     headers = []
     for line in lines:
         name, colon, value = line.partition(b":")
-        if not colon or not name or name != name.strip():
+        if not colon or not _NAME.fullmatch(name) or b"\n" in value or b"\r" in value:
             raise UpstreamError(f"malformed MIME header line: {line[:100].decode('latin-1')}")
         headers.append((name, value.strip()))
     return Head(int(code), phrase, headers, version)

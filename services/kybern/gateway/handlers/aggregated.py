@@ -67,6 +67,7 @@ async def _forward(api: Api, request: Request, wanted: ForwardRequest, *, long_r
         tuple(user_headers(found.user)),
         redirects=False,
         answer_seconds=None if patient else DEFAULT_TIMEOUT,
+        endless=long_running,
     )
     try:
         return await relay(request, job, api.pool)

@@ -308,7 +308,11 @@ class Connection(asyncio.Protocol):
         request.keep_alive = request.keep_alive and chunked
         encoding = b"Transfer-Encoding: chunked\r\n" if chunked else b"Connection: close\r\n"
         head = self.head(request, status, content_type, headers)
-        self.transport.write(b"".join((head, encoding, b"\r\n")))
+        return self.stream_after(b"".join((head, encoding, b"\r\n")), chunked=chunked, endless=endless)
+
+    def stream_after(self, head: bytes, *, chunked: bool, endless: bool = False) -> ResponseStream:
+        """The same with a head that is complete already."""
+        self.transport.write(head)
         stream = ResponseStream(self, chunked)
         self._endless = stream if endless else None
         return stream

@@ -10,8 +10,13 @@ from hypothesis import strategies as st
 
 from kybern.gateway.forward.upstream import Destination, Upstream, UpstreamError, parse_head
 
-
 CHUNKED = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
+
+
+def test_a_length_beside_chunks_is_none() -> None:
+    assert parse_head(b"HTTP/1.1 200 OK\r\nContent-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n").length == b""
+    assert parse_head(b"HTTP/1.1 200 OK\r\nContent-Length: +3\r\n\r\n").length == b""
+    assert parse_head(b"HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\n").length == b"3"
 
 
 def test_parse_head() -> None:
@@ -23,7 +28,16 @@ def test_parse_head() -> None:
 
 
 @pytest.mark.parametrize(
-    "raw", [b"SSH-2.0-x\r\n\r\n", b"HTTP/1.1 abc\r\n\r\n", b"HTTP/1.1 200 OK\r\nno colon\r\n\r\n", b"\r\n\r\n"]
+    "raw",
+    [
+        b"SSH-2.0-x\r\n\r\n",
+        b"HTTP/1.1 abc\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\nno colon\r\n\r\n",
+        b"\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\nA: b\nC: d\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\nA b: c\r\n\r\n",
+        b"HTTP/1.1 200 O\nK\r\n\r\n",
+    ],
 )
 def test_what_is_no_head(raw: bytes) -> None:
     with pytest.raises(UpstreamError, match="malformed"):
