@@ -15,7 +15,7 @@ from kybern.apiserver.core.pod_security.policy import (
     Exemptions,
     LevelVersion,
     Policy,
-    has_labels,
+    describe_labels,
     is_stricter,
     read_policy,
 )
@@ -106,13 +106,14 @@ class PodSecurity(Plugin):
             before, known = read_policy(old["metadata"].get("labels") or {}, self._defaults)
             if [str(error) for error in errors] != [str(error) for error in known]:
                 _check(request, errors)
+        stricter = old is None or is_stricter(policy.enforce, before.enforce)
         if request.name in self._exempt.namespaces:
-            if has_labels(labels) and (old is None or policy != before):
+            if stricter and not policy.allows_all and policy != self._defaults:
+                ignored = describe_labels(policy, labels)
                 request.warnings.append(
-                    f'namespace "{request.name}" is exempt from Pod Security, and the policy '
-                    f"(enforce={policy.enforce}, audit={policy.audit}, warn={policy.warn}) will be ignored"
+                    f'namespace "{request.name}" is exempt from Pod Security, and the policy ({ignored}) will be ignored'
                 )
-        elif old is not None and is_stricter(policy.enforce, before.enforce):
+        elif old is not None and stricter:
             pods = [entry.decode() for entry in _pods(request)]
             kept = [p for p in pods if p["spec"].get("runtimeClassName") not in self._exempt.runtime_classes]
             request.warnings += namespace_warnings(request.name, policy.enforce, kept)

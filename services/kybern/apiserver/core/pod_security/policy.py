@@ -80,9 +80,10 @@ def _wrong(label: str, value: str, why: str) -> FieldError:
     return invalid(f"metadata.labels[{label}]", value, why)
 
 
-def has_labels(labels: Mapping[str, str]) -> bool:
-    """Whether a namespace says anything about pod security."""
-    return any(label.startswith(PREFIX) for label in labels)
+def describe_labels(policy: Policy, labels: Mapping[str, str]) -> str:
+    """`enforce=baseline:latest, warn=restricted:v1.30`: what labels ask for that forbids anything."""
+    said = [mode for mode in MODES if PREFIX + mode in labels or f"{PREFIX}{mode}-version" in labels]
+    return ", ".join(f"{mode}={wanted}" for mode in said if (wanted := getattr(policy, mode)).level != PRIVILEGED)
 
 
 def is_stricter(new: LevelVersion, old: LevelVersion) -> bool:
