@@ -110,8 +110,9 @@ class PodSecurity(Plugin):
         if request.name in self._exempt.namespaces:
             if stricter and not policy.allows_all and policy != self._defaults:
                 ignored = describe_labels(policy, labels)
+                name = request.name
                 request.warnings.append(
-                    f'namespace "{request.name}" is exempt from Pod Security, and the policy ({ignored}) will be ignored'
+                    f'namespace "{name}" is exempt from Pod Security, and the policy ({ignored}) will be ignored'
                 )
         elif old is not None and stricter:
             pods = [entry.decode() for entry in _pods(request)]
