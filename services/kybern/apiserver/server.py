@@ -94,9 +94,8 @@ class ApiServer:
         self.webhooks = WebhookClient(self.resolver, WebhookMetrics(telemetry.registry))
         self.aggregator = Aggregator(self, ExtensionClient(self.resolver, settings.proxy_client))
         self.admission: Chain = admission_registry.build(settings.admission)
-        asked = settings.authorization.webhook
-        judge = WebhookAuthorizer(asked, self.webhooks, telemetry.log) if asked is not None else None
-        self.authorizer = Authorizer(node_rules(), settings.authorization, judge)
+        judges = [WebhookAuthorizer(one, self.webhooks, telemetry.log) for one in settings.authorization.webhooks]
+        self.authorizer = Authorizer(node_rules(), settings.authorization, judges)
         self.addresses = IPAllocator.of(settings.service_cidr)
         self.node_ports = PortAllocator()
         self.claim_repair = ClaimRepair(self)

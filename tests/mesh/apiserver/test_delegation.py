@@ -2,7 +2,9 @@
 
 import asyncio
 import base64
+import re
 from argparse import ArgumentParser
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +14,7 @@ import yaml
 
 from kybern.apiserver.authentication.webhook import TokenSettings
 from kybern.apiserver.authorization.abac import read_policies
+from kybern.apiserver.authorization.configuration import read_configuration
 from kybern.apiserver.authorization.modes import AuthorizationSettings
 from kybern.apiserver.authorization.webhook import AccessSettings
 from kybern.apiserver.webhooks.flags import add_delegation_flags, read_authorization, read_token_webhook
@@ -102,7 +105,7 @@ async def test_a_webhook_judges(running: Any, tmp_path: Path) -> None:
 
         hooks.answer("/access", answer)
         remote = read_kubeconfig(kubeconfig(tmp_path, hooks, "/access"))
-        settings = AuthorizationSettings(("Webhook", "RBAC"), webhook=AccessSettings(remote, tries=()))
+        settings = AuthorizationSettings(("Webhook", "RBAC"), webhooks=(AccessSettings(remote, tries=()),))
         async with running(authorization=settings) as cluster:
             assert (await code_of(get_as(cluster, user="bob", groups=["a"])))[0] == 404
             spec = hooks.reviews[-1]["spec"]
@@ -177,3 +180,72 @@ def test_flags(name: str) -> None:
         read_authorization(parser.parse_args(given))
     assert read_authorization(parser.parse_args([])) == AuthorizationSettings()
     assert read_token_webhook(parser.parse_args([])) is None
+
+
+async def test_several_webhooks(running: Any, tmp_path: Path) -> None:
+    async with webhook_server(tmp_path) as hooks:
+        hooks.answer("/first", lambda asked: {**asked, "status": {"allowed": asked["spec"]["user"] == "bob"}})
+        kubeconfig(tmp_path, hooks, "/first")
+        kubeconfig(tmp_path, hooks, "/none")
+
+        def judge(name: str, policy: str, *conditions: str) -> dict[str, Any]:
+            webhook = {
+                "timeout": "3s",
+                "subjectAccessReviewVersion": "v1",
+                "matchConditionSubjectAccessReviewVersion": "v1",
+                "failurePolicy": policy,
+                "connectionInfo": {"type": "KubeConfigFile", "kubeConfigFile": f"{name}.yaml"},
+                "matchConditions": [{"expression": one} for one in conditions],
+            }
+            return {"type": "Webhook", "name": name, "webhook": webhook}
+
+        named = "has(request.resourceAttributes) && request.resourceAttributes.namespace == 'default'"
+        authorizers = [
+            judge("first", "NoOpinion", named, "!('system:masters' in request.groups)"),
+            judge("none", "Deny", "request.user == 'eve'"),
+            {"type": "RBAC", "name": "rbac"},
+            {"type": "AlwaysAllow", "name": "all"},
+        ]
+        file = tmp_path / "authorization.yaml"
+        frame = {"apiVersion": "apiserver.config.k8s.io/v1", "kind": "AuthorizationConfiguration"}
+        file.write_text(yaml.safe_dump({**frame, "authorizers": authorizers}))
+        parser = ArgumentParser()
+        add_delegation_flags(parser)
+        settings = read_authorization(parser.parse_args([f"--authorization-config={file}"]))
+        settings = replace(settings, webhooks=tuple(replace(one, tries=()) for one in settings.webhooks))
+        async with running(authorization=settings) as cluster:
+            assert (await code_of(get_as(cluster, user="bob")))[0] == 404
+            assert hooks.reviews[-1]["apiVersion"] == "authorization.k8s.io/v1"
+            assert (await code_of(get_as(cluster, user="joe")))[0] == 404  # AlwaysAllow
+            code, message = await code_of(get_as(cluster, user="eve"))
+            assert (code, message.rpartition(": ")[2]) == (403, "the server could not find the requested resource")
+            asked = len(hooks.reviews)
+            async with cluster.client("joe") as joe:
+                await joe.list(CONFIG_MAPS, "other")
+            assert len(hooks.reviews) == asked  # the conditions do not match
+
+
+WRONG: dict[str, tuple[dict[str, Any], str]] = {
+    "no kind": ({"kind": "X"}, "not an AuthorizationConfiguration"),
+    "no authorizer": ({"authorizers": []}, "authorizers: Required value: at least one authorization mode"),
+    "a type": ({"authorizers": [{"type": "X", "name": "x"}]}, 'authorizers[0].type: Unsupported value: "X"'),
+    "no name": ({"authorizers": [{"type": "RBAC"}]}, "authorizers[0].name: Required value"),
+    "twice": (
+        {"authorizers": [{"type": "RBAC", "name": "a"}, {"type": "RBAC", "name": "b"}]},
+        'authorizers[1].type: Duplicate value: "RBAC"',
+    ),
+    "no timeout": (
+        {"authorizers": [{"type": "Webhook", "name": "a"}]},
+        "authorizers[0].webhook.timeout: Required value",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", WRONG)
+def test_wrong_configurations(name: str, tmp_path: Path) -> None:
+    changes, expected = WRONG[name]
+    frame = {"apiVersion": "apiserver.config.k8s.io/v1", "kind": "AuthorizationConfiguration"}
+    file = tmp_path / "authorization.yaml"
+    file.write_text(yaml.safe_dump({**frame, **changes}))
+    with pytest.raises(ValueError, match=re.escape(expected)):
+        read_configuration(file)

@@ -3,7 +3,7 @@
 Other modes (ABAC, Webhook …) are asked where flags name them.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from kybern.apiserver.authorization.modes import DEFAULT, AuthorizationSettings, Modes
 from kybern.apiserver.authorization.node import NodeAuthorizer, Rules
@@ -23,13 +23,13 @@ class Authorizer:
         self,
         node_rules: Rules,
         settings: AuthorizationSettings | None = None,
-        webhook: WebhookAuthorizer | None = None,
+        webhooks: Sequence[WebhookAuthorizer] = (),
     ) -> None:
         self.rbac = RbacAuthorizer()
         self.node = NodeAuthorizer(node_rules)
         self.modes: Modes | None = None  # None: Node, RBAC
         if settings is not None and settings.modes != DEFAULT:
-            self.modes = Modes(settings, self.node.decide, self.rbac.may, webhook)
+            self.modes = Modes(settings, self.node.decide, self.rbac.may, webhooks)
 
     @property
     def index(self) -> RbacIndex:

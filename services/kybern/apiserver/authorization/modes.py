@@ -1,17 +1,17 @@
 """--authorization-mode: the authorizers in the order in which they are asked; a yes or a denial ends the questions."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from kybern.apiserver.authorization.abac import AbacAuthorizer, Policy
 from kybern.apiserver.authorization.refusal import Denied
-from kybern.apiserver.authorization.webhook import AccessSettings, Opinion, WebhookAuthorizer
+from kybern.apiserver.authorization.webhook import NO_OPINION, AccessSettings, Opinion, WebhookAuthorizer
 from kybern.apiserver.core.user import User
 from kybern.kube.rbac import Attributes
 
 MODES = ("AlwaysAllow", "AlwaysDeny", "ABAC", "Webhook", "RBAC", "Node")
 DEFAULT = ("Node", "RBAC")
-YES, NO_OPINION = Opinion(allowed=True), Opinion()
+YES = Opinion(allowed=True)
 Ask = Callable[[User, Attributes], Opinion]
 May = Callable[[User, Attributes], bool]
 
@@ -22,7 +22,7 @@ class AuthorizationSettings:
 
     modes: tuple[str, ...] = DEFAULT
     policies: tuple[Policy, ...] = ()
-    webhook: AccessSettings | None = None
+    webhooks: tuple[AccessSettings, ...] = ()  # one for each mode Webhook
 
 
 class Modes:
@@ -33,7 +33,7 @@ class Modes:
         settings: AuthorizationSettings,
         node: Callable[[str, Attributes], bool | Denied],
         rbac: May,
-        webhook: WebhookAuthorizer | None,
+        webhooks: Sequence[WebhookAuthorizer],
     ) -> None:
         known: dict[str, Ask] = {
             "AlwaysAllow": lambda user, asked: YES,
@@ -42,9 +42,8 @@ class Modes:
             "RBAC": _of(rbac),
             "Node": lambda user, asked: _node(node(user.node, asked)) if user.node else NO_OPINION,
         }
-        if webhook is not None:
-            known["Webhook"] = webhook.decide
-        self._ordered = [known[mode] for mode in settings.modes]
+        asked = iter(webhooks)
+        self._ordered = [next(asked).decide if mode == "Webhook" else known[mode] for mode in settings.modes]
 
     def decide(self, user: User, asked: Attributes) -> Opinion:
         """The first yes or denial, else every reason. Raises MustWait."""

@@ -36,6 +36,9 @@ class AccessSettings:
     authorized_ttl: float = 300.0
     unauthorized_ttl: float = 30.0
     tries: tuple[float, ...] = TRIES
+    seconds: float = CALL_SECONDS
+    denies: bool = False  # a webhook that fails has no opinion unless it denies
+    conditions: "MatchConditions | None" = None
 
 
 @dataclass(frozen=True)
@@ -45,6 +48,32 @@ class Opinion:
     allowed: bool = False
     denied: bool = False
     reason: str = ""
+
+
+NO_OPINION = Opinion()
+
+
+class MatchConditions:
+    """Expressions over the `request` of a SubjectAccessReview that must all be true for a webhook to be asked."""
+
+    def __init__(self, expressions: tuple[str, ...]) -> None:
+        """Raises CompileError."""
+        from kybern.kube.cel import compile_expression  # CEL is a large library: loaded when first needed
+
+        self._programs = [compile_expression(expression, ("request",)) for expression in expressions]
+
+    def match(self, spec: Object) -> bool:
+        """Raises ValueError for a condition without a value, unless another is false."""
+        failed: ValueError | None = None
+        for program in self._programs:
+            try:
+                if program.evaluate({"request": spec}) is not True:
+                    return False
+            except ValueError as error:
+                failed = failed or error
+        if failed is not None:
+            raise failed
+        return True
 
 
 class WebhookAuthorizer:
@@ -57,6 +86,12 @@ class WebhookAuthorizer:
 
     def decide(self, user: User, asked: Attributes) -> Opinion:
         """Raises MustWait."""
+        if self._settings.conditions is not None:
+            try:
+                if not self._settings.conditions.match(review_of(user, asked, "v1")["spec"]):
+                    return NO_OPINION
+            except ValueError as error:
+                return Opinion(denied=self._settings.denies, reason=str(error))
         key = (user, tuple(sorted(user.extra.items())), asked)
         known = self._known.get(key)
         if known is None or known[0] <= asyncio.get_running_loop().time():
@@ -76,7 +111,7 @@ class WebhookAuthorizer:
                 ttl = self._settings.authorized_ttl if opinion.allowed else self._settings.unauthorized_ttl
             except CallFailed as error:
                 self._log.error("Failed to make webhook authorizer request: %s", error)
-                opinion, ttl = Opinion(reason=str(error)), 0.0
+                opinion, ttl = Opinion(denied=self._settings.denies, reason=str(error)), 0.0
             self._known[key] = (loop.time() + max(ttl, FAILED_SECONDS), opinion)
             if len(self._known) > REMEMBERED:
                 self._known.popitem(last=False)
@@ -86,7 +121,7 @@ class WebhookAuthorizer:
         remote, body = self._settings.remote, orjson.dumps(review_of(key[0], key[2], self._settings.version))
         for pause in (*self._settings.tries, None):
             try:
-                data = await self._client.post(remote.target, body, CALL_SECONDS, remote.credentials)
+                data = await self._client.post(remote.target, body, self._settings.seconds, remote.credentials)
                 break
             except CallFailed:
                 if pause is None:

@@ -17,6 +17,7 @@ def add_delegation_flags(parser: ArgumentParser) -> None:
     """Kubernetes' names and defaults, but for --authorization-mode, which is Node,RBAC."""
     add = parser.add_argument_group("authentication and authorization").add_argument
     add("--authorization-mode", default=",".join(DEFAULT), metavar="MODES", help=f"in order, of {', '.join(MODES)}")
+    add("--authorization-config", default="", metavar="FILE", help="AuthorizationConfiguration, instead of modes")
     add("--authorization-policy-file", default="", metavar="FILE", help="policies of ABAC, one JSON object a line")
     add("--authorization-webhook-config-file", default="", metavar="FILE", help="kubeconfig of the webhook to ask")
     add("--authorization-webhook-version", default="v1beta1", choices=VERSIONS, help="of SubjectAccessReview")
@@ -29,6 +30,8 @@ def add_delegation_flags(parser: ArgumentParser) -> None:
 
 def read_authorization(options: Namespace) -> AuthorizationSettings:
     """Raises OSError, ValueError with a sentence."""
+    if options.authorization_config:
+        return _read_file(options)
     modes = tuple(mode.strip() for mode in options.authorization_mode.split(",") if mode.strip())
     for mode in modes:
         if mode not in MODES:
@@ -40,7 +43,7 @@ def read_authorization(options: Namespace) -> AuthorizationSettings:
     policies, config = options.authorization_policy_file, options.authorization_webhook_config_file
     _together(modes, "ABAC", "authorization policy file", policies, "authorization-policy-file")
     _together(modes, "Webhook", "authorization config file", config, "authorization-webhook-config-file")
-    webhook = None
+    webhooks: tuple[AccessSettings, ...] = ()
     if config:
         webhook = AccessSettings(
             read_kubeconfig(Path(config)),
@@ -48,7 +51,22 @@ def read_authorization(options: Namespace) -> AuthorizationSettings:
             parse_go(options.authorization_webhook_cache_authorized_ttl).total_seconds(),
             parse_go(options.authorization_webhook_cache_unauthorized_ttl).total_seconds(),
         )
-    return AuthorizationSettings(modes, read_policies(Path(policies)) if policies else (), webhook)
+        webhooks = (webhook,)
+    return AuthorizationSettings(modes, read_policies(Path(policies)) if policies else (), webhooks)
+
+
+def _read_file(options: Namespace) -> AuthorizationSettings:
+    from kybern.apiserver.authorization.configuration import read_configuration  # with CEL, a large library
+
+    if options.authorization_mode != ",".join(DEFAULT) or options.authorization_webhook_config_file:
+        raise ValueError(
+            "--authorization-config can not be specified when --authorization-mode or --authorization-webhook-* flags "
+            "are defined"
+        )
+    modes, webhooks = read_configuration(Path(options.authorization_config))
+    policies = options.authorization_policy_file
+    _together(modes, "ABAC", "authorization policy file", policies, "authorization-policy-file")
+    return AuthorizationSettings(modes, read_policies(Path(policies)) if policies else (), webhooks)
 
 
 def _together(modes: tuple[str, ...], mode: str, what: str, given: str, flag: str) -> None:
