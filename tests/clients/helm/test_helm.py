@@ -63,10 +63,12 @@ def program(build_go: Callable[..., str]) -> str:
     return str(path) if path.exists() else build_go(FOLDER, "-ldflags", "-s -w", COMMAND, output=path)
 
 
-@pytest.fixture(scope="session")
-def plain_kubectl(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Kubectl:
-    """One kubectl, whichever is here."""
-    return Kubectl.find("kubectl", cluster.kubeconfig, tmp_path_factory.mktemp("home"))
+@pytest.fixture(scope="module")
+def plain_kubectl(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Kubectl]:
+    """One kubectl, whichever is here; it takes away the CRD, which Helm leaves."""
+    found = Kubectl.find("kubectl", cluster.kubeconfig, tmp_path_factory.mktemp("home"))
+    yield found
+    found("delete", "crd", "gadgets.helm.example.com", "--ignore-not-found")
 
 
 @pytest.fixture
