@@ -9,7 +9,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from kybern.client.objects import Client
+from kybern.client.objects import STRATEGIC_MERGE_PATCH, Client
 from kybern.client.resources import (
     CERTIFICATE_SIGNING_REQUESTS,
     CLUSTER_ROLE_BINDINGS,
@@ -18,6 +18,7 @@ from kybern.client.resources import (
     INGRESS_CLASSES,
     INGRESSES,
     LIMIT_RANGES,
+    NODES,
     PERSISTENT_VOLUME_CLAIMS,
     PODS,
     RUNTIME_CLASSES,
@@ -130,3 +131,49 @@ async def test_certificates(admin: Client, cluster: Any) -> None:
 async def test_a_request_has_a_largest_size(admin: Client) -> None:
     error = await refused(admin.create(CONFIG_MAPS, {**named("a"), "data": {"x": "y" * (3 << 20)}}))
     assert error.code == 413
+
+
+async def test_limit_ranges_bound_claims_and_resizes(admin: Client) -> None:
+    claims = {"type": "PersistentVolumeClaim", "max": {"storage": "1Gi"}}
+    pods = {"type": "Pod", "max": {"cpu": "2"}}
+    await admin.create(LIMIT_RANGES, {**named("l"), "spec": {"limits": [claims, pods]}})
+    spec = {"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": "2Gi"}}}
+    error = await refused(admin.create(PERSISTENT_VOLUME_CLAIMS, {**named("c"), "spec": spec}))
+    assert error.message == (
+        'persistentvolumeclaims "c" is forbidden: maximum storage usage per PersistentVolumeClaim is 1Gi, '
+        "but request is 2Gi"
+    )
+    one = {"name": "c", "image": "i", "resources": {"requests": {"cpu": "1"}, "limits": {"cpu": "1"}}}
+    await admin.create(PODS, pod("p", containers=[one]))
+    more = {"spec": {"containers": [{"name": "c", "resources": {"requests": {"cpu": "3"}, "limits": {"cpu": "3"}}}]}}
+    error = await refused(
+        admin.patch(PODS, "p", "default", patch=more, patch_type=STRATEGIC_MERGE_PATCH, subresource="resize")
+    )
+    assert "maximum cpu usage per Pod is 2, but limit is 3" in error.message
+
+
+async def test_a_pod_is_not_made_larger_than_its_node(admin: Client) -> None:
+    node = await admin.create(NODES, {"metadata": {"name": "n"}})
+    node["status"] = {"allocatable": {"cpu": "2", "memory": "1Gi", "pods": "9"}}
+    await admin.update_status(NODES, node)
+    one = {"name": "c", "image": "i", "resources": {"requests": {"cpu": "1"}, "limits": {"cpu": "1"}}}
+    await admin.create(PODS, pod("p", containers=[one], nodeName="n"))
+    more = {"spec": {"containers": [{"name": "c", "resources": {"requests": {"cpu": "3"}, "limits": {"cpu": "3"}}}]}}
+    error = await refused(
+        admin.patch(PODS, "p", "default", patch=more, patch_type=STRATEGIC_MERGE_PATCH, subresource="resize")
+    )
+    assert error.message == (
+        'pods "p" is forbidden: node didn\'t have enough allocatable resources: cpu, requested: 3000, allocatable: 2000'
+    )
+    assert error.details["causes"] == [{"reason": "NodeCapacity"}]
+
+
+async def test_overhead_needs_a_runtime_class_that_has_it(admin: Client) -> None:
+    await admin.create(RUNTIME_CLASSES, {"metadata": {"name": "bare"}, "handler": "h"})
+    why = "pod rejected: Pod Overhead set without corresponding RuntimeClass defined Overhead"
+    for spec in ({"overhead": {"cpu": "1"}}, {"overhead": {"cpu": "1"}, "runtimeClassName": "bare"}):
+        assert why in (await refused(admin.create(PODS, pod("p", **spec)))).message
+    body = {"metadata": {"name": "vm"}, "handler": "vm", "overhead": {"podFixed": {"cpu": "1"}}}
+    await admin.create(RUNTIME_CLASSES, body)
+    made = await admin.create(PODS, pod("p", runtimeClassName="vm", overhead={"cpu": "1000m"}))
+    assert made["spec"]["overhead"] == {"cpu": "1"}

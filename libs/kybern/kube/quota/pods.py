@@ -80,9 +80,9 @@ def _named(requests: Amounts, limits: Amounts) -> Amounts:
     return found
 
 
-def pod_amounts(pod: Object, side: str) -> Amounts:
-    """The pod's `requests` or `limits` in all."""
-    spec, actual = pod.get("spec") or {}, _actual(pod)
+def pod_amounts(pod: Object, side: str, *, of_spec_alone: bool = False, overhead: bool = True) -> Amounts:
+    """The pod's `requests` or `limits` in all; what its node has set aside counts too, but for the spec alone."""
+    spec, actual = pod.get("spec") or {}, {} if of_spec_alone else _actual(pod)
     together: Amounts = {}
     for container in spec.get("containers") or ():
         together = add(together, _amounts(container, side, actual))
@@ -98,7 +98,7 @@ def pod_amounts(pod: Object, side: str) -> Amounts:
     total = largest(together, peak)
     stated = read((spec.get("resources") or {}).get(side))
     total |= {name: amount for name, amount in stated.items() if name in _MEASURED[:2] or name.startswith(HUGE_PAGES)}
-    for name, amount in read(spec.get("overhead")).items():
+    for name, amount in read(spec.get("overhead") if overhead else None).items():
         if side == "requests" or total.get(name, ZERO):
             total[name] = total.get(name, ZERO) + amount
     return total

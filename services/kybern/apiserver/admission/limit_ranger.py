@@ -1,52 +1,66 @@
 """LimitRanger: a namespace's LimitRanges give containers default requests and limits, and bound them."""
 
 from kybern.apiserver.admission.plugin import CREATE, UPDATE, Object, Plugin
-from kybern.apiserver.core.limit_ranges import Usage, check, set_defaults, total_of, usage_of
+from kybern.apiserver.core.limit_ranges import check, check_claim, set_defaults, total_of, usage_of
 from kybern.apiserver.registry.request import Request
 from kybern.apiserver.storage.selection import Selection
 from kybern.kube.status import forbidden
 
 
 class LimitRanger(Plugin):
-    """See the module's docstring."""
+    """Pods when they are made or resized, claims whenever they change; nothing that is being deleted."""
 
     name = "LimitRanger"
 
     async def mutate(self, request: Request, operation: str, new: Object, old: Object | None) -> None:
-        if operation == CREATE and _is_pod(request):
-            for item in _items(request, "Container"):
-                set_defaults(new, item)
+        if _is_pod(request, operation) and not _is_ending(old):
+            for limits in _ranges(request):
+                for item in limits:
+                    if item["type"] == "Container":
+                        set_defaults(new, item)
 
     async def validate(self, request: Request, operation: str, new: Object | None, old: Object | None) -> None:
-        if new is None or request.group or request.subresource or operation not in (CREATE, UPDATE):
+        if new is None or request.group or _is_ending(old):
             return
-        problems: list[str] = []
-        if _is_pod(request) and operation == CREATE:
-            containers = [usage_of(container) for container in _containers(new)]
-            for item in _items(request, "Container"):
-                for usage in containers:
-                    problems += check(item, usage)
-            total = total_of(new)
-            for item in _items(request, "Pod"):
-                problems += check(item, total)
-        elif request.resource == "persistentvolumeclaims":
-            usage = usage_of(new.get("spec") or {})
-            for item in _items(request, "PersistentVolumeClaim"):
-                problems += check(item, Usage(usage.requests, usage.requests))
-        if problems:
-            why = problems[0] if len(problems) == 1 else f"[{', '.join(dict.fromkeys(problems))}]"
-            raise forbidden("", request.resource, request.name, why)
+        is_claim = request.resource == "persistentvolumeclaims" and not request.subresource
+        if not _is_pod(request, operation) and not (is_claim and operation in (CREATE, UPDATE)):
+            return
+        for limits in _ranges(request):
+            problems = [problem for item in limits for problem in (_of_claim if is_claim else _of_pod)(item, new)]
+            if problems:
+                found = list(dict.fromkeys(problems))
+                why = found[0] if len(found) == 1 else f"[{', '.join(found)}]"
+                raise forbidden("", request.resource, request.name, why)
 
 
-def _is_pod(request: Request) -> bool:
-    return request.resource == "pods" and not request.group and not request.subresource
-
-
-def _items(request: Request, kind: str) -> list[Object]:
-    ranges = request.server.table.cacher("", "limitranges").select(Selection(request.namespace))
-    return [item for r in ranges for item in (r.decode().get("spec") or {}).get("limits") or () if item["type"] == kind]
-
-
-def _containers(pod: Object) -> list[Object]:
+def _of_pod(item: Object, pod: Object) -> list[str]:
+    if item["type"] == "Pod":
+        return check(item, total_of(pod))
+    if item["type"] != "Container":
+        return []
     spec = pod.get("spec") or {}
-    return [*(spec.get("containers") or ()), *(spec.get("initContainers") or ())]
+    containers = [*(spec.get("containers") or ()), *(spec.get("initContainers") or ())]
+    return [problem for container in containers for problem in check(item, usage_of(container))]
+
+
+def _of_claim(item: Object, claim: Object) -> list[str]:
+    if item["type"] != "PersistentVolumeClaim":
+        return []
+    return check_claim(item, usage_of(claim.get("spec") or {}).requests)
+
+
+def _is_pod(request: Request, operation: str) -> bool:
+    """A pod whose containers' resources may change."""
+    if request.resource != "pods" or request.group:
+        return False
+    return (operation, request.subresource) in ((CREATE, ""), (UPDATE, "resize"))
+
+
+def _is_ending(old: Object | None) -> bool:
+    return bool(old and old["metadata"].get("deletionTimestamp"))
+
+
+def _ranges(request: Request) -> list[list[Object]]:
+    """The items of each of the namespace's LimitRanges."""
+    found = request.server.table.cacher("", "limitranges").select(Selection(request.namespace))
+    return [(entry.decode().get("spec") or {}).get("limits") or [] for entry in found]

@@ -22,6 +22,7 @@ from kybern.apiserver.admission.namespace_lifecycle import NamespaceLifecycle
 from kybern.apiserver.admission.node_restriction import NodeRestriction
 from kybern.apiserver.admission.persistent_volume_claim_resize import PersistentVolumeClaimResize
 from kybern.apiserver.admission.plugin import Plugin
+from kybern.apiserver.admission.pod_resize_validator import PodResizeValidator
 from kybern.apiserver.admission.pod_security import PodSecurity
 from kybern.apiserver.admission.pod_topology_labels import PodTopologyLabels
 from kybern.apiserver.admission.priority import Priority
@@ -51,6 +52,7 @@ ORDER: tuple[type[Plugin], ...] = (
     CertificateSubjectRestriction,
     DefaultIngressClass,
     PodTopologyLabels,
+    PodResizeValidator,
     MutatingAdmissionPolicy,
     MutatingAdmissionWebhook,
     ValidatingAdmissionPolicy,

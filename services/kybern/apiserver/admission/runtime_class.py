@@ -2,6 +2,7 @@
 
 from kybern.apiserver.admission.plugin import CREATE, Object, Plugin
 from kybern.apiserver.registry.request import Request
+from kybern.kube.quota.amounts import read
 from kybern.kube.status import forbidden
 
 GROUP = "node.k8s.io"
@@ -18,9 +19,7 @@ class RuntimeClass(Plugin):
         spec = new.get("spec") or {}
         name = spec.get("runtimeClassName")
         if not name:
-            if spec.get("overhead"):
-                why = "pod rejected: Pod Overhead set without corresponding RuntimeClass defined Overhead"
-                raise forbidden("", "pods", request.name, why)
+            _set_overhead(request, spec, None)
             return
         entry = request.server.table.cacher(GROUP, "runtimeclasses").get("", name)
         if entry is None:
@@ -45,7 +44,10 @@ class RuntimeClass(Plugin):
 
 
 def _set_overhead(request: Request, spec: Object, overhead: Object | None) -> None:
-    if spec.get("overhead") and spec["overhead"] != overhead:
+    if spec.get("overhead") and not overhead:
+        why = "pod rejected: Pod Overhead set without corresponding RuntimeClass defined Overhead"
+        raise forbidden("", "pods", request.name, why)
+    if spec.get("overhead") and read(spec["overhead"]) != read(overhead):
         why = "pod rejected: Pod's Overhead doesn't match RuntimeClass's defined Overhead"
         raise forbidden("", "pods", request.name, why)
     if overhead:

@@ -4,9 +4,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from kybern.kube.quantity import Quantity, parse
+from kybern.kube.quota.pods import pod_amounts
 
 ANNOTATION = "kubernetes.io/limit-ranger"
-ZERO = Quantity(0)
 Object = dict[str, Any]
 
 
@@ -21,7 +21,7 @@ class Usage:
 def set_defaults(pod: Object, item: Object) -> None:
     """Fill what containers leave out from one item of a LimitRange, and note it in an annotation."""
     notes = []
-    for group, what in (("initContainers", "init container"), ("containers", "container")):
+    for group, what in (("containers", "container"), ("initContainers", "init container")):
         for container in (pod.get("spec") or {}).get(group) or ():
             for member, given in (("requests", item.get("defaultRequest")), ("limits", item.get("default"))):
                 resources = container.get("resources") or {}
@@ -45,19 +45,21 @@ def usage_of(owner: Object) -> Usage:
 
 
 def total_of(pod: Object) -> Usage:
-    """A pod's use: its containers together, or its largest init container."""
-    spec, total = pod.get("spec") or {}, Usage()
-    for container in spec.get("containers") or ():
-        usage = usage_of(container)
-        for into, amounts in ((total.requests, usage.requests), (total.limits, usage.limits)):
-            for name, amount in amounts.items():
-                into[name] = into.get(name, ZERO) + amount
-    for container in spec.get("initContainers") or ():
-        usage = usage_of(container)
-        for into, amounts in ((total.requests, usage.requests), (total.limits, usage.limits)):
-            for name, amount in amounts.items():
-                into[name] = max(into.get(name, ZERO), amount)
-    return total
+    """What a pod asks for in all, its overhead aside."""
+    sides = (pod_amounts(pod, side, of_spec_alone=True, overhead=False) for side in ("requests", "limits"))
+    return Usage(*sides)
+
+
+def check_claim(item: Object, requests: dict[str, Quantity]) -> list[str]:
+    """What of a claim's requests is outside one item of a LimitRange: claims have no limits."""
+    kind, problems = item["type"], check({**item, "max": None, "maxLimitRequestRatio": None}, Usage(requests))
+    for name, bound in (item.get("max") or {}).items():
+        what, request = f"maximum {name} usage per {kind} is {bound}", requests.get(name)
+        if request is None:
+            problems.append(f"{what}.  No request is specified")
+        elif request > parse(bound):
+            problems.append(f"{what}, but request is {request!s}")
+    return problems
 
 
 def check(item: Object, usage: Usage) -> list[str]:
@@ -78,8 +80,7 @@ def check(item: Object, usage: Usage) -> list[str]:
         if limit is None:
             problems.append(f"{what}.  No limit is specified")
         elif limit > most:
-            named = "request" if kind == "PersistentVolumeClaim" else "limit"
-            problems.append(f"{what}, but {named} is {limit!s}")
+            problems.append(f"{what}, but limit is {limit!s}")
         elif request is not None and request > most:
             problems.append(f"{what}, but request is {request!s}")
     for name, bound in (item.get("maxLimitRequestRatio") or {}).items():

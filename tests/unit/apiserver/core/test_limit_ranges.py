@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from kybern.apiserver.core.limit_ranges import ANNOTATION, check, set_defaults, total_of, usage_of
+from kybern.apiserver.core.limit_ranges import ANNOTATION, check, check_claim, set_defaults, total_of, usage_of
 
 
 def container(requests: dict[str, str] | None = None, limits: dict[str, str] | None = None) -> dict[str, Any]:
@@ -59,3 +59,36 @@ def test_a_pod_is_its_containers_or_its_largest_init_container() -> None:
     containers = [container({"cpu": "1"}), container({"cpu": "500m"})]
     pod = {"spec": {"containers": containers, "initContainers": [container({"cpu": "1", "memory": "1Gi"})]}}
     assert {name: str(amount) for name, amount in total_of(pod).requests.items()} == {"cpu": "1500m", "memory": "1Gi"}
+
+
+@pytest.mark.parametrize(
+    ("bounds", "size", "problem"),
+    [
+        ({"min": {"storage": "1Gi"}, "max": {"storage": "2Gi"}}, "1Gi", ""),
+        (
+            {"min": {"storage": "1Gi"}},
+            "1Mi",
+            "minimum storage usage per PersistentVolumeClaim is 1Gi, but request is 1Mi",
+        ),
+        (
+            {"max": {"storage": "1Gi"}},
+            "2Gi",
+            "maximum storage usage per PersistentVolumeClaim is 1Gi, but request is 2Gi",
+        ),
+        (
+            {"max": {"storage": "1"}},
+            "",
+            "maximum storage usage per PersistentVolumeClaim is 1.  No request is specified",
+        ),
+    ],
+)
+def test_claims_have_no_limits(bounds: dict[str, Any], size: str, problem: str) -> None:
+    requests = usage_of(container({"storage": size} if size else {})).requests
+    assert check_claim({"type": "PersistentVolumeClaim", **bounds}, requests) == ([problem] if problem else [])
+
+
+def test_a_pod_is_what_it_states_for_itself_and_its_overhead_is_not_its_own() -> None:
+    sidecar = {**container({"cpu": "1"}), "restartPolicy": "Always"}
+    spec = {"containers": [container({"cpu": "1"})], "initContainers": [sidecar], "overhead": {"cpu": "1"}}
+    assert str(total_of({"spec": spec}).requests["cpu"]) == "2"
+    assert str(total_of({"spec": {**spec, "resources": {"requests": {"cpu": "5"}}}}).requests["cpu"]) == "5"
