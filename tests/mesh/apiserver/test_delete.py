@@ -48,7 +48,9 @@ async def test_finalizers_hold_an_object(admin: Client) -> None:
     assert held["metadata"]["deletionGracePeriodSeconds"] == 0
     await admin.delete(CONFIG_MAPS, "a", "default")
     assert await admin.get(CONFIG_MAPS, "a", "default") == held
-    await admin.patch(CONFIG_MAPS, "a", "default", patch={"metadata": {"finalizers": None}})
+    last = await admin.patch(CONFIG_MAPS, "a", "default", patch={"metadata": {"finalizers": None}})
+    assert (last["metadata"]["uid"], "finalizers" in last["metadata"]) == (held["metadata"]["uid"], False)
+    assert last["metadata"]["resourceVersion"] == held["metadata"]["resourceVersion"]
     assert await missing(admin, CONFIG_MAPS, "a")
 
 

@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 from kybern.apiserver.admission.chain import Chain
+from kybern.apiserver.core import encoding
 from kybern.apiserver.registry import commit, create, metadata, unreadable
 from kybern.apiserver.registry.commit import Stale
 from kybern.apiserver.registry.decode import decode, to_storage
@@ -115,7 +116,7 @@ async def _write(request: Request, entry: Entry, new: Object, old: Object) -> by
     if is_finished(request, new):
         await commit.remove(request, entry)
         request.server.gone(request, new)
-        return entry.data
+        return encoding.splice(encoding.encode(new), request.served.storage.head, entry.revision)
     return await commit.put(request, new, entry.revision)
 
 
