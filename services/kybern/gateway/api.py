@@ -78,7 +78,7 @@ def requester(request: Request) -> Requester:
     headers = request.headers
     connection = request.connection
     authorization, agent = headers.get(b"authorization"), headers.get(b"user-agent")
-    impersonates = b"impersonate-user" in headers or any(name.startswith(b"impersonate-") for name in headers)
+    impersonates = any(name.startswith(b"impersonate-") and value for name, value in headers.items())
     known = connection.memory.get(_REQUESTER)
     if known is not None and not impersonates and known[0] == (authorization, agent):
         return known[1]  # type: ignore[no-any-return]

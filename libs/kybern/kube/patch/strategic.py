@@ -13,7 +13,7 @@ from typing import Any, Protocol
 
 from kybern.kube.patch import element_order
 from kybern.kube.patch.json import unprocessable
-from kybern.kube.status import StatusError, bad_request, status_error
+from kybern.kube.status import StatusError, bad_request
 
 DIRECTIVE = "$patch"
 RETAIN_KEYS = "$retainKeys"
@@ -74,7 +74,7 @@ class _Merger:
             case "merge":
                 pass
             case unknown:
-                raise status_error(500, "InternalError", f"unknown patch type found: {unknown}")
+                raise bad_request(f"unknown patch type found: {unknown}")
         merged = _retained(original or {}, patch)
         order = {k.removeprefix(ORDER_PREFIX): v for k, v in patch.items() if k.startswith(ORDER_PREFIX)}
         for member, value in patch.items():
@@ -137,7 +137,7 @@ class _Merger:
                 case "merge":
                     raise unprocessable("merge directive is not supported in a list element")
                 case unknown:
-                    raise status_error(500, "InternalError", f"unknown patch type found: {unknown}")
+                    raise bad_request(f"unknown patch type found: {unknown}")
         if replace:
             return plain
         merged = list(kept)

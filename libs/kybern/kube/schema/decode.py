@@ -6,7 +6,6 @@ quantity takes its canonical form, and an unknown field is dropped, warned of or
 """
 
 import base64
-import binascii
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
@@ -186,10 +185,10 @@ class _Walk:
     def bytes(self, value: str) -> None:
         try:
             base64.b64decode(value, validate=True)
-        except binascii.Error:
+        except ValueError:  # also of what is not ASCII
             alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
             at = next((i for i, char in enumerate(value) if char not in alphabet), len(value) // 4 * 4)
-            self.errors.append(f"illegal base64 data at input byte {at}")
+            self.errors.append(f"illegal base64 data at input byte {len(value[:at].encode())}")
 
     def wrong(self, schema: Definition, value: Any, path: str, owner: str) -> None:
         self.mismatch(value, path, owner, go_type(schema))
