@@ -9,7 +9,7 @@ from kybern.apiserver.authorization.modes import DEFAULT, AuthorizationSettings,
 from kybern.apiserver.authorization.node import NodeAuthorizer, Rules
 from kybern.apiserver.authorization.rbac import RbacAuthorizer
 from kybern.apiserver.authorization.refusal import forbidden
-from kybern.apiserver.authorization.webhook import WebhookAuthorizer
+from kybern.apiserver.authorization.webhook import Opinion, WebhookAuthorizer
 from kybern.apiserver.core.rbac_index import RbacIndex
 from kybern.apiserver.core.user import User
 from kybern.apiserver.storage.cacher import Cacher
@@ -54,6 +54,15 @@ class Authorizer:
     def explain(self, user: User, asked: Attributes) -> str:
         """Why the user may, for the audit log: the binding, if RBAC says so."""
         return "" if user.is_master else self.index.explain(user, asked)
+
+    def opinion(self, user: User, asked: Attributes) -> Opinion:
+        """What a SubjectAccessReview says. Raises MustWait."""
+        if self.modes is not None and not user.is_master:
+            return self.modes.decide(user, asked)
+        if self.may(user, asked):
+            return Opinion(allowed=True, reason=self.explain(user, asked))
+        answer = self.node.decide(user.node, asked) if user.node else False
+        return Opinion(reason="" if isinstance(answer, bool) else answer.reason)
 
     def check(self, user: User, asked: Attributes) -> None:
         """Raises StatusError (403, upstream's wording) if the user may not."""

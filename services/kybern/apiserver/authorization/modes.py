@@ -55,7 +55,7 @@ class Modes:
             if opinion.reason:
                 reasons.append(opinion.reason)
             if opinion.denied:
-                break
+                return Opinion(denied=True, reason="\n".join(reasons))
         return Opinion(reason="\n".join(reasons))
 
 

@@ -51,8 +51,13 @@ def _asked(spec: Object, namespace: str = "") -> Attributes:
 
 
 def _answer(request: Request, review: Object, user: User, asked: Attributes) -> bytes:
-    allowed = request.server.authorizer.may(user, asked)
-    review["status"] = {"allowed": allowed}
+    opinion = request.server.authorizer.opinion(user, asked)
+    status: Object = {"allowed": opinion.allowed}
+    if opinion.denied:
+        status["denied"] = True
+    if opinion.reason:
+        status["reason"] = opinion.reason
+    review["status"] = status
     return orjson.dumps(review)
 
 
@@ -91,7 +96,11 @@ async def self_rules(request: Request, data: bytes) -> bytes:
             others.append({"verbs": rule["verbs"], "nonResourceURLs": rule["nonResourceURLs"]})
         else:
             resources.append({m: rule[m] for m in ("verbs", "apiGroups", "resources", "resourceNames") if m in rule})
-    review["status"] = {"resourceRules": resources, "nonResourceRules": others, "incomplete": False}
+    status: Object = {"resourceRules": resources, "nonResourceRules": others, "incomplete": False}
+    if request.server.settings.authorization.webhooks:
+        why = "webhook authorizer does not support user rule resolution"
+        status |= {"incomplete": True, "evaluationError": why}
+    review["status"] = status
     return orjson.dumps(review)
 
 
