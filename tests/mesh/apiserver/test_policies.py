@@ -540,3 +540,60 @@ async def test_invalid_mutations(name: str, admin: Client) -> None:
     error = await refused(admin.create(MUTATING, {"metadata": {"name": "p"}, "spec": spec}))
     assert error.code == 422
     assert message in error.message.replace("\n", "\\n")
+
+
+async def test_scale_is_judged_and_mutated(admin: Client) -> None:
+    rule = {**DEPLOYMENT_RULE, "resources": ["deployments/scale"]}
+    at_most = "Object{spec: Object.spec{replicas: object.spec.replicas > 3 ? 3 : object.spec.replicas}}"
+    await mutate(admin, ("ApplyConfiguration", at_most), match={"resourceRules": [rule]})
+    await validate(
+        admin,
+        {"expression": "object.kind == 'Scale' && object.spec.replicas != 2", "message": "not two"},
+        {"expression": "request.subResource == 'scale'"},
+        match={"resourceRules": [rule]},
+    )
+    labels = {"app": "web"}
+    template = {"metadata": {"labels": labels}, "spec": {"containers": [{"name": "web", "image": "web:1"}]}}
+    spec = {"replicas": 2, "selector": {"matchLabels": labels}, "template": template}
+    await admin.create(DEPLOYMENTS, {"metadata": {"name": "web", "namespace": "default"}, "spec": spec})
+    scaled = {"spec": {"replicas": 9}}
+    found = await admin.patch(DEPLOYMENTS, "web", "default", patch=scaled, subresource="scale")
+    assert found["spec"]["replicas"] == 3
+    scaled["spec"]["replicas"] = 2
+    error = await refused(admin.patch(DEPLOYMENTS, "web", "default", patch=scaled, subresource="scale"))
+    assert error.message.endswith("not two")
+
+
+async def test_custom_objects_are_mutated(admin: Client) -> None:
+    schema = {
+        "type": "object",
+        "properties": {
+            "spec": {
+                "type": "object",
+                "properties": {
+                    "size": {"type": "integer"},
+                    "parts": {
+                        "type": "array",
+                        "x-kubernetes-list-type": "map",
+                        "x-kubernetes-list-map-keys": ["name"],
+                        "items": {
+                            "type": "object",
+                            "required": ["name"],
+                            "properties": {"name": {"type": "string"}, "n": {"type": "integer", "default": 7}},
+                        },
+                    },
+                },
+            }
+        },
+    }
+    names = {"plural": "limits", "singular": "limit", "kind": "Limit", "listKind": "LimitList"}
+    version = {"name": "v1", "served": True, "storage": True, "schema": {"openAPIV3Schema": schema}}
+    spec = {"group": "x.example.com", "names": names, "scope": "Cluster", "versions": [version]}
+    await admin.create(DEFINITIONS, {"metadata": {"name": "limits.x.example.com"}, "spec": spec})
+    await established(admin)
+    limits = Resource("x.example.com", "v1", "limits", "Limit", namespaced=False)
+    rule = {"operations": ["CREATE"], "apiGroups": ["x.example.com"], "apiVersions": ["*"], "resources": ["limits"]}
+    expression = "Object{spec: Object.spec{size: object.spec.parts.size(), parts: [Object.spec.parts{name: 'b'}]}}"
+    await mutate(admin, ("ApplyConfiguration", expression), match={"resourceRules": [rule]})
+    made = await admin.create(limits, {"metadata": {"name": "a"}, "spec": {"parts": [{"name": "a", "n": 1}]}})
+    assert made["spec"] == {"size": 1, "parts": [{"name": "a", "n": 1}, {"name": "b", "n": 7}]}

@@ -32,7 +32,7 @@ class Builder:
         self._checked = checked
         self.slots = {name: at + 1 for at, name in enumerate(variables)}
         self.size = len(variables) + 1
-        self._building: frozenset[str] = frozenset()  # lists that comprehensions around here build
+        self._building = ""  # the list that the comprehension around here builds
 
     def build(self, node: ast.Node) -> Step:
         """The function of a node. Raises CompileError."""
@@ -107,7 +107,7 @@ class Builder:
     def _grows(self, nodes: Sequence[ast.Node]) -> bool:
         """Whether it adds to the list that a comprehension is building: nobody else has that list."""
         left, right = nodes
-        return isinstance(left, ast.Ident) and left.name in self._building and isinstance(right, ast.CreateList)
+        return isinstance(left, ast.Ident) and left.name == self._building and isinstance(right, ast.CreateList)
 
     def _append(self, nodes: Sequence[ast.Node]) -> Step:
         left, right = map(self.build, nodes)
@@ -171,22 +171,29 @@ class Builder:
     def _comprehension(self, node: ast.Comprehension) -> Step:
         ranged = self.build(node.iter_range)
         initial = self.build(node.accu_init)
-        before, building = dict(self.slots), self._building
+        before = dict(self.slots)
         accu = self._declare(node.accu_var)
         first = self._declare(node.iter_var) if node.iter_var else 0
         second = self._declare(node.iter_var2) if node.iter_var2 else 0
-        if isinstance(node.accu_init, ast.CreateList):
-            self._building = self._building | {node.accu_var}
         decided = decides(node)
-        if decided is None:
-            condition: Step | None = None if is_true(node.loop_condition) else self.build(node.loop_condition)
-            step, result = self.build(node.loop_step), self.build(node.result)
-            self.slots, self._building = before, building
-            return loop(ranged, initial, condition, step, result, (accu, first, second))
-        stop, predicate = decided
-        test = self.build(predicate)
-        self.slots, self._building = before, building
-        return quantifier(ranged, test, stop, first, second)
+        if decided is not None:
+            stop, predicate = decided
+            test = self._step(predicate, "")
+            self.slots = before
+            return quantifier(ranged, test, stop, first, second)
+        condition = None if is_true(node.loop_condition) else self.build(node.loop_condition)
+        grows = node.accu_var.startswith(("@", "__")) and isinstance(node.accu_init, ast.CreateList)
+        step = self._step(node.loop_step, node.accu_var if grows else "")
+        result = self.build(node.result)
+        self.slots = before
+        return loop(ranged, initial, condition, step, result, (accu, first, second))
+
+    def _step(self, node: ast.Node, building: str) -> Step:
+        """The step of a loop that builds a list under a name of the macro's own."""
+        outside, self._building = self._building, building
+        step = self.build(node)
+        self._building = outside
+        return step
 
     def _declare(self, name: str) -> int:
         self.slots[name] = self.size

@@ -1,6 +1,6 @@
 """Comprehensions: what the macros `all`, `exists`, `map`, `filter` and their like become."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from kybern.kube.cel import ast
@@ -26,13 +26,20 @@ def decides(node: ast.Comprehension) -> tuple[bool, ast.Node] | None:
     return (not start.value, step.args[1]) if accumulator.name == node.accu_var == node.result.name else None
 
 
-def _items(value: Any, two: bool) -> Iterator[tuple[Any, Any]]:
-    """(first, second) variable for each element."""
+def _elements(value: Any) -> Sequence[Any]:
+    """What one variable stands for, one after the other: elements of a list, keys of a map."""
+    if type(value) is list:
+        return value
     if isinstance(value, Mapping):
-        return iter(list(value.items()))
+        return list(value)
     if isinstance(value, (str, bytes)) or not isinstance(value, Sequence):
         raise no_overload("comprehension range", value)
-    return enumerate(value) if two else ((item, None) for item in value)
+    return value
+
+
+def _pairs(value: Any) -> Iterable[tuple[Any, Any]]:
+    """What two variables stand for: index and element, or key and value."""
+    return list(value.items()) if isinstance(value, Mapping) else enumerate(_elements(value))
 
 
 def quantifier(ranged: Step, test: Step, stop: bool, first: int, second: int) -> Step:
@@ -41,18 +48,20 @@ def quantifier(ranged: Step, test: Step, stop: bool, first: int, second: int) ->
     def run(frame: Frame) -> Any:
         frame.extend([None] * (max(first, second) + 1 - len(frame)))
         failed: EvaluationError | None = None
-        for one, two in _items(ranged(frame), bool(second)):
-            frame[first] = one
+        found = ranged(frame)
+        for one in _pairs(found) if second else _elements(found):
             if second:
-                frame[second] = two
+                frame[first], frame[second] = one
+            else:
+                frame[first] = one
             frame[0] -= 2
             if frame[0] < 0:
                 raise CostExceeded
             try:
-                found = test(frame)
-                if found is stop:
+                verdict = test(frame)
+                if verdict is stop:
                     return stop
-                if type(found) is not bool:
+                if type(verdict) is not bool:
                     raise no_overload()
             except CostExceeded:
                 raise
@@ -72,16 +81,16 @@ def loop(
     accu, first, second = places
 
     def run(frame: Frame) -> Any:
-        items = _items(ranged(frame), bool(second))
+        found = ranged(frame)
         frame.extend([None] * (max(places) + 1 - len(frame)))
         frame[accu] = initial(frame)
-        for one, two in items:
+        for one in _pairs(found) if second else _elements(found):
             if condition is not None and not condition(frame):
                 break
-            if first:
-                frame[first] = one
             if second:
-                frame[second] = two
+                frame[first], frame[second] = one
+            elif first:
+                frame[first] = one
             frame[0] -= 1
             if frame[0] < 0:
                 raise CostExceeded

@@ -101,7 +101,7 @@ class Messages:
         self._names[id(shape)] = name
         message = file.message_type.add(name=name.rpartition(".")[2])
         message.options.deprecated_legacy_json_field_conflicts = True
-        entries: set[str] = set()
+        entries = set(shape.fields)  # names that are taken, of fields and of the entries of maps
         for number, (field_name, inner) in enumerate(shape.fields.items(), 1):
             if _IDENTIFIER.fullmatch(field_name):
                 self._field(message, field_name, number + 19_000 if number > 18_999 else number, inner, entries)
@@ -111,7 +111,7 @@ class Messages:
         found = message.field.add(name=name, number=number, label=FIELD.LABEL_OPTIONAL, json_name=f"f{number}")
         if isinstance(shape, MapOf) and not isinstance(shape.value, (ListOf, MapOf)):
             entry = f"{_camel(name)}Entry"
-            if entry in entries:  # two fields that differ in underscores
+            if entry in entries:  # two fields that differ in underscores, say
                 found.type, found.type_name = MESSAGE, _STRUCT
                 return
             entries.add(entry)

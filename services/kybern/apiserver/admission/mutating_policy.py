@@ -12,6 +12,7 @@ from kybern.apiserver.admission.webhook_calls import Write, write_of
 from kybern.apiserver.admission.webhook_patch import hide, take_over
 from kybern.apiserver.registry.field_managers import kind_of
 from kybern.apiserver.registry.request import Request
+from kybern.kube import managed_fields, schema
 
 if TYPE_CHECKING:
     from kybern.apiserver.admission.policy_compiled import Policies
@@ -87,8 +88,8 @@ async def _invoke(write: Write, invocation: "Invocation", speaker: "Speaker") ->
             raise MutationFailed(decision.error)
         if not decision.matched or write.new is None:
             return False
-        of = kind_of(invocation.served, write.request.subresource).type
         shown = found = hide(write, values["object"]) or {}
+        of = _type_of(shown) or kind_of(invocation.served, write.request.subresource).type
         for mutation in policy.mutations:
             found = mutate(policy, mutation, found, values, of)
     except MutationFailed as error:
@@ -100,6 +101,13 @@ async def _invoke(write: Write, invocation: "Invocation", speaker: "Speaker") ->
         return False
     await take_over(write, invocation.served, orjson.loads(orjson.dumps(found)))
     return True
+
+
+def _type_of(shown: Object) -> managed_fields.Type | None:
+    """How parts of a built-in kind are merged: a Scale or an Eviction is not of its resource's kind."""
+    group, _, version = (shown.get("apiVersion") or "").rpartition("/")
+    name = schema.load().names.get((group, version, shown.get("kind") or ""))
+    return None if name is None else managed_fields.built_in().named(name)
 
 
 def _text(obj: Object | None) -> bytes:

@@ -6,6 +6,7 @@ from kybern.kube.cel.library import (
     authorizer,
     cidr,
     formats,
+    image,
     ip,
     json_patch,
     lists,
@@ -23,8 +24,8 @@ from kybern.kube.cel.library import (
 from kybern.kube.cel.overloads import Function, Overload
 
 MODULES = (
-    standard, strings, times, lists, sets, math, optional, regex, url, quantity, ip, cidr, semver, formats, authorizer,
-    json_patch,
+    standard, strings, times, lists, sets, math, optional, regex, url, quantity, ip, cidr, image, semver, formats,
+    authorizer, json_patch,
 )  # fmt: skip
 
 

@@ -28,6 +28,8 @@ TRUE = {
         "[1, 2].map(x, x * 2) == [2, 4] && [1, 2, 3].filter(x, x > 1) == [2, 3] && [1, 2].map(x, x > 1, x * 3) == [6]",
         "{'a': 1, 'b': 2}.all(k, k in ['a', 'b']) && {'a': 1}.map(k, k + k) == ['aa']",
         "cel.bind(x, [1, 2].map(y, y), x + x) == [1, 2, 1, 2]",
+        "cel.bind(x, [1], (x + [2]).size() + x.size() == 3) && [[1], [2, 3]].map(x, x.map(y, y + 1) + x) == [[2, 1], [3, 4, 2, 3]]",
+        "[1, 2, 3].map(x, [x].map(y, y * 2).filter(z, z > 2)) == [[], [4], [6]]",
     ],
     "two variables": [
         "[1, 2].all(i, v, v == i + 1) && {'a': 1}.exists(k, v, k == 'a' && v == 1) && [5, 6].existsOne(i, v, i == 1 && v == 6)",
@@ -122,6 +124,13 @@ TRUE = {
         "!format.dns1123Label().validate('abc').hasValue() && format.dns1123Label().validate('A').hasValue() && format.named('uuid').hasValue() && !format.named('x').hasValue()",
         "!format.date().validate('2020-02-29').hasValue() && format.datetime().validate('yesterday').hasValue() && !format.dns1123LabelPrefix().validate('a-').hasValue() && format.byte().validate('!').hasValue()",
         "!format.uri().validate('https://x').hasValue() && !format.labelValue().validate('').hasValue() && format.qualifiedName().validate('a/b/c').value().size() > 0",
+    ],
+    "images": [
+        "isImage('nginx') && isImage('registry.k8s.io/a/b:1.2') && !isImage('registry.k8s.io//a') && !isImage('a@sha256:abc') && !isImage('UPPER')",
+        "image('registry.k8s.io:80/a/b:1.2').registry() == 'registry.k8s.io:80' && image('registry.k8s.io/a/b:1.2').repository() == 'a/b' && image('a:t').tag() == 't'",
+        "image('ubuntu', true).registry() == 'docker.io' && image('ubuntu', true).repository() == 'library/ubuntu' && image('ubuntu', true).identifier() == 'latest' && image('ubuntu').tag() == ''",
+        "image('a@sha256:6aefddb645ee6963afd681b1845c661d0ea4c3b20ab9db86d9e753b203d385f2').containsDigest() && image('a:t@sha256:6aefddb645ee6963afd681b1845c661d0ea4c3b20ab9db86d9e753b203d385f2').identifier().startsWith('sha256:')",
+        "image('localhost/a', true).registry() == 'localhost' && image('a/b', true).repository() == 'a/b' && image('a/b').registry() == 'a'",
     ],
     "json patches": ["jsonpatch.escapeKey('a/b~c') == 'a~1b~0c'"],
 }  # fmt: skip
