@@ -34,6 +34,7 @@ from kybern.controllers.statefulset.reconcile import StatefulSetController
 from kybern.controllers.taint_eviction.reconcile import TaintEvictionController
 from kybern.controllers.ttl.reconcile import TTLController
 from kybern.controllers.ttl_after_finished.reconcile import TTLAfterFinishedController
+from kybern.controllers.volumeattributesclass_protection.reconcile import VolumeAttributesClassProtection
 
 CONTROLLERS: dict[str, Starter] = {
     "serviceaccount-controller": ServiceAccountController,
@@ -62,6 +63,7 @@ CONTROLLERS: dict[str, Starter] = {
     "persistentvolumeclaim-protection-controller": ClaimProtection,
     "persistentvolume-protection-controller": VolumeProtection,
     "horizontal-pod-autoscaler-controller": HorizontalPodAutoscaling,
+    "volumeattributesclass-protection-controller": VolumeAttributesClassProtection,
     "disruption-controller": DisruptionController,
     "clusterrole-aggregation-controller": ClusterRoleAggregationController,
     "node-ipam-controller": NodeIpamController,

@@ -3,7 +3,14 @@
 import asyncio
 from typing import Any
 
-from kybern.client.resources import EVENTS, PERSISTENT_VOLUME_CLAIMS, PERSISTENT_VOLUMES, PODS, STORAGE_CLASSES
+from kybern.client.resources import (
+    EVENTS,
+    PERSISTENT_VOLUME_CLAIMS,
+    PERSISTENT_VOLUMES,
+    PODS,
+    STORAGE_CLASSES,
+    VOLUME_ATTRIBUTES_CLASSES,
+)
 
 
 async def claim(cluster: Any, name: str, size: str = "1Gi", **spec: Any) -> Any:
@@ -190,5 +197,25 @@ def test_a_claim_whose_volume_is_gone_is_lost(simulate: Any) -> None:
             return (await cluster.get(PERSISTENT_VOLUME_CLAIMS, "data"))["status"]["phase"] == "Lost"
 
         await cluster.until(lost, 20)
+
+    simulate(test)
+
+
+def test_an_attributes_class_stays_while_a_claim_has_it(simulate: Any) -> None:
+    async def test(cluster: Any) -> None:
+        await cluster.create(VOLUME_ATTRIBUTES_CLASSES, "fast", driverName="example.com", parameters={"iops": "9"})
+
+        async def protected() -> Any:
+            found = await cluster.get(VOLUME_ATTRIBUTES_CLASSES, "fast", "")
+            return found["metadata"].get("finalizers") == ["kubernetes.io/vac-protection"]
+
+        await cluster.until(protected, 5)
+        await claim(cluster, "data", volumeAttributesClassName="fast")
+        await asyncio.sleep(1)
+        await cluster.admin.delete(VOLUME_ATTRIBUTES_CLASSES, "fast")
+        await asyncio.sleep(5)
+        assert await cluster.get(VOLUME_ATTRIBUTES_CLASSES, "fast", "") is not None
+        await cluster.admin.delete(PERSISTENT_VOLUME_CLAIMS, "data", "default")
+        await gone(cluster, VOLUME_ATTRIBUTES_CLASSES, "fast")
 
     simulate(test)
