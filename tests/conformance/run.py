@@ -80,6 +80,8 @@ def share(names: list[str], processes: int) -> list[list[str]]:
 def run_suite(options: argparse.Namespace, kubeconfig: Path) -> list[Path]:
     """Run the selected cases: some processes beside each other, then one for the serial cases. The JUnit reports."""
     names = select(options.focus, options.skip)
+    if options.rest:
+        names = [name for name in names if remembered(options).get(name, ("",))[0] != "passed"]
     serial = [name for name in names if "[Serial]" in name]
     options.output.mkdir(parents=True, exist_ok=True)
     print(f"{len(names)} cases, {len(serial)} of them serial; logs in {options.output}", flush=True)
@@ -130,6 +132,11 @@ def read_reports(reports: list[Path], names: list[str]) -> Results:
     return found
 
 
+def remembered(options: argparse.Namespace) -> Results:
+    """What all runs so far have found."""
+    return remember({}, options.output.parent / "results.json")
+
+
 def remember(found: Results, path: Path) -> Results:
     """Add to what earlier runs found; all of it."""
     known: Results = json.loads(path.read_text()) if path.exists() else {}
@@ -169,10 +176,11 @@ def main() -> int:
         "--output", type=Path, default=ROOT / "build" / "conformance" / "run", help="folder for log and report"
     )
     parser.add_argument("--load-images", type=Path, metavar="DATA_DIR", help="only load images into a running cluster")
+    parser.add_argument("--rest", action="store_true", help="only what no run so far has seen pass")
     parser.add_argument("--report", action="store_true", help="only count what all runs so far have found")
     options = parser.parse_args()
     if options.report:
-        return 0 if show(remember({}, options.output.parent / "results.json"), failures=False) else 1
+        return 0 if show(remembered(options), failures=False) else 1
     if subprocess.run(["sh", str(Path(__file__).with_name("build.sh")), str(BUILT)]).returncode:
         return 1
     if options.load_images:
