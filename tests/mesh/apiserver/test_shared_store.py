@@ -9,7 +9,14 @@ from typing import Any
 import pytest
 
 from kybern.client.objects import Client
-from kybern.client.resources import CONFIG_MAPS, EVENTS, SERVICES, Resource
+from kybern.client.resources import (
+    CONFIG_MAPS,
+    CUSTOM_RESOURCE_DEFINITIONS,
+    EVENTS,
+    RESOURCE_QUOTAS,
+    SERVICES,
+    Resource,
+)
 from kybern.kube.status import StatusError
 from kybern.store.contract import Delete, Put
 from kybern.store.errors import StoreUnavailable
@@ -142,6 +149,65 @@ async def test_of_those_who_ask_for_one_address_one_gets_it(three: list[Any]) ->
     ports = {one["spec"]["ports"][0]["nodePort"] for one in await asyncio.gather(*updates)}
     assert len(ports) == 1
     assert headless["spec"]["clusterIP"] != "10.96.0.77"
+
+
+async def test_a_quota_holds_whoever_is_asked(three: list[Any]) -> None:
+    clients = [cluster.client() for cluster in three]
+    body = {"metadata": {"name": "q", "namespace": "default"}, "spec": {"hard": {"configmaps": "7"}}}
+    made = await clients[0].create(RESOURCE_QUOTAS, body)
+    made["status"] = {"hard": {"configmaps": "7"}, "used": {"configmaps": "0"}}
+    await clients[0].update_status(RESOURCE_QUOTAS, made)
+    for client in clients:  # a read is as new as every write before it, and so is admission from here on
+        assert (await client.get(RESOURCE_QUOTAS, "q", "default"))["status"]["used"] == {"configmaps": "0"}
+    creates = [c.create(CONFIG_MAPS, config_map(f"c{n}-{i}")) for i in range(6) for n, c in enumerate(clients)]
+    outcomes = await asyncio.gather(*map(outcome, creates))
+    kept = [one for one in outcomes if not isinstance(one, StatusError)]
+    assert 0 < len(kept) <= 7
+    assert {one.reason for one in outcomes if isinstance(one, StatusError)} <= {"Forbidden", "Conflict"}
+    for n in range(10):  # what lost a race may be tried again
+        await outcome(clients[n % 3].create(CONFIG_MAPS, config_map(f"more-{n}")))
+    assert len((await clients[1].list(CONFIG_MAPS, "default")).items) == 7
+
+
+async def test_names_of_custom_resources_are_given_out_once(three: list[Any]) -> None:
+    clients = [cluster.client() for cluster in three]
+
+    def definition(plural: str) -> dict[str, Any]:
+        version = {"name": "v1", "served": True, "storage": True, "schema": {"openAPIV3Schema": {"type": "object"}}}
+        names = {"plural": plural, "singular": "tab", "kind": "Tab", "shortNames": ["tb"]}
+        spec = {"group": "example.com", "scope": "Namespaced", "names": names, "versions": [version]}
+        return {"metadata": {"name": f"{plural}.example.com"}, "spec": spec}
+
+    plurals = ("tabs", "tabbies", "tabulae")
+    creates = [
+        client.create(CUSTOM_RESOURCE_DEFINITIONS, definition(plural))
+        for client, plural in zip(clients, plurals, strict=True)
+    ]
+    await asyncio.gather(*creates)
+
+    async def accepted() -> list[str]:
+        found = (await clients[0].list(CUSTOM_RESOURCE_DEFINITIONS)).items
+        states = {
+            one["metadata"]["name"]: {c["type"]: c["status"] for c in (one.get("status") or {}).get("conditions") or ()}
+            for one in found
+        }
+        if not all("NamesAccepted" in state for state in states.values()):
+            return []
+        return [name for name, state in states.items() if state["NamesAccepted"] == "True"]
+
+    async with asyncio.timeout(20):
+        while not (winners := await accepted()):
+            await asyncio.sleep(0.1)
+    await asyncio.sleep(0.5)
+    assert await accepted() == winners
+    assert len(winners) == 1
+    tabs = Resource("example.com", "v1", winners[0].partition(".")[0], "Tab")
+    async with asyncio.timeout(20):
+        for client in clients:
+            while isinstance(await outcome(client.list(tabs, "default")), StatusError):
+                await asyncio.sleep(0.1)
+    made = await clients[2].create(tabs, {"metadata": {"name": "t", "namespace": "default"}})
+    assert await clients[1].get(tabs, "t", "default") == made
 
 
 async def test_claims_are_repaired(three: list[Any], etcd: str) -> None:

@@ -6,6 +6,7 @@ One worker takes the names of definitions that something has happened to, each o
 import asyncio
 from typing import TYPE_CHECKING, Any
 
+from kybern.apiserver.core import keys
 from kybern.apiserver.core.user import MASTERS, User
 from kybern.apiserver.crd.definition import FINALIZER, GROUP, RESOURCE, VERSION, is_terminating
 from kybern.apiserver.crd.names import conditions, decide_status
@@ -13,7 +14,10 @@ from kybern.apiserver.registry.delete import DeleteOptions, delete
 from kybern.apiserver.registry.request import Request
 from kybern.apiserver.registry.update import change
 from kybern.apiserver.storage.entry import CacheEvent
+from kybern.apiserver.storage.failure import StorageFailed
 from kybern.kube.status import StatusError
+from kybern.store.contract import Put, Write
+from kybern.store.errors import StoreUnavailable
 
 if TYPE_CHECKING:
     from kybern.apiserver.server import ApiServer
@@ -77,13 +81,29 @@ class DefinitionController:
         crd = entry.decode()
         if is_terminating(crd):
             return await self._finalize(crd) if FINALIZER in (crd["metadata"].get("finalizers") or ()) else False
+        deciding = await self._alone(crd["spec"]["group"])
         if decide_status(crd, self._all(), self._server.clock.now()) != crd.get("status"):
 
             async def produce(current: Object) -> Object:
                 return {**current, "status": decide_status(current, self._all(), self._server.clock.now())}
 
-            await self._write(name, "status", produce)
+            await self._write(name, "status", produce, deciding)
         return False
+
+    async def _alone(self, group: str) -> tuple[Write, ...]:
+        """What lets a decision about a group's names fail if another apiserver takes one in the same moment; all former
+        ones are in the caches then."""
+        feed = self._server.feed
+        if feed.store.exclusive:
+            return ()
+        key = f"{keys.ROOT}ranges/customresourcenames/{group}"
+        try:
+            kv, _ = await feed.store.get(key)
+        except StoreUnavailable as error:
+            raise StorageFailed(error) from error
+        revision = kv.mod_revision if kv is not None else 0
+        await feed.reached(revision)
+        return (Put(key, b"", revision),)
 
     def _all(self) -> list[Object]:
         return [entry.decode() for entry in self._cacher.entries.values()]
@@ -136,10 +156,10 @@ class DefinitionController:
 
         await self._write(name, "status", produce)
 
-    async def _write(self, name: str, subresource: str, produce: Any) -> None:
+    async def _write(self, name: str, subresource: str, produce: Any, along: tuple[Write, ...] = ()) -> None:
         served = self._server.table.find(GROUP, VERSION, RESOURCE)
         request = Request(
-            self._server, SELF, "update", served, "", name, subresource=subresource, field_manager=MANAGER
+            self._server, SELF, "update", served, "", name, subresource=subresource, field_manager=MANAGER, along=along
         )
         try:
             await change(request, produce)

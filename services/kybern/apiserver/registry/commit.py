@@ -65,7 +65,9 @@ async def remove(request: Request, entry: Entry) -> None:
 
 def _claims(request: Request, new: Object | None, old: Entry | None) -> tuple[Write, ...]:
     claims = request.served.strategy.claims
-    return claims(request.server, new, old.decode() if old is not None else None) if claims is not None else ()
+    if claims is None:
+        return request.along
+    return (*claims(request.server, new, old.decode() if old is not None else None), *request.along)
 
 
 async def _txn(request: Request, write: Write, obj: Object | None, claims: tuple[Write, ...]) -> TxnResult:

@@ -11,6 +11,7 @@ from kybern.kube.managed_fields import wrong_name
 from kybern.kube.rbac import Attributes
 from kybern.kube.status import invalid
 from kybern.protos.api.v1.objects_pb2 import Resource, WriteOptions
+from kybern.store.contract import Write
 
 if TYPE_CHECKING:
     from kybern.apiserver.registry.delete import DeleteOptions
@@ -70,6 +71,7 @@ class Request:
     deletion: "DeleteOptions | None" = None
     on_settled: list[Callable[[], None]] = field(default_factory=list)
     strict_errors: tuple[str, ...] = ()  # of the body as it came in
+    along: tuple[Write, ...] = ()  # what is written in the same transaction, beyond the strategy's claims
 
     @property
     def now(self) -> datetime:
