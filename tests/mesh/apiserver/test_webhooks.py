@@ -449,3 +449,14 @@ async def test_metrics(admin: Client, hooks: WebhookServer, cluster: Any) -> Non
     assert value(f"{prefix}_request_total", {**labels, "code": "200", "rejected": "false"}) == 1
     assert value(f"{prefix}_admission_duration_seconds_count", {**labels, "rejected": "true"}) == 1
     assert value(f"{prefix}_fail_open_count", {"name": "gone.example.com", "type": "validating"}) == 2
+
+
+async def test_a_webhook_is_part_of_the_trace(admin: Client, hooks: WebhookServer) -> None:
+    hooks.admit("/ok", lambda request: {"allowed": True})
+    await admin.create(VALIDATING, configuration(webhook(hooks.client_config("/ok"))))
+    trace = "0af7651916cd43dd8448eb211c80319c"
+    await admin.create(CONFIG_MAPS, config_map("a"), traceparent=f"00-{trace}-b7ad6b7169203331-01")
+    await admin.create(CONFIG_MAPS, config_map("b"))
+    first, second = (headers.get("traceparent", "") for headers in hooks.headers)
+    assert first.startswith(f"00-{trace}-")
+    assert not second

@@ -134,7 +134,9 @@ async def _answer(
     body = question(hook.version, admission_request(request, write.operation, uid, served), *objects)
     outcome.rejected, outcome.code, outcome.error = not hook.fails_open, 500, "calling_webhook_error"
     try:
-        data = await request.server.webhooks.post(hook.target, body, hook.seconds)
+        with request.server.telemetry.span("webhook", request.traceparent, attributes={"webhook": hook.name}) as step:
+            trace = step.traceparent or request.traceparent
+            data = await request.server.webhooks.post(hook.target, body, hook.seconds, traceparent=trace)
         answer = read_answer(data, hook.version, uid, mutating=mutating)
     except CallFailed as error:
         raise CallingFailed(hook.name, f"failed to call webhook: {error}") from None

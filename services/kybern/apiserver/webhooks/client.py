@@ -48,23 +48,29 @@ class WebhookClient:
         self._session: aiohttp.ClientSession | None = None
         self._contexts: OrderedDict[tuple[str, str, bool], ssl.SSLContext] = OrderedDict()
 
-    async def post(self, target: Target, body: bytes, seconds: float, credentials: Credentials = ANONYMOUS) -> bytes:
+    async def post(
+        self, target: Target, body: bytes, seconds: float, credentials: Credentials = ANONYMOUS, traceparent: str = ""
+    ) -> bytes:
         """The body of a successful answer. Raises CallFailed."""
         try:
             async with asyncio.timeout(seconds):
-                code, answer = await self._post(target, body, seconds, credentials)
+                code, answer = await self._post(target, body, seconds, credentials, traceparent)
         except TimeoutError:
             raise CallFailed(f'Post "{target.shown(seconds)}": {failures.DEADLINE}') from None
         if not 200 <= code <= 206:
             raise CallFailed(failures.of_answer(code, answer))
         return answer
 
-    async def _post(self, target: Target, body: bytes, seconds: float, credentials: Credentials) -> tuple[int, bytes]:
+    async def _post(
+        self, target: Target, body: bytes, seconds: float, credentials: Credentials, traceparent: str
+    ) -> tuple[int, bytes]:
         shown, headers = target.shown(seconds), dict(self._headers)
         place = urlsplit(target.url)
         where = Where(URL(shown, encoded=True), place.hostname or "", _address(place.hostname or "", place.port))
         if credentials.authorization:
             headers["Authorization"] = credentials.authorization
+        if traceparent:
+            headers["traceparent"] = traceparent
         if credentials.server_name:
             where = replace(where, server_name=credentials.server_name, host=credentials.server_name)
         try:
