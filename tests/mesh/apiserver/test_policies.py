@@ -154,6 +154,24 @@ async def test_reasons_messages_and_errors(admin: Client) -> None:
     )
 
 
+async def test_metrics(cluster: Any, admin: Client) -> None:
+    await validate(admin, {"expression": "object.metadata.name != 'bad'"}, actions=("Deny", "Audit"))
+    await mutate(admin, ("JSONPatch", "[JSONPatch{op: 'add', path: '/data', value: {'a': object.missing}}]"), name="m")
+    await refused(admin.create(CONFIG_MAPS, config_map("a")))
+    await admin.delete(MUTATING_BINDINGS, "m")
+    await admin.create(CONFIG_MAPS, config_map("a"))
+    await refused(admin.create(CONFIG_MAPS, config_map("bad")))
+    value = cluster.telemetry.registry.get_sample_value
+    prefix, labels = "apiserver_validating_admission_policy_check_total", {"policy": "p", "policy_binding": "b"}
+    counts = {
+        action: value(prefix, {**labels, "error_type": "no_error", "enforcement_action": action})
+        for action in ("allow", "deny", "audit", "warn")
+    }
+    assert counts == {"allow": 1.0, "deny": 1.0, "audit": 1.0, "warn": None}
+    labels = {"policy": "m", "policy_binding": "m", "error_type": "invalid_error"}
+    assert value("apiserver_mutating_admission_policy_check_total", labels) == 1.0
+
+
 async def test_failure_policy_ignore(admin: Client) -> None:
     await validate(admin, {"expression": "object.missing == 1"}, {"expression": "false"}, failurePolicy="Ignore")
     error = await refused(admin.create(CONFIG_MAPS, config_map("a")))

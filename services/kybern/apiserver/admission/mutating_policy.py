@@ -3,11 +3,13 @@
 A policy with reinvocationPolicy IfNeeded is carried out once more when somebody changed the object after it.
 """
 
+import asyncio
 from typing import TYPE_CHECKING
 
 import orjson
 
 from kybern.apiserver.admission.plugin import DELETE, Object, Plugin
+from kybern.apiserver.admission.policy_metrics import INVALID, NO_ERROR, PolicyMetrics
 from kybern.apiserver.admission.webhook_calls import Write, write_of
 from kybern.apiserver.admission.webhook_patch import hide, take_over
 from kybern.apiserver.registry.field_managers import kind_of
@@ -30,6 +32,7 @@ class MutatingAdmissionPolicy(Plugin):
 
     def __init__(self) -> None:
         self._policies: Policies[Mutating] | None = None
+        self._metrics: PolicyMetrics | None = None
 
     def _bound(self, request: Request) -> "list[Mutating]":
         table = request.server.table
@@ -65,12 +68,24 @@ class MutatingAdmissionPolicy(Plugin):
             if passes.again and invocation.key not in rounds.due:
                 continue
             speaker = speaker or Speaker(write)
-            if await _invoke(write, invocation, speaker):
+            if await self._counted(write, invocation, speaker):
                 rounds.require()
                 passes.wanted = True
             if invocation.policy.reinvocable:
                 rounds.invoked.add(invocation.key)
         rounds.output = _text(write.new)
+
+    async def _counted(self, write: Write, invocation: "Invocation", speaker: "Speaker") -> bool:
+        """`_invoke`, with its time. Raises StatusError."""
+        self._metrics = self._metrics or PolicyMetrics(write.request.server.telemetry.registry, "mutating")
+        time, policy, binding = asyncio.get_running_loop().time, invocation.policy.name, invocation.binding.name
+        began, error = time(), INVALID
+        try:
+            changed = await _invoke(write, invocation, speaker)
+            error = NO_ERROR
+            return changed
+        finally:
+            self._metrics.count(policy, binding, time() - began, error)
 
 
 async def _invoke(write: Write, invocation: "Invocation", speaker: "Speaker") -> bool:

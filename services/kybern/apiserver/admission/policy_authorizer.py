@@ -17,7 +17,8 @@ def authorizer_of(request: Request) -> Authorizer:
         answer = known.get((asked, account))
         if answer is None:
             user = request.user if account is None else _service_account(account)
-            answer = known[asked, account] = Answer(request.server.authorizer.may(user, asked))
+            opinion = request.server.authorizer.opinion(user, asked)
+            answer = known[asked, account] = Answer(opinion.allowed, opinion.reason)
         return answer
 
     return Authorizer(ask, replace(request.attributes(), verb=""))

@@ -1,18 +1,20 @@
 """ValidatingAdmissionPolicy: expressions judge a write; bindings say whether a no denies, warns or is recorded."""
 
+import asyncio
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import orjson
 
 from kybern.apiserver.admission.plugin import Object, Plugin
+from kybern.apiserver.admission.policy_metrics import INVALID, PolicyMetrics
 from kybern.apiserver.admission.webhook_calls import Write, write_of
 from kybern.apiserver.registry.request import Request
 
 if TYPE_CHECKING:
     from kybern.apiserver.admission.policy_compiled import Policies
     from kybern.apiserver.admission.policy_dispatch import Invocation
-    from kybern.apiserver.admission.policy_validation import Validating, Verdict
+    from kybern.apiserver.admission.policy_validation import Judged, Validating, Verdict
 
 GROUP, POLICIES = "admissionregistration.k8s.io", "validatingadmissionpolicies"
 BINDINGS = "validatingadmissionpolicybindings"
@@ -34,6 +36,7 @@ class ValidatingAdmissionPolicy(Plugin):
 
     def __init__(self) -> None:
         self._policies: Policies[Validating] | None = None
+        self._metrics: PolicyMetrics | None = None
 
     def _bound(self, request: Request) -> "list[Validating]":
         table = request.server.table
@@ -49,11 +52,13 @@ class ValidatingAdmissionPolicy(Plugin):
     async def validate(self, request: Request, operation: str, new: Object | None, old: Object | None) -> None:
         policies = self._bound(request)
         if policies:
-            await _dispatch(write_of(request, operation, new, old), policies)
+            self._metrics = self._metrics or PolicyMetrics(request.server.telemetry.registry, "validating")
+            await _dispatch(write_of(request, operation, new, old), policies, self._metrics)
 
 
-async def _dispatch(write: Write, policies: "list[Validating]") -> None:
+async def _dispatch(write: Write, policies: "list[Validating]", metrics: PolicyMetrics) -> None:
     """Evaluate everything, then refuse with the first denial. Raises StatusError."""
+    time = asyncio.get_running_loop().time
     from kybern.apiserver.admission.policy_dispatch import Speaker, invocations, refusal
     from kybern.apiserver.admission.policy_validation import evaluate
 
@@ -65,9 +70,12 @@ async def _dispatch(write: Write, policies: "list[Validating]") -> None:
         if invocation.error:
             if not invocation.policy.fails_open:
                 denied = denied or _denial(invocation, invocation.error, "Invalid")
+            metrics.count(invocation.policy.name, invocation.binding.name, 0.0, INVALID)
             continue
         speaker = speaker or Speaker(write)
-        judged = evaluate(invocation, await speaker.values(invocation))
+        speaks, began = await speaker.values(invocation), time()
+        judged = evaluate(invocation, speaks)
+        _count(metrics, invocation, judged, time() - began)
         for verdict in judged.verdicts:
             denial = _act(write, invocation, verdict, failures)
             denied = denied or denial
@@ -82,6 +90,18 @@ async def _dispatch(write: Write, policies: "list[Validating]") -> None:
         annotations[key] = ", ".join(values)
     if denied is not None:
         raise refusal(write, denied.message, denied.reason)
+
+
+def _count(metrics: PolicyMetrics, invocation: "Invocation", judged: "Judged", seconds: float) -> None:
+    policy, binding = invocation.policy.name, invocation.binding
+    if not judged.verdicts:
+        metrics.count(policy, binding.name, seconds)
+    for verdict in judged.verdicts:
+        if verdict.broken:
+            metrics.count(policy, binding.name, seconds, INVALID, "deny")
+        else:
+            for action in binding.actions:
+                metrics.count(policy, binding.name, seconds, action=action.lower())
 
 
 def _denial(invocation: "Invocation", message: str, reason: str) -> Denial:
