@@ -7,7 +7,7 @@ SRC := libs services tools bench tests
 export PATH := $(PATH):$(CURDIR)/build/tools:/usr/sbin:/sbin
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-tests up down demo test unit contract mesh clients e2e conformance bench lint types imports buf protos golden \
+.PHONY: help setup setup-tests up down demo test unit contract mesh clients e2e image conformance bench lint types imports buf protos golden \
 	generated verify lock clean
 
 help: ## this list
@@ -44,6 +44,9 @@ clients: ## real clients: kubectl, the Python client
 
 e2e: ## real containers
 	$(PYTEST) tests/e2e
+
+image: ## build the container image of all services
+	@sh tools/image.sh
 
 conformance: setup ## cases of Kubernetes' conformance suite, e.g. FOCUS=StatefulSet (hours without)
 	@$(VENV)/python tests/conformance/run.py --focus '$(FOCUS)' $(FLAGS)

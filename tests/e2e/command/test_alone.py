@@ -1,6 +1,8 @@
 """Each service by itself, as a container runs it: its own process, TCP addresses, certificates from a folder."""
 
 import os
+import shutil
+import signal
 import socket
 import subprocess
 import sys
@@ -21,6 +23,7 @@ from kybern.testing.cluster.waiting import until
 
 SERVICES = ("apiserver", "controllers", "dns", "gateway", "node", "proxy", "scheduler", "traces")
 LOCAL = ("127.0.0.1",)
+IMAGE = "localhost/kybern/kybern:dev"
 
 
 @pytest.mark.parametrize("name", SERVICES)
@@ -71,19 +74,57 @@ def free_ports(count: int) -> list[int]:
         return [int(probe.getsockname()[1]) for probe in probes]
 
 
+def built() -> str:
+    """The image that `make image` has built, or "" if there is none."""
+    if not shutil.which("buildah") or os.geteuid() != 0:
+        return ""
+    found = subprocess.run(["buildah", "images", "-q", IMAGE], capture_output=True, text=True, check=False)
+    return IMAGE if found.returncode == 0 and found.stdout.strip() else ""
+
+
+@pytest.fixture(params=["process", "container"])
+def line(request: pytest.FixtureRequest, folder: Path) -> Iterator[Callable[..., list[str]]]:
+    """The command that runs a service: here, or in a container of its own."""
+    if request.param == "process":
+        yield lambda name: [sys.executable, "-m", f"kybern.{name}"]
+        return
+    if not built():
+        pytest.skip(f"there is no image {IMAGE}: `make image` builds it")
+    containers: list[str] = []
+
+    def run(name: str) -> list[str]:
+        made = subprocess.run(["buildah", "from", "--pull-never", IMAGE], capture_output=True, text=True, check=True)
+        containers.append(made.stdout.strip())
+        how = ["--isolation", "oci", "--network", "host", "-v", f"{folder}:{folder}"]
+        return ["buildah", "run", *how, containers[-1], "--", "/opt/kybern/bin/python", "-m", f"kybern.{name}"]
+
+    yield run
+    for container in containers:
+        subprocess.run(["buildah", "rm", container], capture_output=True, check=True)
+
+
+def innermost(pid: int) -> int:
+    """The service's own process: the last descendant of the command that runs it."""
+    while children := [
+        c for task in Path(f"/proc/{pid}/task").iterdir() for c in (task / "children").read_text().split()
+    ]:
+        pid = int(children[-1])
+    return pid
+
+
 @pytest.fixture
-def start(folder: Path, pki: Path) -> Iterator[Callable[..., None]]:
+def start(folder: Path, pki: Path, line: Callable[..., list[str]]) -> Iterator[Callable[..., None]]:
     """Start a service; all are stopped in the end, and must end well."""
     running: dict[str, subprocess.Popen[bytes]] = {}
 
     def run(name: str, address: str, *flags: str) -> None:
-        line = [sys.executable, "-m", f"kybern.{name}", "--address", address, "--pki", str(pki / name), *flags]
+        command = [*line(name), "--address", address, "--pki", str(pki / name), *flags]
         with (folder / f"{name}.log").open("wb") as log:
-            running[name] = subprocess.Popen(line, stdout=log, stderr=log, cwd="/")
+            running[name] = subprocess.Popen(command, stdout=log, stderr=log, cwd="/")
 
     yield run
     for process in reversed(running.values()):
-        process.terminate()
+        os.kill(innermost(process.pid), signal.SIGTERM)
     codes = {name: process.wait(20) for name, process in running.items()}
     assert set(codes.values()) == {0}, {name: (folder / f"{name}.log").read_text()[-2000:] for name in codes}
 
