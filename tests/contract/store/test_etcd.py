@@ -16,7 +16,7 @@ from kybern.pki.authority import Identity, create_ca, issue
 from kybern.pki.files import write_bundle
 from kybern.runtime.main import ServiceFailure, build_parser
 from kybern.store.contract import Event, Put
-from kybern.store.errors import StoreUnavailable, StoreUnusable
+from kybern.store.errors import StoreFull, StoreUnavailable, StoreUnusable
 from kybern.store.etcd import EtcdStore, Tls
 from kybern.store.open import open_store
 from kybern.store.sqlite import SqliteStore
@@ -229,3 +229,31 @@ async def test_the_store_flag(etcd: Etcd, tmp_path: Path) -> None:
         assert isinstance(store, kind)
         assert (await store.txn([Put("/flag", b"")])).succeeded
         await store.close()
+
+
+async def test_no_space_is_a_clear_error_and_ends(make_etcd: MakeEtcd) -> None:
+    """etcd raises its NOSPACE alarm: writes are refused, reads go on; after its care writes go on."""
+    (member,) = make_etcd(1, ["--quota-backend-bytes=3000000"])
+    store = await open_when_ready([member.client])
+
+    async def fill() -> None:
+        for n in range(100):
+            await store.txn([Put("/big", b"%d" % n * 100_000)])
+
+    with pytest.raises(StoreFull, match="is out of space: compact, defragment and disarm its NOSPACE alarm"):
+        await fill()
+    kept, revision = await store.get("/big")
+    assert kept is not None
+    assert kept.mod_revision == revision
+    await store.compact(revision)
+    async with grpc.aio.insecure_channel(member.client) as channel:
+        maintenance: Any = rpc.MaintenanceStub(channel)
+        await maintenance.Defragment(rpc.DefragmentRequest())
+        alarm = rpc.AlarmRequest(
+            action=rpc.AlarmRequest.AlarmAction.Value("DEACTIVATE"), alarm=rpc.AlarmType.Value("NOSPACE")
+        )
+        for one in (await maintenance.Alarm(rpc.AlarmRequest())).alarms:
+            alarm.memberID = one.memberID
+            await maintenance.Alarm(alarm)
+    assert (await store.txn([Put("/small", b"x")])).succeeded
+    await store.close()
