@@ -5,7 +5,6 @@ from datetime import datetime, timedelta
 
 from kybern.controllers.certificates.core.sign import expires
 from kybern.kube import meta
-from kybern.kube.conditions import get_condition
 from kybern.kube.meta import Object
 
 DECIDED, PENDING = timedelta(hours=1), timedelta(hours=24)
@@ -18,13 +17,13 @@ def is_outdated(request: Object, now: datetime) -> bool:
         end = expires(b64decode(certificate))
         if end is not None and end < now:
             return True
-    for condition, required in (("Approved", bool(certificate)), ("Denied", True), ("Failed", True)):
-        found = get_condition(request, condition)
-        if found is not None and required and _older(found.get("lastUpdateTime"), DECIDED, now):
+    limits = {"Approved": DECIDED if certificate else PENDING, "Denied": DECIDED, "Failed": DECIDED}
+    conditions = (request.get("status") or {}).get("conditions") or ()
+    for condition in conditions:
+        limit = limits.get(condition.get("type") or "")
+        if limit is not None and _older(condition.get("lastUpdateTime"), limit, now):
             return True
-    decided = any(get_condition(request, condition) for condition in ("Approved", "Denied"))
-    created = meta.metadata(request).get("creationTimestamp")
-    return not certificate and not decided and _older(created, PENDING, now)
+    return not conditions and _older(meta.metadata(request).get("creationTimestamp"), PENDING, now)
 
 
 def _older(time: str | None, age: timedelta, now: datetime) -> bool:

@@ -1,7 +1,7 @@
 """A CertificateSigningRequest as its controllers see it: what it asks for and how far it has come."""
 
 from base64 import b64decode
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from cryptography import x509
 from cryptography.x509.oid import NameOID
@@ -24,7 +24,7 @@ class Wanted:
     ips: tuple[str, ...] = ()
     emails: tuple[str, ...] = ()
     uris: tuple[str, ...] = ()
-    usages: frozenset[str] = field(default_factory=frozenset)
+    usages: tuple[str, ...] = ()
 
 
 def read(request: Object) -> Wanted:
@@ -44,7 +44,7 @@ def read(request: Object) -> Wanted:
         tuple(str(ip) for ip in san.get_values_for_type(x509.IPAddress)),
         tuple(san.get_values_for_type(x509.RFC822Name)),
         tuple(san.get_values_for_type(x509.UniformResourceIdentifier)),
-        frozenset(request["spec"].get("usages") or ()),
+        tuple(request["spec"].get("usages") or ()),
     )
 
 

@@ -73,7 +73,7 @@ def sign(ca: SigningAuthority, wanted: Wanted, good_for: timedelta, now: datetim
     """The certificate as PEM. Raises ValueError for what cannot be signed."""
     if not wanted.csr.is_signature_valid:
         raise ValueError("unable to verify certificate request signature")
-    unknown = wanted.usages - _KEY_USAGES.keys() - _EXTENDED.keys()
+    unknown = set(wanted.usages) - _KEY_USAGES.keys() - _EXTENDED.keys()
     if unknown:
         raise ValueError(f"unrecognized usage values: {sorted(unknown)}")
     builder = (
@@ -85,7 +85,7 @@ def sign(ca: SigningAuthority, wanted: Wanted, good_for: timedelta, now: datetim
         .not_valid_before(now - BACKDATE)
         .not_valid_after(min(now + good_for, ca.cert.not_valid_after_utc))
     )
-    if wanted.usages & _KEY_USAGES.keys():  # an empty one would allow nothing at all
+    if _KEY_USAGES.keys() & wanted.usages:  # an empty one would allow nothing at all
         builder = builder.add_extension(_key_usage(wanted.usages), critical=True)
     purposes = list(dict.fromkeys(_EXTENDED[usage] for usage in sorted(wanted.usages) if usage in _EXTENDED))
     if purposes:
@@ -104,7 +104,7 @@ def sign(ca: SigningAuthority, wanted: Wanted, good_for: timedelta, now: datetim
     return certificate.public_bytes(serialization.Encoding.PEM)
 
 
-def _key_usage(usages: frozenset[str]) -> x509.KeyUsage:
+def _key_usage(usages: tuple[str, ...]) -> x509.KeyUsage:
     named = {_KEY_USAGES[usage] for usage in usages if usage in _KEY_USAGES}
     if named & {"encipher_only", "decipher_only"}:
         named.add("key_agreement")

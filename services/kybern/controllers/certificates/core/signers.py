@@ -13,43 +13,44 @@ SIGN, ENCIPHER, CLIENT_AUTH, SERVER_AUTH = "digital signature", "key enciphermen
 
 def check_client(wanted: Wanted) -> str:
     """A client of the API, of whatever name."""
-    if CLIENT_AUTH not in wanted.usages or wanted.usages - {SIGN, ENCIPHER, CLIENT_AUTH}:
-        return f"invalid usage for client certificate: {', '.join(sorted(wanted.usages))}"
-    return ""
+    for usage in wanted.usages:
+        if usage not in (SIGN, ENCIPHER, CLIENT_AUTH):
+            return f"invalid usage for client certificate: {usage}"
+    return "" if CLIENT_AUTH in wanted.usages else f"missing required usage for client certificate: {CLIENT_AUTH}"
 
 
 def check_kubelet_client(wanted: Wanted) -> str:
     """A node's agent as a client of the API."""
-    if wanted.dns_names:
-        return "DNS subjectAltNames are not allowed"
-    if wanted.emails:
-        return "Email subjectAltNames are not allowed"
-    if wanted.ips:
-        return "IP subjectAltNames are not allowed"
-    if wanted.uris:
-        return "URI subjectAltNames are not allowed"
-    return _check_node(wanted, CLIENT_AUTH)
+    names = (("DNS", wanted.dns_names), ("Email", wanted.emails), ("IP", wanted.ips), ("URI", wanted.uris))
+    return _organization(wanted) or _no_names(*names) or _common_name(wanted) or _usages(wanted, CLIENT_AUTH)
 
 
 def check_kubelet_serving(wanted: Wanted) -> str:
     """A node's agent as a server."""
-    if not wanted.dns_names and not wanted.ips:
-        return "DNS or IP subjectAltName is required"
-    if wanted.emails:
-        return "Email subjectAltNames are not allowed"
-    if wanted.uris:
-        return "URI subjectAltNames are not allowed"
-    return _check_node(wanted, SERVER_AUTH)
+    nowhere = "" if wanted.dns_names or wanted.ips else "DNS or IP subjectAltName is required"
+    names = (("Email", wanted.emails), ("URI", wanted.uris))
+    why = _organization(wanted) or nowhere or _no_names(*names)
+    return why or _usages(wanted, SERVER_AUTH) or _common_name(wanted)
 
 
-def _check_node(wanted: Wanted, purpose: str) -> str:
-    if wanted.organizations != (NODES,):
-        return f"subject organization is not {NODES}"
-    if not wanted.common_name.startswith(NODE_PREFIX):
-        return f"subject common name does not begin with {NODE_PREFIX}"
-    if wanted.usages not in ({SIGN, purpose}, {SIGN, ENCIPHER, purpose}):
-        return "usages did not match"
-    return ""
+def _organization(wanted: Wanted) -> str:
+    return "" if wanted.organizations == (NODES,) else f"subject organization is not {NODES}"
+
+
+def _common_name(wanted: Wanted) -> str:
+    fits = wanted.common_name.startswith(NODE_PREFIX)
+    return "" if fits else f"subject common name does not begin with {NODE_PREFIX}"
+
+
+def _no_names(*names: tuple[str, tuple[str, ...]]) -> str:
+    return next((f"{kind} subjectAltNames are not allowed" for kind, found in names if found), "")
+
+
+def _usages(wanted: Wanted, purpose: str) -> str:
+    required = {SIGN, ENCIPHER, purpose}
+    if set(wanted.usages) in (required, {SIGN, purpose}):
+        return ""
+    return f"usages did not match [{' '.join(sorted(required))}]"
 
 
 CHECKS: dict[str, Callable[[Wanted], str]] = {

@@ -69,7 +69,7 @@ def normalize(spec: Object, history: History, current: int, wanted: int, least: 
     most = int(spec["maxReplicas"])
     behavior = spec.get("behavior")
     rules = _rules(behavior, "scaleUp"), _rules(behavior, "scaleDown")
-    stable = _stabilized(rules, history, current, wanted, now)
+    stable = _stabilized(rules, history, wanted, wanted >= current and behavior is not None, now)
     history.recommendations.append(Change(now, wanted))
     able = READY
     if stable != wanted:
@@ -94,9 +94,8 @@ def _rules(behavior: Object | None, side: str) -> Object:
     return defaults | {member: value for member, value in found.items() if value not in (None, [])}
 
 
-def _stabilized(rules: tuple[Object, Object], history: History, current: int, wanted: int, now: datetime) -> int:
-    """The least of recent recommendations on the way up, the greatest on the way down."""
-    up = wanted >= current
+def _stabilized(rules: tuple[Object, Object], history: History, wanted: int, up: bool, now: datetime) -> int:
+    """The least of recent recommendations on the way up, if there are rules for that; else the greatest."""
     since = now - timedelta(seconds=int(rules[0 if up else 1]["stabilizationWindowSeconds"]))
     recent = [r.replicas for r in history.recommendations if r.at > since]
     return min([wanted, *recent]) if up else max([wanted, *recent])

@@ -54,6 +54,7 @@ class Proposal:
 @dataclass
 class _Groups:
     ready: int = 0
+    ignored: set[str] = field(default_factory=set)  # no pods any more
     unready: set[str] = field(default_factory=set)
     missing: set[str] = field(default_factory=set)
 
@@ -114,7 +115,7 @@ def _replicas(
     if not pods:
         raise MetricsError("no pods returned by selector while calculating replica count")
     groups = _group(pods, measured, resource, now)
-    values = {name: metric.value for name, metric in measured.items() if name not in groups.unready}
+    values = {name: metric.value for name, metric in measured.items() if name not in groups.unready | groups.ignored}
     if not values:
         raise MetricsError("did not receive metrics for targeted pods (pods might be unready)")
     first, utilization, average = ratio(values)
@@ -167,8 +168,8 @@ def _group(pods: Sequence[Object], measured: Mapping[str, Measured], resource: s
     for pod in pods:
         name, phase = meta.name(pod), (pod.get("status") or {}).get("phase")
         if meta.is_deleting(pod) or phase == "Failed":
-            continue
-        if phase == "Pending":
+            groups.ignored.add(name)
+        elif phase == "Pending":
             groups.unready.add(name)
         elif name not in measured:
             groups.missing.add(name)
@@ -203,7 +204,7 @@ def pod_requests(pods: Sequence[Object], resource: str, container: str = "") -> 
             found[meta.name(pod)] = parse(stated).milli_value()
             continue
         sidecars = [c for c in spec.get("initContainers") or () if c.get("restartPolicy") == "Always"]
-        total = 0
+        total, seen = 0, False
         for entry in [*(spec.get("containers") or ()), *sidecars]:
             if container and entry["name"] != container:
                 continue
@@ -211,6 +212,8 @@ def pod_requests(pods: Sequence[Object], resource: str, container: str = "") -> 
             if asked is None:
                 pod_name = meta.name(pod)
                 raise MetricsError(f"missing request for {resource} in container {entry['name']} of Pod {pod_name}")
-            total += parse(asked).milli_value()
+            total, seen = total + parse(asked).milli_value(), True
+        if container and not seen:
+            raise MetricsError(f"container {container} not found in Pod {meta.name(pod)}")
         found[meta.name(pod)] = total
     return found

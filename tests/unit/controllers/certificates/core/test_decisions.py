@@ -14,8 +14,14 @@ NOW = datetime(2026, 1, 3, tzinfo=UTC)
 CSR: Any = None
 NODE = {"common_name": "system:node:a", "organizations": ("system:nodes",)}
 CLIENT_USE, SERVER_USE = (
-    frozenset({"digital signature", "client auth"}),
-    frozenset({"digital signature", "server auth"}),
+    (
+        "digital signature",
+        "client auth",
+    ),
+    (
+        "digital signature",
+        "server auth",
+    ),
 )
 
 
@@ -23,22 +29,26 @@ CLIENT_USE, SERVER_USE = (
     ("signer", "members", "expected"),
     [
         (CLIENT, {"common_name": "a", "usages": CLIENT_USE}, ""),
-        (CLIENT, {"usages": SERVER_USE}, "invalid usage for client certificate: digital signature, server auth"),
+        (CLIENT, {"usages": SERVER_USE}, "invalid usage for client certificate: server auth"),
         (
             CLIENT,
-            {"usages": frozenset({"digital signature"})},
-            "invalid usage for client certificate: digital signature",
+            {"usages": ("digital signature",)},
+            "missing required usage for client certificate: client auth",
         ),
         (KUBELET_CLIENT, {**NODE, "usages": CLIENT_USE}, ""),
-        (KUBELET_CLIENT, {**NODE, "usages": CLIENT_USE | {"key encipherment"}}, ""),
-        (KUBELET_CLIENT, {**NODE, "usages": SERVER_USE}, "usages did not match"),
+        (KUBELET_CLIENT, {**NODE, "usages": (*CLIENT_USE, "key encipherment")}, ""),
+        (
+            KUBELET_CLIENT,
+            {**NODE, "usages": SERVER_USE},
+            "usages did not match [client auth digital signature key encipherment]",
+        ),
         (KUBELET_CLIENT, {**NODE, "dns_names": ("a",)}, "DNS subjectAltNames are not allowed"),
         (KUBELET_CLIENT, {**NODE, "organizations": ("devs",)}, "subject organization is not system:nodes"),
         (KUBELET_CLIENT, {**NODE, "common_name": "a"}, "subject common name does not begin with system:node:"),
         (KUBELET_SERVING, {**NODE, "ips": ("192.0.2.1",), "usages": SERVER_USE}, ""),
         (KUBELET_SERVING, {**NODE, "usages": SERVER_USE}, "DNS or IP subjectAltName is required"),
         (KUBELET_SERVING, {**NODE, "dns_names": ("a",), "uris": ("u:x",)}, "URI subjectAltNames are not allowed"),
-        (LEGACY, {"usages": frozenset({"any"})}, ""),
+        (LEGACY, {"usages": ("any",)}, ""),
     ],
 )
 def test_what_signers_sign(signer: str, members: Any, expected: str) -> None:
@@ -65,7 +75,8 @@ def condition(kind: str, hours: float) -> dict[str, Any]:
         (2, {"conditions": [condition("Approved", 1.1)]}, False),
         (2, {"conditions": [condition("Approved", 1.1)], "certificate": "bm8="}, True),
         (2, {"conditions": [condition("Approved", 0.5), condition("Failed", 1.1)]}, True),
-        (30, {"conditions": [condition("Approved", 29)]}, False),
+        (30, {"conditions": [condition("Approved", 29)]}, True),
+        (30, {"conditions": [condition("Approved", 23)]}, False),
     ],
 )
 def test_is_outdated(created: float, status: dict[str, Any], expected: bool) -> None:

@@ -32,6 +32,7 @@ NO_WAIT = {"stabilizationWindowSeconds": 0}
         pytest.param(None, History(), 15, 50, 20, "TooManyReplicas", id="most"),
         pytest.param(None, History(), 3, 0, 2, "TooFewReplicas", id="least"),
         pytest.param(None, History([ago(200, 8)]), 9, 3, 8, "DesiredWithinRange", id="stabilized on the way down"),
+        pytest.param(None, History([ago(200, 5)]), 3, 4, 5, "DesiredWithinRange", id="and up, without rules"),
         pytest.param(None, History([ago(301, 8)]), 9, 3, 3, "DesiredWithinRange", id="not for ever"),
         pytest.param(
             {"scaleUp": {"stabilizationWindowSeconds": 60}},

@@ -49,7 +49,7 @@ STARTING = pod("c", ready=False, since=NOW - timedelta(seconds=10))
         pytest.param(3, 50, [A, B, C], {"a": 10, "b": 10}, 3, id="and all it may on the way down"),
         pytest.param(3, 50, [A, B, STARTING], {"a": 100, "b": 100, "c": 500}, 4, id="a starting pod uses nothing"),
         pytest.param(3, 50, [A, B, STARTING], {"a": 20, "b": 20, "c": 1}, 1, id="and does not count on the way down"),
-        pytest.param(2, 50, [A, pod("b", "Failed")], {"a": 100}, 2, id="failed pods are no pods"),
+        pytest.param(2, 50, [A, pod("b", "Failed")], {"a": 100, "b": 900}, 2, id="failed pods are no pods"),
         pytest.param(
             2, 50, [A, pod("b", deletionTimestamp="2026-01-01T00:00:00Z")], {"a": 100}, 2, id="nor are those that end"
         ),
@@ -91,6 +91,8 @@ def test_requests_must_be_said() -> None:
     assert pod_requests([both], "cpu") == {"p": 1000}
     part = {"metadata": {"name": "p"}, "spec": {"containers": [said, silent]}}
     assert pod_requests([part], "cpu", "x") == {"p": 500}
+    with pytest.raises(MetricsError, match="container z not found in Pod p"):
+        pod_requests([part], "cpu", "z")
     with pytest.raises(MetricsError, match="missing request for cpu in container y of Pod p"):
         pod_requests([part], "cpu")
     whole = {"metadata": {"name": "p"}, "spec": {"containers": [silent], "resources": {"requests": {"cpu": "3"}}}}
