@@ -1,6 +1,7 @@
 """Mutating and validating webhooks over HTTPS, as a write meets them."""
 
 import asyncio
+import base64
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -460,3 +461,22 @@ async def test_a_webhook_is_part_of_the_trace(admin: Client, hooks: WebhookServe
     first, second = (headers.get("traceparent", "") for headers in hooks.headers)
     assert first.startswith(f"00-{trace}-")
     assert not second
+
+
+async def test_patches_that_are_none(admin: Client, hooks: WebhookServer) -> None:
+    def answer(text: bytes) -> dict[str, Any]:
+        return {"allowed": True, "patchType": "JSONPatch", "patch": base64.b64encode(text).decode()}
+
+    await admin.create(MUTATING, configuration(webhook(hooks.client_config("/p"))))
+    failing = 'Internal error occurred: failed calling webhook "x.example.com": received undecodable patch in webhook'
+    for text in (b"{", b"{}"):
+        hooks.admit("/p", lambda request, text=text: answer(text))
+        assert (await refused(admin.create(CONFIG_MAPS, config_map("a")))).message.startswith(failing)
+    hooks.admit("/p", lambda request: answer(b'[{"op":"remove","path":"/data/x"}]'))
+    error = await refused(admin.create(CONFIG_MAPS, config_map("a")))
+    assert (error.code, error.message.partition(":")[0]) == (500, "Internal error occurred")
+    hooks.admit("/p", lambda request: answer(b'[{"op":"add","path":"/data","value":7}]'))
+    error = await refused(admin.create(CONFIG_MAPS, config_map("a")))
+    assert (error.code, error.message.partition(":")[0]) == (500, "Internal error occurred")
+    hooks.admit("/p", lambda request: answer(b"[]"))
+    await admin.create(CONFIG_MAPS, config_map("a"))

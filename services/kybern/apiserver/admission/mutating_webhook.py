@@ -96,7 +96,9 @@ async def _changed(hook: Webhook, write: Write, served: Served, shown: Object | 
     try:
         operations = orjson.loads(answer.patch)
     except orjson.JSONDecodeError as error:
-        raise internal(str(error)) from None
+        raise CallingFailed(hook.name, f"received undecodable patch in webhook response: {error}") from None
+    if not isinstance(operations, list):
+        raise CallingFailed(hook.name, "received undecodable patch in webhook response: it is no list")
     if not operations:
         return False
     if shown is None or write.new is None:

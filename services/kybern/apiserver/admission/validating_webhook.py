@@ -60,7 +60,7 @@ async def _verdict(hook: Webhook, write: Write, served: Served, index: int) -> S
     except CallingFailed as error:
         if not hook.fails_open:
             return internal(str(error))
-        note_failed_open(write, "validation", f"round_0_index_{index}", hook, error)
+        note_failed_open(write, "validating", f"round_0_index_{index}", hook, error)
     except StatusError as error:
         return error
     return None

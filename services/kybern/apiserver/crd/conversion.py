@@ -153,7 +153,7 @@ class Conversion:
         started, failure = time(), "conversion_webhook_call_failure"
         try:
             data = await self._client.post(self._target, body, SECONDS)
-            failure = "conversion_webhook_invalid_response_failure"
+            failure = "conversion_webhook_malformed_response_failure"
             answer = read_answer(data, self._version, uid)
             failure = ""
         except CallFailed as error:

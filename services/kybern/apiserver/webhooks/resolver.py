@@ -56,8 +56,11 @@ def endpoints_of(service: Object, slices: Iterable[Object], port: int) -> list[A
     wanted = next((one for one in spec.get("ports") or () if one.get("port") == port), None)
     if wanted is None:
         raise NoEndpoint(f'no service port {port} found for service "{name}"')
+    preferred = next(iter(spec.get("ipFamilies") or ()), "")
     found: list[Address] = []
-    for one in slices:
+    for one in sorted(slices, key=lambda one: one.get("addressType") != preferred):
+        if found and preferred and one.get("addressType") != preferred:
+            break  # of the other family only where the first has none
         number = _number(one, wanted.get("name") or "")
         if number is None:
             continue

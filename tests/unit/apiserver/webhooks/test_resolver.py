@@ -35,6 +35,13 @@ def test_one_unnamed_port() -> None:
     assert endpoints_of(service, slices, 443) == [("10.0.0.1", 4443)]
 
 
+def test_the_first_family_is_preferred() -> None:
+    service = {**SERVICE, "spec": {**SERVICE["spec"], "ipFamilies": ["IPv6", "IPv4"]}}
+    four, six = {**part("10.0.0.1"), "addressType": "IPv4"}, {**part("fd00::1"), "addressType": "IPv6"}
+    assert endpoints_of(service, [four, six], 443) == [("fd00::1", 8443)]
+    assert endpoints_of(service, [four], 443) == [("10.0.0.1", 8443)]
+
+
 NONE: dict[str, tuple[list[dict[str, Any]], int, str]] = {
     "no port": ([part("10.0.0.1")], 1, 'no service port 1 found for service "s"'),
     "no slice": ([], 443, 'no endpoints available for service "s"'),
