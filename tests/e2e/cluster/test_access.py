@@ -1,14 +1,17 @@
 """A pod's ServiceAccount speaks to the API: what it may, and what it may not.
 
-The requests are made with the pod's own token and CA by kubectl on the host, to the address that pods use: busybox's
-own TLS is too old for the gateway (no certificates on elliptic curves, signatures with SHA-1 alone).
+busybox's own TLS is too old for the gateway (no certificates on elliptic curves, signatures with SHA-1 alone): requests
+are made by this machine's Python, mounted into a pod, and with the pod's token and CA by kubectl on the host.
 """
+
+import sys
+from pathlib import Path
 
 import pytest
 
 from kybern.testing.cluster import Kubectl
 from kybern.testing.cluster.kubectl import Result
-from kybern.testing.cluster.manifests import pod
+from kybern.testing.cluster.manifests import container, pod
 from kybern.testing.cluster.waiting import until
 
 pytestmark = pytest.mark.containerd
@@ -42,6 +45,36 @@ def test_what_a_pod_is_given(box: Kubectl) -> None:
     who = as_pod(box, "auth", "whoami", "-o", "jsonpath={.status.userInfo}")
     assert f"system:serviceaccount:{box.namespace}:default" in who.out, who.err
     assert "authentication.kubernetes.io/pod-name" in who.out
+
+
+ASK = """
+import json, os, ssl, time, urllib.request
+folder = "/var/run/secrets/kubernetes.io/serviceaccount"
+token, namespace = (open(f"{folder}/{name}").read() for name in ("token", "namespace"))
+context = ssl.create_default_context(cafile=f"{folder}/ca.crt")
+for server in ("kubernetes.default.svc", "kubernetes.default", os.environ["KUBERNETES_SERVICE_HOST"]):
+    url = f"https://{server}/api/v1/namespaces/{namespace}/pods/{os.environ['HOSTNAME']}"
+    request = urllib.request.Request(url, headers={"Authorization": f"Bearer {token}"})
+    found = json.load(urllib.request.urlopen(request, context=context, timeout=10))
+    print(server, found["metadata"]["name"], found["status"]["phase"], flush=True)
+time.sleep(3600)
+"""
+
+
+def test_a_pod_asks_the_api_itself(kubectl: Kubectl) -> None:
+    account = f"--serviceaccount={kubectl.namespace}:default"
+    kubectl("create", "role", "reader", "--verb=get", "--resource=pods")
+    kubectl("create", "rolebinding", "reader", "--role=reader", account)
+    folders = [folder for folder in dict.fromkeys((sys.base_prefix, "/usr", "/lib", "/lib64")) if Path(folder).is_dir()]
+    mounts = [{"name": f"v{i}", "mountPath": folder, "readOnly": True} for i, folder in enumerate(folders)]
+    volumes = [{"name": f"v{i}", "hostPath": {"path": folder}} for i, folder in enumerate(folders)]
+    python = str(Path(sys.base_prefix) / "bin" / f"python3.{sys.version_info.minor}")
+    libraries = [{"name": "LD_LIBRARY_PATH", "value": f"{sys.base_prefix}/lib"}]
+    asking = {**container(volumeMounts=mounts, env=libraries), "command": [python, "-c", ASK]}
+    kubectl.send("apply", pod("asker", asking, volumes=volumes))
+    kubectl("wait", "--for=condition=Ready", "pod/asker", "--timeout=30s")
+    answers = until(lambda: (lines := kubectl("logs", "asker").splitlines())[2:] and lines, 20)
+    assert [line.split()[1] for line in answers] == ["asker"] * 3, answers
 
 
 def test_only_what_roles_allow(box: Kubectl) -> None:
