@@ -1,6 +1,7 @@
 """Priority and fairness at work: floods that are shed, system traffic that goes on, queues, watches, configuration."""
 
 import asyncio
+import time
 from typing import Any
 
 import pytest
@@ -241,3 +242,29 @@ async def test_default_objects_are_brought_back(running: Any, tmp_path: Any) -> 
         assert (await admin.get(SCHEMAS, "system-nodes"))["spec"]["matchingPrecedence"] == 500
         catch_all = await admin.get(SCHEMAS, "catch-all")
         assert catch_all["metadata"]["annotations"]["apf.kubernetes.io/autoupdate-spec"] == "true"
+
+
+def keep_the_loop() -> None:
+    """What a handler that computes too long does."""
+    time.sleep(0.12)
+
+
+async def test_a_loop_that_is_behind_leaves_fewer_seats_to_workloads(running: Any) -> None:
+    async with running() as cluster:
+        levels = cluster.server.flow.levels
+        before = {name: state.queues.limit for name, state in levels.items()}
+        levels["workload-low"].queues.use(20)  # busy
+        try:
+            for _ in range(40):
+                await asyncio.sleep(0.02)
+                keep_the_loop()
+            pressed = {name: state.queues.limit for name, state in levels.items()}
+            assert pressed["workload-low"] < before["workload-low"] / 2
+            assert pressed["node-high"] == before["node-high"]
+        finally:
+            levels["workload-low"].queues.give(20)
+        for _ in range(600):
+            if cluster.server.flow.share == 1.0:
+                break
+            await asyncio.sleep(0.02)
+        assert cluster.server.flow.share == 1.0

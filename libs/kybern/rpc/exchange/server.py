@@ -30,6 +30,7 @@ from kybern.rpc.metrics import ServerMetrics
 from kybern.rpc.transport import Identity
 
 DEFAULT_TIMEOUT = 60.0  # seconds, for calls with one reply whose client set none
+SLICE = 0.005  # seconds that calls of one stream are started at a stretch
 MAX_OPEN = 16_384  # calls of one stream that wait for something
 
 
@@ -267,10 +268,15 @@ class Exchange:
 
     async def read(self, requests: AsyncIterator[bytes]) -> None:
         """Start calls as they come, until the client ends the stream."""
+        time = self._loop.time
         async for message in requests:
+            until = time() + SLICE
             try:
                 for call_id, rest, data in calls(message):
                     self.take(call_id, rest, data)
+                    if time() > until:  # other streams have their turn
+                        await asyncio.sleep(0)
+                        until = time() + SLICE
             except (ValueError, DecodeError) as error:
                 raise statuses.bad_request(f"this is no ExchangeRequest: {error}") from None
             await self.room()

@@ -23,6 +23,7 @@ Object = dict[str, Any]
 SELF = User("system:apiserver", (MASTERS,))
 MANAGER = "api-priority-and-fairness-config-producer-v1"
 STATUS_MANAGER = "api-priority-and-fairness-config-consumer-v1"
+LOOK = 0.05  # seconds between looks at a busy event loop
 SAMPLES = 20  # of demand between adjustments
 MAINTAIN = 60.0  # seconds between looks at the default objects
 SCHEMAS, LEVELS = "flowschemas", "prioritylevelconfigurations"
@@ -66,9 +67,18 @@ class FlowController:
     async def _adjust(self) -> None:
         while True:
             for _ in range(SAMPLES):
-                await asyncio.sleep(PERIOD / SAMPLES)
+                await self._watch_the_loop(PERIOD / SAMPLES)
                 self._flow.sample()
             self._flow.adjust()
+
+    async def _watch_the_loop(self, seconds: float) -> None:
+        """Let time pass; see how late the loop is, more often while there is much to do."""
+        time = asyncio.get_running_loop().time
+        end = time() + seconds
+        while (now := time()) < end:
+            pause = min(LOOK, end - now) if self._flow.busy or self._flow.share < 1.0 else end - now
+            await asyncio.sleep(pause)
+            self._flow.press(time() - now - pause)
 
     async def _maintain(self) -> None:
         while True:

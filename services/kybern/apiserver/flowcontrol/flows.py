@@ -31,6 +31,7 @@ class LevelState:
         self.level = level
         self.limits = limits
         self.queues = QueueSet(level.queuing, limits.nominal)
+        self.current = limits.nominal  # seats until the next adjustment, before pressure
         self.samples: list[float] = []
         self.demand = Demand()
 

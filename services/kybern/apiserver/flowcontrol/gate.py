@@ -11,6 +11,7 @@ from collections.abc import Callable
 from kybern.apiserver.core.flowcontrol import classify
 from kybern.apiserver.core.flowcontrol.configuration import Configuration
 from kybern.apiserver.core.flowcontrol.limits import current_limits, nominal_limits, smoothed
+from kybern.apiserver.core.flowcontrol.pressure import BUSY, next_share, pressed
 from kybern.apiserver.core.flowcontrol.queue_set import Item, Rejection
 from kybern.apiserver.core.user import User
 from kybern.apiserver.flowcontrol.flows import Flow, Held, LevelState, Series
@@ -41,6 +42,7 @@ class FlowControl:
         self.series: dict[tuple[str, str], Series] = {}
         self.held: dict[Held, None] = {}  # calls that wait or have waited
         self.generation = 0  # of the configuration
+        self.share = 1.0  # of their seats that workload levels may use
         self._schemas: list[classify.Schema] = []
         self._flows: dict[Shape, Flow] = {}
         self._time: Callable[[], float] = asyncio.get_running_loop().time
@@ -58,14 +60,13 @@ class FlowControl:
             elif state.limits != limits[level.name] or state.level != level:
                 state.level, state.limits = level, limits[level.name]
                 state.queues.configure(level.queuing)
-                state.queues.limit = state.limits.nominal
+                state.current = state.limits.nominal
             levels[level.name] = state
         self.levels = levels
         self._schemas = configuration.schemas
         self._flows.clear()
         self.generation += 1
-        for state in levels.values():
-            self._dispatch(state)
+        self._limit()
 
     def adjust(self) -> None:
         """Give each level its share of the seats by what was wanted lately."""
@@ -77,8 +78,25 @@ class FlowControl:
         levels = [state.level for state in self.levels.values()]
         limits = {name: state.limits for name, state in self.levels.items()}
         for name, seats in current_limits(self.seats, levels, limits, demands).items():
-            self.levels[name].queues.limit = seats
-            self._dispatch(self.levels[name])
+            self.levels[name].current = seats
+        self._limit()
+
+    def press(self, behind: float) -> None:
+        """Use fewer seats while the event loop is so many seconds behind."""
+        share = next_share(self.share, behind)
+        if share != self.share:
+            self.share = share
+            self._limit()
+
+    @property
+    def busy(self) -> bool:
+        """Whether much is under way."""
+        return any(state.queues.in_use + state.queues.waiting >= BUSY for state in self.levels.values())
+
+    def _limit(self) -> None:
+        for name, state in self.levels.items():
+            state.queues.limit = pressed(name, state.current, self.share)
+            self._dispatch(state)
 
     def sample(self) -> None:
         """Note what is wanted at this moment."""

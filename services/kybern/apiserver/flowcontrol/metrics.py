@@ -49,6 +49,12 @@ class FlowMetrics(Collector):
                 family.add_metric((state.name,), values[name])
             yield family
 
+        pressure = GaugeMetricFamily(
+            "kybern_flowcontrol_seat_share", "Share of their seats that workload levels may use at this moment"
+        )
+        pressure.add_metric((), self._flow.share)
+        yield pressure
+
     def _series(self) -> Iterable[Metric]:
         dispatched = CounterMetricFamily(PREFIX + "dispatched_requests", "Requests let through", labels=BY_FLOW)
         rejected = CounterMetricFamily(PREFIX + "rejected_requests", "Refused requests", labels=(*BY_FLOW, "reason"))

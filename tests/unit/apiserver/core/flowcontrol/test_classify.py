@@ -79,8 +79,10 @@ def test_flows_are_told_apart() -> None:
     asked = Attributes("list", "", "pods", "", "ns")
     by_user = first_match(ORDER, APP, asked)
     by_namespace = first_match(ORDER, COREDNS, asked)
-    assert by_user is not None and distinguisher(by_user, APP, asked) == APP.name
-    assert by_namespace is not None and distinguisher(by_namespace, COREDNS, asked) == "ns"
+    assert by_user is not None
+    assert by_namespace is not None
+    assert distinguisher(by_user, APP, asked) == APP.name
+    assert distinguisher(by_namespace, COREDNS, asked) == "ns"
     assert flow_hash("a", "b") != flow_hash("a", "c")
 
 
