@@ -167,6 +167,9 @@ async def test_scopes_choose_the_pods(admin: Client) -> None:
     assert "exceeded quota: short" in (await refused(admin.create(PODS, pod("b", activeDeadlineSeconds=10)))).message
     await admin.create(PODS, pod("c"))
     assert await used(admin, "long") == {"pods": "1"}
+    error = await refused(admin.patch(PODS, "c", "default", patch={"spec": {"activeDeadlineSeconds": 10}}))
+    assert "exceeded quota: short" in error.message
+    await admin.patch(PODS, "c", "default", patch={"metadata": {"labels": {"a": "b"}}})
 
 
 async def test_custom_resources_are_counted(admin: Client) -> None:

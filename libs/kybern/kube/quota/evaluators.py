@@ -5,15 +5,15 @@ measured besides.
 """
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from functools import lru_cache
 from typing import Any
 
-from kybern.kube.quantity import from_int, parse
+from kybern.kube.quantity import Quantity, from_int, parse
 from kybern.kube.quota import pods
 from kybern.kube.quota.amounts import Amounts, add
-from kybern.kube.quota.scopes import Requirement, claim_scope, no_scope, pod_scope
+from kybern.kube.quota.scopes import Requirement, attributes_classes, claim_scope, ends, no_scope, pod_scope
 
 Object = dict[str, Any]
 CREATE, UPDATE = "CREATE", "UPDATE"
@@ -27,7 +27,10 @@ _ALSO_BY_NAME = ("configmaps", "replicationcontrollers", "resourcequotas", "secr
 
 @dataclass(frozen=True)
 class Evaluator:
-    """How one kind counts. `operations`: the (operation, subresource) pairs that may change what is used."""
+    """How one kind counts. `operations`: the (operation, subresource) pairs that may change what is used.
+
+    Of updates of `sometimes` only those count that this function says do.
+    """
 
     group: str
     resource: str
@@ -36,6 +39,14 @@ class Evaluator:
     operations: frozenset[tuple[str, str]] = frozenset({(CREATE, "")})
     in_scope: Callable[[Requirement, Object], bool] = no_scope
     missing: Callable[[Object, Iterable[str]], str] = lambda obj, required: ""
+    sometimes: Mapping[tuple[str, str], Callable[[Object, Object], bool]] = field(default_factory=dict)
+
+    def handles(self, operation: str, subresource: str, new: Object, old: Object | None) -> bool:
+        """Whether a write may change what is used, or of which quota."""
+        if (operation, subresource) not in self.operations:
+            return False
+        judge = self.sometimes.get((operation, subresource))
+        return judge is None or old is None or judge(new, old)
 
     def tracked(self, names: Iterable[str]) -> list[str]:
         """Those of the quota's names that are about this kind."""
@@ -120,12 +131,35 @@ def _claim_usage(claim: Object, now: datetime) -> Amounts:
     spec, status = claim.get("spec") or {}, claim.get("status") or {}
     asked = ((spec.get("resources") or {}).get("requests") or {}).get("storage")
     allocated = (status.get("allocatedResources") or {}).get("storage")
-    sizes = [parse(size) for size in (asked, allocated) if size is not None]
-    if sizes:
+    sizes = [_whole(parse(size)) for size in (asked, allocated) if size is not None]
+    if asked is not None:
         found["requests.storage"] = max(sizes)
         if name:
             found[f"{name}{CLASS_SUFFIX}requests.storage"] = max(sizes)
     return found
+
+
+def _whole(size: Quantity) -> Quantity:
+    """Whole bytes, as quotas are stated."""
+    return from_int(size.value(), size.format)
+
+
+def _claim_status_changed(new: Object, old: Object) -> bool:
+    """Whether a volume grew, or changed its class of attributes."""
+    before, after = (set(attributes_classes(claim)) for claim in (old, new))
+    return before != after or _allocated(old) != _allocated(new)
+
+
+def _allocated(claim: Object) -> Any:
+    return ((claim.get("status") or {}).get("allocatedResources") or {}).get("storage")
+
+
+# Pods
+
+
+def _deadline_changed(new: Object, old: Object) -> bool:
+    """Whether a pod has come to be among those that end of themselves."""
+    return ends(new.get("spec") or {}) != ends(old.get("spec") or {})
 
 
 # ResourceClaims
@@ -148,7 +182,8 @@ def _resource_claim_usage(claim: Object, now: datetime) -> Amounts:
 
 _MEASURED = {
     ("", "pods"): Evaluator(
-        "", "pods", pods.tracks, pods.usage, frozenset({(CREATE, ""), (UPDATE, "resize")}), pod_scope, pods.missing
+        "", "pods", pods.tracks, pods.usage, frozenset({(CREATE, ""), (UPDATE, ""), (UPDATE, "resize")}), pod_scope,
+        pods.missing, {(UPDATE, ""): _deadline_changed},
     ),
     ("", "services"): Evaluator(
         "", "services", _SERVICE_NAMES.__contains__, _service_usage, frozenset({(CREATE, ""), (UPDATE, "")})
@@ -156,9 +191,10 @@ _MEASURED = {
     ("", "persistentvolumeclaims"): Evaluator(
         "", "persistentvolumeclaims", _tracks_claim, _claim_usage,
         frozenset({(CREATE, ""), (UPDATE, ""), (UPDATE, "status")}), claim_scope,
+        sometimes={(UPDATE, "status"): _claim_status_changed},
     ),
     ("resource.k8s.io", "resourceclaims"): Evaluator(
         "resource.k8s.io", "resourceclaims", lambda name: name == _COUNT_CLAIMS or name.endswith(DEVICE_SUFFIX),
-        _resource_claim_usage,
+        _resource_claim_usage, frozenset({(CREATE, ""), (UPDATE, "")}),
     ),
 }  # fmt: skip

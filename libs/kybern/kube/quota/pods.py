@@ -48,9 +48,14 @@ def is_charged(pod: Object, now: datetime) -> bool:
 
 
 def missing(pod: Object, required: Iterable[str]) -> str:
-    """Which containers do not say how much cpu or memory they want, though a quota asks for it; "" if none."""
+    """Which containers do not say how much cpu or memory they want, though a quota asks for it; "" if none.
+
+    A pod that says anything for itself speaks for its containers.
+    """
     spec = pod.get("spec") or {}
-    wanted = _MUST_BE_SAID.intersection(required) - _said(spec)
+    if _said(spec):
+        return ""
+    wanted = _MUST_BE_SAID.intersection(required)
     lacking: dict[str, set[str]] = {}
     for container in [*(spec.get("containers") or ()), *(spec.get("initContainers") or ())]:
         for name in wanted - _said(container):

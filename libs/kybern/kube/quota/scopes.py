@@ -26,9 +26,9 @@ def pod_scope(requirement: Requirement, pod: Object) -> bool:
     spec = pod.get("spec") or {}
     match requirement.get("scopeName"):
         case "Terminating":
-            return _ends(spec)
+            return ends(spec)
         case "NotTerminating":
-            return not _ends(spec)
+            return not ends(spec)
         case "BestEffort":
             return qos_class(pod) == "BestEffort"
         case "NotBestEffort":
@@ -44,15 +44,20 @@ def claim_scope(requirement: Requirement, claim: Object) -> bool:
     """Whether a PersistentVolumeClaim lies in a scope: those of its attributes classes, wanted, tried and present."""
     if requirement.get("scopeName") != "VolumeAttributesClass":
         return False
+    return any(_selects(requirement, name) for name in attributes_classes(claim) or [""])
+
+
+def attributes_classes(claim: Object) -> list[str]:
+    """The VolumeAttributesClasses that a claim wants, has and is being given."""
     spec, status = claim.get("spec") or {}, claim.get("status") or {}
     wanted = spec.get("volumeAttributesClassName")
     present = status.get("currentVolumeAttributesClassName")
     tried = (status.get("modifyVolumeStatus") or {}).get("targetVolumeAttributesClassName")
-    classes = [name for name in (wanted, present, tried) if name]
-    return any(_selects(requirement, name) for name in classes or [""])
+    return [name for name in (wanted, present, tried) if name]
 
 
-def _ends(spec: Object) -> bool:
+def ends(spec: Object) -> bool:
+    """Whether a pod ends of itself, after a time."""
     seconds = spec.get("activeDeadlineSeconds")
     return seconds is not None and seconds >= 0
 

@@ -72,7 +72,7 @@ class ResourceQuota(Plugin):
         if new is None or not request.namespace or not served.info.namespaced or kind in IGNORED:
             return
         known = evaluator(*kind)
-        if (operation, request.subresource) not in known.operations:
+        if not known.handles(operation, request.subresource, new, old):
             return
         if not self._limited and next(_quotas(request), None) is None:
             self._namespaces.pop(request.namespace, None)
@@ -145,7 +145,8 @@ class ResourceQuota(Plugin):
 
 
 def _quotas(request: Request) -> Iterator[Entry]:
-    return request.server.table.cacher("", "resourcequotas").select(Selection(request.namespace))
+    cacher = request.server.table.cacher("", "resourcequotas")
+    return cacher.select(Selection(request.namespace)) if cacher.entries else iter(())
 
 
 async def _put(request: Request, quota: Object, entry: Entry) -> int:

@@ -168,6 +168,16 @@ def test_claims() -> None:
     }
 
 
+def test_which_updates_count() -> None:
+    pods, claims = evaluator("", "pods"), evaluator("", "persistentvolumeclaims")
+    assert pods.handles("UPDATE", "", {"spec": {"activeDeadlineSeconds": 1}}, {"spec": {}})
+    assert not pods.handles("UPDATE", "", {"spec": {"nodeName": "n"}}, {"spec": {}})
+    assert pods.handles("UPDATE", "resize", {}, {})
+    assert not pods.handles("CREATE", "binding", {}, None)
+    assert claims.handles("UPDATE", "status", {"status": {"allocatedResources": {"storage": "2"}}}, {})
+    assert not claims.handles("UPDATE", "status", {"status": {"phase": "Bound"}}, {})
+
+
 def test_device_claims() -> None:
     choices = [{"deviceClassName": "a", "count": 2}, {"deviceClassName": "a", "count": 3}]
     exactly = {"deviceClassName": "b", "allocationMode": "All"}
