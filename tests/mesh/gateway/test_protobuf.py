@@ -1,6 +1,7 @@
 """Protobuf in both directions: objects, lists, watches, errors, metadata, discovery; and what has no such form."""
 
 import asyncio
+import gzip
 import json
 from typing import Any
 
@@ -248,3 +249,24 @@ async def test_items_of_lists_have_no_kind_in_any_version(gateway: Any) -> None:
         plain = await (await client.get(path)).json()
         assert ["kind" in item for item in plain["items"]] == [False] * (3 if "component" in path else 1)
         assert await object_of(await client.get(path, headers=PROTOBUF)) == plain
+
+
+async def test_a_large_list_while_things_change(gateway: Any) -> None:
+    """It comes in several chunks, is held while nothing changes, and is never old."""
+    client = gateway.admin
+    for number in range(30):
+        await client.post(CONFIGMAPS, json=config_map(f"c{number:02}", k="x" * 60_000))
+    lists = [await object_of(await client.get(CONFIGMAPS, headers=PROTOBUF)) for _ in range(3)]
+    assert [len(found["items"]) for found in lists] == [30, 30, 30]
+    assert lists[0] == lists[1] == lists[2]
+    other = await client.post("/api/v1/namespaces", json={"metadata": {"name": "other"}})
+    assert other.status == 201
+    later = await object_of(await client.get(CONFIGMAPS, headers=PROTOBUF))
+    assert later["items"] == lists[0]["items"]
+    await client.delete(f"{CONFIGMAPS}/c07")
+    plain = await (await client.get(CONFIGMAPS)).json()
+    assert await object_of(await client.get(CONFIGMAPS, headers=PROTOBUF)) == plain
+    metadata = await object_of(await client.get(CONFIGMAPS, headers=METADATA_LIST))
+    assert [item["metadata"] for item in metadata["items"]] == [item["metadata"] for item in plain["items"]]
+    zipped = await client.get(CONFIGMAPS, headers={**PROTOBUF, "Accept-Encoding": "gzip"})
+    assert protobuf.decode(gzip.decompress(await zipped.read())) == plain

@@ -115,22 +115,24 @@ class ListEncoder:
         self._api_version, self._kind = api_version, kind
         self._name = message_name(api_version, kind)
         fields = {field.json: field for field in plan(self._name)}
-        self._item, self._items = fields["items"].type, fields["items"].number
+        self._item, self._number = fields["items"].type, fields["items"].number
         self._metadata = fields["metadata"].number
-        self._parts: list[bytes] = []
+        self.items: list[bytes] = []  # fields of the list
+        self.size = 0
 
     def add(self, item: Object) -> None:
         """Raises ProtobufError."""
         item.pop("kind", None)
         item.pop("apiVersion", None)
         content = _serialized(self._item, item)
-        self._parts += (field_head(self._items, len(content)), content)
+        self.items += (field_head(self._number, len(content)), content)
+        self.size += len(content)
 
     def body(self, metadata: Object) -> bytes:
         """The whole of it."""
         content = _serialized(f"{META}.ListMeta", metadata)
         head = field_head(self._metadata, len(content)) + content
-        return envelope(self._api_version, self._kind, b"".join((head, *self._parts)))
+        return envelope(self._api_version, self._kind, b"".join((head, *self.items)))
 
 
 def frame(event_type: str, body: bytes) -> bytes:

@@ -11,18 +11,16 @@ import orjson
 from kybern.gateway import answers
 from kybern.gateway.api import Api, behind, timeout
 from kybern.gateway.core import options, views
+from kybern.gateway.core.held_lists import HeldList
 from kybern.gateway.core.negotiation import MediaType
 from kybern.gateway.core.resources import Served
 from kybern.gateway.core.views import TableView
-from kybern.gateway.handlers import streamed_list
+from kybern.gateway.handlers import protobuf_list, streamed_list
 from kybern.gateway.handlers.target import Target
 from kybern.gateway.http.message import Request, Response
-from kybern.kube import protobuf
 from kybern.kube.meta import Object
 from kybern.kube.status import bad_request
 from kybern.protos.api.v1.objects_pb2 import GetRequest, ListRequest, ListResponse
-
-AT_ONCE = 64  # objects that are converted before others have their turn
 
 
 def table_view(request: Request, media: MediaType, served: Served) -> TableView | None:
@@ -64,7 +62,7 @@ async def list_objects(api: Api, request: Request, target: Target, traceparent: 
     media = answers.media_type(request, target.served)
     tables = table_view(request, media, target.served)
     asked = list_request(request, target)
-    key = (asked.SerializeToString(), answers.wants_gzip(request)) if media.plain else None
+    key = _held_key(request, media, asked)
     held = api.lists.find(key)
     if held is not None:
         asked.known_etag = held.etag
@@ -76,6 +74,8 @@ async def list_objects(api: Api, request: Request, target: Target, traceparent: 
     )
     async with aclosing(chunks):  # type: ignore[type-var]  # an async generator
         first: ListResponse = await anext(chunks)
+        if media.protobuf:
+            return await _protobuf(api, request, target, media, key, held, first, chunks)
         if first.unchanged and held is not None:
             await streamed_list.send_again(request, held, _metadata(first))
             return None
@@ -90,6 +90,34 @@ async def list_objects(api: Api, request: Request, target: Target, traceparent: 
         if sent is not None:
             api.lists.put(key, sent)
         return None
+
+
+def _held_key(request: Request, media: MediaType, asked: ListRequest) -> object:
+    """What a list is held by; None for those that are never held."""
+    if media.protobuf:
+        return asked.SerializeToString(), media.view, media.version
+    return (asked.SerializeToString(), answers.wants_gzip(request)) if media.plain else None
+
+
+async def _protobuf(
+    api: Api,
+    request: Request,
+    target: Target,
+    media: MediaType,
+    key: object,
+    held: HeldList | None,
+    first: ListResponse,
+    chunks: AsyncIterator[ListResponse],
+) -> Response:
+    encoder = protobuf_list.encoder_of(target.served, media)
+    if first.unchanged and held is not None:
+        encoder.items = list(held.parts)
+        return await protobuf_list.respond(request, media, encoder, _metadata(first))
+    api.lists.drop(key)
+    last, made = await protobuf_list.collect(encoder, media, first, chunks)
+    if made is not None:
+        api.lists.put(key, made)
+    return await protobuf_list.respond(request, media, encoder, _metadata(last))
 
 
 def _metadata(chunk: ListResponse) -> Object:
@@ -121,8 +149,6 @@ async def _converted(
         items = await _all_items(chunk, chunks)
         document = views.list_document(f"{target.served.kind}List", target.served.api_version, *items)
         return await answers.answer(request, document, media)
-    if media.protobuf:
-        return await _protobuf_list(request, target, media, chunk, chunks)
     found: list[Object] = []
     while True:
         decoded = views.split_items(chunk.items)
@@ -139,23 +165,3 @@ async def _converted(
     else:
         document = orjson.dumps(views.partial_list(found, _metadata(chunk), media.version))
     return await answers.answer(request, document, media)
-
-
-async def _protobuf_list(
-    request: Request, target: Target, media: MediaType, chunk: ListResponse, chunks: AsyncIterator[ListResponse]
-) -> Response:
-    """A list in protobuf, a few objects at a time."""
-    if media.metadata_only:
-        encoder = protobuf.ListEncoder(f"meta.k8s.io/{media.version}", "PartialObjectMetadataList")
-    else:
-        encoder = protobuf.ListEncoder(target.served.api_version, f"{target.served.kind}List")
-    while True:
-        for count, item in enumerate(views.split_items(chunk.items), 1):
-            encoder.add({"metadata": item.get("metadata") or {}} if media.metadata_only else item)
-            if count % AT_ONCE == 0:
-                await asyncio.sleep(0)
-        if chunk.last:
-            break
-        chunk = await anext(chunks)
-    body, headers = await answers.compressed(request, encoder.body(_metadata(chunk)))
-    return Response(body, 200, media.content_type, headers)

@@ -14,7 +14,8 @@ from kybern.gateway.core.frames import NAMES
 from kybern.gateway.core.negotiation import OFFERED_STREAMS, MediaType
 from kybern.gateway.core.views import TableView
 from kybern.gateway.handlers.ahead import PATIENCE, Ahead
-from kybern.gateway.handlers.read import AT_ONCE, table_view
+from kybern.gateway.handlers.protobuf_list import AT_ONCE
+from kybern.gateway.handlers.read import table_view
 from kybern.gateway.handlers.target import Target
 from kybern.gateway.handlers.watch_sink import WatchSink
 from kybern.gateway.http.message import Request

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from kybern.kube import protobuf, schema
 from kybern.kube.protobuf import codec
-from kybern.kube.protobuf.messages import FieldPlan, plan, table
+from kybern.kube.protobuf.messages import FieldPlan, message_class, plan, table
 from kybern.kube.protobuf.reading import SCHEMA
 from kybern.kube.protobuf.special import APIEXTENSIONS, META, RUNTIME
 
@@ -100,6 +100,44 @@ def test_round_trip(data: st.DataObject) -> None:
     content = data.draw(messages(codec.message_name(api_version, kind), 4))
     obj = {**content, "kind": kind, "apiVersion": api_version}
     assert protobuf.decode(protobuf.encode(obj)) == obj
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+@given(st.data())
+def test_lists(data: st.DataObject) -> None:
+    """Made item by item, a list is what its message says."""
+    api_version, kind = data.draw(st.sampled_from([pair for pair in kinds() if has_form(pair[0], f"{pair[1]}List")]))
+    items = data.draw(st.lists(messages(codec.message_name(api_version, kind), 3), max_size=3))
+    metadata = {"resourceVersion": "7", "continue": "c", "remainingItemCount": 0}
+    encoder = protobuf.ListEncoder(api_version, f"{kind}List")
+    for item in items:
+        encoder.add({**item, "kind": kind, "apiVersion": api_version})
+    found = protobuf.decode(encoder.body(metadata))
+    assert found.pop("items", []) == items
+    assert found == {"kind": f"{kind}List", "apiVersion": api_version, "metadata": metadata}
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+@given(st.data(), st.dictionaries(st.sampled_from(["zzz", "spec", "metadata", "x-y"]), free, max_size=2))
+def test_members_without_a_field_are_left_out(data: st.DataObject, more: dict[str, Any]) -> None:
+    api_version, kind = data.draw(st.sampled_from(kinds()))
+    obj = {"kind": kind, "apiVersion": api_version, **data.draw(messages(codec.message_name(api_version, kind), 3))}
+    added = {f"unknown-{name}": value for name, value in more.items()}
+    deeper = {key: {**value, **added} if key == "metadata" else value for key, value in obj.items()}
+    assert protobuf.decode(protobuf.encode({**deeper, **added})) == obj
+
+
+@given(st.sampled_from(["ADDED", "BOOKMARK"]), st.binary(max_size=300))
+def test_frames(event: str, body: bytes) -> None:
+    frame = protobuf.frame(event, body)
+    found = message_class(f"{META}.WatchEvent").FromString(frame[4:])
+    assert (int.from_bytes(frame[:4], "big"), found.type, found.object.f1) == (len(frame) - 4, event, body)
+
+
+@pytest.mark.parametrize("spec", [{"replicas": "many"}, {"replicas": 2**31}, {"selector": []}, {"template": 5}])
+def test_values_that_do_not_fit(spec: dict[str, Any]) -> None:
+    with pytest.raises(protobuf.ProtobufError, match="does not fit"):
+        protobuf.encode({"kind": "Deployment", "apiVersion": "apps/v1", "spec": spec})
 
 
 def test_every_built_in_kind_has_a_form() -> None:
