@@ -132,6 +132,22 @@ async def test_why_it_was_allowed_and_whom_it_was_done_as(log: Log) -> None:
     assert event["annotations"]["authorization.k8s.io/reason"] == reason
 
 
+async def test_a_delete_says_what_is_gone(log: Log) -> None:
+    path = "/api/v1/namespaces/default/configmaps"
+    async with log.front.admin.post(path, json={"metadata": {"name": "brief"}}) as response:
+        uid = (await response.json())["metadata"]["uid"]
+    async with log.front.admin.delete(f"{path}/brief") as response:
+        event = (await log.of(response.headers["Audit-Id"]))[-1]
+    details = {"name": "brief", "kind": "configmaps", "uid": uid}
+    assert event["responseStatus"] == {"metadata": {}, "status": "Success", "details": details, "code": 200}
+
+
+async def test_a_log_is_recorded_when_it_is_let_through(log: Log) -> None:
+    async with log.front.admin.get("/api/v1/namespaces/default/pods/none/log") as response:
+        event = (await log.of(response.headers["Audit-Id"]))[-1]
+    assert (event["verb"], event["objectRef"]["subresource"], event["responseStatus"]["code"]) == ("get", "log", 404)
+
+
 async def test_a_watch_starts_and_ends(log: Log) -> None:
     async with log.front.admin.get("/api/v1/pods?watch=1&timeoutSeconds=1") as response:
         started = await log.of(response.headers["Audit-Id"], "ResponseStarted")

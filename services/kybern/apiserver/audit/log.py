@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 DECISION, REASON = "authorization.k8s.io/decision", "authorization.k8s.io/reason"
 BODIES = ("object", "patch", "options")  # fields of requests that hold a JSON body
 ANSWERS = ("object", "list")
+PASSED_ON = ("connect", "forward")  # others answer: what is recorded is that the request was let through
 Handler = Callable[[Any, CallContext], Any]
 
 
@@ -93,10 +94,10 @@ class AuditLog:
             return original, None
 
     def _asked(self, server: "ApiServer", verb: str, message: Any) -> tuple[Attributes, str]:
-        if verb == "check_access":
+        if getattr(message, "path", ""):
             return Attributes(message.verb, path=message.path), ""
         resource = message.resource
-        shown = message.verb or "create" if verb == "connect" else verb.replace("_", "")
+        shown = message.verb or "create" if verb in PASSED_ON else verb.replace("_", "")
         name = getattr(message, "name", "")
         served = server.table.served.get((resource.group, resource.version, resource.resource))
         if served is None:
@@ -146,11 +147,11 @@ class AuditLog:
             except Exception as error:
                 self._fail(server, record, error)
                 raise
-            status = {"metadata": {}, "code": answer_code(verb, response)}
+            status = {"metadata": {}, **deletion(response), "code": answer_code(verb, response)}
             now = server.clock.now()
-            if verb == "connect":
+            if verb in PASSED_ON:
                 self._write(record, "ResponseStarted", now, status)
-            data = b"" if verb == "connect" else next((b for field in ANSWERS if (b := _bytes(response, field))), b"")
+            data = b"" if verb in PASSED_ON else next((b for field in ANSWERS if (b := _bytes(response, field))), b"")
             self._write(record, "ResponseComplete", now, status, data)
             return response
 
@@ -196,6 +197,19 @@ def list_document(server: "ApiServer", resource: Any, items: list[bytes]) -> byt
     version = f"{resource.group}/{resource.version}" if resource.group else resource.version
     head = orjson.dumps({"kind": f"{kind}List", "apiVersion": version, "metadata": {}})
     return b'%b,"items":[%b]}' % (head[:-1], b",".join(items))
+
+
+def deletion(response: Any) -> dict[str, Any]:
+    """What the Status that answers a delete says."""
+    if not getattr(response, "deleted", False):
+        return {}
+    try:
+        status = orjson.loads(response.object)
+    except orjson.JSONDecodeError:
+        return {}
+    if status.get("kind") != "Status":
+        return {}
+    return {name: status[name] for name in ("status", "details") if name in status}
 
 
 def answer_code(verb: str, response: Any) -> int:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import ssl
 
-from kybern.gateway.api import DEFAULT_TIMEOUT, Api, requester
+from kybern.gateway.api import DEFAULT_TIMEOUT, Api, behind
 from kybern.gateway.core.forwarding import Header, is_upgrade
 from kybern.gateway.core.router import ResourcePath, verb
 from kybern.gateway.forward.relay import Job, relay
@@ -48,7 +48,7 @@ async def aggregated_document(api: Api, request: Request, group: str, version: s
 
 async def _forward(api: Api, request: Request, wanted: ForwardRequest, *, long_running: bool) -> Response | None:
     try:
-        found: ForwardResponse = await api.calls.call(wanted, requester=requester(request), timeout=DEFAULT_TIMEOUT)
+        found: ForwardResponse = await api.calls.call(wanted, **behind(api, request), timeout=api.request_timeout)
     except StatusError as error:
         if error.code == 503:
             return UNAVAILABLE
