@@ -57,6 +57,7 @@ class Running:
             self.port = port
             self._started.set()
             await self._stop.wait()
+        await asyncio.sleep(0.5)  # TLS connections say goodbye
 
     def stop(self) -> None:
         self._loop.call_soon_threadsafe(self._stop.set)
