@@ -15,6 +15,7 @@ from kybern.controllers.disruption.reconcile import DisruptionController
 from kybern.controllers.endpoints.reconcile import EndpointsController
 from kybern.controllers.endpointslice.reconcile import EndpointSliceController
 from kybern.controllers.endpointslice_mirroring.reconcile import EndpointSliceMirroring
+from kybern.controllers.ephemeral_volume.reconcile import EphemeralVolumes
 from kybern.controllers.garbage_collector.reconcile import GarbageCollector
 from kybern.controllers.job.reconcile import JobController
 from kybern.controllers.namespace.reconcile import NamespaceController
@@ -59,6 +60,7 @@ CONTROLLERS: dict[str, Starter] = {
     "service-cidr-controller": ServiceCIDRController,
     "ttl-controller": TTLController,
     "resourcequota-controller": ResourceQuotaController,
+    "ephemeral-volume-controller": EphemeralVolumes,
     "persistentvolume-binder-controller": PersistentVolumeBinder,
     "persistentvolumeclaim-protection-controller": ClaimProtection,
     "persistentvolume-protection-controller": VolumeProtection,

@@ -219,3 +219,44 @@ def test_an_attributes_class_stays_while_a_claim_has_it(simulate: Any) -> None:
         await gone(cluster, VOLUME_ATTRIBUTES_CLASSES, "fast")
 
     simulate(test)
+
+
+def test_a_pod_gets_the_claims_it_describes_and_takes_them_along(simulate: Any) -> None:
+    async def test(cluster: Any) -> None:
+        await volume(cluster, "v")
+        wanted = {
+            "accessModes": ["ReadWriteOnce"],
+            "resources": {"requests": {"storage": "1Gi"}},
+            "storageClassName": "",
+        }
+        template = {"metadata": {"labels": {"a": "b"}}, "spec": wanted}
+        volumes = [{"name": "scratch", "ephemeral": {"volumeClaimTemplate": template}}]
+        spec = {"containers": [{"name": "c", "image": "v1"}], "volumes": volumes}
+        pod = await cluster.create(PODS, "user", spec=spec)
+
+        async def made() -> Any:
+            return await cluster.get(PERSISTENT_VOLUME_CLAIMS, "user-scratch")
+
+        found = await cluster.until(made, 5)
+        assert found["metadata"]["labels"] == {"a": "b"}
+        (owner,) = found["metadata"]["ownerReferences"]
+        assert (owner["uid"], owner["controller"], owner["kind"]) == (pod["metadata"]["uid"], True, "Pod")
+        assert (await bound(cluster, "user-scratch"))["spec"]["volumeName"] == "v"
+        await cluster.admin.delete(PODS, "user", "default")
+        await gone(cluster, PERSISTENT_VOLUME_CLAIMS, "user-scratch", 30)
+        await in_phase(cluster, "v", "Released")
+
+    simulate(test)
+
+
+def test_a_claim_of_somebody_else_is_not_taken_for_a_pods_own(simulate: Any) -> None:
+    async def test(cluster: Any) -> None:
+        await claim(cluster, "user-scratch")
+        template = {"spec": {"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": "1Gi"}}}}
+        volumes = [{"name": "scratch", "ephemeral": {"volumeClaimTemplate": template}}]
+        await cluster.create(PODS, "user", spec={"containers": [{"name": "c", "image": "v1"}], "volumes": volumes})
+        await asyncio.sleep(10)
+        found = await cluster.get(PERSISTENT_VOLUME_CLAIMS, "user-scratch")
+        assert "ownerReferences" not in found["metadata"]
+
+    simulate(test)
