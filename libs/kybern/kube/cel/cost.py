@@ -127,7 +127,7 @@ class Estimator:
             case ast.Ident():
                 known = self._ranges.get(node.name)
                 return known[-1] if known else (node.name,)
-            case ast.Select():
+            case ast.Select(test_only=False):
                 inner = self.path(node.operand)
                 return None if inner is None else (*inner, node.field)
             case ast.Call(function="_[_]"):
@@ -177,6 +177,8 @@ class Estimator:
         if rule is None or not arguments:
             return Estimate(ONE)
         kind = self.checked.type_of(arguments[0])
+        if name == "@in" and self.checked.type_of(arguments[1]).name == "map":
+            return Estimate(ONE)
         return rule([self.size(one) for one in arguments], kind, self) or Estimate(ONE)
 
     def element(self, path: Path | None, kind: ast.Type) -> Span:
@@ -208,7 +210,8 @@ def _add(sizes: list[Span], kind: ast.Type, _: Estimator) -> Estimate | None:
         return Estimate(ONE, sizes[0].plus(sizes[1]))
     if kind.name in ("string", "bytes", "dyn"):
         size = sizes[0].plus(sizes[1])
-        return Estimate(size.share(PASS), size) if kind.name != "dyn" else None
+        cost = size.share(PASS)
+        return Estimate(cost, size) if kind.name != "dyn" else Estimate(cost.union(ONE), size)
     return None
 
 
@@ -218,6 +221,8 @@ def _compare(sizes: list[Span], kind: ast.Type, _: Estimator) -> Estimate:
 
 
 def _order(sizes: list[Span], kind: ast.Type, estimator: Estimator) -> Estimate | None:
+    if kind.name == "dyn":
+        return Estimate(_compare(sizes, kind, estimator).cost.union(ONE))
     return _compare(sizes, kind, estimator) if kind.name in ("string", "bytes") else None
 
 

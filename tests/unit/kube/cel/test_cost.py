@@ -27,6 +27,8 @@ COSTS: dict[str, int] = {
     "string(n) + 'a' == 'b'": MOST,
     "named['a'] == named['b']": 2 + 2 + 5,
     "text.replace('a', 'bb').size() > 1": 1 + 200 + 1 + 1,
+    "has(any.a) == has(any.b)": 1 + 1 + 1,
+    "'a' in named": 1 + 1,
     "any.a.b == 1": 1 + 1,
 }
 
