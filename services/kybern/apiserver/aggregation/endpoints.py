@@ -4,6 +4,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from kybern.apiserver.storage.selection import Selection
+from kybern.kube import selectors
+
 if TYPE_CHECKING:
     from kybern.apiserver.server import ApiServer
 
@@ -23,13 +26,8 @@ class Endpoint:
 
 def slices(server: "ApiServer", namespace: str, name: str) -> list[Object]:
     """The slices of a Service."""
-    cacher = server.table.cacher(*SLICES)
-    first = f"{namespace}/"
-    return [
-        entry.decode()
-        for key in cacher._keys(namespace, "")
-        if key.startswith(first) and (entry := cacher.entries[key]).labels.get(SERVICE_NAME) == name
-    ]
+    selection = Selection(namespace, labels=selectors.from_labels({SERVICE_NAME: name}))
+    return [entry.decode() for entry in server.table.cacher(*SLICES).select(selection)]
 
 
 def ready(found: list[Object], port_name: str) -> Iterator[Endpoint]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import zlib
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 
@@ -171,17 +171,16 @@ class Answer:
         yield page.end()
 
 
-def _inflater(encoding: bytes) -> Callable[[bytes], list[bytes]]:
+def _inflater(encoding: bytes) -> Callable[[bytes], Iterable[bytes]]:
+    """Pieces of bounded size, however well they were compressed."""
     if not encoding:
-        return lambda data: [data]
+        return lambda data: (data,)
     engine = zlib.decompressobj(31 if encoding == b"gzip" else -15)
 
-    def inflate(data: bytes) -> list[bytes]:
-        parts = []
+    def inflate(data: bytes) -> Iterator[bytes]:
         while data:
-            parts.append(engine.decompress(data, CHUNK))
+            yield engine.decompress(data, CHUNK)
             data = engine.unconsumed_tail
-        return parts
 
     return inflate
 

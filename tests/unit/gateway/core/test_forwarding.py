@@ -1,6 +1,8 @@
 """What a proxy changes in requests and answers."""
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from kybern.gateway.core import forwarding
 from kybern.gateway.core.forwarding import Place, place, request_headers, response_headers, rewrite_url
@@ -82,3 +84,14 @@ def test_response_headers() -> None:
         (b"Set-Cookie", b"b"),
     ]
     assert response_headers(sent) == [(b"Set-Cookie", b"a"), (b"Set-Cookie", b"b")]
+
+
+@given(st.lists(st.sampled_from(["a", "..", ".", "", "%", "é", "b c"]), max_size=6), st.booleans())
+def test_no_path_leads_out_of_the_other_server(parts: list[str], slash: bool) -> None:
+    path = f"{POD}/{'/'.join(parts)}" + ("/" if slash else "")
+    rest = "/".join(parts).strip("/") if parts else ""
+    found = place(path, rest)
+    assert found.path == "" or found.path.startswith("/")
+    assert not {"..", "."} & set(found.path.split("/"))
+    assert forwarding.escaped(found.path).isascii()
+    assert " " not in forwarding.escaped(found.path)
