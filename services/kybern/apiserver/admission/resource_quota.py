@@ -12,6 +12,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
 
+import orjson
+
 from kybern.apiserver.admission.plugin import CREATE, Object, Plugin
 from kybern.apiserver.registry import commit
 from kybern.apiserver.registry.commit import Stale
@@ -155,9 +157,8 @@ async def _put(request: Request, quota: Object, entry: Entry) -> int:
     name = quota["metadata"]["name"]
     writing = Request(request.server, request.user, "update", served, request.namespace, name, "status")
     quota["metadata"].pop("resourceVersion", None)
-    await commit.put(writing, quota, entry.revision)
-    stored = served.storage.get(request.namespace, name)
-    return stored.revision if stored is not None else 0
+    stored = orjson.loads(await commit.put(writing, quota, entry.revision))
+    return int(stored["metadata"]["resourceVersion"])  # the cache may hold somebody else's newer one
 
 
 def _count_again(namespace: Namespace, request: Request, quota: Object) -> None:
