@@ -129,7 +129,7 @@ class ApiServer:
         found: list[Verify] = []
         if settings.authentication.bootstrap_tokens:
             found.append(BootstrapTokens(self._lookup, self.clock.now).verify)
-        if settings.authentication.issuers:
+        if settings.authentication.issuers or settings.authentication.file is not None:
             found.append(self.oidc.verify)
         if settings.token_webhook is not None:
             found.append(TokenWebhook(settings.token_webhook, self.webhooks, (settings.issuer,)).verify)

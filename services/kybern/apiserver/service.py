@@ -10,6 +10,7 @@ from kybern.apiserver.admission.configuration import add_admission_flags, read_a
 from kybern.apiserver.admission.registry import NAMES as PLUGINS
 from kybern.apiserver.audit.flags import add_audit_flags, read_audit_settings
 from kybern.apiserver.authentication.flags import add_authentication_flags, read_authentication
+from kybern.apiserver.authentication.reload import ConfigurationFollower
 from kybern.apiserver.authentication.service_account import DEFAULT_ISSUER, TokenKeys
 from kybern.apiserver.authentication.token_file import read_token_file
 from kybern.apiserver.bootstrap.run import bootstrap
@@ -139,7 +140,9 @@ async def serve(
         repair = tasks.create_task(server.claim_repair.run())
         checks = tasks.create_task(follow_health(store, wire, env.telemetry))
         aggregator = tasks.create_task(server.aggregator.run())
-        issuers = tasks.create_task(server.oidc.run())
+        issuers = [tasks.create_task(server.oidc.run())]
+        if settings.authentication.file is not None:
+            issuers.append(tasks.create_task(ConfigurationFollower(server, settings.authentication.file).run()))
         audits = [tasks.create_task(backend.run()) for backend in server.audit.backends] if server.audit else []
         flows = tasks.create_task(server.flow_controller.run()) if server.flow_controller is not None else None
         try:
@@ -164,9 +167,8 @@ async def serve(
             aggregator.cancel()
             if flows is not None:
                 flows.cancel()
-            issuers.cancel()
-            for audit in audits:
-                audit.cancel()
+            for task in (*issuers, *audits):
+                task.cancel()
 
 
 async def compact(server: ApiServer, store: Store) -> None:

@@ -15,7 +15,8 @@ import pytest
 from aiohttp import web
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
-from kybern.apiserver.authentication.flags import AuthenticationSettings
+from kybern.apiserver.authentication.flags import AuthenticationSettings, read_structured
+from kybern.apiserver.authentication.reload import ConfigurationFollower
 from kybern.apiserver.core.authentication.jwt_config import Anonymous, Issuer, Mapped
 from kybern.apiserver.core.user import User
 from kybern.client.objects import Client
@@ -169,6 +170,43 @@ async def test_an_issuer_that_is_away_at_first(running: Any, provider: Provider)
             provider.failing = False
             await asyncio.sleep(0.15)
             assert (await who(gateway, provider.token("one")))["username"] == "oidc:alice"
+
+
+def configuration(provider: Provider, prefix: str, **members: Any) -> bytes:
+    jwt_issuer = {
+        "issuer": {"url": provider.url, "audiences": ["kybern"], "certificateAuthority": provider.ca},
+        "claimMappings": {"username": {"claim": "sub", "prefix": prefix}},
+    }
+    head = {"apiVersion": "apiserver.config.k8s.io/v1", "kind": "AuthenticationConfiguration"}
+    return orjson.dumps({**head, "jwt": [jwt_issuer], **members})
+
+
+async def test_a_changed_configuration_is_read_again(
+    running: Any, provider: Provider, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    path = tmp_path / "authentication.yaml"
+    await asyncio.to_thread(path.write_bytes, configuration(provider, "one:"))
+    issuers = read_structured(path, configuration(provider, "one:")).issuers
+    async with (
+        running(authentication=AuthenticationSettings(issuers, file=path)) as cluster,
+        ExchangeClient(cluster.channel("system:kybern:gateway")) as gateway,
+        asyncio.TaskGroup() as tasks,
+    ):
+        follower = tasks.create_task(ConfigurationFollower(cluster.server, path, 0.02).run())
+        token = provider.token("one")
+        assert (await who(gateway, token))["username"] == "one:alice"
+        for data, expected in (
+            (configuration(provider, "two:"), "two:alice"),
+            (b"kind: Nonsense", "two:alice"),
+            (configuration(provider, "three:", anonymous={"enabled": False}), "three:alice"),
+        ):
+            await asyncio.to_thread(path.write_bytes, data)
+            await asyncio.sleep(0.2)
+            assert (await who(gateway, token))["username"] == expected
+        assert "it must be an AuthenticationConfiguration; what was read before stays" in caplog.text
+        with pytest.raises(StatusError, match="Unauthorized"):
+            await gateway.call(WHO, requester=pb.Requester())
+        follower.cancel()
 
 
 async def test_bootstrap_tokens(running: Any) -> None:

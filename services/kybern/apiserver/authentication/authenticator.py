@@ -70,6 +70,12 @@ class Authenticator:
             return self.authenticate(call, path)
         return self._requester(call.requester, path)
 
+    def changed(self, anonymous: Anonymous | None) -> None:
+        """Other rules apply: forget what was verified by the old ones."""
+        if anonymous is not None:
+            self._anonymous = anonymous
+        self._tokens.clear()
+
     def _peer(self, peer: Identity) -> User:
         user = self._peers.get(peer)
         if user is None:

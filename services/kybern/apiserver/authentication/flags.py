@@ -30,6 +30,7 @@ class AuthenticationSettings:
     anonymous: Anonymous = field(default_factory=Anonymous)
     bootstrap_tokens: bool = True
     basic: Mapping[str, User] = field(default_factory=dict)  # by base64 of user:password
+    file: Path | None = None  # the AuthenticationConfiguration, to be followed
 
 
 def add_authentication_flags(parser: ArgumentParser) -> None:
@@ -55,9 +56,10 @@ def read_authentication(options: Namespace) -> AuthenticationSettings:
     given = [flag for flag in ("oidc_issuer_url", "oidc_client_id") if getattr(options, flag)]
     if options.authentication_config and given:
         raise ValueError("--authentication-config and --oidc-* flags are mutually exclusive")
-    configuration = Configuration()
+    configuration, path = Configuration(), None
     if options.authentication_config:
-        configuration = _structured(Path(options.authentication_config))
+        path = Path(options.authentication_config)
+        configuration = read_structured(path, path.read_bytes())
         if configuration.anonymous is not None and options.anonymous_auth == "false":
             raise ValueError("--anonymous-auth and anonymous of --authentication-config are mutually exclusive")
     issuers = configuration.issuers or ((_issuer(options),) if given else ())
@@ -66,12 +68,14 @@ def read_authentication(options: Namespace) -> AuthenticationSettings:
         configuration.anonymous or Anonymous(options.anonymous_auth == "true"),
         options.enable_bootstrap_token_auth == "true",
         read_basic_auth_file(Path(options.basic_auth_file)) if options.basic_auth_file else {},
+        path,
     )
 
 
-def _structured(path: Path) -> Configuration:
+def read_structured(path: Path, data: bytes) -> Configuration:
+    """What the file says. Raises ValueError."""
     try:
-        return read_configuration(yaml.safe_load(path.read_text()))
+        return read_configuration(yaml.safe_load(data))
     except (yaml.YAMLError, ConfigurationInvalid) as error:
         raise ValueError(f"--authentication-config {path}: {error}") from error
 

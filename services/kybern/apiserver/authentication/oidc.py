@@ -39,14 +39,37 @@ class OidcAuthenticator:
         fresh: float = FRESH,
         retry: float = RETRY,
     ) -> None:
-        self._issuers = {issuer.url: Keys(issuer, log, fresh, retry) for issuer in issuers}
+        self._issuers: dict[str, Keys] = {}
         self._now = now
+        self._log = log
+        self._fresh = fresh
+        self._retry = retry
+        self._changed = asyncio.Event()
+        self.configure(issuers)
+
+    def configure(self, issuers: Sequence[Issuer]) -> None:
+        """Take other issuers; the keys of those that stay as they are stay, too."""
+        before = self._issuers
+        self._issuers = {
+            issuer.url: known
+            if (known := before.get(issuer.url)) is not None and known.issuer == issuer
+            else Keys(issuer, self._log, self._fresh)
+            for issuer in issuers
+        }
+        self._changed.set()
 
     async def run(self) -> None:
-        """Fetch keys until every issuer has been reached."""
-        async with asyncio.TaskGroup() as tasks:
-            for keys in self._issuers.values():
-                tasks.create_task(keys.run())
+        """Fetch keys of issuers that have not been reached yet."""
+        while True:
+            self._changed.clear()
+            missing = [keys for keys in self._issuers.values() if not keys.reached]
+            await asyncio.gather(*(keys.fetch() for keys in missing))
+            missing = [keys for keys in missing if not keys.reached]
+            try:
+                async with asyncio.timeout(self._retry if missing else None):
+                    await self._changed.wait()
+            except TimeoutError:
+                continue
 
     def verify(self, token: str, audiences: tuple[str, ...] = ()) -> TokenUser:
         """Raises TokenInvalid; MustWait, where keys have to be fetched first."""
@@ -85,22 +108,20 @@ class OidcAuthenticator:
 class Keys:
     """The keys of one issuer."""
 
-    def __init__(self, issuer: Issuer, log: logging.Logger, fresh: float, retry: float) -> None:
+    def __init__(self, issuer: Issuer, log: logging.Logger, fresh: float) -> None:
         self.issuer = issuer
         self._log = log
         self._fresh = fresh
-        self._retry = retry
         self._known: dict[str, Any] = {}  # by key id; without one by their place
         self._fetched = float("-inf")  # loop.time() of the last attempt
         self._fetching = asyncio.Lock()
         context = ssl.create_default_context(cadata=issuer.ca or None)
         self._connector: Callable[[], aiohttp.TCPConnector] = lambda: aiohttp.TCPConnector(ssl=context)
 
-    async def run(self) -> None:
-        while not self._known:
-            await self.fetch()
-            if not self._known:
-                await asyncio.sleep(self._retry)
+    @property
+    def reached(self) -> bool:
+        """Whether the issuer has ever told its keys."""
+        return bool(self._known)
 
     def candidates(self, kid: str) -> list[Any]:
         """Keys that may have signed. Raises MustWait if a fetch may bring more."""
