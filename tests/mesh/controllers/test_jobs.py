@@ -138,3 +138,24 @@ def test_a_pod_that_lost_its_job_is_adopted_again(simulate: Any) -> None:
         await cluster.until(owned)
 
     simulate(test)
+
+
+def test_a_pod_that_a_job_has_released_is_held_no_longer(simulate: Any) -> None:
+    async def test(cluster: Any) -> None:
+        await create_job(cluster, "pause")
+
+        async def running() -> list[Object]:
+            pods: list[Object] = (await cluster.admin.list(PODS, "default")).items
+            return [pod for pod in pods if meta.controller_of(pod)]
+
+        (pod,) = await cluster.until(running)
+        labels = {name: None for name in meta.labels(pod) if name.endswith("controller-uid")}
+        await cluster.admin.patch(PODS, meta.name(pod), "default", patch={"metadata": {"labels": labels}})
+
+        async def released() -> bool:
+            now = await cluster.admin.get(PODS, meta.name(pod), "default")
+            return meta.controller_of(now) is None and meta.finalizers(now) == []
+
+        await cluster.until(released)
+
+    simulate(test)

@@ -1,6 +1,9 @@
-"""DefaultTolerationSeconds: a pod stays 300 seconds on a node that is not ready or unreachable, unless it says."""
+"""DefaultTolerationSeconds: a pod stays 300 seconds on a node that is not ready or unreachable, unless it says.
 
-from kybern.apiserver.admission.plugin import CREATE, Object, Plugin
+Updates are looked at too: one that replaces the tolerations gets these back.
+"""
+
+from kybern.apiserver.admission.plugin import CREATE, UPDATE, Object, Plugin
 from kybern.apiserver.registry.request import Request
 
 TAINTS = ("node.kubernetes.io/not-ready", "node.kubernetes.io/unreachable")
@@ -13,7 +16,7 @@ class DefaultTolerationSeconds(Plugin):
     name = "DefaultTolerationSeconds"
 
     async def mutate(self, request: Request, operation: str, new: Object, old: Object | None) -> None:
-        if operation != CREATE or request.resource != "pods" or request.group or request.subresource:
+        if operation not in (CREATE, UPDATE) or request.resource != "pods" or request.group or request.subresource:
             return
         spec = new.get("spec") or {}
         have = spec.get("tolerations") or []

@@ -18,13 +18,29 @@ from kybern.kube.status import StatusError
 NAME = "job-controller"
 MAX_CREATIONS = 500
 TRACKED = "tracked-by-job"
+JOB_NAME = "batch.kubernetes.io/job-name"
 
 
 def by_tracking_job(pod: Object) -> tuple[str, ...]:
-    """The key of the Job that is to count the pod when it ends."""
+    """The key of the Job that is to count the pod when it ends; of one without owner, that it was made for."""
     ref = meta.controller_of(pod)
-    tracked = ref is not None and ref.get("kind") == "Job" and FINALIZER in meta.finalizers(pod)
-    return (meta.join_key(meta.namespace(pod), ref["name"]),) if ref is not None and tracked else ()
+    if FINALIZER not in meta.finalizers(pod) or (ref is not None and ref.get("kind") != "Job"):
+        return ()
+    name = ref["name"] if ref is not None else meta.labels(pod).get(JOB_NAME, "")
+    return (meta.join_key(meta.namespace(pod), name),) if name else ()
+
+
+def owner_uid(pod: Object) -> str:
+    """The uid of a pod's controller; "" when it has none."""
+    ref = meta.controller_of(pod)
+    return str(ref["uid"]) if ref is not None else ""
+
+
+def is_or_may_become_owner(job: Object, pod: Object) -> bool:
+    """Whether a Job owns a pod, or would adopt it."""
+    owner = owner_uid(pod)
+    selected = from_label_selector(job["spec"].get("selector")).matches(meta.labels(pod))
+    return owner == meta.uid(job) if owner else selected and not meta.is_deleting(pod)
 
 
 class JobController:
@@ -59,19 +75,19 @@ class JobController:
         return RequeueAfter(max(0.1, plan.look_again)) if plan.look_again is not None else None
 
     async def _let_go(self, key: str, job: Object | None) -> None:
-        """Pods of a Job of this name that is gone are counted by nobody: nothing need hold them."""
+        """Pods of a Job that is gone, or has released them, are counted by nobody: nothing need hold them."""
         uid = meta.uid(job) if job is not None else ""
         namespace, name = meta.split_key(key)
-        left = [pod for pod in self._pods.store.by_index(TRACKED, key) if (meta.controller_of(pod) or {})["uid"] != uid]
+        left = [pod for pod in self._pods.store.by_index(TRACKED, key) if owner_uid(pod) != uid]
         if not left:
             return
         try:
-            live = meta.uid(await self._client.get(JOBS, name, namespace))
+            live: Object | None = await self._client.get(JOBS, name, namespace)
         except StatusError as error:
             if error.code != 404:
                 raise
-            live = ""
-        gone = [pod for pod in left if (meta.controller_of(pod) or {})["uid"] != live]
+            live = None
+        gone = [pod for pod in left if live is None or not is_or_may_become_owner(live, pod)]
         failed = await first_error([self._finalize(pod) for pod in gone])
         if failed is not None:
             raise failed
