@@ -18,6 +18,7 @@ Read = Callable[[Any], Any]
 Write = Callable[[Any], Fields]
 
 
+@lru_cache(maxsize=1024)
 def moment(seconds: int) -> str:
     """RFC 3339 without a zone, in four-digit years."""
     return datetime.fromtimestamp(seconds, UTC).replace(tzinfo=None).isoformat(timespec="seconds")
