@@ -104,7 +104,7 @@ class ApiServer:
             tokens = ServiceAccountTokens(settings.keys, settings.issuer, (), self._lookup)
         self.audit: AuditLog | None = None
         if settings.audit is not None:
-            self.audit = settings.audit.open(clock.now, telemetry.log, telemetry.registry)
+            self.audit = settings.audit.open(clock.now, telemetry.log, telemetry.registry, self.webhooks)
         reading, mutating = settings.max_requests_inflight, settings.max_mutating_requests_inflight
         self.flow: FlowControl | InFlight = InFlight(reading, mutating)
         self.flow_controller: FlowController | None = None

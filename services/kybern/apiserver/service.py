@@ -157,6 +157,7 @@ async def serve(
             for cacher in server.table.cachers.values():
                 cacher.end_watches()
             await wire.stop(GRACE)
+            await ended(audits)
             await server.webhooks.close()
             feed.cancel()
             compactor.cancel()
@@ -167,8 +168,15 @@ async def serve(
             aggregator.cancel()
             if flows is not None:
                 flows.cancel()
-            for task in (*issuers, *audits):
+            for task in issuers:
                 task.cancel()
+
+
+async def ended(tasks: list[asyncio.Task[None]]) -> None:
+    """Cancel tasks, and let them do what they do at their end."""
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
 
 
 async def compact(server: ApiServer, store: Store) -> None:

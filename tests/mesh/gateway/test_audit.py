@@ -2,7 +2,9 @@
 
 import asyncio
 import json
+import ssl
 from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +14,10 @@ from aiohttp import web
 from kybern.apiserver.audit.flags import AuditSettings
 from kybern.apiserver.audit.webhook import Batching
 from kybern.apiserver.core.audit.policy import read_policy
-from kybern.apiserver.kubeconfig import Endpoint
+from kybern.apiserver.webhooks.kubeconfig import Remote
+from kybern.apiserver.webhooks.target import Credentials, Target
+from kybern.pki.authority import Identity, create_ca, issue
+from kybern.pki.files import write_bundle
 
 POLICY = {
     "apiVersion": "audit.k8s.io/v1",
@@ -172,17 +177,20 @@ async def test_a_webhook_gets_batches_and_is_tried_again(fronts: Any, tmp_path: 
         batches.append(document["items"])
         return web.Response()
 
+    now = datetime.now(UTC)
+    ca = create_ca(tmp_path / "webhook", now)
+    pair = issue(ca, Identity("webhook", (), ("localhost",), ("127.0.0.1",)), timedelta(days=1), now)
+    write_bundle(tmp_path / "webhook-tls", pair)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(tmp_path / "webhook-tls" / "tls.pem")
     app = web.Application()
     app.router.add_post("/audit", receive)
     runner = web.AppRunner(app)
     await runner.setup()
-    site = web.TCPSite(runner, "127.0.0.1", 0)
-    await site.start()
-    address = runner.addresses[0]
-    endpoint = Endpoint(f"http://127.0.0.1:{address[1]}/audit", None, {"Authorization": "Bearer t"})
-    settings = AuditSettings(
-        read_policy(POLICY), "", webhook=endpoint, batching=Batching(most=5, wait=0.2, backoff=0.1)
-    )
+    await web.TCPSite(runner, "127.0.0.1", 0, ssl_context=context).start()
+    target = Target(f"https://localhost:{runner.addresses[0][1]}/audit", ca.pem.decode())
+    remote = Remote(target, Credentials(authorization="Bearer t"))
+    settings = AuditSettings(read_policy(POLICY), "", webhook=remote, batching=Batching(most=5, wait=0.2, backoff=0.1))
     try:
         async with fronts(tmp_path, unused_tcp_port, audit=settings) as front:
             for _ in range(12):
@@ -192,7 +200,10 @@ async def test_a_webhook_gets_batches_and_is_tried_again(fronts: Any, tmp_path: 
                 if sum(len(batch) for batch in batches) >= 12:
                     break
                 await asyncio.sleep(0.02)
+            async with front.admin.get("/api/v1/namespaces/default") as response:
+                last = response.headers["Audit-Id"]
     finally:
         await runner.cleanup()
     assert sum(len(batch) for batch in batches) >= 12
     assert max(len(batch) for batch in batches) <= 5
+    assert last in [event["auditID"] for batch in batches for event in batch]  # sent at the end

@@ -15,7 +15,8 @@ from kybern.apiserver.audit.log import AuditLog
 from kybern.apiserver.audit.webhook import Batching, WebhookBackend
 from kybern.apiserver.core.audit.policy import Policy, PolicyInvalid, read_policy
 from kybern.apiserver.core.audit.rotation import Rotation
-from kybern.apiserver.kubeconfig import Endpoint, read_kubeconfig
+from kybern.apiserver.webhooks.client import WebhookClient
+from kybern.apiserver.webhooks.kubeconfig import Remote, read_kubeconfig
 
 
 @dataclass(frozen=True)
@@ -25,16 +26,18 @@ class AuditSettings:
     policy: Policy
     path: str = ""
     rotation: Rotation = field(default_factory=Rotation)
-    webhook: Endpoint | None = None
+    webhook: Remote | None = None
     batching: Batching = field(default_factory=Batching)
 
-    def open(self, now: Callable[[], datetime], log: logging.Logger, registry: CollectorRegistry) -> AuditLog:
+    def open(
+        self, now: Callable[[], datetime], log: logging.Logger, registry: CollectorRegistry, client: WebhookClient
+    ) -> AuditLog:
         """The log with its backends, which the caller runs."""
         backends: list[Backend] = []
         if self.path:
             backends.append(FileBackend(self.path, self.rotation, now, log))
         if self.webhook is not None:
-            backends.append(WebhookBackend(self.webhook, self.batching, log))
+            backends.append(WebhookBackend(self.webhook, self.batching, client, log))
         return AuditLog(self.policy, backends, registry)
 
 

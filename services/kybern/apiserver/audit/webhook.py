@@ -4,12 +4,12 @@ import asyncio
 import logging
 from dataclasses import dataclass
 
-import aiohttp
-
-from kybern.apiserver.kubeconfig import Endpoint
+from kybern.apiserver.webhooks.client import CallFailed, WebhookClient
+from kybern.apiserver.webhooks.kubeconfig import Remote
 
 HEAD = b'{"kind":"EventList","apiVersion":"audit.k8s.io/v1","metadata":{},"items":['
 TIMEOUT = 30.0  # seconds of one request
+LAST_TIMEOUT = 2.0  # seconds of a request at the end
 ATTEMPTS = 5
 
 
@@ -26,10 +26,11 @@ class Batching:
 class WebhookBackend:
     """`take` never waits; what does not fit is lost and counted."""
 
-    def __init__(self, endpoint: Endpoint, batching: Batching, log: logging.Logger) -> None:
+    def __init__(self, remote: Remote, batching: Batching, client: WebhookClient, log: logging.Logger) -> None:
         self.lost = 0
-        self._endpoint = endpoint
+        self._remote = remote
         self._batching = batching
+        self._client = client
         self._log = log
         self._lines: list[bytes] = []
         self._something = asyncio.Event()
@@ -47,20 +48,15 @@ class WebhookBackend:
 
     async def run(self) -> None:
         """Send until cancelled, then what is left, once."""
-        connector = aiohttp.TCPConnector(ssl=self._endpoint.tls if self._endpoint.tls is not None else True)
-        timeout = aiohttp.ClientTimeout(total=TIMEOUT)
-        async with aiohttp.ClientSession(
-            connector=connector, timeout=timeout, headers=self._endpoint.headers
-        ) as session:
-            try:
-                while True:
-                    await self._something.wait()
-                    if not self._full.is_set():
-                        await self._until_full()
-                    await self._send(session, self._next(), ATTEMPTS)
-            finally:
-                while self._lines:
-                    await self._send(session, self._next(), 1)
+        try:
+            while True:
+                await self._something.wait()
+                if not self._full.is_set():
+                    await self._until_full()
+                await self._send(self._next())
+        finally:
+            while self._lines:
+                await self._last(self._next())
 
     async def _until_full(self) -> None:
         try:
@@ -78,23 +74,31 @@ class WebhookBackend:
             self._full.clear()
         return batch
 
-    async def _send(self, session: aiohttp.ClientSession, batch: list[bytes], attempts: int) -> None:
-        body, seconds = HEAD + b",".join(batch) + b"]}", self._batching.backoff
-        for attempt in range(attempts):
-            if attempt:
-                await asyncio.sleep(seconds)
-                seconds *= 2
-            why = await self._post(session, body)
-            if not why:
-                return
-            self._log.warning("audit webhook %s: %s", self._endpoint.url, why)
+    async def _send(self, batch: list[bytes]) -> None:
+        """Try until it succeeds, or too often; a batch that is cut short goes back to the others."""
+        seconds = self._batching.backoff
+        try:
+            for attempt in range(ATTEMPTS):
+                if attempt:
+                    await asyncio.sleep(seconds)
+                    seconds *= 2
+                if await self._post(batch, TIMEOUT):
+                    return
+        except asyncio.CancelledError:
+            self._lines[:0] = batch
+            raise
         self.lost += len(batch)
 
-    async def _post(self, session: aiohttp.ClientSession, body: bytes) -> str:
-        """Why it failed; "" if it did not."""
-        headers = {"Content-Type": "application/json"}
+    async def _last(self, batch: list[bytes]) -> None:
+        if not await self._post(batch, LAST_TIMEOUT):
+            self.lost += len(batch) + len(self._lines)
+            self._lines.clear()
+
+    async def _post(self, batch: list[bytes], seconds: float) -> bool:
+        body = HEAD + b",".join(batch) + b"]}"
         try:
-            async with session.post(self._endpoint.url, data=body, headers=headers) as response:
-                return "" if response.status < 300 else f"HTTP {response.status}"
-        except (aiohttp.ClientError, TimeoutError, OSError) as error:
-            return str(error) or type(error).__name__
+            await self._client.post(self._remote.target, body, seconds, self._remote.credentials)
+        except CallFailed as error:
+            self._log.warning("audit webhook: %s", error)
+            return False
+        return True
