@@ -185,6 +185,6 @@ def test_wrong_definition(admin: Kubectl) -> None:
     crd = yaml.safe_load(DEFINITION.replace("GROUP", "wrong.example.com"))
     del crd["spec"]["versions"][0]["schema"]["openAPIV3Schema"]["properties"]["spec"]["type"]
     assert (
-        "spec.versions[0].schema.openAPIV3Schema.properties[spec].type: Required value: "
+        "spec.validation.openAPIV3Schema.properties[spec].type: Required value: "
         "must not be empty for specified object fields"
     ) in admin.error("create", "-f", "-", stdin=json.dumps(crd))

@@ -366,9 +366,9 @@ async def test_wrong_definitions(admin: Client) -> None:
         await admin.create(CRDS, wrong)
     assert str(caught.value) == (
         'CustomResourceDefinition.apiextensions.k8s.io "crontabs.stable.example.com" is invalid: '
-        "[spec.versions[0].schema.openAPIV3Schema.properties[spec].type: Required value: "
+        "[spec.validation.openAPIV3Schema.properties[spec].type: Required value: "
         "must not be empty for specified object fields, "
-        'spec.versions[0].selectableFields[0].jsonPath: Invalid value: ".spec.color": '
+        'spec.selectableFields[0].jsonPath: Invalid value: ".spec.color": '
         "is an invalid path: does not refer to a valid field]"
     )
 

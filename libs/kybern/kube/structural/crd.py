@@ -1,7 +1,7 @@
 """CustomResourceDefinition: its frame, its versions' schemas, columns, subresources and selectable fields."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from kybern.kube.field import FieldError, duplicate, forbidden, invalid, not_supported, required, too_many
@@ -79,10 +79,8 @@ def _definition(obj: Object, before: dict[Any, Object] | None = None) -> Errors:
     versions = items(spec, "versions")
     if versions and not any(version.get("served") for version in versions):
         yield invalid("spec.versions", versions, "must have at least one version with served=true")
-    for index, version in enumerate(versions):
-        known = (before or {}).get(version.get("name"))
-        if known != version:
-            yield from _version(version, f"spec.versions[{index}]")
+    changed = [at for at, version in enumerate(versions) if (before or {}).get(version.get("name")) != version]
+    yield from _versions(versions, changed)
     yield from _conversion(child(spec, "conversion"), "spec.conversion")
 
 
@@ -100,20 +98,49 @@ def _approval(metadata: Object) -> Errors:
         yield invalid(at, value, detail)
 
 
-def _version(version: Object, path: str) -> Errors:
+def _versions(versions: list[Object], changed: list[int]) -> Errors:
+    """What all versions have in common is judged once: upstream moves it to the top of the spec, and names it there."""
+    for member, (top, judge) in _MEMBERS.items():
+        if all(version.get(member) == versions[0].get(member) for version in versions):
+            if changed:
+                yield from judge(versions[0], top)
+            continue
+        for at in changed:
+            yield from judge(versions[at], f"spec.versions[{at}].{member}")
+    for at in changed:
+        warning = versions[at].get("deprecationWarning")
+        if warning is not None and not versions[at].get("deprecated"):
+            yield invalid(f"spec.versions[{at}].deprecationWarning", warning, "can only be set for deprecated versions")
+
+
+def _schema(version: Object, path: str) -> Errors:
     schema = child(version, "schema").get("openAPIV3Schema")
     if isinstance(schema, dict):
-        yield from check_schema(schema, f"{path}.schema.openAPIV3Schema")
+        yield from check_schema(schema, f"{path}.openAPIV3Schema")
+
+
+def _subresources(version: Object, path: str) -> Errors:
     subresources = child(version, "subresources")
     if "scale" in subresources:
-        yield from _scale(subresources["scale"] or {}, f"{path}.subresources.scale")
+        yield from _scale(subresources["scale"] or {}, f"{path}.scale")
+
+
+def _columns(version: Object, path: str) -> Errors:
     for index, column in enumerate(items(version, "additionalPrinterColumns")):
-        yield from _column(column, f"{path}.additionalPrinterColumns[{index}]")
-    yield from _selectable(items(version, "selectableFields"), schema or {}, f"{path}.selectableFields")
-    if version.get("deprecationWarning") is not None and not version.get("deprecated"):
-        yield invalid(
-            f"{path}.deprecationWarning", version["deprecationWarning"], "can only be set for deprecated versions"
-        )
+        yield from _column(column, f"{path}[{index}]")
+
+
+def _selectable_fields(version: Object, path: str) -> Errors:
+    schema = child(version, "schema").get("openAPIV3Schema")
+    yield from _selectable(items(version, "selectableFields"), schema if isinstance(schema, dict) else {}, path)
+
+
+_MEMBERS: dict[str, tuple[str, Callable[[Object, str], Errors]]] = {
+    "schema": ("spec.validation", _schema),
+    "subresources": ("spec.subresources", _subresources),
+    "additionalPrinterColumns": ("spec.additionalPrinterColumns", _columns),
+    "selectableFields": ("spec.selectableFields", _selectable_fields),
+}
 
 
 def _scale(scale: Object, path: str) -> Errors:

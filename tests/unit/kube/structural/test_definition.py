@@ -8,7 +8,7 @@ import pytest
 from kybern.kube.structural.crd import check_change, check_definition
 from kybern.kube.structural.definition import check_schema
 
-AT = "spec.versions[0].schema.openAPIV3Schema"
+AT = "spec.validation.openAPIV3Schema"
 TEXT = {"type": "string"}
 
 
@@ -106,7 +106,7 @@ def definition(group: str = "example.com", **version: Any) -> dict[str, Any]:
     }  # fmt: skip
 
 
-V = "spec.versions[0]"
+V = "spec"  # what all versions have in common
 VERSIONS: dict[str, tuple[dict[str, Any], list[str]]] = {
     "plain": ({}, []),
     "scale outside": (
@@ -156,3 +156,12 @@ def test_a_version_that_stays_is_not_judged_again() -> None:
     wrong = definition(selectableFields=[{"jsonPath": ".spec.b"}])
     changed = {**wrong, "spec": {**wrong["spec"], "names": {**wrong["spec"]["names"], "shortNames": ["t"]}}}
     assert check_change(changed, wrong) == []
+
+
+def test_versions_that_differ_are_named() -> None:
+    several = definition()
+    (first,) = several["spec"]["versions"]
+    bad = {"openAPIV3Schema": {"type": "object", "properties": {"spec": {}}}}
+    several["spec"]["versions"] = [first, {**first, "name": "v2", "storage": False, "schema": bad}]
+    (error,) = check_definition(several)
+    assert error.field == "spec.versions[1].schema.openAPIV3Schema.properties[spec].type"
