@@ -8,7 +8,9 @@ from typing import Any
 
 import orjson
 import pytest
+import yaml
 
+from kybern.apiserver.admission.configuration import AdmissionConfiguration, read_webhook_users
 from kybern.client.objects import Client
 from kybern.client.resources import (
     CONFIG_MAPS,
@@ -480,3 +482,16 @@ async def test_patches_that_are_none(admin: Client, hooks: WebhookServer) -> Non
     assert (error.code, error.message.partition(":")[0]) == (500, "Internal error occurred")
     hooks.admit("/p", lambda request: answer(b"[]"))
     await admin.create(CONFIG_MAPS, config_map("a"))
+
+
+async def test_webhooks_are_called_as_somebody(running: Any, hooks: WebhookServer, tmp_path: Path) -> None:
+    users = [{"name": f"127.0.0.1:{hooks.port}", "user": {"token": "it is me"}}]
+    (tmp_path / "users.yaml").write_text(yaml.safe_dump({"users": users}))
+    config = {"kind": "WebhookAdmissionConfiguration", "kubeConfigFile": "users.yaml"}
+    given = AdmissionConfiguration(webhook_users={"ValidatingAdmissionWebhook": read_webhook_users(config, tmp_path)})
+    hooks.admit("/ok", lambda request: {"allowed": True})
+    async with running(admission=given) as cluster, cluster.client() as admin:
+        await admin.create(VALIDATING, configuration(webhook(hooks.client_config("/ok"))))
+        await admin.create(MUTATING, configuration(webhook(hooks.client_config("/ok"))))
+        await admin.create(CONFIG_MAPS, config_map("a"))
+    assert [headers.get("Authorization") for headers in hooks.headers] == [None, "Bearer it is me"]

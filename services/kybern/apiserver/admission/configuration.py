@@ -6,6 +6,7 @@ plugins:
 - name: PodSecurity              # defaults and exemptions
   configuration: {...}           # or `path`, of another file beside it
 - name: ResourceQuota            # limitedResources
+- name: ValidatingAdmissionWebhook # kubeConfigFile: as whom webhooks are called; MutatingAdmissionWebhook too
 """
 
 from argparse import ArgumentParser, Namespace
@@ -17,9 +18,11 @@ from typing import Any
 import yaml
 
 from kybern.apiserver.core.pod_security.policy import PREFIX, Exemptions, Policy, read_policy
+from kybern.apiserver.webhooks.kubeconfig import Users, read_users
 from kybern.kube.quota.charge import LimitedResource
 
 Object = dict[str, Any]
+WEBHOOKS = ("MutatingAdmissionWebhook", "ValidatingAdmissionWebhook")
 
 
 @dataclass(frozen=True)
@@ -30,6 +33,7 @@ class AdmissionConfiguration:
     pod_security_defaults: Policy = field(default_factory=Policy)
     pod_security_exemptions: Exemptions = field(default_factory=Exemptions)
     limited_resources: tuple[LimitedResource, ...] = ()
+    webhook_users: Mapping[str, Users] = field(default_factory=dict)  # by plugin
 
 
 def add_admission_flags(parser: ArgumentParser) -> None:
@@ -54,9 +58,12 @@ def read_admission_configuration(options: Namespace, known: frozenset[str]) -> A
     try:
         defaults, exemptions = read_pod_security(plugins.get("PodSecurity") or {})
         limited = read_limited_resources(plugins.get("ResourceQuota") or {})
+        users = {
+            name: read_webhook_users(plugins[name], Path(path).parent) for name in WEBHOOKS if plugins.get(name)
+        }
     except ValueError as error:
         raise ValueError(f"--admission-control-config-file {path}: {error}") from error
-    return AdmissionConfiguration(disabled, defaults, exemptions, limited)
+    return AdmissionConfiguration(disabled, defaults, exemptions, limited, users)
 
 
 def _names(text: str) -> frozenset[str]:
@@ -94,6 +101,14 @@ def read_pod_security(configuration: Object) -> tuple[Policy, Exemptions]:
     exempt = configuration.get("exemptions") or {}
     sets = (frozenset(exempt.get(member) or ()) for member in ("usernames", "namespaces", "runtimeClasses"))
     return policy, Exemptions(*sets)
+
+
+def read_webhook_users(configuration: Object, folder: Path) -> Users:
+    """A WebhookAdmissionConfiguration. Raises OSError, ValueError."""
+    if configuration.get("kind") not in ("WebhookAdmission", "WebhookAdmissionConfiguration"):
+        raise ValueError("not a WebhookAdmissionConfiguration")
+    file = configuration.get("kubeConfigFile")
+    return read_users(folder / file) if file else Users()
 
 
 def read_limited_resources(configuration: Object) -> tuple[LimitedResource, ...]:

@@ -20,6 +20,7 @@ from kybern.apiserver.admission.webhook_patch import hide, patched, take_over
 from kybern.apiserver.admission.webhook_review import Answer
 from kybern.apiserver.registry.request import Request
 from kybern.apiserver.registry.resource_table import Served
+from kybern.apiserver.webhooks.kubeconfig import Users
 from kybern.kube.status import StatusError, internal
 
 GROUP, RESOURCE = "admissionregistration.k8s.io", "mutatingwebhookconfigurations"
@@ -30,12 +31,13 @@ class MutatingAdmissionWebhook(Plugin):
 
     name = "MutatingAdmissionWebhook"
 
-    def __init__(self) -> None:
+    def __init__(self, users: Users | None = None) -> None:
+        self._users = users or Users()
         self._configurations: Configurations | None = None
 
     def _webhooks(self, request: Request) -> tuple[Webhook, ...]:
         if self._configurations is None:
-            self._configurations = Configurations(request.server.table.cacher(GROUP, RESOURCE))
+            self._configurations = Configurations(request.server.table.cacher(GROUP, RESOURCE), self._users)
         return self._configurations.webhooks()
 
     async def mutate(self, request: Request, operation: str, new: Object, old: Object | None) -> None:

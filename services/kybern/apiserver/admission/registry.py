@@ -70,6 +70,10 @@ def build(configuration: AdmissionConfiguration | None = None) -> Chain:
     configured: dict[type[Plugin], Plugin] = {
         PodSecurity: PodSecurity(given.pod_security_defaults, given.pod_security_exemptions),
         ResourceQuota: ResourceQuota(given.limited_resources),
+        MutatingAdmissionWebhook: MutatingAdmissionWebhook(given.webhook_users.get(MutatingAdmissionWebhook.name)),
+        ValidatingAdmissionWebhook: ValidatingAdmissionWebhook(
+            given.webhook_users.get(ValidatingAdmissionWebhook.name)
+        ),
     }
     enabled = [plugin for plugin in ORDER if plugin.name not in given.disabled]
     return Chain([configured.get(plugin) or plugin() for plugin in enabled])

@@ -15,6 +15,7 @@ from kybern.apiserver.admission.webhook_calls import (
 from kybern.apiserver.admission.webhook_configurations import Configurations, Webhook
 from kybern.apiserver.registry.request import Request
 from kybern.apiserver.registry.resource_table import Served
+from kybern.apiserver.webhooks.kubeconfig import Users
 from kybern.kube.status import StatusError, internal
 
 GROUP, RESOURCE = "admissionregistration.k8s.io", "validatingwebhookconfigurations"
@@ -25,12 +26,13 @@ class ValidatingAdmissionWebhook(Plugin):
 
     name = "ValidatingAdmissionWebhook"
 
-    def __init__(self) -> None:
+    def __init__(self, users: Users | None = None) -> None:
+        self._users = users or Users()
         self._configurations: Configurations | None = None
 
     def _webhooks(self, request: Request) -> tuple[Webhook, ...]:
         if self._configurations is None:
-            self._configurations = Configurations(request.server.table.cacher(GROUP, RESOURCE))
+            self._configurations = Configurations(request.server.table.cacher(GROUP, RESOURCE), self._users)
         return self._configurations.webhooks()
 
     async def validate(self, request: Request, operation: str, new: Object | None, old: Object | None) -> None:

@@ -105,7 +105,8 @@ async def ask(hook: Webhook, write: Write, served: Served, new: Object | None, *
     if request.dry_run and not hook.dry_runs:
         raise no_dry_run(hook.name)
     if not hook.version:
-        raise CallingFailed(hook.name, "could not create admission objects: webhook does not accept known versions")
+        why = "webhook does not accept known AdmissionReview versions (v1, v1beta1)"
+        raise CallingFailed(hook.name, f"could not create admission objects: {why}")
     client, kind = request.server.webhooks, MUTATING if mutating else VALIDATING
     old = await write.seen(write.old, served)
     with client.metrics.admission(hook.name, kind, write.operation) as outcome:
@@ -136,7 +137,8 @@ async def _answer(
     try:
         with request.server.telemetry.span("webhook", request.traceparent, attributes={"webhook": hook.name}) as step:
             trace = step.traceparent or request.traceparent
-            data = await request.server.webhooks.post(hook.target, body, hook.seconds, traceparent=trace)
+            post = request.server.webhooks.post
+            data = await post(hook.target, body, hook.seconds, hook.credentials, trace)
         answer = read_answer(data, hook.version, uid, mutating=mutating)
     except CallFailed as error:
         raise CallingFailed(hook.name, f"failed to call webhook: {error}") from None

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from kybern.apiserver.storage.cacher import Cacher
 from kybern.apiserver.storage.entry import Entry
-from kybern.apiserver.webhooks.target import Target, read_target
+from kybern.apiserver.webhooks.kubeconfig import Users
+from kybern.apiserver.webhooks.target import ANONYMOUS, Credentials, Target, read_target
 from kybern.kube import selectors
 from kybern.kube.selectors import Selector
 
@@ -38,24 +39,26 @@ class Webhook:
     dry_runs: bool  # without side effects, or none on dry run
     version: str  # of AdmissionReview; "" if it knows none that this server speaks
     reinvocable: bool = False
+    credentials: Credentials = ANONYMOUS
 
 
-def compile_webhooks(configuration: Object) -> tuple[Webhook, ...]:
-    """The webhooks of one configuration."""
+def compile_webhooks(configuration: Object, users: Users) -> tuple[Webhook, ...]:
+    """The webhooks of one configuration, called as `users` says."""
     name, seen, found = configuration["metadata"]["name"], dict[str, int](), []
     for hook in configuration.get("webhooks") or ():
         nth = seen[hook["name"]] = seen.get(hook["name"], -1) + 1
-        found.append(_compiled(name, f"{name}/{hook['name']}/{nth}", hook))
+        found.append(_compiled(name, f"{name}/{hook['name']}/{nth}", hook, users))
     return tuple(found)
 
 
-def _compiled(configuration: str, uid: str, hook: Object) -> Webhook:
+def _compiled(configuration: str, uid: str, hook: Object, users: Users) -> Webhook:
+    target = read_target(hook.get("clientConfig") or {})
     spoken = hook.get("admissionReviewVersions") or ("v1beta1",)
     return Webhook(
         configuration,
         hook["name"],
         uid,
-        read_target(hook.get("clientConfig") or {}),
+        target,
         tuple(hook.get("rules") or ()),
         hook.get("matchPolicy") or "Equivalent",
         selectors.from_label_selector(hook.get("namespaceSelector") or {}),
@@ -66,6 +69,7 @@ def _compiled(configuration: str, uid: str, hook: Object) -> Webhook:
         hook.get("sideEffects") in ("None", "NoneOnDryRun"),
         next((version for version in spoken if version in VERSIONS), ""),
         hook.get("reinvocationPolicy") == "IfNeeded",
+        users.of(target),
     )
 
 
@@ -80,8 +84,8 @@ def _conditions(wanted: list[Object] | None) -> "Conditions | None":
 class Configurations:
     """All webhooks of one kind of configuration, as its cache has them."""
 
-    def __init__(self, cacher: Cacher) -> None:
-        self._cacher = cacher
+    def __init__(self, cacher: Cacher, users: Users) -> None:
+        self._cacher, self._users = cacher, users
         self._seen = -1
         self._compiled: dict[str, tuple[Entry, tuple[Webhook, ...]]] = {}
         self._all: tuple[Webhook, ...] = ()
@@ -99,6 +103,6 @@ class Configurations:
             entry = self._cacher.entries[name]
             known = before.get(name)
             if known is None or known[0] is not entry:
-                known = (entry, compile_webhooks(entry.decode()))
+                known = (entry, compile_webhooks(entry.decode(), self._users))
             self._compiled[name] = known
         self._all = tuple(hook for _, hooks in self._compiled.values() for hook in hooks)

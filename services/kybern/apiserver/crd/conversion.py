@@ -146,7 +146,7 @@ class Conversion:
 
     async def _ask(self, objects: Sequence[Object], api_version: str) -> list[Any]:
         if not self._version:
-            raise BadConversion("failed: webhook does not accept known versions")
+            raise failed("no supported conversion review versions")
         uid = str(UUID(int=self._random.getrandbits(128), version=4))
         body = question(self._version, uid, objects, api_version)
         time = asyncio.get_running_loop().time

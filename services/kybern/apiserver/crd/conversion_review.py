@@ -34,20 +34,25 @@ def read_answer(data: bytes, version: str, uid: str) -> list[Any]:
     except orjson.JSONDecodeError as error:
         raise BadConversion(f"failed: couldn't get version/kind; json parse error: {error}") from None
     review = review if isinstance(review, dict) else {}
-    have, want = (review.get("apiVersion") or "", review.get("kind") or ""), (f"{GROUP}/{version}", "ConversionReview")
-    if have != want:
-        got = f"{have[0] or '/'}, Kind={have[1]}"
-        raise BadConversion(f"failed: expected webhook response of {want[0]}, Kind={want[1]}, got {got}")
+    if version == "v1":
+        _check_frame(review, version)
     response = review.get("response")
     if not isinstance(response, dict):
         raise BadConversion("failed: no response provided")
-    if response.get("uid") != uid:
+    if version == "v1" and response.get("uid") != uid:
         raise BadConversion(f'failed: expected response.uid="{uid}", got "{response.get("uid") or ""}"')
     result = response.get("result") or {}
     if result.get("status") != "Success":
         why = result.get("message") or f"response.result.status was '{result.get('status') or ''}', not 'Success'"
         raise BadConversion(f"failed: {why}")
     return list(response.get("convertedObjects") or ())
+
+
+def _check_frame(review: Object, version: str) -> None:
+    have, want = (review.get("apiVersion") or "", review.get("kind") or ""), (f"{GROUP}/{version}", "ConversionReview")
+    if have != want:
+        got = f"{have[0] or '/'}, Kind={have[1]}"
+        raise BadConversion(f"failed: expected webhook response of {want[0]}, Kind={want[1]}, got {got}")
 
 
 def check(original: Object, converted: Any, api_version: str, at: str) -> Object:

@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 import yaml
 
-from kybern.apiserver.webhooks.kubeconfig import read_kubeconfig
+from kybern.apiserver.webhooks.kubeconfig import Users, read_kubeconfig, read_users
+from kybern.apiserver.webhooks.target import ANONYMOUS, Target
 
 BASE: dict[str, Any] = {
     "clusters": [{"name": "c", "cluster": {"server": "https://x:1/ask"}}],
@@ -57,3 +58,27 @@ def test_errors(name: str, tmp_path: Path) -> None:
     changes, expected = WRONG[name]
     with pytest.raises(ValueError, match=re.escape(expected)):
         read(tmp_path, **changes)
+
+
+HOSTS = {
+    "https://s.n.svc:443/": "s.n.svc",
+    "https://t.n.svc:443/": "*.n.svc",
+    "https://t.n.svc:8443/": "*.svc:8443",
+    "https://a.b.example.com/x": "*.example.com",
+    "https://other.org/": "*",
+    "https://127.0.0.1:99/": "127.0.0.1:99",
+}
+
+
+@pytest.mark.parametrize("url", HOSTS)
+def test_users_by_host(url: str, tmp_path: Path) -> None:
+    names = ("s.n.svc", "*.n.svc", "*.svc:8443", "*.example.com", "*", "127.0.0.1:99")
+    users = [{"name": name, "user": {"token": name}} for name in names]
+    (tmp_path / "users").write_text(yaml.safe_dump({"users": users}))
+    assert read_users(tmp_path / "users").of(Target(url)).authorization == f"Bearer {HOSTS[url]}"
+
+
+def test_the_usual_user(tmp_path: Path) -> None:
+    assert Users().of(Target("https://x/")) is ANONYMOUS
+    (tmp_path / "users").write_text(yaml.safe_dump({**BASE, **user(token="t")}))
+    assert read_users(tmp_path / "users").of(Target("https://x/")).authorization == "Bearer t"
