@@ -17,6 +17,7 @@ OFFERED_STREAMS = (f"{JSON};stream=watch", f"{CONTENT_TYPE};stream=watch")
 _YAML_NAMES = frozenset({YAML, "application/x-yaml", "text/yaml"})
 _ANY = frozenset({"*/*", "application/*", JSON})
 META, DISCOVERY = "meta.k8s.io", "apidiscovery.k8s.io"
+AGGREGATED = {"as": "APIGroupDiscoveryList", "g": DISCOVERY, "v": "v2"}
 _OBJECT_VIEWS = {
     "Table": {"v1", "v1beta1"},
     "PartialObjectMetadata": {"v1", "v1beta1"},
@@ -86,16 +87,16 @@ def negotiate_status(accept: str) -> MediaType:
 
 @lru_cache(maxsize=128)
 def negotiate_discovery(accept: str) -> MediaType | None:
-    """As `negotiate`, for /api and /apis: the aggregated document, or the classic one."""
-    for name, parameters in _entries(accept) if accept else ():
-        version = parameters.get("v", "")
-        aggregated = parameters.get("as") == "APIGroupDiscoveryList" and parameters.get("g") == DISCOVERY
-        if name in (JSON, CONTENT_TYPE) and aggregated:
-            if version in ("v2", "v2beta1"):
-                return MediaType(view="APIGroupDiscoveryList", version=version, protobuf=name == CONTENT_TYPE)
-        elif "as" not in parameters and (found := _object_view(name, parameters)):
-            return found
-    return None if accept else PLAIN
+    """As `negotiate`, for /api and /apis: the aggregated document wherever it is asked for, else the classic one."""
+    if not accept:
+        return PLAIN
+    entries = _entries(accept)
+    for name, parameters in entries:
+        if name in OFFERED and AGGREGATED.items() <= parameters.items():
+            protobuf = name == CONTENT_TYPE
+            return MediaType(yaml=name == YAML, view=AGGREGATED["as"], version=AGGREGATED["v"], protobuf=protobuf)
+    found = (_object_view(*entry) for entry in entries)
+    return next((each for each in found if each is not None and not each.view), None)
 
 
 def _object_view(name: str, parameters: dict[str, str]) -> MediaType | None:

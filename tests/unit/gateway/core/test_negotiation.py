@@ -101,6 +101,8 @@ def test_errors(accept: str, wanted: MediaType) -> None:
         ("application/vnd.kubernetes.protobuf", PROTOBUF),
         (KUBECTL_DISCOVERY, MediaType(view="APIGroupDiscoveryList", version="v2")),
         ("application/json", MediaType()),
+        (f"application/json,{KUBECTL_DISCOVERY}", MediaType(view="APIGroupDiscoveryList", version="v2")),
+        ("application/json;g=apidiscovery.k8s.io;v=v2beta1;as=APIGroupDiscoveryList,application/json", MediaType()),
         ("application/json;g=apidiscovery.k8s.io;v=v7;as=APIGroupDiscoveryList", None),
         ("image/png", None),
     ],
