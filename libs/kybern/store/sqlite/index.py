@@ -5,11 +5,12 @@ run ahead of the disk by the transactions under way; readers name a revision and
 fails, `rollback` takes them out again. Pure: no I/O, no clock.
 """
 
-from bisect import bisect_left, bisect_right, insort
 from collections import deque
 from collections.abc import Iterable, Iterator
 from itertools import islice, takewhile
 from typing import NamedTuple
+
+from kybern.store.sorted_keys import SortedKeys
 
 SUB_BITS = 16
 MAX_WRITES = 1 << SUB_BITS
@@ -44,10 +45,10 @@ class Index:
     """Sorted keys, and each key's versions, oldest first."""
 
     def __init__(self) -> None:
-        self._keys: list[str] = []
+        self._keys = SortedKeys()
         self._versions: dict[str, list[Version]] = {}
         self._garbage: deque[Garbage] = deque()
-        self._dead: list[str] = []  # keys whose newest version is a tombstone, sorted
+        self._dead = SortedKeys()  # keys whose newest version is a tombstone, sorted
         self._changes: deque[tuple[int, str]] = deque()
         self._remembered = REMEMBERED
         self._forgotten = 0  # the newest change no longer in _changes
@@ -69,12 +70,12 @@ class Index:
         """Fill an empty index, oldest version first."""
         for key, version in history:
             self._add(key, version)
-        self._keys = sorted(self._versions)
+        self._keys = SortedKeys(self._versions)
 
     def append(self, key: str, version: Version) -> None:
         """Add the newest version of a key."""
         if key not in self._versions:
-            insort(self._keys, key)
+            self._keys.add(key)
         self._add(key, version)
 
     def _add(self, key: str, version: Version) -> None:
@@ -82,10 +83,10 @@ class Index:
         if versions:
             self._garbage.append(Garbage(version.revision, key, versions[-1].id))
             if not versions[-1].version:
-                _remove(self._dead, key)
+                self._dead.remove(key)
         if not version.version:
             self._garbage.append(Garbage(version.revision, key, version.id))
-            insort(self._dead, key)
+            self._dead.add(key)
         versions.append(version)
         self._changes.append((version.id, key))
         if len(self._changes) > self._remembered:
@@ -99,13 +100,13 @@ class Index:
             if versions is None or versions[-1].id < limit:
                 continue
             if not versions[-1].version:
-                _remove(self._dead, key)
+                self._dead.remove(key)
             while versions and versions[-1].id >= limit:
                 versions.pop()
             if not versions:
                 self._drop(key)
             elif not versions[-1].version:
-                insort(self._dead, key)
+                self._dead.add(key)
         while self._changes and self._changes[-1][0] >= limit:
             self._changes.pop()
         while self._garbage and self._garbage[-1].revision > revision:
@@ -113,33 +114,29 @@ class Index:
 
     def range(self, prefix: str, start_after: str, limit: int, revision: int) -> tuple[list[tuple[str, Version]], int]:
         """The first `limit` (0 = all) visible keys, and how many there are without the limit."""
-        lo = bisect_right(self._keys, start_after) if start_after >= prefix else bisect_left(self._keys, prefix)
-        end = prefix_end(prefix)
-        hi = len(self._keys) if end is None else bisect_left(self._keys, end, lo)
-        visible = self._visible_keys(lo, hi, (revision + 1) << SUB_BITS)
+        low, high = start_after + "\0" if start_after >= prefix and start_after else prefix, prefix_end(prefix)
+        visible = self._visible_keys(low, high, (revision + 1) << SUB_BITS)
         found = list(islice(visible, limit)) if limit else list(visible)
         if not limit or len(found) < limit:
             return found, len(found)
-        count = self._count(lo, hi, (revision + 1) << SUB_BITS)
+        count = self._count(low, high, (revision + 1) << SUB_BITS)
         return found, len(found) + sum(1 for _ in visible) if count is None else count
 
-    def _visible_keys(self, lo: int, hi: int, before_id: int) -> Iterator[tuple[str, Version]]:
-        for position in range(lo, hi):
-            key = self._keys[position]
+    def _visible_keys(self, low: str, high: str | None, before_id: int) -> Iterator[tuple[str, Version]]:
+        for key in self._keys.between(low, high):
             version = _visible(self._versions[key], before_id)
             if version is not None:
                 yield key, version
 
-    def _count(self, lo: int, hi: int, before_id: int) -> int | None:
+    def _count(self, low: str, high: str | None, before_id: int) -> int | None:
         """How many of these keys were visible: those that are now, corrected by what changed since. None if too much
         changed to remember."""
         if self._forgotten >= before_id:
             return None
-        first, last = self._keys[lo], self._keys[hi - 1]
-        count = hi - lo - (bisect_right(self._dead, last) - bisect_left(self._dead, first))
+        count = self._keys.count(low, high) - self._dead.count(low, high)
         changed = {key for _, key in takewhile(lambda change: change[0] >= before_id, reversed(self._changes))}
         for key in changed:
-            if first <= key <= last and (versions := self._versions.get(key)):
+            if low <= key and (high is None or key < high) and (versions := self._versions.get(key)):
                 count += (_visible(versions, before_id) is not None) - bool(versions[-1].version)
         return count
 
@@ -154,14 +151,14 @@ class Index:
                     del versions[position]
                     break
             if not versions:  # the last to go was its tombstone
-                _remove(self._dead, key)
+                self._dead.remove(key)
                 self._drop(key)
             gone.append(version_id)
         return gone
 
     def _drop(self, key: str) -> None:
         del self._versions[key]
-        _remove(self._keys, key)
+        self._keys.remove(key)
 
 
 def _visible(versions: "list[Version] | tuple[()]", before_id: int) -> Version | None:
@@ -170,10 +167,6 @@ def _visible(versions: "list[Version] | tuple[()]", before_id: int) -> Version |
         if version.id < before_id:
             return version if version.version else None
     return None
-
-
-def _remove(ordered: list[str], key: str) -> None:
-    del ordered[bisect_left(ordered, key)]
 
 
 def prefix_end(prefix: str) -> str | None:

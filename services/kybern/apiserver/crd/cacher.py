@@ -17,6 +17,7 @@ from kybern.kube.structural import CustomKind
 from kybern.kube.structural.kind import member_at
 from kybern.kube.structural.prune import prune
 from kybern.store.contract import KeyValue
+from kybern.store.sorted_keys import SortedKeys
 
 Object = dict[str, Any]
 Kinds = Mapping[str, CustomKind]  # by apiVersion
@@ -78,8 +79,8 @@ class CustomCacher(Cacher):
             data = encoding.splice(encoding.encode(obj), self._head(obj), entry.revision)
             self.entries[key] = Entry(key, data, entry.revision, obj, self._fields(obj), self.namespaced)
         if moved:
-            entries, order = dict(self.entries), list(self.keys)
+            entries = dict(self.entries)
             self.reset()
             self.entries.update(entries)
-            self.keys.extend(order)
+            self.keys = SortedKeys(entries)
             self.loaded(max(revision, self.changed))

@@ -4,7 +4,6 @@ It is changed only by the feed, in revision order, inside one event loop step pe
 revisions.
 """
 
-from bisect import bisect_left, insort
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
@@ -18,6 +17,7 @@ from kybern.apiserver.storage.selection import Selection
 from kybern.apiserver.storage.watcher import Watcher
 from kybern.kube.status import expired, service_unavailable
 from kybern.store.contract import Event, EventKind, KeyValue
+from kybern.store.sorted_keys import SortedKeys
 
 RING = 4096  # events kept for watches to resume from
 Listener = Callable[[CacheEvent], None]
@@ -34,7 +34,7 @@ class Cacher:
         self.closing = False
         self.changed = 0  # revision of the newest change
         self.entries: dict[str, Entry] = {}
-        self.keys: list[str] = []
+        self.keys = SortedKeys()
         self.unreadable: dict[str, str] = {}  # key → why what is stored there cannot be read
         self._fields = fields.fields_reader(group, resource)
         self._ring: deque[CacheEvent] = deque(maxlen=RING)
@@ -64,20 +64,10 @@ class Cacher:
 
     def count(self, namespace: str, after: str) -> int:
         """How many objects of a namespace ("" = all) come after a key."""
-        first, last = self._between(namespace, after)
-        return max(0, last - first)
+        return self.keys.count(*_between(namespace, after))
 
     def _keys(self, namespace: str, after: str) -> Iterable[str]:
-        """These keys, none copied: a page of a long list costs what it shows."""
-        first, last = self._between(namespace, after)
-        return self.keys if last - first == len(self.keys) else map(self.keys.__getitem__, range(first, last))
-
-    def _between(self, namespace: str, after: str) -> tuple[int, int]:
-        """The part of `keys` that belongs to a namespace ("" = all), after a key."""
-        first = bisect_left(self.keys, after + "\0") if after else 0
-        if not namespace:
-            return first, len(self.keys)
-        return max(first, bisect_left(self.keys, f"{namespace}/")), bisect_left(self.keys, f"{namespace}0")
+        return self.keys.between(*_between(namespace, after))
 
     # Changes, from the feed alone
 
@@ -88,7 +78,7 @@ class Cacher:
             self.unreadable[kv.key[len(self.prefix) :]] = kv.unreadable
             return
         if entry.key not in self.entries:
-            insort(self.keys, entry.key)
+            self.keys.add(entry.key)
         self.entries[entry.key] = entry
 
     def loaded(self, revision: int) -> None:
@@ -120,13 +110,13 @@ class Cacher:
             if prev is None:
                 return
             del self.entries[key]
-            del self.keys[bisect_left(self.keys, key)]
+            self.keys.remove(key)
             data = encoding.respliced(prev.data, self.head, kv.mod_revision)
             entry = self._with_data(prev, data, kv.mod_revision)
         else:
             entry = read
             if prev is None:
-                insort(self.keys, key)
+                self.keys.add(key)
             self.entries[key] = entry
         self._publish(CacheEvent(entry, prev, kv.mod_revision, event.kind is EventKind.DELETE, self.head, traceparent))
 
@@ -145,7 +135,7 @@ class Cacher:
             self.unreadable[key] = kv.unreadable
         if prev is not None:
             del self.entries[key]
-            del self.keys[bisect_left(self.keys, key)]
+            self.keys.remove(key)
         self._ring.clear()
         self._floor = self.changed = kv.mod_revision
         self._audiences.end()
@@ -217,3 +207,9 @@ class Cacher:
     def watchers(self) -> int:
         """How many watches are open."""
         return sum(1 for _ in self._audiences)
+
+
+def _between(namespace: str, after: str) -> tuple[str, str | None]:
+    """The keys of a namespace ("" = all) after a key: from, and up to but not including."""
+    low = after + "\0" if after else ""
+    return (max(low, f"{namespace}/"), f"{namespace}0") if namespace else (low, None)
