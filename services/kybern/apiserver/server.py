@@ -99,9 +99,10 @@ class ApiServer:
         self.addresses = IPAllocator.of(settings.service_cidr)
         self.node_ports = PortAllocator()
         self.claim_repair = ClaimRepair(self)
-        tokens = None
+        tokens: ServiceAccountTokens | None = None
         if settings.keys is not None:
             tokens = ServiceAccountTokens(settings.keys, settings.issuer, (), self._lookup)
+        self.service_account_tokens = tokens
         self.audit: AuditLog | None = None
         if settings.audit is not None:
             self.audit = settings.audit.open(clock.now, telemetry.log, telemetry.registry, self.webhooks)

@@ -48,6 +48,7 @@ STREAMS: dict[str, Callable[[Api, Request, Target], Answer]] = {
 }
 TRACES_PER_SECOND, TRACES_AT_ONCE = 50, 500  # of writes that bring no trace of their own
 OPENAPI_V3 = "/openapi/v3"
+DOCUMENT_TYPES = {"/.well-known/openid-configuration": JSON, "/openid/v1/jwks": b"application/jwk-set+json"}
 
 
 class Gateway:
@@ -183,7 +184,7 @@ class Gateway:
             return await self._documents.version(request)
         access = await self._api.check_access(request)
         if access.HasField("document"):
-            return Response(access.document, 200, TEXT)
+            return Response(access.document, 200, DOCUMENT_TYPES.get(path.rstrip("/"), TEXT))
         if path == "/":
             return await self._documents.root(request)
         if path == "/metrics":

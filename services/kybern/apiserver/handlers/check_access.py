@@ -1,5 +1,6 @@
 """CheckAccess: may the caller make a request that names no resource, such as GET /metrics?"""
 
+from kybern.apiserver.authentication.issuer_discovery import issuer_document
 from kybern.apiserver.flowcontrol.dump import dump
 from kybern.apiserver.server import ApiServer
 from kybern.kube.rbac import Attributes
@@ -14,4 +15,5 @@ async def check_access(server: ApiServer, message: CheckAccessRequest, call: Cal
     if call.seat is None:
         server.flow.enter(call, user, asked)
     server.authorizer.check(user, asked)
-    return CheckAccessResponse(user=user.name, groups=user.groups, document=dump(server.flow, message.path))
+    document = dump(server.flow, message.path) or issuer_document(server.service_account_tokens, message.path)
+    return CheckAccessResponse(user=user.name, groups=user.groups, document=document)
