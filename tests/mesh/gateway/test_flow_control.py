@@ -64,3 +64,39 @@ async def test_dumps_say_what_is_going_on(gateway: Any) -> None:
         assert response.status == 404
     async with gateway.client("bob") as bob, bob.get(f"{base}queues") as response:
         assert response.status == 403
+
+
+async def test_a_refusal_says_when_to_come_again(gateway: Any) -> None:
+    """429 with Retry-After, however the request came: short way, long way, list, watch, write."""
+    base = "/apis/flowcontrol.apiserver.k8s.io/v1"
+    limited = {"nominalConcurrencyShares": 0, "limitResponse": {"type": "Reject"}}
+    level = {"metadata": {"name": "closed"}, "spec": {"type": "Limited", "limited": limited}}
+    everything = {"verbs": ["*"], "apiGroups": ["*"], "resources": ["*"], "clusterScope": True, "namespaces": ["*"]}
+    rule = {
+        "subjects": [{"kind": "User", "user": {"name": "bob"}}],
+        "resourceRules": [everything],
+        "nonResourceRules": [{"verbs": ["*"], "nonResourceURLs": ["*"]}],
+    }
+    spec = {"priorityLevelConfiguration": {"name": "closed"}, "matchingPrecedence": 77, "rules": [rule]}
+    for resource, obj in (("prioritylevelconfigurations", level), ("flowschemas", {"spec": spec})):
+        body = {**obj, "metadata": {"name": "closed"}}
+        async with gateway.admin.post(f"{base}/{resource}", json=body) as response:
+            assert response.status == 201, await response.text()
+    schema = await uid(gateway, "flowschemas", "closed")
+    async with gateway.client("bob") as bob:
+        for request in (
+            bob.get("/api/v1/namespaces/default"),
+            bob.get("/api/v1/namespaces/default"),
+            bob.get("/api/v1/namespaces/default?pretty=1"),
+            bob.get("/api/v1/pods"),
+            bob.get("/api/v1/pods?watch=1"),
+            bob.post("/api/v1/namespaces", json={"metadata": {"name": "b"}}),
+            bob.get("/apis"),
+        ):
+            async with request as response:
+                status = await response.json()
+            assert (response.status, response.headers["Retry-After"]) == (429, "1"), response.url
+            assert response.headers["X-Kubernetes-PF-FlowSchema-UID"] == schema
+            assert (status["reason"], status["details"]) == ("TooManyRequests", {"retryAfterSeconds": 1})
+        async with bob.get("/version") as response:
+            assert response.status == 200
