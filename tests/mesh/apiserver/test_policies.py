@@ -615,3 +615,65 @@ async def test_custom_objects_are_mutated(admin: Client) -> None:
     await mutate(admin, ("ApplyConfiguration", expression), match={"resourceRules": [rule]})
     made = await admin.create(limits, {"metadata": {"name": "a"}, "spec": {"parts": [{"name": "a", "n": 1}]}})
     assert made["spec"] == {"size": 1, "parts": [{"name": "a", "n": 1}, {"name": "b", "n": 7}]}
+
+
+async def test_connections_and_evictions(admin: Client) -> None:
+    rules = [
+        {**CONFIG_MAP_RULE, "operations": ["CONNECT"], "resources": ["pods/exec"]},
+        {**CONFIG_MAP_RULE, "operations": ["CREATE"], "resources": ["pods/eviction"]},
+    ]
+    await validate(
+        admin,
+        {"expression": "request.operation != 'CONNECT' || object.command[0] != 'sh'", "message": "no shells"},
+        {"expression": "request.operation != 'CREATE' || request.kind.kind != 'Eviction'", "message": "it stays"},
+        match={"resourceRules": rules},
+    )
+    await mutate(admin, ("ApplyConfiguration", "Object{}"), match={"resourceRules": rules})
+    spec = {"containers": [{"name": "c", "image": "c"}], "automountServiceAccountToken": False}
+    await admin.create(PODS, {"metadata": {"name": "p", "namespace": "default"}, "spec": spec})
+    connect = pb.ConnectRequest(
+        resource=pb.Resource(version="v1", resource="pods", subresource="exec", namespace="default"),
+        name="p",
+        verb="create",
+        query="container=c&command=sh",
+    )
+    error = await refused(admin.calls.call("connect", connect, "", 10))
+    assert error.message.endswith("denied request: no shells")
+    eviction = {"metadata": {"name": "p", "namespace": "default"}}
+    error = await refused(admin.create_subresource(PODS, "eviction", "p", eviction, "default"))
+    assert error.message.endswith("denied request: it stays")
+
+
+async def test_status_is_judged_apart(admin: Client) -> None:
+    rule = {**CONFIG_MAP_RULE, "resources": ["pods/status"]}
+    await validate(admin, {"expression": "false", "message": "no status"}, match={"resourceRules": [rule]})
+    spec = {"containers": [{"name": "c", "image": "c"}], "automountServiceAccountToken": False}
+    made = await admin.create(PODS, {"metadata": {"name": "p", "namespace": "default"}, "spec": spec})
+    error = await refused(admin.update_status(PODS, {**made, "status": {"phase": "Running"}}))
+    assert error.message.endswith("no status")
+
+
+async def test_server_side_apply_keeps_its_owners(admin: Client) -> None:
+    """What a policy adds belongs to nobody; who applies keeps what he owns."""
+    await mutate(admin, ("ApplyConfiguration", "Object{data: {'added': 'x'}}"))
+    admin.field_manager = "me"
+    config = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "a"}, "data": {"mine": "1"}}
+    made = await admin.patch(CONFIG_MAPS, "a", "default", patch=config, patch_type="application/apply-patch+yaml")
+    assert made["data"] == {"mine": "1", "added": "x"}
+    (entry,) = made["metadata"]["managedFields"]
+    assert (entry["manager"], entry["fieldsV1"]) == ("me", {"f:data": {"f:mine": {}}})
+
+
+async def test_dry_run_and_delete(admin: Client) -> None:
+    await validate(
+        admin,
+        {"expression": "request.operation != 'DELETE' || oldObject.metadata.name != 'kept'", "message": "is kept"},
+        {"expression": "request.operation != 'CREATE' || !request.dryRun", "message": "no dry runs"},
+    )
+    await admin.create(CONFIG_MAPS, config_map("kept"))
+    error = await refused(admin.delete(CONFIG_MAPS, "kept", "default"))
+    assert error.message.endswith("is kept")
+    error = await refused(admin.create(CONFIG_MAPS, config_map("other"), dry_run=True))
+    assert error.message.endswith("no dry runs")
+    await refused(admin.delete_collection(CONFIG_MAPS, "default"))
+    assert (await admin.get(CONFIG_MAPS, "kept", "default"))["metadata"]["name"] == "kept"
