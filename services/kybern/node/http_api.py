@@ -33,7 +33,6 @@ METRICS = "text/plain; version=0.0.4; charset=utf-8"
 HOST_LOGS = Path("/var/log")
 CHUNK = 256 << 10
 RUN_SECONDS = 60.0
-STREAMS = ("exec", "attach", "portForward", "cri")
 Query = dict[str, list[str]]
 
 
@@ -60,8 +59,6 @@ async def serve(
                 yield part
         case ["run", namespace, pod, *_, container] if request.method == "POST":
             yield await _run(agent, namespace, pod, container, query)
-        case [name, *_] if name in STREAMS:
-            yield answer("streams are not served here: use the pod's own subresource\n", TEXT, 501)
         case _ if request.method not in ("GET", "HEAD"):
             yield answer("405: Method Not Allowed", TEXT, 405)
         case _:

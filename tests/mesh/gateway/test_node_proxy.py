@@ -78,7 +78,9 @@ async def test_the_agents_own_api(gateway: Any, node: None) -> None:
     assert "machine_cpu_cores " in await text(gateway, f"{PROXY}/metrics/cadvisor")
     assert json.loads(await text(gateway, f"{PROXY}/configz"))["kubeletconfig"]["clusterDomain"] == "cluster.local"
     await text(gateway, f"{PROXY}/containerLogs/default/p/c?tailLines=5")
-    for path, code in (("/nothing", 404), ("/containerLogs/default/gone/c", 404), ("/exec/default/p/c", 501)):
+    response = await gateway.admin.get(f"{PROXY}/exec/default/p/c?command=echo&output=1")
+    assert (response.status, (await response.json())["message"]) == (400, "Upgrade request required")
+    for path, code in (("/nothing", 404), ("/containerLogs/default/gone/c", 404)):
         response = await gateway.admin.get(PROXY + path)
         assert (response.status, response.content_type) == (code, "text/plain"), path
     assert (await gateway.admin.delete(f"{PROXY}/pods")).status == 405
@@ -115,3 +117,11 @@ async def test_another_port_of_the_node(gateway: Any) -> None:
     async with servers.backend(address) as port:
         found = json.loads(await text(gateway, f"/api/v1/nodes/n:{port}/proxy/x?y=z"))
         assert found["path"] == "/x?y=z"
+
+
+async def test_the_agents_streams(gateway: Any, node: None) -> None:
+    path = f"{PROXY}/exec/default/p/c?command=echo&command=hello&output=1"
+    async with gateway.admin.ws_connect(path, protocols=("v4.channel.k8s.io",)) as ws:
+        seen = [await ws.receive_bytes() for _ in range(3)]
+    assert seen[:2] == [b"\x01", b"\x01hello\n"]
+    assert b'"Success"' in seen[2]

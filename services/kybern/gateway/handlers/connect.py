@@ -41,9 +41,18 @@ async def need_upgrade(api: Api, request: Request, target: Target) -> None:
 
     kubectl tries SPDY when a WebSocket is refused, and shows the answer to that second try. Raises StatusError.
     """
-    headers = request.headers
-    if headers.get(b"upgrade", b"").lower() != b"websocket" or request.method != "GET":
+    if not _asks_for_websocket(request):
         await connect(api, request, target, "create")
+    need_websocket(request)
+
+
+def _asks_for_websocket(request: Request) -> bool:
+    return request.headers.get(b"upgrade", b"").lower() == b"websocket" and request.method == "GET"
+
+
+def need_websocket(request: Request) -> None:
+    """Refuse what is no WebSocket handshake. Raises StatusError (400)."""
+    if not _asks_for_websocket(request):
         raise bad_request("Upgrade request required")
     need_handshake(request)
 

@@ -8,11 +8,13 @@ import grpc
 
 from kybern.gateway.api import Api
 from kybern.gateway.handlers.ahead import Ahead
+from kybern.gateway.handlers.port_forward import node_port_forward
+from kybern.gateway.handlers.remote_command import node_command
 from kybern.gateway.http.connection import MAX_BODY
 from kybern.gateway.http.message import Request, Response
 from kybern.kube.status import request_entity_too_large, service_unavailable
 from kybern.protos.api.v1.objects_pb2 import ConnectResponse
-from kybern.protos.node.v1.node_pb2 import ServeRequest, ServeResponse
+from kybern.protos.node.v1.node_pb2 import ContainerRef, ServeRequest, ServeResponse
 from kybern.protos.node.v1.node_pb2_grpc import NodeAgentStub
 from kybern.rpc.errors import status_error
 
@@ -20,6 +22,11 @@ from kybern.rpc.errors import status_error
 async def node_proxy(api: Api, request: Request, found: ConnectResponse, path: str) -> Response | None:
     """Raises StatusError."""
     agent = NodeAgentStub(api.node_channel(found.target, found.server_name))
+    if (stream := stream_of(path, found.node_name)) is not None:
+        kind, container = stream
+        if kind == "portForward":
+            return await node_port_forward(request, agent, container)
+        return await node_command(request, agent, kind, container)
     asked = ServeRequest(
         node_name=found.node_name,
         method=request.method,
@@ -35,14 +42,28 @@ async def node_proxy(api: Api, request: Request, found: ConnectResponse, path: s
         if first is None:
             raise service_unavailable("the node agent gave no answer")
         request.answered = first.status
-        stream = request.connection.stream(request, first.status, first.content_type.encode(), endless=True)
+        answer = request.connection.stream(request, first.status, first.content_type.encode(), endless=True)
         if request.method != "HEAD":
-            await stream.write(first.data)
+            await answer.write(first.data)
             async for part in parts:
-                await stream.write(part.data)
-        stream.end()
+                await answer.write(part.data)
+        answer.end()
     finally:
         await replies.close()
+    return None
+
+
+def stream_of(path: str, node: str) -> tuple[str, ContainerRef] | None:
+    """What a path of the kubelet's streams means: /exec/NS/POD[/UID]/CONTAINER, /attach/…, /portForward/NS/POD[/UID]"""
+    match path.strip("/").split("/"):
+        case ["exec" | "attach" as kind, namespace, pod, container]:
+            return kind, ContainerRef(node_name=node, namespace=namespace, pod=pod, container=container)
+        case ["exec" | "attach" as kind, namespace, pod, uid, container]:
+            return kind, ContainerRef(node_name=node, namespace=namespace, pod=pod, uid=uid, container=container)
+        case ["portForward" as kind, namespace, pod]:
+            return kind, ContainerRef(node_name=node, namespace=namespace, pod=pod)
+        case ["portForward" as kind, namespace, pod, uid]:
+            return kind, ContainerRef(node_name=node, namespace=namespace, pod=pod, uid=uid)
     return None
 
 

@@ -14,7 +14,7 @@ import grpc
 
 from kybern.gateway.api import Api
 from kybern.gateway.core import channels, spdy_streams
-from kybern.gateway.handlers.connect import connect, need_upgrade
+from kybern.gateway.handlers.connect import connect, need_upgrade, need_websocket
 from kybern.gateway.handlers.target import Target
 from kybern.gateway.http.message import Request, Response
 from kybern.gateway.http.spdy import SpdySocket, is_spdy, negotiate
@@ -34,30 +34,51 @@ async def port_forward(api: Api, request: Request, target: Target) -> Response |
     """Serve one port-forward. Raises StatusError when it is refused before the handshake."""
     if is_spdy(request):
         agent, container = await connect(api, request, target, "create")
-        inner = negotiate(request, spdy_streams.PORT_FORWARD)
-        if isinstance(inner, Response):
-            return inner
-        await _serve(
-            SpdySocket(request, inner), agent, container, lambda socket, forwards: Tunnel(socket, forwards).run()
-        )
-        return None
+        return await _spdy(request, agent, container)
     await need_upgrade(api, request, target)
+    protocol, ports = _websocket(request, "ports")
+    agent, container = await connect(api, request, target, "create")
+    await _switch(request, protocol, ports, agent, container)
+    return None
+
+
+async def node_port_forward(request: Request, agent: Any, container: ContainerRef) -> Response | None:
+    """The same as the kubelet has it, below nodes/NAME/proxy: /portForward/…. Raises StatusError."""
+    if is_spdy(request):
+        return await _spdy(request, agent, container)
+    need_websocket(request)
+    protocol, ports = _websocket(request, "port")
+    await _switch(request, protocol, ports, agent, container)
+    return None
+
+
+async def _spdy(request: Request, agent: Any, container: ContainerRef) -> Response | None:
+    inner = negotiate(request, spdy_streams.PORT_FORWARD)
+    if isinstance(inner, Response):
+        return inner
+    await _serve(SpdySocket(request, inner), agent, container, lambda socket, forwards: Tunnel(socket, forwards).run())
+    return None
+
+
+def _websocket(request: Request, parameter: str) -> tuple[str, list[int]]:
+    """The protocol, and the ports that a classic client names. Raises StatusError."""
     protocol = channels.choose(request.header(b"sec-websocket-protocol"), channels.PORT_FORWARD)
     if protocol is None:
         raise bad_request(f"unable to negotiate protocol: supported are {', '.join(channels.PORT_FORWARD)}")
-    ports: list[int] = []
-    if protocol != channels.TUNNEL:
-        try:
-            ports = channels.read_ports(request.query.get("ports", ()))
-        except ValueError as error:
-            raise bad_request(str(error)) from None
-    agent, container = await connect(api, request, target, "create")
+    if protocol == channels.TUNNEL:
+        return protocol, []
+    try:
+        return protocol, channels.read_ports(request.query.get(parameter, ()))
+    except ValueError as error:
+        raise bad_request(str(error)) from None
+
+
+async def _switch(request: Request, protocol: str, ports: list[int], agent: Any, container: ContainerRef) -> None:
     socket = request.connection.upgrade(request, protocol)
     if protocol == channels.TUNNEL:
         await _serve(socket, agent, container, lambda socket, forwards: Tunnel(socket, forwards).run())
     else:
         await _serve(socket, agent, container, lambda socket, forwards: classic(socket, forwards, ports))
-    return None
 
 
 async def _serve(

@@ -6,7 +6,7 @@ Two pumps run at once; the call is over when the agent has sent its status, or t
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import grpc
@@ -15,39 +15,61 @@ import orjson
 from kybern.gateway.api import Api
 from kybern.gateway.core import channels, options, spdy_streams
 from kybern.gateway.handlers.command_streams import CommandStreams, SpdyStreams, WebSocketChannels
-from kybern.gateway.handlers.connect import connect, need_upgrade
+from kybern.gateway.handlers.connect import connect, need_upgrade, need_websocket
 from kybern.gateway.handlers.target import Target
 from kybern.gateway.http.message import Request, Response
 from kybern.gateway.http.spdy import SpdySocket, is_spdy, negotiate
 from kybern.gateway.http.websocket import WebSocketClosed
 from kybern.kube.status import bad_request
 from kybern.protos.node.v1 import node_pb2 as node
+from kybern.protos.node.v1.node_pb2 import ContainerRef
 from kybern.rpc.errors import status_error
 
+STREAMS = {name: name for name in ("stdin", "stdout", "stderr", "tty")}
+KUBELET_STREAMS = {"stdin": "input", "stdout": "output", "stderr": "error", "tty": "tty"}
 PING_SECONDS = 20.0  # between pings of a quiet connection
 
 
 async def remote_command(api: Api, request: Request, target: Target) -> Response | None:
     """Serve one exec or attach. Raises StatusError when it is refused before the handshake."""
-    start = _start(request, target.path.subresource)
+    kind = target.path.subresource
+    start = _start(request, kind, STREAMS)
     if is_spdy(request):
         agent, container = await connect(api, request, target, "create")
         make: Callable[[], CommandStreams] | Response = _spdy(request, start.start)
     else:
-        make = await _websocket(api, request, target)
+        await need_upgrade(api, request, target)
+        make = _websocket(request)
         agent, container = await connect(api, request, target, "create")
     if isinstance(make, Response):
         return make
+    await _serve(agent, kind, start, container, make())
+    return None
+
+
+async def node_command(request: Request, agent: Any, kind: str, container: ContainerRef) -> Response | None:
+    """The same as the kubelet has it, below nodes/NAME/proxy: /exec/… and /attach/…. Raises StatusError."""
+    start = _start(request, kind, KUBELET_STREAMS)
+    if is_spdy(request):
+        make: Callable[[], CommandStreams] | Response = _spdy(request, start.start)
+    else:
+        need_websocket(request)
+        make = _websocket(request)
+    if isinstance(make, Response):
+        return make
+    await _serve(agent, kind, start, container, make())
+    return None
+
+
+async def _serve(agent: Any, kind: str, start: Any, container: ContainerRef, client: CommandStreams) -> None:
     start.start.container.CopyFrom(container)
-    call = agent.Exec() if target.path.subresource == "exec" else agent.Attach()
-    client = make()
+    call = agent.Exec() if kind == "exec" else agent.Attach()
     session = Session(client, call, type(start), start.start)
     try:
         await session.run(start)
     finally:
         call.cancel()
         client.close()
-    return None
 
 
 def _spdy(request: Request, streams: Any) -> Callable[[], CommandStreams] | Response:
@@ -61,24 +83,23 @@ def _spdy(request: Request, streams: Any) -> Callable[[], CommandStreams] | Resp
     return lambda: SpdyStreams(SpdySocket(request, inner), inner, wanted)
 
 
-async def _websocket(api: Api, request: Request, target: Target) -> Callable[[], CommandStreams]:
+def _websocket(request: Request) -> Callable[[], CommandStreams]:
     """How to switch to a WebSocket. Raises StatusError."""
-    await need_upgrade(api, request, target)
     protocol = channels.choose(request.header(b"sec-websocket-protocol"), channels.REMOTE_COMMAND)
     if protocol is None:
         raise bad_request(f"unable to negotiate protocol: supported are {', '.join(channels.REMOTE_COMMAND)}")
     return lambda: WebSocketChannels(request.connection.upgrade(request, protocol), protocol)
 
 
-def _start(request: Request, subresource: str) -> Any:
-    """The first message to the agent. Raises StatusError (400) for streams that make no sense."""
+def _start(request: Request, kind: str, streams: Mapping[str, str]) -> Any:
+    """The first message to the agent; `streams` names the query's parameters. Raises StatusError (400)."""
     query = request.query
-    wanted: dict[str, Any] = {name: options.boolean(query, name) for name in ("stdin", "stdout", "stderr", "tty")}
+    wanted: dict[str, Any] = {name: options.boolean(query, parameter) for name, parameter in streams.items()}
     if not (wanted["stdin"] or wanted["stdout"] or wanted["stderr"]):
         raise bad_request("you must specify at least 1 of stdin, stdout, stderr")
     if wanted["tty"]:
         wanted["stderr"] = False  # a terminal has one output
-    if subresource == "attach":
+    if kind == "attach":
         return node.AttachRequest(start=node.AttachStart(**wanted))
     command = query.get("command", [])
     if not command:
