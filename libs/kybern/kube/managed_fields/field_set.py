@@ -21,6 +21,11 @@ def closed(node: FieldSet) -> FieldSet:
     return {} if len(node) == 1 and DOT in node else node
 
 
+def in_order(node: FieldSet) -> FieldSet:
+    """The same set with the members of every node in order: clients compare what two encodings of it say."""
+    return {part: in_order(node[part]) if node[part] else node[part] for part in sorted(node)}
+
+
 def union(a: FieldSet, b: FieldSet) -> FieldSet:
     """Paths that are in one of the sets."""
     if not a or a is b:

@@ -127,7 +127,7 @@ def _entry(who: Manager, owned: Owned) -> Object:
     if owned.time:
         entry["time"] = owned.time
     entry["fieldsType"] = "FieldsV1"
-    entry["fieldsV1"] = owned.fields
+    entry["fieldsV1"] = field_set.in_order(owned.fields)
     if who.subresource:
         entry["subresource"] = who.subresource
     return entry

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import orjson
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -89,3 +90,8 @@ def test_decoding_refuses(raw: Any) -> None:
 def test_level_by_level() -> None:
     tree = from_paths([("f:b", "f:c"), ("f:d",), ("f:a", "f:z"), ("f:a",)])
     assert list(field_set.paths(tree)) == [("f:a",), ("f:d",), ("f:a", "f:z"), ("f:b", "f:c")]
+
+
+def test_in_order() -> None:
+    node = {"f:b": {}, ".": {}, "f:a": {'k:{"n":"y"}': {"f:n": {}, ".": {}}, 'k:{"n":"x"}': {}}}
+    assert orjson.dumps(field_set.in_order(node)) == orjson.dumps(node, option=orjson.OPT_SORT_KEYS)
