@@ -138,7 +138,7 @@ async def serve(
         definitions = tasks.create_task(server.definitions.run())
         policies = tasks.create_task(server.policy_status.run())
         repair = tasks.create_task(server.claim_repair.run())
-        checks = tasks.create_task(follow_health(store, wire, env.telemetry))
+        checks = tasks.create_task(follow_health(server.feed, wire, env.telemetry))
         aggregator = tasks.create_task(server.aggregator.run())
         issuers = [tasks.create_task(server.oidc.run())]
         if settings.authentication.file is not None:

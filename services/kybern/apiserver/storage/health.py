@@ -7,19 +7,24 @@ from typing import Any
 
 from grpc_health.v1 import health_pb2
 
+from kybern.apiserver.storage.feed import Feed
+from kybern.kube.status import StatusError
 from kybern.store.contract import Store
 from kybern.store.encryption import EncryptedStore
-from kybern.store.errors import StoreUnavailable
+from kybern.store.errors import StoreError, StoreUnavailable
 from kybern.telemetry import Telemetry
 
 CHECK, PLUGINS = "etcd", "kms-providers"
 LOOK = 1.0  # seconds between checks
+EVERY = 10  # checks between attempts to read what could not be read
 PATIENCE = 2.0  # seconds that an answer may take, as upstream
 SERVING, NOT_SERVING = health_pb2.HealthCheckResponse.SERVING, health_pb2.HealthCheckResponse.NOT_SERVING
 
 
-async def follow_health(store: Store, wire: Any, telemetry: Telemetry) -> None:
-    """Keep what the server's health service says of the store up to date."""
+async def follow_health(feed: Feed, wire: Any, telemetry: Telemetry) -> None:
+    """Keep what the server's health service says of the store up to date; read what could not be read again when the
+    KMS plugins are well."""
+    store, rounds = feed.store, 0
     before: dict[str, str] = {}
     while True:
         if wire.health is not None:
@@ -30,8 +35,19 @@ async def follow_health(store: Store, wire: Any, telemetry: Telemetry) -> None:
                 if wrong != before.get(name):
                     (telemetry.log.error if wrong else telemetry.log.info)("check %s: %s", name, wrong or "ok")
                     await report(wire, name, wrong)
+            rounds += 1
+            recovered = PLUGINS in found and not found[PLUGINS] and before.get(PLUGINS)
+            if recovered or (rounds % EVERY == 0 and not found.get(PLUGINS, "none")):
+                await _read_again(feed, telemetry)
             before = found
         await asyncio.sleep(LOOK)
+
+
+async def _read_again(feed: Feed, telemetry: Telemetry) -> None:
+    try:
+        await feed.read_again()
+    except (StoreError, StatusError) as error:
+        telemetry.log.warning("objects that could not be read are not tried again: %s", error)
 
 
 async def report(wire: Any, name: str, wrong: str) -> None:
