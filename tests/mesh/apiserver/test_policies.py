@@ -213,6 +213,17 @@ async def test_warnings_and_audit(cluster: Any, admin: Client) -> None:
     ]
 
 
+async def test_expressions_without_a_value_follow_the_binding(cluster: Any, admin: Client) -> None:
+    await validate(admin, {"expression": "object.missing == 1"}, actions=("Warn",))
+    response = await created(cluster, config_map("a"))
+    said = "expression 'object.missing == 1' resulted in error: no such key: missing"
+    assert list(response.warnings) == [f"Validation failed for ValidatingAdmissionPolicy 'p' with binding 'b': {said}"]
+    broken = [{"key": "k", "valueExpression": "string(object.missing)"}]
+    await admin.patch(VALIDATING, "p", patch={"spec": {"auditAnnotations": broken}})
+    error = await refused(admin.create(CONFIG_MAPS, config_map("b")))  # annotations have no actions
+    assert error.message.endswith("expression 'string(object.missing)' resulted in error: no such key: missing")
+
+
 async def created(cluster: Any, obj: dict[str, Any]) -> pb.CreateResponse:
     stub = ObjectsStub(cluster.channel("admin", "system:masters"))
     resource = pb.Resource(group="", version="v1", resource="configmaps", namespace="default")

@@ -46,12 +46,13 @@ class Validating(Policy):
 
 @dataclass(frozen=True)
 class Verdict:
-    """A no. `broken`: the expression has no value, and the policy fails closed."""
+    """A no. `failed`: an expression has no value, and the policy fails closed. `denies`: whatever the binding says."""
 
     message: str
     reason: str = ""
     index: int = 0
-    broken: bool = False
+    failed: bool = False
+    denies: bool = False
 
 
 @dataclass(frozen=True)
@@ -98,7 +99,7 @@ def evaluate(invocation: Invocation, values: Mapping[str, Any]) -> Judged:
         if not decision.matched:
             if not decision.failed or policy.fails_open:
                 return Judged()
-            return Judged((Verdict(decision.error, broken=True),))
+            return Judged((Verdict(decision.error, failed=True),))
     budget = Budget()
     values = {**values, "variables": Variables(policy.variables, values, budget)}
     verdicts: list[Verdict] = []
@@ -111,12 +112,12 @@ def evaluate(invocation: Invocation, values: Mapping[str, Any]) -> Judged:
             verdicts.append(Verdict(_message(one, values, budget), one.reason, index))
         except CostExceeded:
             if not policy.fails_open:
-                verdicts.append(Verdict(OUT_OF_BUDGET, index=index, broken=True))
+                verdicts.append(Verdict(OUT_OF_BUDGET, index=index, failed=True))
             break
         except EvaluationError as error:
             if not policy.fails_open:
                 said = f"expression '{one.expression}' resulted in error: {error}"
-                verdicts.append(Verdict(said, index=index, broken=True))
+                verdicts.append(Verdict(said, index=index, failed=True))
     found = list(_annotations(policy, values))
     verdicts += [one for one in found if isinstance(one, Verdict)]
     return Judged(tuple(verdicts), tuple(one for one in found if not isinstance(one, Verdict)))
@@ -143,7 +144,7 @@ def _annotations(policy: Validating, values: Mapping[str, Any]) -> Iterator[tupl
         except EvaluationError as error:
             if not policy.fails_open:
                 said = f"expression '{one.expression}' resulted in error: {error}"
-                yield Verdict(said, broken=True)
+                yield Verdict(said, failed=True, denies=True)
             continue
         if value is None:
             continue
@@ -151,6 +152,6 @@ def _annotations(policy: Validating, values: Mapping[str, Any]) -> Iterator[tupl
             if not policy.fails_open:
                 kind = f"resulted in unsupported return type: {type_name(value)}"
                 said = f"valueExpression '{one.expression}' {kind}. Return type must be either string or null."
-                yield Verdict(said, broken=True)
+                yield Verdict(said, failed=True, denies=True)
         elif value.strip():
             yield one.key, value.strip()[:LONGEST_ANNOTATION]

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import orjson
 
 from kybern.apiserver.admission.plugin import Object, Plugin
-from kybern.apiserver.admission.policy_metrics import INVALID, PolicyMetrics
+from kybern.apiserver.admission.policy_metrics import INVALID, NO_ERROR, PolicyMetrics
 from kybern.apiserver.admission.webhook_calls import Write, write_of
 from kybern.apiserver.registry.request import Request
 
@@ -97,11 +97,9 @@ def _count(metrics: PolicyMetrics, invocation: "Invocation", judged: "Judged", s
     if not judged.verdicts:
         metrics.count(policy, binding.name, seconds)
     for verdict in judged.verdicts:
-        if verdict.broken:
-            metrics.count(policy, binding.name, seconds, INVALID, "deny")
-        else:
-            for action in binding.actions:
-                metrics.count(policy, binding.name, seconds, action=action.lower())
+        error = INVALID if verdict.failed else NO_ERROR
+        for action in ("deny",) if verdict.denies else binding.actions:
+            metrics.count(policy, binding.name, seconds, error, action.lower())
 
 
 def _denial(invocation: "Invocation", message: str, reason: str) -> Denial:
@@ -112,8 +110,8 @@ def _denial(invocation: "Invocation", message: str, reason: str) -> Denial:
 
 
 def _act(write: Write, invocation: "Invocation", verdict: "Verdict", failures: list[Object]) -> Denial | None:
-    """Do what the binding says of a no; an expression without a value denies."""
-    if verdict.broken:
+    """Do what the binding says of a no."""
+    if verdict.denies:
         return _denial(invocation, verdict.message, verdict.reason)
     policy, binding = invocation.policy.name, invocation.binding
     found: Denial | None = None
