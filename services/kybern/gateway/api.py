@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass, field
+from ipaddress import ip_address
 from typing import Any
 from uuid import UUID
 
@@ -70,7 +71,23 @@ def origin(api: Api, request: Request) -> Origin | None:
     if not request.audit_id:
         bits = api.env.random.getrandbits(128)
         request.audit_id = request.header(b"audit-id") or str(UUID(int=bits, version=4))
-    return Origin(audit_id=request.audit_id, request_uri=request.target.decode("latin-1"))
+    uri = request.target.decode("latin-1")
+    return Origin(audit_id=request.audit_id, request_uri=uri, source_ips=source_ips(request))
+
+
+def source_ips(request: Request) -> list[str]:
+    """Where a request says that it comes from, hop by hop, and where it does come from."""
+    said = [*request.header(b"x-forwarded-for").split(","), request.header(b"x-real-ip")]
+    found = [text for one in said if is_ip(text := one.strip())]
+    return list(dict.fromkeys([*found, request.connection.peer_address]))
+
+
+def is_ip(text: str) -> bool:
+    try:
+        ip_address(text)
+    except ValueError:
+        return False
+    return True
 
 
 def requester(request: Request) -> Requester:

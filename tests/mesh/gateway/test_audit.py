@@ -57,7 +57,7 @@ async def log(fronts: Any, tmp_path: Path, unused_tcp_port: int) -> AsyncIterato
 
 
 async def test_a_write_with_its_bodies(log: Log) -> None:
-    headers = {"Audit-Id": "mine", "User-Agent": "tester/1"}
+    headers = {"Audit-Id": "mine", "User-Agent": "tester/1", "X-Forwarded-For": "192.0.2.7, nonsense,127.0.0.1"}
     path = "/api/v1/namespaces/default/configmaps"
     async with log.front.admin.post(path, json={"metadata": {"name": "a"}}, headers=headers) as response:
         assert response.status == 201
@@ -67,7 +67,7 @@ async def test_a_write_with_its_bodies(log: Log) -> None:
     assert (complete["kind"], complete["apiVersion"]) == ("Event", "audit.k8s.io/v1")
     assert (complete["level"], complete["verb"], complete["requestURI"]) == ("RequestResponse", "create", path)
     assert complete["user"] == {"username": "root", "groups": ["system:masters", "system:authenticated"]}
-    assert (complete["sourceIPs"], complete["userAgent"]) == (["127.0.0.1"], "tester/1")
+    assert (complete["sourceIPs"], complete["userAgent"]) == (["192.0.2.7", "127.0.0.1"], "tester/1")
     expected = {"resource": "configmaps", "namespace": "default", "name": "a", "apiVersion": "v1"}
     assert complete["objectRef"] == expected
     assert complete["responseStatus"] == {"metadata": {}, "code": 201}

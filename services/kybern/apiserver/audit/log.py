@@ -13,6 +13,7 @@ import orjson
 from prometheus_client import CollectorRegistry, Counter
 
 from kybern.apiserver.audit.backend import Backend
+from kybern.apiserver.authentication.authenticator import GATEWAY
 from kybern.apiserver.core.audit.event import Audited, event
 from kybern.apiserver.core.audit.policy import LEVELS, Policy
 from kybern.apiserver.core.user import User
@@ -57,7 +58,7 @@ class AuditLog:
         self._levels.labels(LEVELS[recorded.level]).inc()
         if not recorded.level:
             return None
-        origin, requester = call.origin, call.requester
+        origin, requester = call.origin if call.peer.user == GATEWAY else None, call.requester
         audited = Audited(
             recorded,
             origin.audit_id if origin is not None else str(UUID(int=server.random.getrandbits(128), version=4)),
@@ -67,7 +68,7 @@ class AuditLog:
             version,
             server.clock.now(),
             impersonated=user if user is not original and user != original else None,
-            source_ips=(requester.source_ip,) if requester is not None and requester.source_ip else (),
+            source_ips=tuple(origin.source_ips) if origin is not None else (),
             user_agent=requester.user_agent if requester is not None else "",
         )
         self._note_object(audited, message)
@@ -223,7 +224,8 @@ def synthetic_uri(asked: Attributes, version: str) -> str:
         return asked.path
     base = f"/apis/{asked.group}/{version}" if asked.group else f"/api/{version}"
     namespaced = asked.namespace and asked.resource != "namespaces"
-    parts = [base, f"namespaces/{asked.namespace}" if namespaced else "", asked.resource, asked.name, asked.subresource]
+    name = asked.name if asked.subresource or asked.verb != "create" else ""  # its body names what is made
+    parts = [base, f"namespaces/{asked.namespace}" if namespaced else "", asked.resource, name, asked.subresource]
     return "/".join(part for part in parts if part)
 
 

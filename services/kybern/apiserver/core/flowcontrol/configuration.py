@@ -55,7 +55,7 @@ def follows(current: Object) -> bool:
     """Whether the defaults still decide a suggested object's spec."""
     said = (current["metadata"].get("annotations") or {}).get(AUTOUPDATE)
     if said in ("true", "false"):
-        return said == "true"
+        return bool(said == "true")
     generation: int = current["metadata"].get("generation") or 0
     return generation <= 1
 
