@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import aiohttp
 from yarl import URL
 
 from kybern.apiserver.webhooks.resolver import NoEndpoint, Resolver
@@ -63,6 +62,8 @@ class ExtensionClient:
 
     async def get(self, backend: Backend, path: str, headers: dict[str, str] | None = None) -> Answer:
         """Raises NotReached."""
+        import aiohttp  # loaded when the first extension API server is asked
+
         try:
             host, port = self._resolver.resolve(backend.service)
             context = self._tls.context(backend.ca, insecure=backend.insecure)
@@ -92,6 +93,8 @@ class ExtensionClient:
 
 
 def _why(error: Exception, host: str, port: int) -> str:
+    import aiohttp
+
     if isinstance(error, aiohttp.ClientConnectorCertificateError):
         inner = error.certificate_error
         text = getattr(inner, "verify_message", "") or str(inner)

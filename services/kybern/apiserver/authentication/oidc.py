@@ -9,9 +9,8 @@ import logging
 import ssl
 from collections.abc import Callable, Sequence
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import aiohttp
 import jwt
 import orjson
 
@@ -20,6 +19,9 @@ from kybern.apiserver.core.authentication.claims import ClaimsRefused, matching_
 from kybern.apiserver.core.authentication.jwt_config import Issuer
 from kybern.apiserver.core.user import authenticated
 from kybern.apiserver.waiting import MustWait
+
+if TYPE_CHECKING:
+    import aiohttp
 
 TIMEOUT = 10.0  # seconds of one request
 RETRY = 10.0  # seconds between attempts to reach an issuer
@@ -115,6 +117,8 @@ class Keys:
         self._known: dict[str, Any] = {}  # by key id; without one by their place
         self._fetched = float("-inf")  # loop.time() of the last attempt
         self._fetching = asyncio.Lock()
+        import aiohttp  # only where there are issuers
+
         context = ssl.create_default_context(cadata=issuer.ca or None)
         self._connector: Callable[[], aiohttp.TCPConnector] = lambda: aiohttp.TCPConnector(ssl=context)
 
@@ -135,6 +139,8 @@ class Keys:
 
     async def fetch(self) -> None:
         """Ask the issuer, unless that was done a moment ago; a failure is logged."""
+        import aiohttp
+
         asked = asyncio.get_running_loop().time()
         async with self._fetching:
             if self._fetched >= asked:
@@ -147,6 +153,8 @@ class Keys:
 
     async def _ask(self) -> dict[str, Any]:
         """Raises what aiohttp raises, ValueError, KeyError."""
+        import aiohttp
+
         timeout = aiohttp.ClientTimeout(total=TIMEOUT)
         async with aiohttp.ClientSession(connector=self._connector(), timeout=timeout) as session:
             document = await _json(session, self.issuer.document_url)
@@ -163,7 +171,7 @@ class Keys:
         return found
 
 
-async def _json(session: aiohttp.ClientSession, url: str) -> Any:
+async def _json(session: "aiohttp.ClientSession", url: str) -> Any:
     data = bytearray()
     async with session.get(url) as response:
         response.raise_for_status()
