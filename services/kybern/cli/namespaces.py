@@ -60,6 +60,8 @@ def add_node(number: int) -> Node:
     ip("netns", "add", namespace)
     ip("link", "add", outside, "type", "veth", "peer", "name", "eth0", "netns", namespace)
     ip("link", "set", outside, "master", BRIDGE, "up")
+    # A service may send a node's own packets back to it: with br_netfilter, the bridge itself turns them round.
+    ip("link", "set", outside, "type", "bridge_slave", "hairpin", "on")
     inside = ("-n", namespace)
     ip(*inside, "link", "set", "lo", "up")
     ip(*inside, "addr", "add", f"{address}/{NETWORK.prefixlen}", "dev", "eth0")

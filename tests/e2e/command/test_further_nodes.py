@@ -65,6 +65,8 @@ def test_two_nodes(real: Cluster, kubectl_of: Callable[[Cluster], Kubectl]) -> N
             address = kubectl("get", "node", node, "-o", "jsonpath={.status.addresses[0].address}")
             url = f"http://{address}:{spec['ports'][0]['nodePort']}/"
             assert fetch_at_last(url).startswith(f"web-{there}-"), f"node port on {node}"
+            for here in NODES:
+                assert wget_at_last(kubectl, here, url).startswith(f"web-{there}-"), f"node port on {node} from {here}"
     assert kubectl("logs", "deployment/web-node-2") == ""
     source_is_kept(kubectl, addresses)
     real.kybern("down", timeout=90)
