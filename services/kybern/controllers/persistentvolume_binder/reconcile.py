@@ -87,16 +87,17 @@ class PersistentVolumeBinder:
         claim = self._claims.get(key)
         if claim is None:
             return
-        claim = await self._with_class(claim)
         name = claim["spec"].get("volumeName")
         of = self._classes.get(storage_class(claim)) if storage_class(claim) else None
-        waits = any(not p["spec"].get("nodeName") for p in self._pods.store.by_index(CLAIM, key))
+        waits = [meta.name(p) for p in self._pods.store.by_index(CLAIM, key) if not p["spec"].get("nodeName")]
         volume = self._volumes.get(name) if name else None
-        decided = decide_claim(claim, World(volume, self._volumes.store.list(), of, waits))
+        decided = decide_claim(claim, World(volume, self._volumes.store.list(), of, tuple(sorted(waits))))
         if decided.bind is not None:
             if not meta.is_deleting(claim) or BIND_COMPLETED in meta.annotations(claim):
                 await self._bind(decided.bind, claim)
             return
+        if await self._gave_class(claim):
+            return  # the event of the write brings the claim back
         if decided.provisioner:
             marked = waiting_claim(claim, decided.provisioner)
             if marked is not None:
@@ -112,15 +113,16 @@ class PersistentVolumeBinder:
     def _tell(self, obj: Object, event: Event) -> None:
         self._events.event(obj, event.kind, event.reason, event.message)
 
-    async def _with_class(self, claim: Object) -> Object:
-        """A claim that says nothing of its class gets the default, whenever there is one."""
+    async def _gave_class(self, claim: Object) -> bool:
+        """A claim that says nothing of its class, and finds no volume, gets the default whenever there is one."""
         if claim["spec"].get("storageClassName") is not None or BETA_CLASS in meta.annotations(claim):
-            return claim
+            return False
         default = newest_default(self._classes.store.list())
         if not default or claim["spec"].get("volumeName"):
-            return claim
+            return False
         spec = {**claim["spec"], "storageClassName": default}
-        return await self._client.update(PERSISTENT_VOLUME_CLAIMS, {**claim, "spec": spec})
+        await self._client.update(PERSISTENT_VOLUME_CLAIMS, {**claim, "spec": spec})
+        return True
 
     async def _bind(self, volume: Object, claim: Object) -> None:
         """Volume, its phase, claim, its status; what is written already is left alone."""

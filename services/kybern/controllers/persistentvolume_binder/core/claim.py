@@ -44,7 +44,7 @@ class World:
     volume: Object | None
     volumes: Iterable[Object]
     storage_class: Object | None
-    pod_waits: bool = False  # some unscheduled pod uses the claim
+    waiting: tuple[str, ...] = ()  # pods that use the claim and have no node yet
 
 
 def decide_claim(claim: Object, world: World) -> ClaimDecision:
@@ -54,16 +54,20 @@ def decide_claim(claim: Object, world: World) -> ClaimDecision:
     name = claim["spec"].get("volumeName")
     if name:
         return _named(claim, name, world.volume)
-    delayed = _is_delayed(claim, world.storage_class)
+    delayed = (world.storage_class or {}).get("volumeBindingMode") == "WaitForFirstConsumer"
     found = find_volume(claim, world.volumes, prebound_only=delayed)
     if found is not None:
         return ClaimDecision(bind=found)
-    if delayed:
-        why = "WaitForFirstConsumer", "waiting for first consumer to be created before binding"
-        if world.pod_waits:
-            why = "WaitForPodScheduled", "waiting for pod to be scheduled"
-        return ClaimDecision(phase="Pending", event=Event(NORMAL, *why))
+    if delayed and SELECTED_NODE not in meta.annotations(claim):  # the scheduler chooses first
+        return ClaimDecision(phase="Pending", event=_waits_for(world.waiting))
     return _unprovided(claim, world.storage_class)
+
+
+def _waits_for(pods: tuple[str, ...]) -> Event:
+    if not pods:
+        return Event(NORMAL, "WaitForFirstConsumer", "waiting for first consumer to be created before binding")
+    which = f"pod {pods[0]}" if len(pods) == 1 else f"pods {','.join(pods)}"
+    return Event(NORMAL, "WaitForPodScheduled", f"waiting for {which} to be scheduled")
 
 
 def _bound(claim: Object, volume: Object | None) -> ClaimDecision:
@@ -94,13 +98,6 @@ def _named(claim: Object, name: str, volume: Object | None) -> ClaimDecision:
         return ClaimDecision(bind=volume)
     message = f'volume "{name}" already bound to a different claim.'
     return ClaimDecision(phase="Pending", event=Event(WARNING, "FailedBinding", message))
-
-
-def _is_delayed(claim: Object, of: Object | None) -> bool:
-    """Whether the scheduler chooses first: until it has, or has chosen a node to provision for."""
-    if of is None or of.get("volumeBindingMode") != "WaitForFirstConsumer":
-        return False
-    return SELECTED_NODE not in meta.annotations(claim)
 
 
 def _unprovided(claim: Object, of: Object | None) -> ClaimDecision:

@@ -45,12 +45,14 @@ def is_for(volume: Object, claim: Object) -> bool:
 
 def mismatch(volume: Object, claim: Object) -> str:
     """Why a volume that a claim names does not do; "" if it does."""
+    if meta.is_deleting(volume):
+        return f'the volume is marked for deletion "{meta.name(volume)}"'
     if capacity(volume) < requested(claim):
         return "requested PV is too small"
     if storage_class(volume) != storage_class(claim):
         return "storageClassName does not match"
     if attributes_class(volume) != attributes_class(claim):
-        return "VolumeAttributesClassName does not match"
+        return "volumeAttributesClassName does not match"
     if mode(volume) != mode(claim):
         return "incompatible volumeMode"
     if not _offers_modes(volume, claim):

@@ -6,7 +6,7 @@ from kybern.controllers.persistentvolume_binder.core.claim import BOUND_BY_CONTR
 from kybern.kube import meta
 from kybern.kube.meta import Object
 
-PROVISIONED_BY = "pv.kubernetes.io/provisioned-by"
+PROVISIONED_BY, MIGRATED_TO = "pv.kubernetes.io/provisioned-by", "pv.kubernetes.io/migrated-to"
 
 
 @dataclass(frozen=True)
@@ -41,7 +41,7 @@ def _released(volume: Object) -> VolumeDecision:
     """Kept for its data, or left to its provisioner to delete; nobody else here can."""
     if (volume.get("status") or {}).get("phase") == "Failed":
         return VolumeDecision()
-    external = PROVISIONED_BY in meta.annotations(volume) or volume["spec"].get("csi") is not None
+    external = volume["spec"].get("csi") is not None or {PROVISIONED_BY, MIGRATED_TO} & meta.annotations(volume).keys()
     if _policy(volume) == "Retain" or external:
         return VolumeDecision("Released")
     what = "deletable" if _policy(volume) == "Delete" else "recyclable"

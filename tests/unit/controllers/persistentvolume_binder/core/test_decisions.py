@@ -52,7 +52,7 @@ OTHER = {**MINE, "uid": "other"}
             claim(storageClassName="x"),
             World(None, [volume(storageClassName="x")], LATE), False, "Pending", "WaitForFirstConsumer",
         ),
-        (claim(storageClassName="x"), World(None, [], LATE, True), False, "Pending", "WaitForPodScheduled"),
+        (claim(storageClassName="x"), World(None, [], LATE, ("a", "b")), False, "Pending", "WaitForPodScheduled"),
         (
             claim({"volume.kubernetes.io/selected-node": "n0"}, storageClassName="x"),
             World(None, [], LATE), False, "Pending", "ExternalProvisioning",

@@ -62,7 +62,7 @@ def test_only_reserved_volumes_while_the_scheduler_chooses() -> None:
         ({}, ""),
         ({"size": "1Mi"}, "requested PV is too small"),
         ({"storageClassName": "x"}, "storageClassName does not match"),
-        ({"volumeAttributesClassName": "x"}, "VolumeAttributesClassName does not match"),
+        ({"volumeAttributesClassName": "x"}, "volumeAttributesClassName does not match"),
         ({"volumeMode": "Block"}, "incompatible volumeMode"),
         ({"accessModes": ["ReadOnlyMany"]}, "incompatible accessMode"),
     ],
