@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 
 from kybern.cli.core.layout import Layout
-from kybern.cli.core.options import SQLITE, UsageError, merge_options
+from kybern.cli.core.options import SQLITE, ClusterOptions, UsageError, merge_options
 
 TOOL = (sys.executable, "-m", "kybern.apiserver.backup")
 
@@ -32,21 +32,26 @@ def run(options: argparse.Namespace, layout: Layout) -> int:
     arguments = ["take", str(options.file.resolve()), "--store", options.store or own_store(layout)]
     if options.include_pki:
         arguments += ["--pki", str(layout.pki)]
-    return run_tool("backup", [*arguments, *tls_flags(options)])
+    return run_tool("backup", [*arguments, *tls_flags(options, layout)])
+
+
+def saved_options(layout: Layout) -> ClusterOptions:
+    """How the cluster on the data dir was started."""
+    return merge_options(layout.cluster.read_text() if layout.cluster.exists() else "", {})
 
 
 def own_store(layout: Layout) -> str:
-    """The store of the data dir, as the cluster on it was started."""
-    saved = layout.cluster.read_text() if layout.cluster.exists() else ""
-    return merge_options(saved, {}).store or f"{SQLITE}{layout.data / 'store' / 'kybern.db'}"
+    """The store of the data dir."""
+    return saved_options(layout).store or f"{SQLITE}{layout.data / 'store' / 'kybern.db'}"
 
 
-def tls_flags(options: argparse.Namespace) -> list[str]:
-    """The flags for TLS to etcd, passed on."""
+def tls_flags(options: argparse.Namespace, layout: Layout) -> list[str]:
+    """The flags for TLS to etcd: as given, else, for the data dir's own store, as the cluster has them."""
+    saved = saved_options(layout) if not options.store else ClusterOptions()
     flags = []
-    for name in ("cafile", "certfile", "keyfile"):
-        if value := getattr(options, f"etcd_{name}"):
-            flags += [f"--etcd-{name}", value]
+    for name in ("etcd_cafile", "etcd_certfile", "etcd_keyfile"):
+        if value := getattr(options, name) or getattr(saved, name):
+            flags += [f"--{name.replace('_', '-')}", value]
     return flags
 
 

@@ -32,7 +32,7 @@ def run(options: argparse.Namespace, layout: Layout) -> int:
         if options.bump_revision < 0:
             raise UsageError("--bump-revision cannot be negative: clients would miss what happened since the backup")
         arguments += ["--bump-revision", str(options.bump_revision)]
-    code = run_tool("restore", [*arguments, *tls_flags(options)])
+    code = run_tool("restore", [*arguments, *tls_flags(options, layout)])
     if not code:
         store = f" --store {options.store}" if options.store else ""
         print(f"\nstart it with: kybern up --data-dir {layout.data}{store}")
