@@ -2,6 +2,8 @@
 
 /healthz  /metrics  /metrics/cadvisor  /metrics/resource  /metrics/probes  /stats/summary  /pods  /runningpods
 /configz  /containerLogs/NS/POD/CONTAINER  /run/NS/POD/CONTAINER?cmd=…  /logs/…
+
+/exec, /attach and /portForward are streams: the gateway makes the contract's own calls of them.
 """
 
 import asyncio
