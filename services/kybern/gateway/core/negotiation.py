@@ -1,6 +1,6 @@
 """Content negotiation: JSON, YAML or protobuf; the object, a Table, its PartialObjectMetadata or aggregated discovery.
 
-The first acceptable entry by quality, then by order, wins. An entry with an `as` that is unknown is skipped, as
+The first acceptable entry wins, as upstream sorts them. An entry with an `as` that is unknown is skipped, as
 upstream; so are Tables in protobuf, and custom resources in it, which have no such form (their metadata has).
 """
 
@@ -116,16 +116,26 @@ def _offers(view: str, version: str, group: str, protobuf: bool) -> bool:
 
 
 def _entries(accept: str) -> list[tuple[str, dict[str, str]]]:
-    """Media types with parameters, best quality first; equal ones in the order given."""
-    found = []
-    for order, entry in enumerate(accept.split(",")):
+    """Media types with parameters in upstream's order: by quality, but what is named goes before a wildcard."""
+    found: list[tuple[float, str, dict[str, str]]] = []
+    for entry in accept.split(","):
         name, *rest = (part.strip() for part in entry.split(";"))
         pairs = (part.partition("=") for part in rest if part)
         parameters = {key.strip().lower(): value.strip().strip('"') for key, _, value in pairs}
-        quality = _quality(parameters.pop("q", "1"))
-        if name and quality > 0:
-            found.append((-quality, order, name.lower(), parameters))
-    return [(name, parameters) for _, _, name, parameters in sorted(found, key=lambda each: each[:2])]
+        if name:
+            found.append((_quality(parameters.pop("q", "1")), name.lower(), parameters))
+            at = len(found) - 1
+            while at and _before(found[at][:2], found[at - 1][:2]):
+                found[at - 1], found[at] = found[at], found[at - 1]
+                at -= 1
+    return [(name, parameters) for _, name, parameters in found]
+
+
+def _before(one: tuple[float, str], other: tuple[float, str]) -> bool:
+    """No order in the mathematical sense: a wildcard of better quality goes before a name that came earlier."""
+    if one[0] > other[0] or (not one[1].startswith("*") and other[1].startswith("*")):
+        return True
+    return not one[1].endswith("*") and other[1].endswith("*")
 
 
 def _quality(text: str) -> float:
@@ -137,9 +147,11 @@ def _quality(text: str) -> float:
 
 @lru_cache(maxsize=128)
 def accepts_gzip(accept_encoding: str) -> bool:
-    for name, parameters in _entries(accept_encoding):
-        if name in ("gzip", "*"):
-            return _quality(parameters.get("q", "1")) > 0
+    for entry in accept_encoding.split(","):
+        name, _, parameter = entry.partition(";")
+        if name.strip().lower() in ("gzip", "*"):
+            key, _, value = parameter.partition("=")
+            return key.strip() != "q" or _quality(value) > 0
     return False
 
 

@@ -15,7 +15,7 @@ from kybern.kube.meta import Object
 from kybern.kube.protobuf import ListEncoder
 from kybern.protos.api.v1.objects_pb2 import ListResponse
 
-AT_ONCE = 64  # objects that are converted before others have their turn
+AT_ONCE = 16  # objects that are converted before others have their turn
 
 
 def encoder_of(served: Served, media: MediaType) -> ListEncoder:

@@ -52,7 +52,13 @@ CASES = [
     ("application/json;stream=watch", MediaType(stream=True)),
     ("application/vnd.kubernetes.protobuf", PROTOBUF),
     ("text/html", None),
-    ("application/json;q=0", None),
+    ("application/json;q=0", MediaType()),  # upstream knows no refusal
+    ("*/*, application/yaml", MediaType(yaml=True)),
+    ("*/*, application/yaml;q=0.1", MediaType(yaml=True)),
+    ("application/yaml;q=0.1, */*", MediaType()),
+    ("application/*, application/vnd.kubernetes.protobuf", PROTOBUF),
+    ("text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8", MediaType()),
+    (", ;q=1,application/yaml", MediaType(yaml=True)),
     ("application/json;as=Nothing;g=meta.k8s.io;v=v1", None),
 ]
 
