@@ -338,7 +338,7 @@ async def test_params_not_found(admin: Client) -> None:
     )
     error = await refused(admin.create(CONFIG_MAPS, config_map("b")))
     assert error.message.endswith(
-        "failed to configure policy: failed to find resource referenced by paramKind: 'x.example.com/v1, Kind=Nothing'"
+        "ValidatingAdmissionPolicy 'p' denied request: failed to configure policy: failed to find resource referenced by paramKind: 'x.example.com/v1, Kind=Nothing'"
     )
 
 
@@ -511,8 +511,9 @@ async def test_mutations_that_fail(name: str, admin: Client) -> None:
     kind, expression, message = MUTATIONS[name]
     await mutate(admin, (kind, expression))
     error = await refused(admin.create(CONFIG_MAPS, config_map("a")))
-    assert error.code == 422
-    assert "policy 'p' with binding 'p' denied request: " in error.message
+    assert (error.code, error.reason) == (403, "Invalid")
+    assert error.message.startswith("policy 'p' with binding 'p' denied request: ")
+    assert error.details["causes"] == [{"message": error.message}]
     assert message in error.message
     await admin.patch(MUTATING, "p", patch={"spec": {"failurePolicy": "Ignore"}})
     await admin.create(CONFIG_MAPS, config_map("a"))

@@ -15,10 +15,11 @@ from kybern.apiserver.admission.webhook_patch import hide, take_over
 from kybern.apiserver.registry.field_managers import kind_of
 from kybern.apiserver.registry.request import Request
 from kybern.kube import managed_fields, schema
+from kybern.kube.status import StatusError
 
 if TYPE_CHECKING:
     from kybern.apiserver.admission.policy_compiled import Policies
-    from kybern.apiserver.admission.policy_dispatch import Invocation, Speaker
+    from kybern.apiserver.admission.policy_dispatch import Denial, Invocation, Speaker
     from kybern.apiserver.admission.policy_mutation import Mutating
 
 GROUP, POLICIES = "admissionregistration.k8s.io", "mutatingadmissionpolicies"
@@ -57,28 +58,37 @@ class MutatingAdmissionPolicy(Plugin):
 
     async def _dispatch(self, write: Write, policies: "list[Mutating]") -> None:
         """Carry out everything that concerns the write. Raises StatusError."""
-        from kybern.apiserver.admission.policy_dispatch import Speaker, invocations
+        from kybern.apiserver.admission.policy_dispatch import Denial, Speaker, invocations
+        from kybern.apiserver.admission.policy_mutation import MutationFailed
 
         passes = write.request.reinvocation
         rounds = passes.of(self.name)
         if passes.again and rounds.output != _text(write.new):
             rounds.require()
         speaker: Speaker | None = None
+        denials: list[Denial] = []
         async for invocation in invocations(write, policies):
             if passes.again and invocation.key not in rounds.due:
                 continue
             speaker = speaker or Speaker(write)
-            if await self._counted(write, invocation, speaker):
-                rounds.require()
-                passes.wanted = True
+            try:
+                if await self._counted(write, invocation, speaker):
+                    rounds.require()
+                    passes.wanted = True
+            except MutationFailed as error:
+                if not invocation.policy.fails_open:
+                    said = f"policy {invocation.subject} denied request: {error}"
+                    denials.append(Denial(said, "" if invocation.error else "Invalid"))
             if invocation.policy.reinvocable:
                 rounds.invoked.add(invocation.key)
         rounds.output = _text(write.new)
+        if denials:
+            raise _refusal(write, denials)
 
     async def _counted(self, write: Write, invocation: "Invocation", speaker: "Speaker") -> bool:
-        """`_invoke`, with its time. Raises StatusError."""
+        """`_invoke`, with its time. Raises MutationFailed, StatusError."""
         self._metrics = self._metrics or PolicyMetrics(write.request.server.telemetry.registry, "mutating")
-        time, policy, binding = asyncio.get_running_loop().time, invocation.policy.name, invocation.binding.name
+        time, policy, binding = asyncio.get_running_loop().time, invocation.policy.name, invocation.bound
         began, error = time(), INVALID
         try:
             changed = await _invoke(write, invocation, speaker)
@@ -89,33 +99,36 @@ class MutatingAdmissionPolicy(Plugin):
 
 
 async def _invoke(write: Write, invocation: "Invocation", speaker: "Speaker") -> bool:
-    """Whether the policy has changed the object. Raises StatusError."""
-    from kybern.apiserver.admission.policy_dispatch import refusal
+    """Whether the policy has changed the object. Raises MutationFailed, StatusError."""
     from kybern.apiserver.admission.policy_mutation import MutationFailed, mutate
 
     policy = invocation.policy
-    try:
-        if invocation.error:
-            raise MutationFailed(invocation.error)
-        values = await speaker.values(invocation)
-        decision = policy.conditions.decide(values)
-        if decision.failed:
-            raise MutationFailed(decision.error)
-        if not decision.matched or write.new is None:
-            return False
-        shown = found = hide(write, values["object"]) or {}
-        of = _type_of(shown) or kind_of(invocation.served, write.request.subresource).type
-        for mutation in policy.mutations:
-            found = mutate(policy, mutation, found, values, of)
-    except MutationFailed as error:
-        if policy.fails_open:
-            return False
-        named = f"policy '{policy.name}' with binding '{invocation.binding.name}' denied request: {error}"
-        raise refusal(write, named) from None
+    if invocation.error:
+        raise MutationFailed(invocation.error)
+    values = await speaker.values(invocation)
+    decision = policy.conditions.decide(values)
+    if decision.failed:
+        raise MutationFailed(decision.error)
+    if not decision.matched or write.new is None:
+        return False
+    shown = found = hide(write, values["object"]) or {}
+    of = _type_of(shown) or kind_of(invocation.served, write.request.subresource).type
+    for mutation in policy.mutations:
+        found = mutate(policy, mutation, found, values, of)
     if found == shown:
         return False
     await take_over(write, invocation.served, orjson.loads(orjson.dumps(found)))
     return True
+
+
+def _refusal(write: Write, denials: "list[Denial]") -> StatusError:
+    """Forbidden as upstream has it: the message is the policy's alone, the reason that of the first denial."""
+    from kybern.apiserver.admission.policy_dispatch import refusal
+
+    error = refusal(write, denials)
+    error.status["message"] = denials[0].message
+    error.status["reason"] = denials[0].reason or "Forbidden"
+    return error
 
 
 def _type_of(shown: Object) -> managed_fields.Type | None:

@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 from kybern.apiserver.admission.matching import find_match, is_exempt, namespace_matches, object_matches
 from kybern.apiserver.admission.policy_authorizer import authorizer_values
 from kybern.apiserver.admission.policy_compiled import Binding, Match, Policy
-from kybern.apiserver.admission.policy_params import ConfigurationError, decoded, params_of
+from kybern.apiserver.admission.policy_params import ConfigurationError, decoded, param_resource, params_of
 from kybern.apiserver.admission.review import admission_request
 from kybern.apiserver.admission.webhook_calls import Write
 from kybern.apiserver.registry.resource_table import Served
@@ -18,24 +18,35 @@ from kybern.kube.status import StatusError, forbidden
 
 Object = dict[str, Any]
 P = TypeVar("P", bound=Policy)
-CODES = {"Unauthorized": 401, "Forbidden": 403, "RequestEntityTooLarge": 413, "Invalid": 422}
 
 
 @dataclass(frozen=True, eq=False)
 class Invocation:
-    """See the module's docstring. `error` is why it cannot be evaluated."""
+    """See the module's docstring. `error` is why it cannot be evaluated; without a binding it is the policy's fault."""
 
     policy: Any
-    binding: Binding
+    binding: Binding | None
     served: Served
     param: Object | None = None
     error: str = ""
 
     @property
+    def bound(self) -> str:
+        """The name of the binding."""
+        return "" if self.binding is None else self.binding.name
+
+    @property
+    def subject(self) -> str:
+        """How messages name it."""
+        return (
+            f"'{self.policy.name}' with binding '{self.bound}'" if self.binding is not None else f"'{self.policy.name}'"
+        )
+
+    @property
     def key(self) -> str:
         """Tells it from all others in a request."""
         metadata = (self.param or {}).get("metadata") or {}
-        return f"{self.policy.name}|{self.binding.name}|{metadata.get('namespace') or ''}/{metadata.get('name') or ''}"
+        return f"{self.policy.name}|{self.bound}|{metadata.get('namespace') or ''}/{metadata.get('name') or ''}"
 
 
 async def invocations(write: Write, policies: Sequence[P]) -> AsyncIterator[Invocation]:
@@ -46,11 +57,16 @@ async def invocations(write: Write, policies: Sequence[P]) -> AsyncIterator[Invo
         served = _matches(write, policy.match)
         if served is None:
             continue
+        try:
+            resource = param_resource(write.request, policy)
+        except ConfigurationError as error:
+            yield Invocation(policy, None, served, error=str(error))
+            continue
         for binding in tuple(policy.bindings):
             if binding.match is not None and _matches(write, binding.match) is None:
                 continue
             try:
-                params = await params_of(write.request, policy, binding)
+                params = await params_of(write.request, resource, binding)
             except ConfigurationError as error:
                 yield Invocation(policy, binding, served, error=str(error))
                 continue
@@ -97,11 +113,18 @@ class Speaker:
         }
 
 
-def refusal(write: Write, message: str, reason: str = "Invalid") -> StatusError:
-    """A policy says no."""
+@dataclass(frozen=True, eq=False)
+class Denial:
+    """A no, as it is told."""
+
+    message: str
+    reason: str = ""
+
+
+def refusal(write: Write, denials: Sequence[Denial]) -> StatusError:
+    """The request is denied; the first denial gives the message, all are causes. The code is the caller's."""
     request = write.request
-    error = forbidden(request.group, request.resource, request.name, message)
-    error.status["reason"], error.status["code"] = reason, CODES.get(reason, 422)
+    error = forbidden(request.group, request.resource, request.name, denials[0].message)
     details = error.status.setdefault("details", {})
-    details["causes"] = [*details.get("causes", ()), {"message": message}]
+    details["causes"] = [*details.get("causes", ()), *({"message": denial.message} for denial in denials)]
     return error

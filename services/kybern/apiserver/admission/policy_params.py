@@ -25,19 +25,24 @@ def decoded(data: bytes) -> Object:
     return obj
 
 
-async def params_of(request: Request, policy: Policy, binding: Binding) -> list[Object | None]:
-    """What to evaluate the policy with, once for each: [None] without parameters. Raises ConfigurationError."""
+def param_resource(request: Request, policy: Policy) -> Served | None:
+    """The resource of a policy's parameters; None if it has none. Raises ConfigurationError if it is not served."""
     kind = policy.param_kind
     if kind is None:
-        return [None]
-    if binding.param_ref is None:
-        return [None]
+        return None
     served = request.server.table.of_kind(kind.get("apiVersion") or "", kind.get("kind") or "")
     if served is None or served.cacher is None:
         raise ConfigurationError(
             "failed to configure policy: failed to find resource referenced by paramKind: "
             f"'{gvk_text({'apiVersion': kind.get('apiVersion'), 'kind': kind.get('kind')})}'"
         )
+    return served
+
+
+async def params_of(request: Request, served: Served | None, binding: Binding) -> list[Object | None]:
+    """What to evaluate a policy with, once for each: [None] without parameters. Raises ConfigurationError."""
+    if served is None or binding.param_ref is None:
+        return [None]
     found = [await _in_version(entry, served) for entry in _entries(request, binding.param_ref, served)]
     if found:
         return list(found)

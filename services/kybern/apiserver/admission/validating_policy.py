@@ -1,7 +1,6 @@
 """ValidatingAdmissionPolicy: expressions judge a write; bindings say whether a no denies, warns or is recorded."""
 
 import asyncio
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import orjson
@@ -13,7 +12,7 @@ from kybern.apiserver.registry.request import Request
 
 if TYPE_CHECKING:
     from kybern.apiserver.admission.policy_compiled import Policies
-    from kybern.apiserver.admission.policy_dispatch import Invocation
+    from kybern.apiserver.admission.policy_dispatch import Denial, Invocation
     from kybern.apiserver.admission.policy_validation import Judged, Validating, Verdict
 
 GROUP, POLICIES = "admissionregistration.k8s.io", "validatingadmissionpolicies"
@@ -21,12 +20,7 @@ BINDINGS = "validatingadmissionpolicybindings"
 FAILURES = "validation.policy.admission.k8s.io/validation_failure"
 
 
-@dataclass(frozen=True, eq=False)
-class Denial:
-    """The first no that denies."""
-
-    message: str
-    reason: str
+CODES = {"Unauthorized": 401, "Forbidden": 403, "RequestEntityTooLarge": 413, "Invalid": 422}
 
 
 class ValidatingAdmissionPolicy(Plugin):
@@ -70,7 +64,7 @@ async def _dispatch(write: Write, policies: "list[Validating]", metrics: PolicyM
         if invocation.error:
             if not invocation.policy.fails_open:
                 denied = denied or _denial(invocation, invocation.error, "Invalid")
-            metrics.count(invocation.policy.name, invocation.binding.name, 0.0, INVALID)
+            metrics.count(invocation.policy.name, invocation.bound, 0.0, INVALID)
             continue
         speaker = speaker or Speaker(write)
         speaks, began = await speaker.values(invocation), time()
@@ -89,47 +83,49 @@ async def _dispatch(write: Write, policies: "list[Validating]", metrics: PolicyM
     for key, values in published.items():
         annotations[key] = ", ".join(values)
     if denied is not None:
-        raise refusal(write, denied.message, denied.reason)
+        error = refusal(write, [denied])
+        error.status["reason"], error.status["code"] = denied.reason, CODES.get(denied.reason, 422)
+        raise error
 
 
 def _count(metrics: PolicyMetrics, invocation: "Invocation", judged: "Judged", seconds: float) -> None:
-    policy, binding = invocation.policy.name, invocation.binding
+    policy, bound = invocation.policy.name, invocation.bound
     if not judged.verdicts:
-        metrics.count(policy, binding.name, seconds)
+        metrics.count(policy, bound, seconds)
     for verdict in judged.verdicts:
         error = INVALID if verdict.failed else NO_ERROR
-        for action in ("deny",) if verdict.denies else binding.actions:
-            metrics.count(policy, binding.name, seconds, error, action.lower())
+        for action in ("deny",) if verdict.denies else _actions(invocation):
+            metrics.count(policy, bound, seconds, error, action.lower())
 
 
-def _denial(invocation: "Invocation", message: str, reason: str) -> Denial:
-    policy, binding = invocation.policy.name, invocation.binding.name
-    return Denial(
-        f"ValidatingAdmissionPolicy '{policy}' with binding '{binding}' denied request: {message}", reason or "Invalid"
-    )
+def _actions(invocation: "Invocation") -> tuple[str, ...]:
+    return () if invocation.binding is None else invocation.binding.actions
 
 
-def _act(write: Write, invocation: "Invocation", verdict: "Verdict", failures: list[Object]) -> Denial | None:
+def _denial(invocation: "Invocation", message: str, reason: str) -> "Denial":
+    from kybern.apiserver.admission.policy_dispatch import Denial
+
+    return Denial(f"ValidatingAdmissionPolicy {invocation.subject} denied request: {message}", reason or "Invalid")
+
+
+def _act(write: Write, invocation: "Invocation", verdict: "Verdict", failures: list[Object]) -> "Denial | None":
     """Do what the binding says of a no."""
     if verdict.denies:
         return _denial(invocation, verdict.message, verdict.reason)
-    policy, binding = invocation.policy.name, invocation.binding
     found: Denial | None = None
-    for action in binding.actions:
+    actions = _actions(invocation)
+    for action in actions:
         if action == "Deny":
             found = _denial(invocation, verdict.message, verdict.reason)
         elif action == "Audit":
             failures.append(
                 {
-                    "message": verdict.message, "policy": policy, "binding": binding.name,
-                    "expressionIndex": verdict.index, "validationActions": list(binding.actions),
+                    "message": verdict.message, "policy": invocation.policy.name, "binding": invocation.bound,
+                    "expressionIndex": verdict.index, "validationActions": list(actions),
                 }
             )  # fmt: skip
         elif action == "Warn":
-            text = (
-                f"Validation failed for ValidatingAdmissionPolicy '{policy}' with binding '{binding.name}': "
-                f"{verdict.message}"
-            )
+            text = f"Validation failed for ValidatingAdmissionPolicy {invocation.subject}: {verdict.message}"
             if text not in write.request.warnings:
                 write.request.warnings.append(text)
     return found
