@@ -18,7 +18,7 @@ import orjson
 from aiohttp import web
 
 from kybern.clock import SystemClock
-from kybern.pki.authority import Identity, create_ca, issue
+from kybern.pki.authority import Identity, issue, open_ca
 
 Object = dict[str, Any]
 Answer = Callable[[Object], Object | Awaitable[Object]]  # AdmissionRequest → AdmissionResponse, without its uid
@@ -107,11 +107,11 @@ def _json(body: Object) -> web.Response:
 
 @asynccontextmanager
 async def webhook_server(
-    folder: Path, names: Sequence[str] = (), ips: Sequence[str] = ("127.0.0.1",)
+    folder: Path, names: Sequence[str] = (), ips: Sequence[str] = ("127.0.0.1",), port: int = 0
 ) -> AsyncIterator[WebhookServer]:
-    """A server on a free port of the loopback, with a certificate for the names and addresses."""
+    """A server on a port of the loopback (0: a free one), with a certificate for the names and addresses."""
     now = SystemClock().now()
-    ca = create_ca(folder / "webhook-pki", now)
+    ca = open_ca(folder / "webhook-pki", now)
     pair = issue(ca, Identity("webhook", dns_names=names, ips=ips), timedelta(days=1), now)
     pem = folder / "webhook-pki" / "tls.pem"
     await asyncio.to_thread(pem.write_bytes, pair.key + pair.cert)
@@ -120,7 +120,7 @@ async def webhook_server(
     server = WebhookServer(0, ca.pem)
     runner = web.ServerRunner(web.Server(server.handle), shutdown_timeout=0.1)
     await runner.setup()
-    site = web.TCPSite(runner, "127.0.0.1", 0, ssl_context=context)
+    site = web.TCPSite(runner, "127.0.0.1", port, ssl_context=context)
     await site.start()
     server.port = runner.addresses[0][1]
     try:

@@ -495,3 +495,51 @@ async def test_webhooks_are_called_as_somebody(running: Any, hooks: WebhookServe
         await admin.create(MUTATING, configuration(webhook(hooks.client_config("/ok"))))
         await admin.create(CONFIG_MAPS, config_map("a"))
     assert [headers.get("Authorization") for headers in hooks.headers] == [None, "Bearer it is me"]
+
+
+async def test_a_kept_connection_that_has_died_is_replaced(admin: Client, tmp_path: Path) -> None:
+    port = 0
+    for name in ("a", "b"):
+        async with webhook_server(tmp_path, port=port) as hooks:
+            hooks.admit("/ok", lambda request: {"allowed": True})
+            if not port:
+                port = hooks.port
+                await admin.create(VALIDATING, configuration(webhook(hooks.client_config("/ok"))))
+            await asyncio.gather(*(admin.create(CONFIG_MAPS, config_map(f"{name}{i}")) for i in range(20)))
+            assert len(hooks.reviews) == 20
+
+
+async def test_a_client_that_goes_away_stops_nothing_else(admin: Client, hooks: WebhookServer) -> None:
+    hold, asked = asyncio.Event(), asyncio.Event()
+
+    async def slow(request: dict[str, Any]) -> dict[str, Any]:
+        if request["name"] == "held":
+            asked.set()
+            await hold.wait()
+        return {"allowed": True}
+
+    hooks.admit("/slow", slow)
+    await admin.create(VALIDATING, configuration(webhook(hooks.client_config("/slow"), timeoutSeconds=30)))
+    held = asyncio.create_task(admin.create(CONFIG_MAPS, config_map("held")))
+    await asked.wait()
+    await admin.create(CONFIG_MAPS, config_map("other"))  # nobody waits for the one that is held
+    held.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await held
+    hold.set()
+    await admin.create(CONFIG_MAPS, config_map("after"))
+    names = {one["metadata"]["name"] for one in (await admin.list(CONFIG_MAPS, "default")).items}
+    assert {"after", "other"} <= names
+    assert "held" not in names
+
+
+async def test_reserved_names(admin: Client, hooks: WebhookServer) -> None:
+    request = pb.CreateRequest(
+        resource=pb.Resource(group=GROUP, version="v1", resource="validatingwebhookconfigurations"),
+        object=orjson.dumps(configuration(webhook(hooks.client_config("/x"), rules=[]), name="x.static.k8s.io")),
+    )
+    (warning,) = (await admin.calls.call("create", request, "", 10)).warnings
+    assert warning == (
+        'metadata.name: names ending with ".static.k8s.io" are reserved for static manifest-based configurations and '
+        "cannot be managed via the API"
+    )

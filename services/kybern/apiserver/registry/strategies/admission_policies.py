@@ -1,12 +1,15 @@
 """The strategies of admission policies and webhooks: their expressions must compile. CEL is loaded when needed."""
 
+from collections.abc import Callable
 from typing import Any
 
+from kybern.apiserver.registry.request import Request
 from kybern.apiserver.registry.strategy import Strategy
 from kybern.kube.field import FieldError
 
 Object = dict[str, Any]
-GROUP = "admissionregistration.k8s.io"
+Check = Callable[[Object, Object | None], list[FieldError]]
+GROUP, RESERVED = "admissionregistration.k8s.io", ".static.k8s.io"
 
 
 def _unchanged(new: Object, old: Object | None) -> bool:
@@ -40,9 +43,29 @@ def check_webhooks(new: Object, old: Object | None) -> list[FieldError]:
     return policy_checks.check_webhooks(new)
 
 
+def warn_of_name(request: Request, obj: Object) -> None:
+    """Names that files on the server's host are to have one day."""
+    if request.name.endswith(RESERVED):
+        request.warnings.append(
+            f'metadata.name: names ending with "{RESERVED}" are reserved for static manifest-based configurations and '
+            "cannot be managed via the API"
+        )
+
+
+def warn_on_update(request: Request, new: Object, old: Object) -> None:
+    """As on create."""
+    warn_of_name(request, new)
+
+
+def _strategy(check: Check | None = None) -> Strategy:
+    return Strategy(prepare_create=(warn_of_name,), prepare_update=(warn_on_update,), check=check)
+
+
 ADMISSION_POLICIES = {
-    (GROUP, "validatingadmissionpolicies"): Strategy(check=check_validating),
-    (GROUP, "mutatingadmissionpolicies"): Strategy(check=check_mutating),
-    (GROUP, "validatingwebhookconfigurations"): Strategy(check=check_webhooks),
-    (GROUP, "mutatingwebhookconfigurations"): Strategy(check=check_webhooks),
+    (GROUP, "validatingadmissionpolicies"): _strategy(check_validating),
+    (GROUP, "validatingadmissionpolicybindings"): _strategy(),
+    (GROUP, "mutatingadmissionpolicies"): _strategy(check_mutating),
+    (GROUP, "mutatingadmissionpolicybindings"): _strategy(),
+    (GROUP, "validatingwebhookconfigurations"): _strategy(check_webhooks),
+    (GROUP, "mutatingwebhookconfigurations"): _strategy(check_webhooks),
 }
