@@ -135,6 +135,42 @@ async def test_watches_see_their_version(admin: Client, hooks: WebhookServer) ->
     assert seen == [("ADDED", "web", "80"), ("ADDED", "db", "5"), ("MODIFIED", "db", "6"), ("DELETED", "db", "6")]
 
 
+async def test_fields_of_each_version_can_be_selected(admin: Client, hooks: WebhookServer) -> None:
+    crd = definition(hooks)
+    crd["spec"]["versions"][0]["selectableFields"] = [{"jsonPath": ".hostPort"}]
+    crd["spec"]["versions"][1]["selectableFields"] = [{"jsonPath": ".host"}, {"jsonPath": ".port"}]
+    await establish(admin, crd)
+    for name, host_port in (("a", "web:80"), ("b", "web:81"), ("c", "db:80")):
+        await admin.create(ONE, first(name, host_port))
+
+    async def names(resource: Resource, selector: str) -> list[str]:
+        found = await admin.list(resource, "default", field_selector=selector)
+        return [one["metadata"]["name"] for one in found.items]
+
+    assert await names(ONE, "hostPort=web:80") == ["a"]
+    assert await names(TWO, "host=web") == ["a", "b"]
+    assert await names(TWO, "host=web,port=80") == ["a"]
+    assert await names(TWO, "host!=web,metadata.name=c") == ["c"]
+    seen: list[tuple[str, str]] = []
+    async with asyncio.timeout(5), aclosing(admin.watch(TWO, "default", field_selector="host=web")) as events:
+        async for batch in events:
+            began = bool(seen)
+            seen += [(event.type, event.object["metadata"]["name"]) for event in batch]
+            if seen and not began:
+                await change_hosts(admin)
+            if ("DELETED", "b") in seen:
+                break
+    assert seen[:2] == [("ADDED", "a"), ("ADDED", "b")]
+    assert seen[2:] == [("ADDED", "c"), ("MODIFIED", "c"), ("DELETED", "a"), ("DELETED", "b")]
+
+
+async def change_hosts(admin: Client) -> None:
+    """c comes to be of the host web, a leaves it, b is deleted."""
+    for name, host_port in (("c", "web:80"), ("c", "web:81"), ("a", "db:1"), ("a", "db:2")):
+        await admin.patch(ONE, name, "default", patch={"hostPort": host_port}, patch_type=MERGE_PATCH)
+    await admin.delete(ONE, "b", "default")
+
+
 async def test_the_storage_version_can_change(admin: Client, hooks: WebhookServer, cluster: Any) -> None:
     crd = await establish(admin, definition(hooks))
     await admin.create(ONE, first("old"))

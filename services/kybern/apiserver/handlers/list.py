@@ -10,6 +10,7 @@ import orjson
 
 from kybern.apiserver.core import encoding
 from kybern.apiserver.core.continue_token import ContinueToken, decode, too_old
+from kybern.apiserver.crd.late_selection import late_selection
 from kybern.apiserver.handlers.begin import begin, pinned_name, selection
 from kybern.apiserver.registry import component_status, unreadable
 from kybern.apiserver.registry.request import Request
@@ -37,7 +38,10 @@ async def list_objects(
         yield ListResponse(items=items, count=len(component_status.NAMES), last=True, resource_version="")
         return
     chosen = selection(request.served, request.namespace, message.label_selector, message.field_selector)
-    limit = max(0, message.limit)
+    late = late_selection(request.served, chosen)
+    if late is not None:
+        chosen = late.early
+    limit = max(0, message.limit) if late is None else 0
     revision, after, exact = await _where(request, message)
     unreadable.check_list(request.served, request.namespace)
     past = exact and revision < server.feed.revision and revision < request.served.cacher.changed
@@ -57,6 +61,7 @@ async def list_objects(
             remaining = request.served.cacher.count(request.namespace, entries[-1].key)
     if request.served.conversion is not None:
         entries = await request.served.conversion.entries(entries, request.served.info.api_version)
+        entries = late.entries(entries) if late is not None else entries
     for chunk in chunks(request, entries):
         chunk.etag, etag = etag, ""
         yield chunk

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncGenerator, Iterable, Iterator
 
 from kybern.apiserver.core import encoding
+from kybern.apiserver.crd.late_selection import LateSelection, late_selection
 from kybern.apiserver.handlers.begin import begin, pinned_name, selection
 from kybern.apiserver.registry import unreadable
 from kybern.apiserver.registry.request import Request
@@ -23,6 +24,9 @@ async def watch(server: ApiServer, message: WatchRequest, call: CallContext) -> 
     request = begin(server, call, "watch", resource, message.name or pinned_name(message.field_selector))
     cacher = request.served.storage
     chosen = selection(request.served, request.namespace, message.label_selector, message.field_selector, message.name)
+    late = late_selection(request.served, chosen)
+    if late is not None:
+        chosen = late.early
     since, initial = await _start(server, message)
     if initial:
         unreadable.check_list(request.served, request.namespace)
@@ -30,11 +34,12 @@ async def watch(server: ApiServer, message: WatchRequest, call: CallContext) -> 
     gauge = server.metrics.watchers.labels("WATCH", request.group, request.resource)
     gauge.inc()
     try:
-        present = list(cacher.select(chosen)) if initial else []
+        present = list(cacher.select(chosen)) if initial or late is not None else []
         yield WatchResponse()  # the watch stands
+        if request.served.conversion is not None and present:
+            present = await request.served.conversion.entries(present, request.served.info.api_version)
+            present = late.entries(present) if late is not None else present
         if initial:
-            if request.served.conversion is not None:
-                present = await request.served.conversion.entries(present, request.served.info.api_version)
             for response in batches(_added(request, present)):
                 yield response
                 await asyncio.sleep(0)
@@ -42,7 +47,7 @@ async def watch(server: ApiServer, message: WatchRequest, call: CallContext) -> 
                 yield WatchResponse(events=[_bookmark(request, since, True)])
         if call.seat is not None:  # a watch that stands needs no seat
             server.flow.leave(call, 0.0)
-        async for response in _follow(server, request, watcher, message, since):
+        async for response in _follow(server, request, watcher, message, since, late):
             yield response
     finally:
         watcher.stop()
@@ -75,7 +80,7 @@ async def _start(server: ApiServer, message: WatchRequest) -> tuple[int, bool]:
 
 
 async def _follow(
-    server: ApiServer, request: Request, watcher: Watcher, message: WatchRequest, since: int
+    server: ApiServer, request: Request, watcher: Watcher, message: WatchRequest, since: int, late: LateSelection | None
 ) -> AsyncGenerator[WatchResponse, None]:
     loop = asyncio.get_running_loop()
     seconds = float(message.timeout_seconds) or server.settings.min_request_timeout * server.random.uniform(1, 2)
@@ -87,6 +92,7 @@ async def _follow(
         events = await watcher.wait(left) if left > 0 else []
         if events and request.served.conversion is not None:
             events = await request.served.conversion.events(events, request.served.info.api_version)
+            events = late.events(events) if late is not None else events
         for response in watcher.audience.responses(events):
             yield response
         if events:
