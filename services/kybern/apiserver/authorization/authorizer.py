@@ -14,6 +14,7 @@ from kybern.apiserver.core.rbac_index import RbacIndex
 from kybern.apiserver.core.user import User
 from kybern.apiserver.storage.cacher import Cacher
 from kybern.kube.rbac import Attributes
+from kybern.kube.status import status_error
 
 
 class Authorizer:
@@ -65,10 +66,13 @@ class Authorizer:
         return Opinion(reason="" if isinstance(answer, bool) else answer.reason)
 
     def check(self, user: User, asked: Attributes) -> None:
-        """Raises StatusError (403, upstream's wording) if the user may not."""
+        """Raises StatusError (403, upstream's wording) if the user may not; 500 if that could not be found out."""
         if self.may(user, asked):
             return
         if self.modes is not None:
-            raise forbidden(user, asked, self.modes.decide(user, asked).reason)
+            opinion = self.modes.decide(user, asked)
+            if opinion.error:
+                raise status_error(500, "InternalError", f"Internal Server Error: {opinion.error}")
+            raise forbidden(user, asked, opinion.reason)
         answer = self.node.decide(user.node, asked) if user.node else False
         raise forbidden(user, asked, "" if isinstance(answer, bool) else answer.reason)

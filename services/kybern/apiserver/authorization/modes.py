@@ -46,17 +46,26 @@ class Modes:
         self._ordered = [next(asked).decide if mode == "Webhook" else known[mode] for mode in settings.modes]
 
     def decide(self, user: User, asked: Attributes) -> Opinion:
-        """The first yes or denial, else every reason. Raises MustWait."""
-        reasons = []
+        """The first yes or denial, else every reason and error. Raises MustWait."""
+        reasons, errors = [], []
         for ask in self._ordered:
             opinion = ask(user, asked)
             if opinion.allowed:
                 return opinion
             if opinion.reason:
                 reasons.append(opinion.reason)
+            if opinion.error:
+                errors.append(opinion.error)
             if opinion.denied:
-                return Opinion(denied=True, reason="\n".join(reasons))
-        return Opinion(reason="\n".join(reasons))
+                break
+        else:
+            return Opinion(reason="\n".join(reasons), error=_all(errors))
+        return Opinion(denied=True, reason="\n".join(reasons), error=_all(errors))
+
+
+def _all(errors: list[str]) -> str:
+    """Several errors as Kubernetes prints them."""
+    return errors[0] if len(errors) == 1 else f"[{', '.join(errors)}]" if errors else ""
 
 
 def _of(may: May) -> Ask:

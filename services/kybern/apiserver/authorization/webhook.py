@@ -43,11 +43,12 @@ class AccessSettings:
 
 @dataclass(frozen=True)
 class Opinion:
-    """Allowed, denied for good, or neither."""
+    """Allowed, denied for good, or neither; `error` says why there is no better one."""
 
     allowed: bool = False
     denied: bool = False
     reason: str = ""
+    error: str = ""
 
 
 NO_OPINION = Opinion()
@@ -91,7 +92,7 @@ class WebhookAuthorizer:
                 if not self._settings.conditions.match(review_of(user, asked, "v1")["spec"]):
                     return NO_OPINION
             except ValueError as error:
-                return Opinion(denied=self._settings.denies, reason=str(error))
+                return Opinion(denied=self._settings.denies, error=str(error))
         key = (user, tuple(sorted(user.extra.items())), asked)
         known = self._known.get(key)
         if known is None or known[0] <= asyncio.get_running_loop().time():
@@ -111,7 +112,7 @@ class WebhookAuthorizer:
                 ttl = self._settings.authorized_ttl if opinion.allowed else self._settings.unauthorized_ttl
             except CallFailed as error:
                 self._log.error("Failed to make webhook authorizer request: %s", error)
-                opinion, ttl = Opinion(denied=self._settings.denies, reason=str(error)), 0.0
+                opinion, ttl = Opinion(denied=self._settings.denies, error=str(error)), 0.0
             self._known[key] = (loop.time() + max(ttl, FAILED_SECONDS), opinion)
             if len(self._known) > REMEMBERED:
                 self._known.popitem(last=False)
@@ -123,13 +124,15 @@ class WebhookAuthorizer:
             try:
                 data = await self._client.post(remote.target, body, self._settings.seconds, remote.credentials)
                 break
-            except CallFailed:
-                if pause is None:
+            except CallFailed as error:
+                if pause is None or not error.transient:
                     raise
                 await asyncio.sleep(pause)
         try:
             status = orjson.loads(data)["status"]
-            return Opinion(bool(status.get("allowed")), bool(status.get("denied")), str(status.get("reason") or ""))
+            allowed, denied, reason = status.get("allowed"), status.get("denied"), str(status.get("reason") or "")
+            both = "webhook subject access review returned both allow and deny response" if allowed and denied else ""
+            return Opinion(bool(allowed and not denied), bool(denied), reason, both)
         except (orjson.JSONDecodeError, KeyError, TypeError, AttributeError):
             raise CallFailed("the answer is no SubjectAccessReview with a status") from None
 

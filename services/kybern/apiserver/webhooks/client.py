@@ -9,11 +9,20 @@ from kybern.apiserver.webhooks.target import ANONYMOUS, Credentials, Target
 if TYPE_CHECKING:
     from kybern.apiserver.webhooks.connections import Connections
 
+TRANSIENT = (429, 500, 504)
 AGENT = "kube-apiserver-admission"
 
 
 class CallFailed(Exception):
-    """The message says what happened, `Post "https://…": why` where the webhook was not reached."""
+    """The message says what happened, `Post "https://…": why` where the webhook was not reached.
+
+    `code` is that of an HTTP answer, 0 without one; `transient` says that another try may help.
+    """
+
+    def __init__(self, message: str, code: int = 0, *, reset: bool = False) -> None:
+        super().__init__(message)
+        self.code = code
+        self.transient = reset or code in TRANSIENT
 
 
 class WebhookClient:

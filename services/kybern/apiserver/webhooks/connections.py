@@ -53,7 +53,7 @@ class Connections:
         except TimeoutError:
             raise CallFailed(f'Post "{target.shown(seconds)}": {failures.DEADLINE}') from None
         if not 200 <= code <= 206:
-            raise CallFailed(failures.of_answer(code, answer))
+            raise CallFailed(failures.of_answer(code, answer), code)
         return answer
 
     async def _post(
@@ -81,7 +81,7 @@ class Connections:
             return await self._send(where, body, headers, context)
         except (ClientError, OSError) as error:
             why = failures.of_connection(error, where.host, where.address)
-            raise CallFailed(f'Post "{shown}": {why}') from None
+            raise CallFailed(f'Post "{shown}": {why}', reset=isinstance(error, ConnectionResetError)) from None
 
     async def _send(
         self, where: "Where", body: bytes, headers: dict[str, str], context: ssl.SSLContext

@@ -57,6 +57,8 @@ def _answer(request: Request, review: Object, user: User, asked: Attributes) -> 
         status["denied"] = True
     if opinion.reason:
         status["reason"] = opinion.reason
+    if opinion.error:
+        status["evaluationError"] = opinion.error
     review["status"] = status
     return orjson.dumps(review)
 
