@@ -112,7 +112,7 @@ class Aggregator:
         entry = self._cacher.get("", name)
         wanted = self.locals().get(name)
         obj = entry.decode() if entry is not None else None
-        self._follow(name, obj["spec"] if obj is not None else {}, tasks)
+        self._follow(name, obj or {"spec": {}}, tasks)
         if obj is None:
             if wanted is not None:
                 await self._create(wanted)
@@ -125,9 +125,14 @@ class Aggregator:
         elif not obj["spec"].get("service") and not api_services.is_available(obj):
             await self.say(name, LOCAL)
 
-    def _follow(self, name: str, spec: Object, tasks: asyncio.TaskGroup) -> None:
+    def follower(self, name: str) -> Follower | None:
+        """Who follows the server of an APIService, if it has one."""
+        found = self._followers.get(name)
+        return found[0] if found is not None else None
+
+    def _follow(self, name: str, obj: Object, tasks: asyncio.TaskGroup) -> None:
         """Exactly one follower for an APIService with a server of its own."""
-        known = self._followers.get(name)
+        known, spec = self._followers.get(name), obj["spec"]
         if known is not None and known[0].spec == spec:
             return
         if known is not None:
@@ -137,7 +142,7 @@ class Aggregator:
             if not spec.get("service"):
                 self.remotes.drop(known[0].at)
         if spec.get("service"):
-            follower = Follower(self, name, spec)
+            follower = Follower(self, name, spec, api_services.is_available(obj))
             self._followers[name] = (follower, tasks.create_task(follower.run()))
 
     async def say(self, name: str, said: Said) -> None:

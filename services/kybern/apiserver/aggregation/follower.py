@@ -25,11 +25,12 @@ JSON = "application/json"
 class Follower:
     """`run` until cancelled; `wake` when something about it has changed."""
 
-    def __init__(self, aggregator: "Aggregator", name: str, spec: Object) -> None:
+    def __init__(self, aggregator: "Aggregator", name: str, spec: Object, available: bool) -> None:
         self._aggregator = aggregator
         self._client: ExtensionClient = aggregator.client
         self.name = name
         self.spec = spec
+        self.available = available  # what was said of it last
         backend = read_backend(spec)
         assert backend is not None
         self.backend: Backend = backend
@@ -48,6 +49,7 @@ class Follower:
         while True:
             self._wake.clear()
             said, rows = await self.check()
+            self.available = said.status
             if said.status:
                 backoff = FIRST_BACKOFF
                 await self._learn(rows)

@@ -1,6 +1,5 @@
 """Forward: may the caller make a request that an extension API server answers, and where is that server?"""
 
-from kybern.apiserver.aggregation.client import read_backend
 from kybern.apiserver.core import api_services
 from kybern.apiserver.core.proxy_names import join
 from kybern.apiserver.core.user import User
@@ -28,13 +27,12 @@ async def forward(server: ApiServer, message: ForwardRequest, call: CallContext)
         server.flow.enter(call, user, asked)
     server.authorizer.check(user, asked)
     name = api_services.name_of(resource.group, resource.version)
-    entry = server.table.cacher(api_services.GROUP, api_services.RESOURCE).get("", name)
-    api_service = entry.decode() if entry is not None else {"spec": {}}
-    backend = read_backend(api_service["spec"])
-    if backend is None:
+    follower = server.aggregator.follower(name)
+    if follower is None:
         raise not_found(api_services.GROUP, api_services.RESOURCE, name)
-    if not api_services.is_available(api_service):
+    if not follower.available:
         raise service_unavailable(UNAVAILABLE)
+    backend = follower.backend
     try:
         address = join(*server.resolver.resolve(backend.service))
     except NoEndpoint:

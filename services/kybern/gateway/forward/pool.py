@@ -6,7 +6,7 @@ import asyncio
 
 from kybern.gateway.forward.upstream import Destination, Upstream
 
-KEPT = 16  # connections to one destination
+KEPT = 128  # connections to one destination
 KEPT_SECONDS = 60.0  # less than what servers usually keep an idle client
 
 
