@@ -500,8 +500,7 @@ MUTATIONS: dict[str, tuple[str, str, str]] = {
     "wrong type name": (
         "ApplyConfiguration", "Object{metadata: Object.spec{name: 'x'}}", 'unexpected type name "Object.spec"',
     ),
-    "failed test": ("JSONPatch", "[JSONPatch{op: 'test', path: '/metadata/name', value: 'other'}]", "JSON Patch: "),
-    "no such path": ("JSONPatch", "[JSONPatch{op: 'remove', path: '/data/x'}]", "JSON Patch: "),
+    "no such path": ("JSONPatch", "[JSONPatch{op: 'remove', path: '/data/x'}]", "JSONPath: "),
     "error": ("JSONPatch", "[JSONPatch{op: object.nothing, path: '/data/x'}]", "no such key: nothing"),
 }  # fmt: skip
 
@@ -526,6 +525,14 @@ async def test_atomic_lists_are_not_mutated(admin: Client) -> None:
     spec = {"containers": [{"name": "c", "image": "c"}], "automountServiceAccountToken": False}
     error = await refused(admin.create(PODS, {"metadata": {"name": "a", "namespace": "default"}, "spec": spec}))
     assert "may not mutate atomic arrays, maps or structs: .spec.containers[0].command" in error.message
+
+
+async def test_a_patch_whose_test_fails_is_not_applied(admin: Client) -> None:
+    test = "JSONPatch{op: 'test', path: '/metadata/name', value: 'this'}"
+    add = "JSONPatch{op: 'add', path: '/metadata/labels/added', value: 'yes'}"
+    await mutate(admin, ("JSONPatch", f"[{test}, {add}]"))
+    assert "added" in (await admin.create(CONFIG_MAPS, config_map("this", {"a": "b"})))["metadata"]["labels"]
+    assert "added" not in (await admin.create(CONFIG_MAPS, config_map("that", {"a": "b"})))["metadata"]["labels"]
 
 
 async def test_reinvocation(admin: Client) -> None:

@@ -60,7 +60,7 @@ def to_object(value: Any) -> dict[str, Any]:
     """The configuration that an expression has written. Raises EvaluationError."""
     if not isinstance(value, Message) or value.name != OBJECT:
         raise EvaluationError(f"must evaluate to Object but got {type_name(value)}")
-    found = _json(value, (OBJECT,))
+    found = _json(value, OBJECT)
     assert isinstance(found, dict)
     return found
 
@@ -73,23 +73,23 @@ def to_operations(value: Any) -> list[dict[str, Any]]:
     for one in value:
         if not isinstance(one, Message) or one.name != JSON_PATCH:
             raise EvaluationError(f"must evaluate to list of JSONPatch but got list of {type_name(one)}")
-        found.append({name: _json(part, None) for name, part in one.items()})
+        found.append({name: _json(part, "") for name, part in one.items()})
     return found
 
 
-def _json(value: Any, path: tuple[str, ...] | None) -> Any:
-    """A value as JSON. In a configuration, `path` leads to it."""
+def _json(value: Any, expected: str) -> Any:
+    """A value as JSON. `expected` is the name that the type of an object must have, "" if it may have any."""
     if isinstance(value, Message):
-        if path is not None and value.name != "_".join(path):
+        if expected and value.name != expected:
             raise EvaluationError(
-                f'unexpected type name "{value.name.replace("_", ".")}", expected "{".".join(path)}", '
-                "which matches field name path from root Object type"
+                f'type mismatch: unexpected type name "{value.name.replace("_", ".")}", expected '
+                f'"{expected.replace("_", ".")}", which matches field name path from root Object type'
             )
-        return {_unescaped(name): _json(part, path and (*path, name)) for name, part in value.items()}
+        return {_unescaped(name): _json(part, f"{value.name}_{name}") for name, part in value.items()}
     if isinstance(value, Mapping):
-        return {_key(name): _json(part, path) for name, part in value.items()}
+        return {_key(name): _json(part, expected) for name, part in value.items()}
     if isinstance(value, (list, tuple)):
-        return [_json(part, path) for part in value]
+        return [_json(part, expected) for part in value]
     match value:
         case Timestamp():
             return timestamp_text(value)

@@ -1,6 +1,6 @@
 """The mutations of a MutatingAdmissionPolicy: compiled, and carried out on an object, one after the other."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -35,6 +35,9 @@ class Mutating(Policy):
     reinvocable: bool = False
 
 
+TEST_FAILED = "testing path failed"  # how the reason of a patch that was not to be applied begins
+
+
 class MutationFailed(Exception):
     """A mutation cannot be carried out."""
 
@@ -67,11 +70,14 @@ def mutate(
         if isinstance(mutation.program, Broken):
             raise EvaluationError(mutation.program.error)
         value = mutation.program.evaluate(speaks, budget)
-        if mutation.kind == APPLY:
-            return _applied(shown, to_object(value), of)
-        return _patched(shown, to_operations(value))
     except EvaluationError as error:
         raise MutationFailed(f"expression '{mutation.expression}' resulted in error: {error}") from None
+    try:
+        return (
+            _applied(shown, to_object(value), of) if mutation.kind == APPLY else _patched(shown, to_operations(value))
+        )
+    except EvaluationError as error:
+        raise MutationFailed(str(error)) from None
 
 
 def _applied(shown: Object, config: Object, of: managed_fields.Type) -> Object:
@@ -90,14 +96,13 @@ def _applied(shown: Object, config: Object, of: managed_fields.Type) -> Object:
     return merged
 
 
-def _atomic(of: managed_fields.Type, value: Any, path: str) -> Any:
+def _atomic(of: managed_fields.Type, value: Any, path: str) -> Iterator[str]:
     """Paths of lists and maps that can only be written as a whole."""
     if isinstance(value, (dict, list)) and not of.granular and of.shape in (LIST, MAP):
-        yield path or "."
-        return
+        yield path
     if isinstance(value, dict):
         for name, part in value.items():
-            inner = of.fields.get(name) or of.element
+            inner = of.fields.get(name)
             if inner is not None:
                 yield from _atomic(inner, part, f"{path}.{name}")
     elif isinstance(value, list) and of.element is not None:
@@ -106,8 +111,11 @@ def _atomic(of: managed_fields.Type, value: Any, path: str) -> Any:
 
 
 def _patched(shown: Object, operations: list[Object]) -> Object:
+    """The object as it was if it does not pass a test of the patch."""
     try:
         return json_patch.apply(shown, operations)
     except StatusError as error:
-        notes = getattr(error, "__notes__", [])
-        raise MutationFailed(f"JSON Patch: {notes[0] if notes else error.message}") from None
+        note = next(iter(getattr(error, "__notes__", ())), error.message)
+        if note.startswith(TEST_FAILED):
+            return shown
+        raise MutationFailed(f"JSONPath: {note}") from None
