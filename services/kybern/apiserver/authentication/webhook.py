@@ -22,6 +22,7 @@ REMEMBERED = 4096
 REFUSED_SECONDS = 10.0  # for which a refusal is remembered
 FAILED_SECONDS = 1.0
 CALL_SECONDS = 30.0
+TRIES = (0.5, 0.75, 1.125, 1.6875)  # seconds between tries of a call that fails for the moment
 Key = tuple[str, tuple[str, ...]]
 
 
@@ -77,20 +78,28 @@ class TokenWebhook:
         version, remote = f"{GROUP}/{self._settings.version}", self._settings.remote
         spec: Object = {"token": token, "audiences": list(audiences)}
         review = {"kind": "TokenReview", "apiVersion": version, "metadata": {"creationTimestamp": None}, "spec": spec}
-        data = await self._client.post(remote.target, orjson.dumps(review), CALL_SECONDS, remote.credentials)
+        body = orjson.dumps(review)
+        for pause in (*TRIES, None):
+            try:
+                data = await self._client.post(remote.target, body, CALL_SECONDS, remote.credentials)
+                break
+            except CallFailed as error:
+                if pause is None or not error.transient:
+                    raise
+                await asyncio.sleep(pause)
         try:
             status = orjson.loads(data)["status"]
         except (orjson.JSONDecodeError, KeyError, TypeError):
             raise CallFailed("the answer is no TokenReview with a status") from None
-        return read_status(status, audiences)
+        return read_status(status, audiences, self._audiences)
 
 
-def read_status(status: Object, audiences: tuple[str, ...]) -> TokenUser:
-    """The user in a TokenReview's status. Raises TokenInvalid."""
+def read_status(status: Object, audiences: tuple[str, ...], own: tuple[str, ...]) -> TokenUser:
+    """The user in a TokenReview's status; without audiences there it is for the server's own. Raises TokenInvalid."""
     if not status.get("authenticated"):
         raise TokenInvalid(status.get("error") or "the webhook does not know the token")
-    given = status.get("audiences") or ()
-    matching = tuple(one for one in audiences if one in given) if given else audiences
+    given = status.get("audiences") or own
+    matching = tuple(one for one in audiences if one in given)
     if audiences and not matching:
         raise TokenInvalid(f"token audiences {list(given)} is invalid for the target audiences {list(audiences)}")
     user = status.get("user") or {}
