@@ -197,7 +197,9 @@ async def compact_once(server: ApiServer, store: Store, revision: int) -> bool:
         server.telemetry.log.warning("cannot compact the store: %s", error)
     except StoreError as error:  # another apiserver was faster
         server.telemetry.log.debug("not compacted: %s", error)
+        server.feed.compacted = revision
     else:
+        server.feed.compacted = revision
         return True
     return False
 

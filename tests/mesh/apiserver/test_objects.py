@@ -1,10 +1,12 @@
 """The verbs on ordinary objects, as a client sees them."""
 
 import asyncio
+from typing import Any
 
 import orjson
 import pytest
 
+from kybern.apiserver.service import compact_once
 from kybern.client.objects import JSON_PATCH, STRATEGIC_MERGE_PATCH, Client
 from kybern.client.resources import CONFIG_MAPS, DEPLOYMENTS, NAMESPACES, NODES, PODS, REPLICA_SETS, SECRETS, Resource
 from kybern.kube.status import StatusError
@@ -261,6 +263,19 @@ async def test_pages_show_one_revision(admin: Client) -> None:
     exact = await admin.list(SECRETS, resource_version=first.resource_version, resource_version_match="Exact")
     assert [i["metadata"]["name"] for i in exact.items] == list("abcde")
     assert (await refused(admin.list(SECRETS, continue_token="no"))).code == 400
+
+
+async def test_a_token_ends_with_the_history_it_is_from(admin: Client, cluster: Any) -> None:
+    for name in "abc":
+        await admin.create(SECRETS, {"metadata": {"name": name, "namespace": "default"}})
+    first = await admin.list(SECRETS, limit=1)
+    await admin.create(CONFIG_MAPS, {"metadata": {"name": "later", "namespace": "default"}})
+    assert await compact_once(cluster.server, cluster.server.feed.store, cluster.server.feed.revision)
+    error = await refused(admin.list(SECRETS, limit=1, continue_token=first.continue_token))
+    assert (error.code, error.reason) == (410, "Expired")
+    second = await admin.list(SECRETS, limit=1, continue_token=error.status["metadata"]["continue"])
+    assert [i["metadata"]["name"] for i in second.items] == ["b"]
+    assert (second.remaining_item_count, second.resource_version == first.resource_version) == (1, False)
 
 
 async def test_large_lists_come_in_chunks(admin: Client) -> None:

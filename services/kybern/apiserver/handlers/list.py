@@ -95,6 +95,8 @@ async def _where(request: Request, message: ListRequest) -> tuple[int, str, bool
         token = decode(message.continue_token)
         if token.revision < 0:
             return await feed.fresh(), token.after, False
+        if token.revision < feed.compacted:  # even if the cache could still tell: tokens have their time
+            raise too_old(token)
         return token.revision, token.after, True
     if match and not version:
         raise bad_request("resourceVersionMatch is forbidden unless resourceVersion is provided")

@@ -35,6 +35,7 @@ class Feed:
     def __init__(self, store: Store, telemetry: Telemetry) -> None:
         self.store = store
         self.revision = 0
+        self.compacted = 0  # history before it is forgotten, as far as we know
         self.patience = CATCH_UP
         self.prelude: tuple[Cacher, Callable[[], None]] | None = None  # loaded first, and told: it makes more caches
         self._log = telemetry.log
