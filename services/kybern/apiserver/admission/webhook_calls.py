@@ -67,7 +67,7 @@ def concerns(request: Request, hooks: tuple[Webhook, ...]) -> Iterator[Webhook]:
 async def match(hook: Webhook, write: Write) -> Served | None:
     """The version in which the webhook wants to see the write; None if it does not. Raises StatusError."""
     request, operation = write.request, write.operation
-    served = find_match(request, operation, hook.rules, hook.match_policy)
+    served = _version(hook, request, operation)
     if served is None:
         return None
     if not namespace_matches(request, operation, hook.namespaces, write.new):
@@ -77,6 +77,18 @@ async def match(hook: Webhook, write: Write) -> Served | None:
     if hook.conditions is not None and not await _conditions_match(hook, hook.conditions, write, served):
         return None
     return served
+
+
+def _version(hook: Webhook, request: Request, operation: str) -> Served | None:
+    """Which version the rules name; found out once for requests of the same shape: rules do not speak of names."""
+    known, etag = hook.known, request.server.table.etag
+    if known.etag != etag:
+        known.etag = etag
+        known.versions.clear()
+    shape = (request.served, operation, request.subresource, bool(request.namespace))
+    if shape not in known.versions:
+        known.versions[shape] = find_match(request, operation, hook.rules, hook.match_policy)
+    return known.versions[shape]
 
 
 async def _conditions_match(hook: Webhook, conditions: "Conditions", write: Write, served: Served) -> bool:

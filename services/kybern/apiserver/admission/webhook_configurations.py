@@ -3,9 +3,10 @@
 Webhooks are in the order in which they are called: configurations by name, then as they stand in each.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from kybern.apiserver.registry.resource_table import Served
 from kybern.apiserver.storage.cacher import Cacher
 from kybern.apiserver.storage.entry import Entry
 from kybern.apiserver.webhooks.kubeconfig import Users
@@ -17,8 +18,17 @@ if TYPE_CHECKING:
     from kybern.apiserver.admission.conditions import Conditions
 
 Object = dict[str, Any]
+Shape = tuple[Served, str, str, bool]  # operation, subresource, whether in a namespace
 VERSIONS = ("v1", "v1beta1")  # of AdmissionReview
 DEFAULT_SECONDS = 10
+
+
+@dataclass(slots=True)
+class Known:
+    """What has been found out about a webhook's rules, while the resource table is the same."""
+
+    etag: int = -1
+    versions: dict[Shape, Served | None] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -40,6 +50,7 @@ class Webhook:
     version: str  # of AdmissionReview; "" if it knows none that this server speaks
     reinvocable: bool = False
     credentials: Credentials = ANONYMOUS
+    known: Known = field(default_factory=Known)
 
 
 def compile_webhooks(configuration: Object, users: Users) -> tuple[Webhook, ...]:

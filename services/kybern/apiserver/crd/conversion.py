@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 Object = dict[str, Any]
 SECONDS = 30.0
-REMEMBERED = 4096  # converted objects of the cache
+REMEMBERED = 16_384  # converted objects of the cache
 LEARNT = 256  # others
 BATCH = 500  # objects of a list that are converted by one call
 
