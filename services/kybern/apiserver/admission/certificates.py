@@ -19,6 +19,7 @@ class CertificateApproval(Plugin):
     """Approving needs the verb `approve` on the signer."""
 
     name = "CertificateApproval"
+    concerns = frozenset({("certificates.k8s.io", "certificatesigningrequests")})
 
     async def validate(self, request: Request, operation: str, new: Object | None, old: Object | None) -> None:
         if operation == UPDATE and _concerns(request, "approval") and old is not None:
@@ -29,6 +30,7 @@ class CertificateSigning(Plugin):
     """Writing a certificate needs the verb `sign` on the signer."""
 
     name = "CertificateSigning"
+    concerns = frozenset({("certificates.k8s.io", "certificatesigningrequests")})
 
     async def validate(self, request: Request, operation: str, new: Object | None, old: Object | None) -> None:
         if operation != UPDATE or not _concerns(request, "status") or new is None or old is None:
@@ -42,6 +44,7 @@ class CertificateSubjectRestriction(Plugin):
     """Nobody requests a client certificate of the group system:masters."""
 
     name = "CertificateSubjectRestriction"
+    concerns = frozenset({("certificates.k8s.io", "certificatesigningrequests")})
 
     async def validate(self, request: Request, operation: str, new: Object | None, old: Object | None) -> None:
         if operation != CREATE or not _concerns(request, "") or new is None:

@@ -13,6 +13,7 @@ class DefaultIngressClass(Plugin):
     """See the module's docstring."""
 
     name = "DefaultIngressClass"
+    concerns = frozenset({("networking.k8s.io", "ingresses")})
 
     async def mutate(self, request: Request, operation: str, new: Object, old: Object | None) -> None:
         if operation != CREATE or request.resource != "ingresses" or request.group != GROUP or request.subresource:

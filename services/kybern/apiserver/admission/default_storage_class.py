@@ -13,6 +13,7 @@ class DefaultStorageClass(Plugin):
     """See the module's docstring."""
 
     name = "DefaultStorageClass"
+    concerns = frozenset({("", "persistentvolumeclaims")})
 
     async def mutate(self, request: Request, operation: str, new: Object, old: Object | None) -> None:
         if operation != CREATE or request.resource != "persistentvolumeclaims" or request.group or request.subresource:

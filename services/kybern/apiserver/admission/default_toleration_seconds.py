@@ -14,6 +14,7 @@ class DefaultTolerationSeconds(Plugin):
     """See the module's docstring."""
 
     name = "DefaultTolerationSeconds"
+    concerns = frozenset({("", "pods")})
 
     async def mutate(self, request: Request, operation: str, new: Object, old: Object | None) -> None:
         if operation not in (CREATE, UPDATE) or request.resource != "pods" or request.group or request.subresource:

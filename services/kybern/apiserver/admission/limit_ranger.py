@@ -11,6 +11,7 @@ class LimitRanger(Plugin):
     """Pods when they are made or resized, claims whenever they change; nothing that is being deleted."""
 
     name = "LimitRanger"
+    concerns = frozenset({("", "pods"), ("", "persistentvolumeclaims")})
 
     async def mutate(self, request: Request, operation: str, new: Object, old: Object | None) -> None:
         if _is_pod(request, operation) and not _is_ending(old):

@@ -13,6 +13,7 @@ class PersistentVolumeClaimResize(Plugin):
     """See the module's docstring."""
 
     name = "PersistentVolumeClaimResize"
+    concerns = frozenset({("", "persistentvolumeclaims")})
 
     async def validate(self, request: Request, operation: str, new: Object | None, old: Object | None) -> None:
         if operation != UPDATE or request.resource != "persistentvolumeclaims" or request.group or request.subresource:

@@ -12,6 +12,7 @@ class Plugin:
     """Both methods raise StatusError to refuse. `new` is None for DELETE, `old` is None for CREATE."""
 
     name = ""
+    concerns: frozenset[tuple[str, str]] = frozenset()  # (group, resource) of what it looks at; empty: at everything
 
     async def mutate(self, request: Request, operation: str, new: Object, old: Object | None) -> None:
         """Change `new` in place."""

@@ -14,6 +14,7 @@ class PodResizeValidator(Plugin):
     """Requests above what the node has in all; whether there is room beside other pods is for the node to say."""
 
     name = "PodResizeValidator"
+    concerns = frozenset({("", "pods")})
 
     async def validate(self, request: Request, operation: str, new: Object | None, old: Object | None) -> None:
         if operation != UPDATE or request.group or (request.resource, request.subresource) != ("pods", "resize"):

@@ -10,6 +10,7 @@ class PodTopologyLabels(Plugin):
     """What the node says replaces what the pod says."""
 
     name = "PodTopologyLabels"
+    concerns = frozenset({("", "pods"), ("", "bindings")})
 
     async def mutate(self, request: Request, operation: str, new: Object, old: Object | None) -> None:
         if operation != CREATE or request.group:

@@ -12,6 +12,7 @@ class Priority(Plugin):
     """See the module's docstring."""
 
     name = "Priority"
+    concerns = frozenset({("", "pods"), ("scheduling.k8s.io", "priorityclasses")})
 
     async def mutate(self, request: Request, operation: str, new: Object, old: Object | None) -> None:
         if request.resource != "pods" or request.group or request.subresource:

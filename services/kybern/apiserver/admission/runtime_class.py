@@ -12,6 +12,7 @@ class RuntimeClass(Plugin):
     """See the module's docstring."""
 
     name = "RuntimeClass"
+    concerns = frozenset({("", "pods")})
 
     async def mutate(self, request: Request, operation: str, new: Object, old: Object | None) -> None:
         if operation != CREATE or request.resource != "pods" or request.group or request.subresource:

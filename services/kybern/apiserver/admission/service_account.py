@@ -16,6 +16,7 @@ class ServiceAccount(Plugin):
     """See the module's docstring."""
 
     name = "ServiceAccount"
+    concerns = frozenset({("", "pods")})
 
     async def mutate(self, request: Request, operation: str, new: Object, old: Object | None) -> None:
         if operation != CREATE or request.resource != "pods" or request.group or request.subresource:

@@ -13,6 +13,7 @@ class StorageObjectInUseProtection(Plugin):
     """The controllers of the same names take the finalizers away."""
 
     name = "StorageObjectInUseProtection"
+    concerns = frozenset({("", "persistentvolumes"), ("", "persistentvolumeclaims")})
 
     async def mutate(self, request: Request, operation: str, new: Object, old: Object | None) -> None:
         if operation != CREATE or request.group or request.subresource or request.resource not in FINALIZERS:

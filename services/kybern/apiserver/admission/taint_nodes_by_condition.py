@@ -10,6 +10,7 @@ class TaintNodesByCondition(Plugin):
     """See the module's docstring."""
 
     name = "TaintNodesByCondition"
+    concerns = frozenset({("", "nodes")})
 
     async def mutate(self, request: Request, operation: str, new: Object, old: Object | None) -> None:
         if operation != CREATE or request.resource != "nodes" or request.group or request.subresource:
