@@ -85,6 +85,7 @@ class FlowController:
             await asyncio.sleep(MAINTAIN)
             for _, _, wanted in flow_objects():
                 await self._carefully(wanted, self._restore)
+            self._changed.set()  # look again at conditions that could not be written
 
     async def _conditions(self) -> None:
         while True:
