@@ -163,3 +163,20 @@ def test_without_a_metrics_api_nothing_is_scaled_and_the_reason_is_told(simulate
         assert (await condition(cluster, "AbleToScale"))[:2] == ("False", "FailedGetScale")
 
     simulate(test)
+
+
+def test_two_autoscalers_of_the_same_pods_leave_them_alone(simulate: Any) -> None:
+    async def test(cluster: Any) -> None:
+        await target(cluster)
+        await autoscaler(cluster)
+        found = await cluster.admin.get(HORIZONTAL_POD_AUTOSCALERS, "web", "default")
+        await cluster.create(HORIZONTAL_POD_AUTOSCALERS, "rival", spec=found["spec"])
+        await asyncio.sleep(40)
+        status, reason, message = await condition(cluster, "ScalingActive")
+        assert (status, reason) == ("False", "AmbiguousSelector")
+        assert message == "pods by selector app=web are controlled by multiple HPAs: [default/rival default/web]"
+        await cluster.admin.delete(HORIZONTAL_POD_AUTOSCALERS, "rival", "default")
+        await asyncio.sleep(40)
+        assert (await condition(cluster, "ScalingActive"))[1] == "FailedGetResourceMetric"
+
+    simulate(test)

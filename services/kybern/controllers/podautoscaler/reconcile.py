@@ -17,7 +17,7 @@ from kybern.kube import meta
 from kybern.kube.conditions import set_condition
 from kybern.kube.meta import Object
 from kybern.kube.quantity import parse
-from kybern.kube.selectors import SelectorError
+from kybern.kube.selectors import Selector, SelectorError
 from kybern.kube.selectors import parse as parse_selector
 from kybern.kube.status import StatusError
 from kybern.pki.source import BUNDLE
@@ -41,6 +41,7 @@ class HorizontalPodAutoscaling:
             MetricsAPI(context.client, Path(context.options.pki) / BUNDLE, context.options.master)
         )
         self._history: dict[str, History] = {}
+        self._selectors: dict[str, Selector] = {}  # of the targets, by autoscaler
         self._loop = context.controller(NAME, HORIZONTAL_POD_AUTOSCALERS, self.reconcile, watch=False)
         self._autoscalers.add_handler(EventHandler(on_add=self._seen, on_update=self._updated))
 
@@ -60,6 +61,7 @@ class HorizontalPodAutoscaling:
         autoscaler = self._autoscalers.get(key)
         if autoscaler is None:
             self._history.pop(key, None)
+            self._selectors.pop(key, None)
             return None
         status = {**(autoscaler.get("status") or {})}
         status["conditions"] = [dict(c) for c in status.get("conditions") or ()]
@@ -164,6 +166,7 @@ class HorizontalPodAutoscaling:
         return best
 
     def _target(self, autoscaler: Object, scale: Object, current: int, status: Object) -> Target | None:
+        """What is scaled; None, with a condition, if its pods cannot be told."""
         selector = (scale.get("status") or {}).get("selector") or ""
         namespace = meta.namespace(autoscaler)
         try:
@@ -174,8 +177,20 @@ class HorizontalPodAutoscaling:
             self._events.event(autoscaler, WARNING, "InvalidSelector", str(error))
             self._condition(status, "ScalingActive", "False", "InvalidSelector", str(error))
             return None
+        self._selectors[meta.key(autoscaler)] = matching
         pods = [pod for pod in self._pods.store.by_index(NAMESPACE, namespace) if matching.matches(meta.labels(pod))]
+        rivals = self._selecting(namespace, pods)
+        if len(rivals) > 1:
+            why = f"pods by selector {selector} are controlled by multiple HPAs: [{' '.join(rivals)}]"
+            self._events.event(autoscaler, WARNING, "AmbiguousSelector", why)
+            self._condition(status, "ScalingActive", "False", "AmbiguousSelector", why)
+            return None
         return Target(namespace, selector, pods, current, int((scale.get("status") or {}).get("replicas") or 0))
+
+    def _selecting(self, namespace: str, pods: list[Object]) -> list[str]:
+        """The autoscalers that would scale some of these pods."""
+        near = [(key, s) for key, s in self._selectors.items() if meta.split_key(key)[0] == namespace]
+        return sorted(key for key, selector in near if any(selector.matches(meta.labels(pod)) for pod in pods))
 
     def _plural(self, metric: Object) -> str:
         """How the path of an object metric names its kind."""
