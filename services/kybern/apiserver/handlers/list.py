@@ -23,7 +23,7 @@ from kybern.rpc.exchange.context import CallContext
 from kybern.store.errors import CompactedError, FutureRevisionError
 
 CHUNK = 1 << 20  # bytes
-PAGE = 500  # keys read from the store at a time
+PAGE = 501  # keys read from the store at a time: a page of 500, and whether there is more
 
 
 async def list_objects(
@@ -131,9 +131,10 @@ async def _from_store(request: Request, chosen: Selection, after: str, limit: in
     cacher = request.served.storage
     prefix = cacher.prefix + (f"{request.namespace}/" if request.namespace and cacher.namespaced else "")
     start, found = (cacher.prefix + after if after else ""), []
+    size = min(PAGE, limit + 1) if limit and chosen.plain else PAGE
     while True:
         try:
-            page = await request.server.feed.store.range(prefix, start_after=start, limit=PAGE, revision=revision)
+            page = await request.server.feed.store.range(prefix, start_after=start, limit=size, revision=revision)
         except CompactedError:
             if after:
                 raise too_old(ContinueToken(revision, after)) from None
@@ -143,7 +144,8 @@ async def _from_store(request: Request, chosen: Selection, after: str, limit: in
         for kv in page.items:
             if kv.unreadable:
                 raise unreadable.corrupt(kv.key, kv.unreadable)
-            entry = cacher.entry(kv)
+            known = cacher.entries.get(kv.key[len(cacher.prefix) :])
+            entry = known if known is not None and known.revision == kv.mod_revision else cacher.entry(kv)
             if chosen.matches(entry):
                 found.append(entry)
                 if limit and len(found) > limit:
