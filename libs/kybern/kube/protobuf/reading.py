@@ -42,7 +42,7 @@ def read_value(value: Any, type_name: str) -> Any:
     if type_name in SCALARS:
         if type_name == "bytes":
             return b64encode(value).decode()
-        return int(value) if type_name == "double" and value.is_integer() else value
+        return int(value) if type_name == "double" and value.is_integer() and abs(value) < 2**53 else value
     special = READ.get(type_name)
     return special(value) if special is not None else read(value, type_name)
 

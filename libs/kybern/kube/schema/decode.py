@@ -64,7 +64,7 @@ class _Walk:
     def __init__(self) -> None:
         self.errors: list[str] = []
         self.unknown: list[str] = []
-        self.fixes: list[tuple[Any, str | int, str | None]] = []
+        self.fixes: list[tuple[Any, str | int, Any]] = []
         self.definitions = load().definitions
 
     def value(self, schema: Definition, value: Any, path: str, owner: str) -> None:
@@ -138,11 +138,22 @@ class _Walk:
         quantities = items.get("$ref") == _QUANTITY
         for index, child in enumerate(value):
             if child is None:
-                continue
-            if quantities:
+                self.fixes.extend((value, index, zero) for zero in self.zeros(items))
+            elif quantities:
                 self.quantity(value, index, child)
-                continue
-            self.value(items, child, f"{path}[{index}]", owner)
+            else:
+                self.value(items, child, f"{path}[{index}]", owner)
+
+    def zeros(self, items: Definition) -> list[Any]:
+        """What decoding makes of a null in a list: the zero value of its type; none where any JSON may be."""
+        name = items.get("$ref")
+        if name == _QUANTITY:
+            return ["0"]
+        schema = self.definitions[name] if name else items
+        if "properties" in schema:
+            return [{}]
+        zero = {"string": "", "integer": 0, "boolean": False, "number": 0}.get(schema.get("type", ""))
+        return [] if zero is None or "format" in schema else [zero]
 
     def scalar(self, schema: Definition, value: Any, path: str, owner: str) -> None:
         kind, form = schema["type"], schema.get("format")
@@ -164,8 +175,8 @@ class _Walk:
 
     def formatted(self, form: str, schema: Definition, value: Any, path: str, owner: str) -> None:
         if form == "int-or-string":
-            if isinstance(value, bool) or not isinstance(value, int | str):
-                self.errors.append(f"json: cannot unmarshal {_json_type(value)} into Go value of type int32")
+            if isinstance(value, bool) or not isinstance(value, int | str) or _beyond(value):
+                self.errors.append(f"json: cannot unmarshal {_json_type(value, 'int32')} into Go value of type int32")
         elif not isinstance(value, str):
             self.wrong(schema, value, path, owner)
         elif form == "byte":
@@ -238,6 +249,11 @@ def _json_type(value: Any, wanted: str = "") -> str:
         case list():
             return "array"
     return "object"
+
+
+def _beyond(value: int | str) -> bool:
+    """Whether a number does not fit into an IntOrString."""
+    return isinstance(value, int) and not -(2**31) <= value < 2**31
 
 
 def _without_indexes(path: str) -> str:

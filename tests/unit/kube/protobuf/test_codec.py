@@ -6,6 +6,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+import orjson
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -99,7 +100,9 @@ def test_round_trip(data: st.DataObject) -> None:
     api_version, kind = data.draw(st.sampled_from(kinds()))
     content = data.draw(messages(codec.message_name(api_version, kind), 4))
     obj = {**content, "kind": kind, "apiVersion": api_version}
-    assert protobuf.decode(protobuf.encode(obj)) == obj
+    found = protobuf.decode(protobuf.encode(obj))
+    assert found == obj
+    assert orjson.loads(orjson.dumps(found)) == obj
 
 
 @settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))

@@ -117,6 +117,22 @@ def test_nulls_are_absent_fields() -> None:
     assert obj == {"metadata": {"name": "x", "labels": {"a": ""}}}
 
 
+def test_nulls_in_lists_are_zero_values() -> None:
+    obj = {"metadata": {"finalizers": [None]}, "spec": {"containers": [None, {"args": ["a", None], "env": [None]}]}}
+    assert schema.prune(definition("Pod"), obj) == []
+    assert obj == {"metadata": {"finalizers": [""]}, "spec": {"containers": [{}, {"args": ["a", ""], "env": [{}]}]}}
+    props = {"openAPIV3Schema": {"enum": ["a", None]}}
+    crd = {"spec": {"versions": [{"schema": copy.deepcopy(props)}]}}
+    assert schema.prune(definition("CustomResourceDefinition", "apiextensions.k8s.io"), crd) == []
+    assert crd == {"spec": {"versions": [{"schema": props}]}}
+
+
+@pytest.mark.parametrize("value", [2**31, -(2**31) - 1, 1.0])
+def test_numbers_beyond_an_int_or_string(value: float) -> None:
+    errors, _ = schema.check(definition("Service"), {"spec": {"ports": [{"targetPort": value}]}})
+    assert errors == [f"json: cannot unmarshal number {value} into Go value of type int32"]
+
+
 @pytest.mark.parametrize(
     ("given", "kept"),
     [("1000m", "1"), ("1024Mi", "1Gi"), (0.5, "500m"), (2, "2"), ("100m", "100m"), ("1.5Gi", "1536Mi")],
