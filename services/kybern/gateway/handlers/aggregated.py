@@ -6,6 +6,7 @@ The server believes those headers because the gateway shows it the front proxy's
 from __future__ import annotations
 
 import ssl
+from functools import lru_cache
 
 from kybern.gateway.api import DEFAULT_TIMEOUT, Api, behind
 from kybern.gateway.core.forwarding import Header, is_upgrade
@@ -90,5 +91,6 @@ def user_headers(user: Requester) -> list[Header]:
 _TOKEN = frozenset(b"!#$&'*+-.^_`|~0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ")
 
 
+@lru_cache(maxsize=256)
 def _escaped(key: str) -> bytes:
     return b"".join(b"%c" % byte if byte in _TOKEN else b"%%%02X" % byte for byte in key.encode())
