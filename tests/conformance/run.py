@@ -125,9 +125,10 @@ def read_reports(reports: list[Path], names: list[str]) -> Results:
         for case in ElementTree.parse(report).getroot().iter("testcase"):
             full, status = case.get("name", ""), case.get("status", "")
             problem = next((child for child in case if child.tag in ("failure", "error", "skipped")), None)
-            name = next((name for name in names if name in full), "")
             said = "" if problem is None else str(problem.get("message") or "")
-            if name and not (status == "skipped" and said == "skipped"):  # out of focus
+            if status == "skipped" and said == "skipped":  # out of focus
+                continue
+            if name := next((name for name in names if name in full), ""):
                 found[name] = (status, " ".join(said.split())[:500])
     return found
 
