@@ -77,6 +77,7 @@ async def _txn(request: Request, write: Write, obj: Object | None, claims: tuple
         try:
             result = await server.feed.commit([write, *claims], obj, request.traceparent)
         except LeaseNotFoundError as error:
+            server.leases.forget()
             raise service_unavailable(f"{error}; try again") from error
     if result.succeeded:
         return result

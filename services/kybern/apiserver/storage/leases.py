@@ -33,6 +33,10 @@ class Leases:
         except StoreUnavailable as error:
             raise StorageFailed(error) from error
 
+    def forget(self) -> None:
+        """The store does not know a lease any more: grant new ones."""
+        self._current.clear()
+
 
 def _failed(grant: "asyncio.Future[int]") -> bool:
     return grant.done() and (grant.cancelled() or grant.exception() is not None)
