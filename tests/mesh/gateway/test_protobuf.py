@@ -1,8 +1,11 @@
 """Protobuf in both directions: objects, lists, watches, errors, metadata, discovery; and what has no such form."""
 
 import asyncio
+import base64
 import gzip
 import json
+from pathlib import Path
+from random import Random
 from typing import Any
 
 import pytest
@@ -270,3 +273,34 @@ async def test_a_large_list_while_things_change(gateway: Any) -> None:
     assert [item["metadata"] for item in metadata["items"]] == [item["metadata"] for item in plain["items"]]
     zipped = await client.get(CONFIGMAPS, headers={**PROTOBUF, "Accept-Encoding": "gzip"})
     assert protobuf.decode(gzip.decompress(await zipped.read())) == plain
+
+
+GOLDEN = json.loads((Path(__file__).parents[2] / "unit/kube/protobuf/golden.json").read_text())
+URLS = {
+    "Pod": "/api/v1/namespaces/default/pods",
+    "Deployment": "/apis/apps/v1/namespaces/default/deployments",
+    "Service": "/api/v1/namespaces/default/services",
+    "ConfigMap": CONFIGMAPS,
+    "Event": "/api/v1/namespaces/default/events",
+    "NetworkPolicy": "/apis/networking.k8s.io/v1/namespaces/default/networkpolicies",
+    "CronJob": "/apis/batch/v1/namespaces/default/cronjobs",
+    "CustomResourceDefinition": "/apis/apiextensions.k8s.io/v1/customresourcedefinitions",
+}
+
+
+@pytest.mark.parametrize("kind", URLS)
+async def test_damaged_bodies_are_refused_or_understood(gateway: Any, kind: str) -> None:
+    """Whatever a body has become: an answer that is no 500, and an object that can be read in both forms."""
+    random = Random(kind)
+    bodies = [base64.b64decode(form["protobuf"]) for name, form in GOLDEN.items() if name.startswith(f"{kind}/")]
+    for _ in range(40):
+        body = bytearray(random.choice(bodies))
+        for _ in range(random.randint(1, 3)):
+            at = random.randrange(4, len(body))
+            body[at : at + random.randint(0, 2)] = random.randbytes(random.randint(0, 2))
+        answer = await gateway.admin.post(URLS[kind], data=bytes(body), headers={**BODY, **PROTOBUF})
+        assert answer.status in (201, 400, 409, 415, 422), (bytes(body), await answer.read())
+        if answer.status == 201:
+            url = f"{URLS[kind]}/{(await object_of(answer))['metadata']['name']}"
+            assert (await object_of(await gateway.admin.get(url, headers=PROTOBUF)))["kind"] == kind
+            assert (await gateway.admin.delete(url, params={"gracePeriodSeconds": "0"})).status in (200, 202)
