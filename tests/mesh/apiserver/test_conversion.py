@@ -151,6 +151,9 @@ async def test_fields_of_each_version_can_be_selected(admin: Client, hooks: Webh
     assert await names(TWO, "host=web") == ["a", "b"]
     assert await names(TWO, "host=web,port=80") == ["a"]
     assert await names(TWO, "host!=web,metadata.name=c") == ["c"]
+    await admin.create(ONE, first("d", "mail:25"))
+    await admin.delete_collection(TWO, "default", field_selector="port=25")
+    assert await names(TWO, "") == ["a", "b", "c"]
     seen: list[tuple[str, str]] = []
     async with asyncio.timeout(5), aclosing(admin.watch(TWO, "default", field_selector="host=web")) as events:
         async for batch in events:

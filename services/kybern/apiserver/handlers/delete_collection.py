@@ -2,6 +2,7 @@
 
 import orjson
 
+from kybern.apiserver.crd.late_selection import late_selection
 from kybern.apiserver.handlers.begin import begin, selection
 from kybern.apiserver.handlers.warned import warned
 from kybern.apiserver.registry.delete import delete, read_options
@@ -19,8 +20,12 @@ async def delete_collection(
     request = begin(server, call, "deletecollection", message.resource)
     options = read_options(message.options)
     chosen = selection(request.served, request.namespace, message.label_selector, message.field_selector)
+    late = late_selection(request.served, chosen)
     await server.feed.fresh()
-    entries = list(request.served.storage.select(chosen))
+    entries = list(request.served.storage.select(chosen if late is None else late.early))
+    if request.served.conversion is not None:
+        entries = await request.served.conversion.entries(entries, request.served.info.api_version)
+        entries = late.entries(entries) if late is not None else entries
     for entry in entries:
         one = Request(
             server, request.user, "delete", request.served, entry.namespace, entry.name, "", request.traceparent
@@ -32,8 +37,6 @@ async def delete_collection(
         except StatusError as error:
             if error.code != 404:
                 raise
-    if request.served.conversion is not None:
-        entries = await request.served.conversion.entries(entries, request.served.info.api_version)
     items = b",".join(request.served.present(entry.data) for entry in entries)
     info = request.served.info
     head = orjson.dumps(
