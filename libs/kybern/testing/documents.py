@@ -126,7 +126,7 @@ def document(random: Random, info: ResourceInfo) -> Any:
 
 
 META = "io.k8s.apimachinery.pkg.apis.meta.v1.ObjectMeta"
-DIRECTIVES = (
+DIRECTIVES: tuple[dict[str, Any], ...] = (
     *({"$patch": each} for each in ("replace", "delete", "merge", "nonsense", 1)),
     *({"$retainKeys": each} for each in ([], ["a"], "a", None)),
     *({"$setElementOrder/containers": each} for each in ([], [{"name": "c"}], [1], "x")),
