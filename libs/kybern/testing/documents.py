@@ -126,11 +126,13 @@ def document(random: Random, info: ResourceInfo) -> Any:
 
 
 META = "io.k8s.apimachinery.pkg.apis.meta.v1.ObjectMeta"
+ORDERS: tuple[Any, ...] = ([], [{"name": "c"}], [1], "x")
+LISTS: tuple[Any, ...] = ([], ["a"], "a", [{}], None)
 DIRECTIVES: tuple[dict[str, Any], ...] = (
-    *({"$patch": each} for each in ("replace", "delete", "merge", "nonsense", 1)),
-    *({"$retainKeys": each} for each in ([], ["a"], "a", None)),
-    *({"$setElementOrder/containers": each} for each in ([], [{"name": "c"}], [1], "x")),
-    *({"$deleteFromPrimitiveList/finalizers": each} for each in ([], ["a"], [{}], None)),
+    *({"$patch": word} for word in ("replace", "delete", "merge", "nonsense", 1)),
+    *({"$retainKeys": keys} for keys in LISTS),
+    *({"$setElementOrder/containers": order} for order in ORDERS),
+    *({"$deleteFromPrimitiveList/finalizers": values} for values in LISTS),
 )
 POINTERS = (
     "",
