@@ -1,5 +1,6 @@
 """Flags over the saved document over defaults, and what is refused."""
 
+import os
 from typing import Any
 
 import pytest
@@ -57,3 +58,10 @@ def test_a_saved_document_of_a_later_version_keeps_what_is_known() -> None:
 def test_what_is_wrong_is_said(saved: str, given: dict[str, Any], words: str) -> None:
     with pytest.raises(UsageError, match=words):
         merge_options(saved, given)
+
+
+def test_files_are_kept_by_their_whole_path() -> None:
+    options = merge_options("", {"encryption_provider_config": "enc.yaml", "etcd_cafile": "/ca", "nodes": 0})
+    assert options.encryption_provider_config == os.path.abspath("enc.yaml")
+    assert options.etcd_cafile == "/ca"
+    assert merge_options(save_options(options), {}).encryption_provider_config == os.path.abspath("enc.yaml")

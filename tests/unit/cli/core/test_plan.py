@@ -73,3 +73,18 @@ def test_flags_of_kube_apiserver_go_where_they_are_known() -> None:
     assert "--audit-log-path=/tmp/a=b.log" in arguments["apiserver"]
     assert {"--request-timeout=30s", "--requestheader-allowed-names=a,b"} <= set(arguments["gateway"])
     assert not any("request" in argument for argument in arguments["apiserver"])
+
+
+def test_the_apiserver_is_told_of_encryption_and_of_tls_to_etcd() -> None:
+    options = ClusterOptions(
+        simulated_nodes=1, store="etcd://e:2379", etcd_cafile="/ca", etcd_certfile="/crt", etcd_keyfile="/key",
+        encryption_provider_config="/enc.yaml",
+    )  # fmt: skip
+    plan = make_plan(options, LAYOUT, (), "127.0.0.1")
+    arguments = next(s for s in plan.specs if s.name == "apiserver").arguments
+    flags = dict(zip(arguments, arguments[1:], strict=False))
+    assert (flags["--etcd-cafile"], flags["--etcd-certfile"], flags["--etcd-keyfile"]) == ("/ca", "/crt", "/key")
+    assert flags["--encryption-provider-config"] == "/enc.yaml"
+    assert flags["--encryption-provider-config-automatic-reload"] == "true"
+    plain = make_plan(ClusterOptions(simulated_nodes=1), LAYOUT, (), "127.0.0.1")
+    assert not [part for part in plain.specs[0].arguments if part.startswith(("--etcd", "--encryption"))]
