@@ -92,6 +92,7 @@ class ResourceQuota(Plugin):
         try:
             async with namespace.lock:
                 if not mine.decided:
+                    await asyncio.sleep(0)  # let others that came in the same moment join
                     await self._decide_all(namespace, mine.request)
         finally:
             if not mine.decided:
