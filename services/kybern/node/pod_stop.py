@@ -9,7 +9,7 @@ from kybern.kube.meta import Object
 from kybern.node.context import NodeContext
 from kybern.node.core import labels
 from kybern.node.core.pod_actions import is_sidecar
-from kybern.node.core.runtime_pod import Container, RuntimePod
+from kybern.node.core.runtime_pod import Container, RuntimePod, State
 from kybern.node.handlers import Target, run_handler
 
 MIN_GRACE_AFTER_PRE_STOP = 2.0
@@ -18,7 +18,13 @@ MIN_GRACE_AFTER_PRE_STOP = 2.0
 async def kill_container(
     node: NodeContext, pod: Object, container: Container, grace: float, message: str, address: str = ""
 ) -> None:
-    """Stop one container; preStop runs within its grace period. Raises CriError."""
+    """Stop one container; preStop runs within its grace period. Raises CriError.
+
+    One that was made and never started has nothing to stop, and would look as if it might run for ever: it is removed.
+    """
+    if container.state is State.CREATED:
+        await node.runtime.remove_container(container.id)
+        return
     node.event(pod, "Normal", "Killing", message or f"Stopping container {container.name}", container.name)
     hook = json.loads(container.annotations.get(labels.PRE_STOP) or "null")
     if hook and grace > 0:
