@@ -1,6 +1,7 @@
 """The processes that options mean."""
 
 import importlib
+from itertools import pairwise
 from pathlib import Path
 
 from kybern.cli.core.layout import Layout, default_data_dir
@@ -82,7 +83,7 @@ def test_the_apiserver_is_told_of_encryption_and_of_tls_to_etcd() -> None:
     )  # fmt: skip
     plan = make_plan(options, LAYOUT, (), "127.0.0.1")
     arguments = next(s for s in plan.specs if s.name == "apiserver").arguments
-    flags = dict(zip(arguments, arguments[1:], strict=False))
+    flags = dict(pairwise(arguments))
     assert (flags["--etcd-cafile"], flags["--etcd-certfile"], flags["--etcd-keyfile"]) == ("/ca", "/crt", "/key")
     assert flags["--encryption-provider-config"] == "/enc.yaml"
     assert flags["--encryption-provider-config-automatic-reload"] == "true"
