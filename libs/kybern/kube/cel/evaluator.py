@@ -161,8 +161,6 @@ class Builder:
                     value = value.value
                 if type(key) not in (str, int, bool, UInt):
                     raise EvaluationError(f"unsupported key type: {key}")
-                if key in found:
-                    raise EvaluationError(f"Failed with repeated key: {key}")
                 found[key] = value
             return Message(message, found) if message else found
 

@@ -38,7 +38,7 @@ def _differs(builder: "Builder", nodes: Sequence[ast.Node]) -> Step:
 def _bool(value: Any, function: str) -> bool:
     if value is True or value is False:
         return bool(value)
-    raise no_overload() if function in ("_&&_", "_||_") else no_overload(function, value)
+    raise no_overload()
 
 
 def _logic(stop: bool, function: str) -> Form:

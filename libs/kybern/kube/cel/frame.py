@@ -39,7 +39,7 @@ def invoke(function: Function, steps: list[Step]) -> Step:
     def run(frame: Frame) -> Any:
         arguments = tuple([step(frame) for step in steps])
         overload = function.find(arguments)
-        spend(frame, 1 if overload.price is None else 1 + overload.price(*arguments))
+        spend(frame, 1 if overload.price is None else overload.price(*arguments))
         return overload.implementation(*arguments)
 
     return run

@@ -45,8 +45,11 @@ def _pairs(value: Any) -> Iterable[tuple[Any, Any]]:
 def quantifier(ranged: Step, test: Step, stop: bool, first: int, second: int) -> Step:
     """`all` stops at false, `exists` at true; an error counts only if nothing stops it."""
 
+    price = 4 if stop else 3  # the condition and the accumulator that the macro's loop would have
+
     def run(frame: Frame) -> Any:
         frame.extend([None] * (max(first, second) + 1 - len(frame)))
+        frame[0] -= 1
         failed: EvaluationError | None = None
         found = ranged(frame)
         for one in _pairs(found) if second else _elements(found):
@@ -54,7 +57,7 @@ def quantifier(ranged: Step, test: Step, stop: bool, first: int, second: int) ->
                 frame[first], frame[second] = one
             else:
                 frame[first] = one
-            frame[0] -= 2
+            frame[0] -= price
             if frame[0] < 0:
                 raise CostExceeded
             try:

@@ -23,6 +23,7 @@ from kybern.kube.cel.values import (
     lookup,
     no_such_key,
     some,
+    type_name,
     unsigned,
     weight,
 )
@@ -166,13 +167,13 @@ def negate(value: Any) -> Any:
         return -value
     if type(value) is Duration:
         return long(-value.nanos)
-    raise no_overload("-_", value)
+    raise no_overload()
 
 
 def within(wanted: Any, items: Any) -> bool:
     """`wanted in items`. Raises EvaluationError."""
     if isinstance(items, (str, bytes)) or not isinstance(items, (Mapping, Sequence)):
-        raise no_overload("@in", wanted, items)
+        raise no_overload()
     return contains(items, wanted)
 
 
@@ -190,7 +191,7 @@ def index(value: Any, key: Any) -> Any:
         raise EvaluationError(f"index out of bounds: {at}")
     if isinstance(value, Optional):
         return index_optional(value, key)
-    raise no_overload("_[_]", value, key)
+    raise no_such_key(key)
 
 
 def _position(key: Any) -> int:
@@ -198,7 +199,7 @@ def _position(key: Any) -> int:
         return int(key)
     if type(key) is float and key == int(key):
         return int(key)
-    raise EvaluationError(f"unsupported index type '{type(key).__name__}' in list")
+    raise EvaluationError(f"unsupported index type '{type_name(key)}' in list")
 
 
 def select(value: Any, field: str) -> Any:

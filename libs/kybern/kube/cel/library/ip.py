@@ -27,7 +27,9 @@ def ip(text: str) -> IP:
     try:
         address = ip_address(text)
     except ValueError:
-        raise EvaluationError(f'IP Address "{text}" parse error during conversion from string') from None
+        raise EvaluationError(
+            f'IP Address "{text}" parse error during conversion from string: ParseAddr("{text}"): unable to parse IP'
+        ) from None
     if isinstance(address, IPv6Address):
         if address.scope_id is not None:
             raise EvaluationError(f'IP address "{text}" with zone value is not allowed')

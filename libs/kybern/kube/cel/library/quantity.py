@@ -62,6 +62,7 @@ def _compare(one: Amount, other: Amount) -> int:
 OVERLOADS: list[Overload] = [
     plain("quantity", f"string -> {NAME}", _quantity, walks),
     plain("isQuantity", "string -> bool", _is_quantity, walks),
+    plain("sign", f"{NAME} -> int", _sign),
     member("sign", f"{NAME} -> int", _sign),
     member("isInteger", f"{NAME} -> bool", _is_integer),
     member("asInteger", f"{NAME} -> int", _as_integer),

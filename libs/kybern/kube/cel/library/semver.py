@@ -36,7 +36,7 @@ def semver(text: str, normalize: bool = False) -> Semver:
     given = _normalized(text) if normalize else text
     match = _VERSION.fullmatch(given)
     if match is None or len(given) > 256 or any(int(match[at]) > _LARGEST for at in (1, 2, 3)):
-        raise EvaluationError(f"semver parse error: {_why(given)}")
+        raise EvaluationError(_why(given))
     numbers = (int(match[1]), int(match[2]), int(match[3]))
     return Semver(numbers, tuple(match[4].split(".")) if match[4] else ())
 

@@ -24,11 +24,15 @@ _INT, _FLOAT = re.compile(r"[+-]?[0-9]+"), re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.
 SECOND = 10**9
 
 
+def _no_conversion(wanted: str) -> EvaluationError:
+    return EvaluationError(f"type conversion error from 'string' to '{wanted}'")
+
+
 def to_int(value: Any) -> int:
     """int(...). Raises EvaluationError."""
     if type(value) is str:
         if not _INT.fullmatch(value):
-            raise EvaluationError(f'strconv.ParseInt: parsing "{value}": invalid syntax')
+            raise _no_conversion("int")
         value = int(value)
     elif type(value) is float:
         if not math.isfinite(value) or not INT_MIN < value < INT_MAX:
@@ -47,7 +51,7 @@ def to_uint(value: Any) -> UInt:
     """uint(...). Raises EvaluationError."""
     if type(value) is str:
         if not re.fullmatch("[0-9]+", value):
-            raise EvaluationError(f'strconv.ParseUint: parsing "{value}": invalid syntax')
+            raise _no_conversion("uint")
         value = int(value)
     if type(value) is float and not math.isfinite(value):
         raise EvaluationError("unsigned integer overflow")
@@ -61,7 +65,7 @@ def to_double(value: Any) -> float:
     if type(value) is str:
         if _FLOAT.fullmatch(value) or value.lower() in ("inf", "+inf", "-inf", "nan", "infinity"):
             return float(value)
-        raise EvaluationError(f'strconv.ParseFloat: parsing "{value}": invalid syntax')
+        raise _no_conversion("double")
     return float(value)
 
 
@@ -71,7 +75,7 @@ def to_bool(value: Any) -> bool:
         return True
     if value in ("0", "f", "F", "FALSE", "false", "False"):
         return False
-    raise EvaluationError(f'strconv.ParseBool: parsing "{value}": invalid syntax')
+    raise _no_conversion("bool")
 
 
 def float_text(value: float) -> str:
@@ -130,7 +134,7 @@ OVERLOADS: list[Overload] = [
     *_convert("string", "string", to_string, "string", "bool", "int", "uint", "double", "bytes"),
     *_convert("bytes", "bytes", _same, "bytes"),
     *_convert("bytes", "bytes", str.encode, "string"),
-    member_function("startsWith", "string, string -> bool", str.startswith, lambda _, text: part(len(text)), False),
-    member_function("endsWith", "string, string -> bool", str.endswith, lambda _, text: part(len(text)), False),
+    member_function("startsWith", "string, string -> bool", str.startswith, walks, False),
+    member_function("endsWith", "string, string -> bool", str.endswith, walks, False),
     member_function("contains", "string, string -> bool", str.__contains__, _contains_price, False),
 ]

@@ -3,7 +3,7 @@
 import base64
 import binascii
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from kybern.kube.cel.errors import EvaluationError, no_overload
@@ -18,6 +18,7 @@ _SPACES = "".join(
     chr(code) for code in (9, 10, 11, 12, 13, 32, 133, 160, 5760, *range(8192, 8203), 8232, 8233, 8239, 8287, 12288)
 )
 _CLAUSE = re.compile(r"%(?:%|(?:\.(\d{0,4}))?([a-zA-Z]))")
+_SUPERSCRIPT = str.maketrans("0123456789-", "⁰¹²³⁴⁵⁶⁷⁸⁹⁻")
 _QUOTED = {
     "\a": r"\a", "\b": r"\b", "\f": r"\f", "\n": r"\n", "\r": r"\r", "\t": r"\t", "\v": r"\v", "\\": r"\\", '"': r"\"",
 }  # fmt: skip
@@ -135,7 +136,8 @@ def _clause(kind: str, precision: int, value: Any) -> str:
         case "f" if number or isinstance(value, float):
             return f"{value:.{min(precision, 100)}f}"
         case "e" if number or isinstance(value, float):
-            return f"{float(value):.{min(precision, 100)}e}"
+            mantissa, _, exponent = f"{float(value):.{min(precision, 100)}e}".partition("e")
+            return f"{mantissa}×10{exponent.removeprefix('+').translate(_SUPERSCRIPT)}" if exponent else mantissa
         case "b" if isinstance(value, int):
             return f"{int(value):b}"
         case "o" if number:
@@ -145,9 +147,7 @@ def _clause(kind: str, precision: int, value: Any) -> str:
         case "x" | "X" if isinstance(value, (str, bytes)):
             found = (value.encode() if isinstance(value, str) else value).hex()
             return found.upper() if kind == "X" else found
-    raise EvaluationError(
-        f"error during formatting: {_WHAT.get(kind, kind)} formatting clause was given {type_name(value)}"
-    )
+    raise EvaluationError(f"error during formatting: {_WHAT.get(kind, kind)} was given {type_name(value)}")
 
 
 _WHAT = {
@@ -170,11 +170,15 @@ def _text(value: Any) -> str:
         return duration_text(value)
     if isinstance(value, TypeValue):
         return value.name
-    if isinstance(value, dict):
-        return "{" + ", ".join(sorted(f"{_text(key)}: {_text(item)}" for key, item in value.items())) + "}"
+    if isinstance(value, Mapping):
+        return "{" + ", ".join(sorted(f"{_inner(key)}:{_inner(item)}" for key, item in value.items())) + "}"
     if isinstance(value, Sequence):
-        return "[" + ", ".join(map(_text, value)) + "]"
+        return "[" + ", ".join(map(_inner, value)) + "]"
     return show(value)
+
+
+def _inner(value: Any) -> str:
+    return _quote(value) if isinstance(value, str) else _text(value)
 
 
 def _format_price(pattern: str, arguments: Sequence[Any]) -> int:

@@ -26,12 +26,12 @@ def timestamp(text: str) -> Timestamp:
     """RFC 3339 to the nanosecond. Raises EvaluationError."""
     match = _MOMENT.fullmatch(text)
     if match is None:
-        raise EvaluationError(f'parsing time "{text}" as "2006-01-02T15:04:05Z07:00": cannot parse "{text}"')
+        raise EvaluationError("type conversion error from 'string' to 'google.protobuf.Timestamp'")
     *numbers, fraction, zone = match.groups()
     try:
         moment = datetime(*map(int, numbers), tzinfo=UTC)  # type: ignore[arg-type, misc]
     except ValueError:
-        raise EvaluationError(f'parsing time "{text}": out of range') from None
+        raise EvaluationError("type conversion error from 'string' to 'google.protobuf.Timestamp'") from None
     seconds = (moment - _EPOCH) // timedelta(seconds=1)
     if zone not in ("Z", "z"):
         sign = -1 if zone[0] == "-" else 1
@@ -63,7 +63,7 @@ def duration(text: str) -> Duration:
         total += int(whole or 0) * unit + (int(fraction) * unit // 10 ** len(fraction) if fraction else 0)
         at = match.end()
     if not rest or at < len(rest) or total > LONGEST:
-        raise EvaluationError(f'time: invalid duration "{text}"')
+        raise EvaluationError("type conversion error from 'string' to 'google.protobuf.Duration'")
     return Duration(sign * total)
 
 
