@@ -6,13 +6,13 @@ of variables are CEL types (`int`, `list<string>`, `kubernetes.authorization.Aut
 
 import json
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import lru_cache
 from typing import Any
 
 from kybern.kube.cel import ast
-from kybern.kube.cel.errors import CompileError
-from kybern.kube.cel.library import table
+from kybern.kube.cel.errors import CompileError, EvaluationError
+from kybern.kube.cel.library import regex, table, times
 from kybern.kube.cel.overloads import Overload, split_types
 
 Types = Mapping[str, str]  # of variables
@@ -20,7 +20,17 @@ _EXTENSIONS = ("sets", "math", "optional", "encoders", "bindings", "two-var-comp
 _NUMBERS = ("int", "uint", "double")
 _COMPARED = ("bool", "bytes", "double", "duration", "int", "string", "timestamp", "uint")
 _ORDER = ("_<_", "_<=_", "_>_", "_>=_")
-_REWORDED = ((re.compile(r"undefined field '([^']*)' not found in struct '[^']*'"), r"undefined field '\1'"),)
+_REWORDED = (
+    (re.compile(r"undefined field '([^']*)' not found in struct '[^']*'"), r"undefined field '\1'"),
+    (re.compile(r"cannot be the range of a comprehension"), "cannot be range of a comprehension"),
+    (re.compile(r"has\(\) argument must be a field selection"), "invalid argument to has() macro"),
+)
+_CALLED = re.compile(
+    r"(ERROR: <input>:\d+:(\d+): found no matching overload for '(\w+)' applied to )'\((.*)\)'(\n \| (.*)\n)"
+)
+_LITERALS: dict[str, Callable[[str], object]] = {
+    "timestamp": times.timestamp, "duration": times.duration, "matches": lambda pattern: regex.matches("", pattern)
+}  # fmt: skip
 _DOTTED = re.compile(
     r"ERROR: <input>:(\d+):(\d+): undeclared reference to '([\w.]+)\.(\w+)' \(in container ''\)\n \| (.*)\n \| \.*\^"
 )
@@ -113,7 +123,7 @@ def check(expression: str, where: Any) -> ast.Checked:
     except (RuntimeError, ValueError, UnicodeEncodeError) as error:
         raise CompileError(worded(str(error))) from None
     found = ast.read(serialized)
-    for at, problem in _mixed(found, found.root):
+    for at, problem in (*_mixed(found, found.root), *_wrong_literals(found.root)):
         raise CompileError(_placed(expression, found.positions.get(at.id, 0), problem))
     return found
 
@@ -126,7 +136,20 @@ def worded(message: str) -> str:
     message = "\n".join(block for at, block in enumerate(blocks) if at == 0 or "'*error*'" not in block)
     for pattern, words in _REWORDED:
         message = pattern.sub(words, message)
-    return _DOTTED.sub(_undeclared, message)
+    return _CALLED.sub(_member_call, _DOTTED.sub(_undeclared, message))
+
+
+def _member_call(match: re.Match[str]) -> str:
+    """A function that is called on something is shown so: `list(string).(int)`."""
+    start, column, name, types, rest, shown = match.groups()
+    if not shown[: int(column) - 1].rstrip().endswith(f".{name}"):
+        return match[0]
+    depth = 0
+    for at, character in enumerate(types):
+        depth += (character == "(") - (character == ")")
+        if character == "," and depth == 0:
+            return f"{start}'{types[:at]}.({types[at + 2 :]})'{rest}"
+    return f"{start}'{types}.()'{rest}"
 
 
 def _undeclared(match: re.Match[str]) -> str:
@@ -161,6 +184,19 @@ def _mixed(checked: ast.Checked, node: ast.Node) -> Iterator[tuple[ast.Node, str
                 yield from _mixed(checked, element)
         else:
             yield from _mixed(checked, child)
+
+
+def _wrong_literals(node: ast.Node) -> Iterator[tuple[ast.Node, str]]:
+    """Times, durations and patterns that are written out are read when the expression is compiled."""
+    if isinstance(node, ast.Call) and node.function in _LITERALS and node.args:
+        argument = node.args[-1]
+        if isinstance(argument, ast.Const) and isinstance(argument.value, str):
+            try:
+                _LITERALS[node.function](argument.value)
+            except EvaluationError:
+                yield argument, f"invalid {node.function} argument"
+    for child in children(node):
+        yield from _wrong_literals(child)
 
 
 def _differ(checked: ast.Checked, nodes: Sequence[ast.Node]) -> Iterator[tuple[ast.Node, str]]:

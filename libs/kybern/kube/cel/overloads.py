@@ -110,7 +110,8 @@ class Function:
         if found is None:
             found = next((one for one in self.overloads if _fits(one, types)), None)
             if found is None:
-                raise no_overload(self.name, *arguments)
+                shown = arguments if self.overloads[0].declared else ()
+                raise no_overload(self.name, *shown)
             self._known[types] = found
         return found
 
