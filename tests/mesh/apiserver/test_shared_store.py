@@ -367,7 +367,7 @@ async def test_etcd_away_and_back(make_etcd: MakeEtcd, running: Any) -> None:
         watching = asyncio.create_task(follow())
         members[0].pause()
         error = await outcome(client.get(CONFIG_MAPS, "before", "default"))
-        assert (error.code, error.reason, error.details["retryAfterSeconds"]) == (500, "ServerTimeout", 2)
+        assert (error.code, error.reason) == (500, "ServerTimeout")
         assert error.message.startswith("The get operation against configmaps could not be completed at this time")
         error = await outcome(client.create(CONFIG_MAPS, config_map("maybe")))
         assert (error.code, error.reason) == (504, "Timeout")

@@ -79,7 +79,7 @@ async def test_readyz_follows_the_store(two: list[Any], etcd: list[Etcd]) -> Non
     assert (await front.admin.get("/readyz")).status == 500
     assert (await front.admin.get("/livez")).status == 200
     reply = await front.admin.get(f"{CONFIG_MAPS}/b")
-    assert (reply.status, reply.headers["Retry-After"]) == (500, "2")
+    assert (reply.status, "Retry-After" in reply.headers) == (500, False)
     assert (await reply.json())["reason"] == "ServerTimeout"
     for member in etcd[:2]:
         member.start(",".join(f"{other.name}=http://{other.peer}" for other in etcd))

@@ -1,15 +1,14 @@
 """What a client is told when the store does not do what is asked of it.
 
-Nothing happened and it may be tried again: 500 ServerTimeout with Retry-After, as upstream says of a store that it
-cannot reach. A write whose answer was lost: 504 Timeout without it, since it may have happened. No space left: 500.
+Nothing happened and it may be tried again: 500 ServerTimeout, as upstream says of a store that it cannot reach, but
+without Retry-After: with it, kubectl would try for minutes before it says anything. A write whose answer was lost: 504
+Timeout, since it may have happened. No space left: 500.
 """
 
 from typing import Any
 
 from kybern.kube.status import StatusError, internal, server_timeout, timeout
 from kybern.store.errors import OutcomeUnknown, StoreError, StoreFull, StoreUnavailable
-
-RETRY_AFTER = 2  # seconds
 
 
 class StorageFailed(StatusError):
@@ -30,6 +29,6 @@ def storage_failure(error: StoreError | StorageFailed, verb: str, message: Any) 
         return internal(f"storage: {error}")
     asked = getattr(message, "resource", None)
     group, resource = (asked.group, asked.resource) if asked is not None else ("", "objects")
-    failed = server_timeout(group, resource, verb, RETRY_AFTER)
+    failed = server_timeout(group, resource, verb)
     failed.status["message"] += f" (storage: {error})"
     return failed
