@@ -65,6 +65,7 @@ class Estimator:
     size_of: SizeOf
     _sizes: dict[int, Span] = field(default_factory=dict)
     _ranges: dict[str, list[Path | None]] = field(default_factory=dict)
+    _target: Path | None = None
 
     def cost(self, node: ast.Node) -> Span:
         """What evaluating the node costs."""
@@ -179,11 +180,12 @@ class Estimator:
         kind = self.checked.type_of(arguments[0])
         if name == "@in" and self.checked.type_of(arguments[1]).name == "map":
             return Estimate(ONE)
+        self._target = self.path(arguments[0])
         return rule([self.size(one) for one in arguments], kind, self) or Estimate(ONE)
 
-    def element(self, path: Path | None, kind: ast.Type) -> Span:
-        """The size of the elements of a list."""
-        most = self.size_of((*path, "@items")) if path is not None else None
+    def element(self, kind: ast.Type) -> Span:
+        """The size of the elements of the list that a function is called on."""
+        most = self.size_of((*self._target, "@items")) if self._target is not None else None
         if most is not None:
             return Span(0, most)
         element = kind.parameters[0].name if kind.parameters else "dyn"
@@ -258,7 +260,7 @@ def _replace(sizes: list[Span], kind: ast.Type, _: Estimator) -> Estimate:
 
 
 def _join(sizes: list[Span], kind: ast.Type, estimator: Estimator) -> Estimate:
-    size = sizes[0].times(estimator.element(None, kind))
+    size = sizes[0].times(estimator.element(kind))
     if len(sizes) > 1:
         size = size.plus(sizes[1].times(Span(max(sizes[0].least - 1, 0), max(sizes[0].most - 1, 0))))
     return Estimate(size.share(PASS), size)
@@ -268,8 +270,22 @@ def _each(sizes: list[Span], kind: ast.Type, estimator: Estimator) -> Estimate:
     if kind.name != "list":
         return Estimate(sizes[0].share(PASS))
     element = kind.parameters[0].name if kind.parameters else "dyn"
-    each = ONE.plus(ANY.share(PASS)) if element in ("string", "bytes") else ONE
+    each = ONE.plus(estimator.element(kind).share(PASS)) if element in ("string", "bytes") else ONE
     return Estimate(sizes[0].times(each))
+
+
+def _contains_ip(sizes: list[Span], kind: ast.Type, _: Estimator) -> Estimate:
+    """Two addresses of 4 to 16 bytes; a text has to be read first."""
+    return Estimate(Span(1, 4).plus(ZERO if sizes[1] == ANY else sizes[1].share(PASS)))
+
+
+def _contains_cidr(sizes: list[Span], kind: ast.Type, _: Estimator) -> Estimate:
+    return Estimate(_contains_ip(sizes, kind, _).cost.plus(Span(2, 3)))
+
+
+def _validate(sizes: list[Span], kind: ast.Type, _: Estimator) -> Estimate:
+    """As a pattern of 128 characters."""
+    return Estimate(sizes[1].share(PASS).times(Span(32, 32)))
 
 
 def _sets(sizes: list[Span], kind: ast.Type, _: Estimator) -> Estimate:
@@ -288,7 +304,8 @@ _RULES: dict[str, Rule] = {
     "lowerAscii": _one_pass, "upperAscii": _one_pass, "substring": _one_pass, "trim": _one_pass,
     "isSorted": _each, "sum": _each, "min": _each, "max": _each, "indexOf": _each, "lastIndexOf": _each,
     "url": _parse, "cidr": _parse, "ip": _parse, "isIP": _parse, "isCIDR": _parse, "quantity": _parse,
-    "isQuantity": _parse, "semver": _parse, "isSemver": _parse, "bytes": _parse, "validate": _argument,
+    "isQuantity": _parse, "semver": _parse, "isSemver": _parse, "bytes": _parse, "validate": _validate,
+    "containsIP": _contains_ip, "containsCIDR": _contains_cidr,
     "sets.contains": _sets, "sets.equivalent": _sets, "sets.intersects": _sets,
 }  # fmt: skip
 

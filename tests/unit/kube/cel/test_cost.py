@@ -29,6 +29,12 @@ COSTS: dict[str, int] = {
     "text.replace('a', 'bb').size() > 1": 1 + 200 + 1 + 1,
     "has(any.a) == has(any.b)": 1 + 1 + 1,
     "'a' in named": 1 + 1,
+    "self.isSorted()": 1 + 10 * (1 + 10),
+    "self.join(',') == 'a'": 103,
+    "self.lastIndexOf('a') == 0": 112,
+    "cidr(text).containsIP('10.0.0.1')": 106,
+    "format.dns1123Label().validate(text).hasValue()": 3203,
+    "self.map(x, x.size()).sum() > 3": 163,
     "any.a.b == 1": 1 + 1,
 }
 
