@@ -52,11 +52,22 @@ class Outbox:
         while not self._room.is_set():
             await self._room.wait()
 
+    def __len__(self) -> int:
+        return len(self._entries)
+
     async def batch(self) -> bytes:
         """The next message; waits for something to send."""
+        await self.filled()
+        return self.take()
+
+    async def filled(self) -> None:
+        """Return once there is something to send."""
         while not self._entries:
             self._something.clear()
             await self._something.wait()
+
+    def take(self) -> bytes:
+        """The next message; empty if nothing waits."""
         entries, size = self._entries, self._size
         if size <= MAX_BATCH and len(entries) <= MAX_ENTRIES:
             self._entries = []

@@ -7,7 +7,6 @@ while there is no stream waits for the next attempt to connect and fails with it
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import suppress
 from types import TracebackType
 from typing import Any, Self
 
@@ -17,12 +16,14 @@ from kybern.kube import status as statuses
 from kybern.kube.status import StatusError
 from kybern.protos.api.v1.objects_pb2 import ExchangeRequest, ExchangeResponse, Origin, Requester
 from kybern.rpc.errors import from_failure, status_error
+from kybern.rpc.exchange import eager
 from kybern.rpc.exchange.batch import Outbox
 from kybern.rpc.exchange.methods import EXCHANGE, FIELD_BY_REQUEST
 from kybern.rpc.exchange.prepared import envelope
 from kybern.rpc.exchange.waiters import Note, Single, Stream, Waiter, ignore
 
 DEFAULT_TIMEOUT = 60.0  # seconds, for calls with one reply
+EARLY = 16  # prepared calls that are sent before the loop's turn ends, so that both sides work at the same time
 FIRST_BACKOFF, LAST_BACKOFF = 0.05, 2.0  # seconds between attempts to connect
 END_OF_STREAM: Any = grpc.aio.EOF  # type: ignore[attr-defined]
 REFUSED = frozenset({401, 403, 405})  # what the server says of the stream itself, passed on as it is
@@ -38,6 +39,9 @@ class ExchangeClient:
         self._next_id = 0
         self._waiting: dict[int, Waiter] = {}
         self._outbox = Outbox()
+        self._stream: Any = None  # while it is connected
+        self._writing = asyncio.Lock()
+        self._early: set[asyncio.Task[None]] = set()
         self._task: asyncio.Task[None] | None = None
 
     async def __aenter__(self) -> Self:
@@ -131,6 +135,11 @@ class ExchangeClient:
         call_id = self._next_id = self._next_id + 1
         self._waiting[call_id] = waiter
         self._outbox.put(envelope(call_id, requester, request))
+        if len(self._outbox) >= EARLY and self._stream is not None and not self._writing.locked():
+            task = eager.start(asyncio.get_running_loop(), self._send_batch(self._stream))
+            if task is not None:
+                self._early.add(task)
+                task.add_done_callback(self._early.discard)
         return call_id
 
     def expire(self, call_id: int, timeout: float) -> None:
@@ -198,6 +207,7 @@ class ExchangeClient:
         try:
             await stream.wait_for_connection()
             connected = True
+            self._stream = stream
             writer = asyncio.create_task(self._write(stream), name="exchange writer")
             while (message := await stream.read()) is not END_OF_STREAM:
                 self._receive(message)
@@ -206,15 +216,28 @@ class ExchangeClient:
             failed = status_error(error)
             return connected, failed if failed.code in REFUSED else statuses.service_unavailable(failed.message)
         finally:
-            if writer is not None:
-                writer.cancel()
-                await asyncio.wait([writer])
+            self._stream = None
+            writers = {*self._early, *([writer] if writer is not None else [])}
+            for task in writers:
+                task.cancel()
+            if writers:
+                await asyncio.wait(writers)
             stream.cancel()
 
     async def _write(self, stream: Any) -> None:
-        with suppress(grpc.RpcError, asyncio.InvalidStateError):  # the reader learns why
-            while True:
-                await stream.write(await self._outbox.batch())
+        while True:
+            await self._outbox.filled()
+            await self._send_batch(stream)
+
+    async def _send_batch(self, stream: Any) -> None:
+        """What waits, in one message; one at a time."""
+        async with self._writing:
+            data = self._outbox.take()
+            if data and stream is self._stream:
+                try:
+                    await stream.write(data)
+                except (grpc.RpcError, asyncio.InvalidStateError):  # the reader learns why
+                    self._stream = None
 
     def _receive(self, message: ExchangeResponse) -> None:
         waiting = self._waiting

@@ -58,9 +58,7 @@ def read_admission_configuration(options: Namespace, known: frozenset[str]) -> A
     try:
         defaults, exemptions = read_pod_security(plugins.get("PodSecurity") or {})
         limited = read_limited_resources(plugins.get("ResourceQuota") or {})
-        users = {
-            name: read_webhook_users(plugins[name], Path(path).parent) for name in WEBHOOKS if plugins.get(name)
-        }
+        users = {name: read_webhook_users(plugins[name], Path(path).parent) for name in WEBHOOKS if plugins.get(name)}
     except ValueError as error:
         raise ValueError(f"--admission-control-config-file {path}: {error}") from error
     return AdmissionConfiguration(disabled, defaults, exemptions, limited, users)

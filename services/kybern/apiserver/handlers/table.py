@@ -17,8 +17,8 @@ from kybern.apiserver.handlers.patch import patch_object
 from kybern.apiserver.handlers.repeat import RepeatableGet
 from kybern.apiserver.handlers.update import update_object
 from kybern.apiserver.handlers.watch import watch
-from kybern.apiserver.storage.failure import StorageFailed, storage_failure
 from kybern.apiserver.server import ApiServer
+from kybern.apiserver.storage.failure import StorageFailed, storage_failure
 from kybern.apiserver.waiting import MustWait
 from kybern.kube.status import StatusError
 from kybern.rpc.exchange.context import CallContext, Handlers

@@ -110,9 +110,9 @@ async def _change(request: Request, entry: Entry, new: Object, tracked: bool, ad
 async def _write(request: Request, entry: Entry, new: Object, old: Object) -> bytes:
     new["metadata"].pop("resourceVersion", None)
     before = {member: value for member, value in old["metadata"].items() if member != "resourceVersion"}
-    if {**new, "metadata": None} == {**old, "metadata": None} and _same_metadata(new["metadata"], before):
-        if not await request.server.feed.outdated(request.served.storage.prefix + entry.key):
-            return entry.data  # nothing changed: no write, the same resourceVersion
+    same = {**new, "metadata": None} == {**old, "metadata": None} and _same_metadata(new["metadata"], before)
+    if same and not await request.server.feed.outdated(request.served.storage.prefix + entry.key):
+        return entry.data  # nothing changed: no write, the same resourceVersion
     if is_finished(request, new):
         await commit.remove(request, entry)
         request.server.gone(request, new)
