@@ -167,7 +167,7 @@ ERRORS = [
     ("list of lists", {"metadata": {"finalizers": [["a"]]}}, 422),
     ("mixed elements", spec(containers=[{"name": "a"}, "b"]), 422),
     ("key is no scalar", spec(containers=[{"name": {}}]), 400),
-    ("unknown directive", {"spec": {"$patch": "fly"}}, 500),
+    ("unknown directive", {"spec": {"$patch": "fly"}}, 400),
 ]
 
 
