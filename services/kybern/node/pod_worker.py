@@ -16,7 +16,7 @@ from kybern.kube.status import StatusError
 from kybern.node.context import NodeContext
 from kybern.node.core import pod_actions
 from kybern.node.core.pod_actions import PodActions
-from kybern.node.core.pod_update import same_wish
+from kybern.node.core.pod_update import drifted, same_wish
 from kybern.node.core.resize import compute_resize, room_for_both, update_request
 from kybern.node.core.runtime_pod import RuntimePod
 from kybern.node.core.volumes import VolumeError
@@ -28,6 +28,7 @@ from kybern.node.probes import Probes
 from kybern.node.volumes.sources import PodFacts
 
 RESYNC_SECONDS = 60.0
+DRIFT_SECONDS = 1.0  # after which a status that somebody else has written is put right, if it still stands
 FIRST_RETRY, LONGEST_RETRY = 1.0, 10.0
 
 
@@ -62,6 +63,8 @@ class PodWorker:
         old, self.pod = self.pod, pod
         if traceparent and self.status is None:
             self.traceparent = traceparent
+        if drifted(pod, self.status):
+            asyncio.get_running_loop().call_later(DRIFT_SECONDS, self._put_back, pod)
         if not same_wish(old, pod):
             self._volumes_due = True
             crashing = {name for name, why in self._waiting.items() if why[0] == "CrashLoopBackOff"}
@@ -262,6 +265,13 @@ class PodWorker:
         if new and not self.removed:
             assert self.report.status is not None
             self.publish(self.report.status)
+
+    def _put_back(self, pod: Object) -> None:
+        """Say again what somebody else has overwritten, if it still stands and nothing newer is on its way."""
+        status = self.report.status
+        stands = pod is self.pod and not self.finished and not self.removed
+        if stands and status is not None and drifted(pod, status) and not self.node.writer.waits(meta.uid(pod)):
+            self.publish(status)
 
     def publish(self, status: Object) -> None:
         """Send a new status on its way."""

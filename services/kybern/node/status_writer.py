@@ -62,6 +62,10 @@ class StatusWriter:
         while uid in self._writing:
             await asyncio.wait([self._writing[uid]])
 
+    def waits(self, uid: str) -> bool:
+        """Whether a status of this pod is on its way."""
+        return uid in self._waiting or uid in self._writing
+
     def forget(self, uid: str) -> None:
         self._waiting.pop(uid, None)
 

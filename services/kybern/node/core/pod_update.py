@@ -27,3 +27,15 @@ def with_status(pod: Object, own: Object | None) -> Object:
     theirs = pod.get("status") or {}
     mine = [c for c in own["conditions"] if c["type"] in OWNED]
     return {**pod, "status": {**theirs, **own, "conditions": [*others(theirs).values(), *mine]}}
+
+
+def drifted(pod: Object, own: Object | None) -> bool:
+    """Whether somebody else has written what the node owns: the apiserver has another status than the node."""
+    if own is None:
+        return False
+    theirs = pod.get("status") or {}
+    return theirs.get("phase") != own.get("phase") or _states(theirs) != _states(own)
+
+
+def _states(status: Object) -> dict[str, str]:
+    return {c["type"]: c["status"] for c in status.get("conditions") or [] if c["type"] in OWNED}
