@@ -1,4 +1,4 @@
-"""References of container images: `image('registry.k8s.io/pause:3.9').registry()`; or as Docker completes them."""
+"""References of container images: `image('registry.example.com/pause:3.9').registry()`; or as Docker completes them."""
 
 import re
 from dataclasses import dataclass

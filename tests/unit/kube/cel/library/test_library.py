@@ -126,8 +126,8 @@ TRUE = {
         "!format.uri().validate('https://x').hasValue() && !format.labelValue().validate('').hasValue() && format.qualifiedName().validate('a/b/c').value().size() > 0",
     ],
     "images": [
-        "isImage('nginx') && isImage('registry.k8s.io/a/b:1.2') && !isImage('registry.k8s.io//a') && !isImage('a@sha256:abc') && !isImage('UPPER')",
-        "image('registry.k8s.io:80/a/b:1.2').registry() == 'registry.k8s.io:80' && image('registry.k8s.io/a/b:1.2').repository() == 'a/b' && image('a:t').tag() == 't'",
+        "isImage('nginx') && isImage('registry.example.com/a/b:1.2') && !isImage('registry.example.com//a') && !isImage('a@sha256:abc') && !isImage('UPPER')",
+        "image('registry.example.com:80/a/b:1.2').registry() == 'registry.example.com:80' && image('registry.example.com/a/b:1.2').repository() == 'a/b' && image('a:t').tag() == 't'",
         "image('ubuntu', true).registry() == 'docker.io' && image('ubuntu', true).repository() == 'library/ubuntu' && image('ubuntu', true).identifier() == 'latest' && image('ubuntu').tag() == ''",
         "image('a@sha256:6aefddb645ee6963afd681b1845c661d0ea4c3b20ab9db86d9e753b203d385f2').containsDigest() && image('a:t@sha256:6aefddb645ee6963afd681b1845c661d0ea4c3b20ab9db86d9e753b203d385f2').identifier().startsWith('sha256:')",
         "image('localhost/a', true).registry() == 'localhost' && image('a/b', true).repository() == 'a/b' && image('a/b').registry() == 'a'",
