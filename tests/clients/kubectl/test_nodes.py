@@ -1,6 +1,7 @@
 """kubectl cordon, drain, taint, top and describe for nodes."""
 
 import json
+import time
 from collections.abc import Iterator
 
 import pytest
@@ -69,6 +70,7 @@ def test_drain_of_pods_without_a_controller(web: Kubectl) -> None:
 def test_taint(web: Kubectl) -> None:
     assert web("taint", "node", NODE, "dedicated=x:NoSchedule") == f"node/{NODE} tainted"
     assert "already has dedicated taint(s)" in web.error("taint", "node", NODE, "dedicated=x:NoSchedule")
+    time.sleep(0.5)  # the scheduler hears of nodes and of pods on two watches
     web("scale", "deployment/web", "--replicas=8")
     web("rollout", "status", "deployment/web", "--timeout=20s")
     assert len(on(web, OTHER)) >= 6
