@@ -1,13 +1,12 @@
 """The status of ValidatingAdmissionPolicies: each is type-checked against the kinds it is about, once per change."""
 
-import asyncio
 from typing import TYPE_CHECKING, Any
 
 from kybern.apiserver.core.user import MASTERS, User
+from kybern.apiserver.reconciler import Reconciler
 from kybern.apiserver.registry.request import Request
 from kybern.apiserver.registry.resource_table import Served
 from kybern.apiserver.registry.update import change
-from kybern.apiserver.storage.entry import CacheEvent
 from kybern.kube.status import StatusError
 
 if TYPE_CHECKING:
@@ -18,54 +17,23 @@ Object = dict[str, Any]
 GROUP, VERSION, RESOURCE = "admissionregistration.k8s.io", "v1", "validatingadmissionpolicies"
 SELF = User("system:apiserver", (MASTERS,))
 MANAGER = "kube-controller-manager"
-AGAIN = 1.0  # seconds until a policy whose status could not be written is looked at again
 
 
-class PolicyStatusController:
-    """One worker takes the names of policies that something has happened to, each once however often it happened."""
+class PolicyStatusController(Reconciler):
+    """See the module's docstring."""
 
     def __init__(self, server: "ApiServer") -> None:
-        self._server = server
-        self._cacher = server.table.cacher(GROUP, RESOURCE)
-        self._due: dict[str, None] = {}
-        self._wake = asyncio.Event()
-        self._cacher.listeners.append(self._follow)
+        super().__init__(server, server.table.cacher(GROUP, RESOURCE))
 
-    def _follow(self, event: CacheEvent) -> None:
-        if not event.deleted:
-            self.add(event.entry.name)
-
-    def add(self, name: str) -> None:
-        """Look at a policy soon."""
-        self._due[name] = None
-        self._wake.set()
-
-    async def run(self) -> None:
-        """Work until cancelled."""
-        for name in self._cacher.entries:
-            self.add(name)
-        loop = asyncio.get_running_loop()
-        while True:
-            await self._wake.wait()
-            self._wake.clear()
-            while self._due:
-                name = next(iter(self._due))
-                del self._due[name]
-                try:
-                    await self.reconcile(name)
-                except Exception:
-                    self._server.telemetry.log.exception("validatingadmissionpolicy %s", name)
-                    loop.call_later(AGAIN, self.add, name)
-
-    async def reconcile(self, name: str) -> None:
+    async def reconcile(self, name: str) -> bool:
         """Type-check a policy that is not checked in its present generation."""
         entry = self._cacher.get("", name)
         if entry is None:
-            return
+            return False
         policy = entry.decode()
         generation = policy["metadata"].get("generation") or 0
         if (policy.get("status") or {}).get("observedGeneration") == generation:
-            return
+            return False
         checked = self._check(policy)
 
         async def produce(current: Object) -> Object:
@@ -81,6 +49,7 @@ class PolicyStatusController:
         except StatusError as error:
             if error.code != 404:
                 raise
+        return False
 
     def _check(self, policy: Object) -> Object:
         from kybern.kube.cel import type_checks  # CEL is loaded when first needed

@@ -4,7 +4,6 @@ Answers are remembered; a token that is not known yet makes its call wait for th
 """
 
 import asyncio
-from collections import OrderedDict
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,7 +11,7 @@ import orjson
 
 from kybern.apiserver.authentication.service_account import TokenInvalid, TokenUser
 from kybern.apiserver.core.user import User, authenticated
-from kybern.apiserver.waiting import MustWait
+from kybern.apiserver.webhooks.asked_once import AskedOnce
 from kybern.apiserver.webhooks.client import CallFailed, WebhookClient
 from kybern.apiserver.webhooks.kubeconfig import Remote
 
@@ -40,38 +39,22 @@ class TokenWebhook:
 
     def __init__(self, settings: TokenSettings, client: WebhookClient, audiences: tuple[str, ...]) -> None:
         self._settings, self._client, self._audiences = settings, client, audiences
-        self._known: OrderedDict[Key, tuple[float, TokenUser | TokenInvalid]] = OrderedDict()
-        self._asking: dict[Key, asyncio.Lock] = {}
+        self._answers = AskedOnce(self._answer, REMEMBERED)
 
     def verify(self, token: str, audiences: tuple[str, ...] = ()) -> TokenUser:
         """Raises TokenInvalid, MustWait."""
-        key = (token, audiences or self._audiences)
-        known = self._known.get(key)
-        if known is None or known[0] <= asyncio.get_running_loop().time():
-            raise MustWait(lambda: self._learn(key))
-        if isinstance(known[1], TokenInvalid):
-            raise known[1]
-        return known[1]
+        found = self._answers.answer((token, audiences or self._audiences))
+        if isinstance(found, TokenInvalid):
+            raise found
+        return found
 
-    async def _learn(self, key: Key) -> None:
-        """Ask once, however many wait for it."""
-        lock = self._asking.setdefault(key, asyncio.Lock())
-        loop = asyncio.get_running_loop()
-        async with lock:
-            known = self._known.get(key)
-            if known is not None and known[0] > loop.time():
-                return
-            found: TokenUser | TokenInvalid
-            try:
-                found, seconds = await self._ask(key), max(self._settings.ttl, FAILED_SECONDS)
-            except TokenInvalid as error:
-                found, seconds = error, REFUSED_SECONDS
-            except CallFailed as error:
-                found, seconds = TokenInvalid(f"webhook authenticator: {error}"), FAILED_SECONDS
-            self._known[key] = (loop.time() + seconds, found)
-            if len(self._known) > REMEMBERED:
-                self._known.popitem(last=False)
-            self._asking.pop(key, None)
+    async def _answer(self, key: Key) -> tuple[TokenUser | TokenInvalid, float]:
+        try:
+            return await self._ask(key), max(self._settings.ttl, FAILED_SECONDS)
+        except TokenInvalid as error:
+            return error, REFUSED_SECONDS
+        except CallFailed as error:
+            return TokenInvalid(f"webhook authenticator: {error}"), FAILED_SECONDS
 
     async def _ask(self, key: Key) -> TokenUser:
         token, audiences = key

@@ -5,14 +5,13 @@ Answers are remembered; a question without one yet makes its call wait. A webhoo
 
 import asyncio
 import logging
-from collections import OrderedDict
 from dataclasses import dataclass
 from typing import Any
 
 import orjson
 
 from kybern.apiserver.core.user import User
-from kybern.apiserver.waiting import MustWait
+from kybern.apiserver.webhooks.asked_once import AskedOnce
 from kybern.apiserver.webhooks.client import CallFailed, WebhookClient
 from kybern.apiserver.webhooks.kubeconfig import Remote
 from kybern.kube.rbac import Attributes
@@ -82,8 +81,7 @@ class WebhookAuthorizer:
 
     def __init__(self, settings: AccessSettings, client: WebhookClient, log: logging.Logger) -> None:
         self._settings, self._client, self._log = settings, client, log
-        self._known: OrderedDict[Key, tuple[float, Opinion]] = OrderedDict()
-        self._asking: dict[Key, asyncio.Lock] = {}
+        self._answers = AskedOnce(self._answer, REMEMBERED)
 
     def decide(self, user: User, asked: Attributes) -> Opinion:
         """Raises MustWait."""
@@ -93,30 +91,16 @@ class WebhookAuthorizer:
                     return NO_OPINION
             except ValueError as error:
                 return Opinion(denied=self._settings.denies, error=str(error))
-        key = (user, tuple(sorted(user.extra.items())), asked)
-        known = self._known.get(key)
-        if known is None or known[0] <= asyncio.get_running_loop().time():
-            raise MustWait(lambda: self._learn(key))
-        return known[1]
+        return self._answers.answer((user, tuple(sorted(user.extra.items())), asked))
 
-    async def _learn(self, key: Key) -> None:
-        """Ask once, however many wait for it."""
-        lock = self._asking.setdefault(key, asyncio.Lock())
-        loop = asyncio.get_running_loop()
-        async with lock:
-            known = self._known.get(key)
-            if known is not None and known[0] > loop.time():
-                return
-            try:
-                opinion = await self._ask(key)
-                ttl = self._settings.authorized_ttl if opinion.allowed else self._settings.unauthorized_ttl
-            except CallFailed as error:
-                self._log.error("Failed to make webhook authorizer request: %s", error)
-                opinion, ttl = Opinion(denied=self._settings.denies, error=str(error)), 0.0
-            self._known[key] = (loop.time() + max(ttl, FAILED_SECONDS), opinion)
-            if len(self._known) > REMEMBERED:
-                self._known.popitem(last=False)
-            self._asking.pop(key, None)
+    async def _answer(self, key: Key) -> tuple[Opinion, float]:
+        try:
+            opinion = await self._ask(key)
+            ttl = self._settings.authorized_ttl if opinion.allowed else self._settings.unauthorized_ttl
+        except CallFailed as error:
+            self._log.error("Failed to make webhook authorizer request: %s", error)
+            opinion, ttl = Opinion(denied=self._settings.denies, error=str(error)), 0.0
+        return opinion, max(ttl, FAILED_SECONDS)
 
     async def _ask(self, key: Key) -> Opinion:
         remote, body = self._settings.remote, orjson.dumps(review_of(key[0], key[2], self._settings.version))

@@ -1,15 +1,12 @@
-"""The life of definitions: names are accepted, resources established; at the end objects go first.
+"""The life of definitions: names are accepted, resources established; at the end objects go first."""
 
-One worker takes the names of definitions that something has happened to, each once however often it happened.
-"""
-
-import asyncio
 from typing import TYPE_CHECKING, Any
 
 from kybern.apiserver.core import keys
 from kybern.apiserver.core.user import MASTERS, User
 from kybern.apiserver.crd.definition import FINALIZER, GROUP, RESOURCE, VERSION, is_terminating
 from kybern.apiserver.crd.names import conditions, decide_status
+from kybern.apiserver.reconciler import Reconciler
 from kybern.apiserver.registry.delete import DeleteOptions, delete
 from kybern.apiserver.registry.request import Request
 from kybern.apiserver.registry.update import change
@@ -25,53 +22,21 @@ if TYPE_CHECKING:
 Object = dict[str, Any]
 SELF = User("system:apiserver", (MASTERS,))
 MANAGER = "kube-apiserver"
-AGAIN = 1.0  # seconds until a definition whose objects are not gone yet, or that failed, is looked at again
 IN_PROGRESS = ("True", "InstanceDeletionInProgress", "CustomResource deletion is in progress")
 COMPLETED = ("False", "InstanceDeletionCompleted", "removed all instances")
 
 
-class DefinitionController:
+class DefinitionController(Reconciler):
     """See the module's docstring."""
 
     def __init__(self, server: "ApiServer") -> None:
-        self._server = server
-        self._cacher = server.table.cacher(GROUP, RESOURCE)
-        self._due: dict[str, None] = {}
-        self._wake = asyncio.Event()
-        self._cacher.listeners.append(self._follow)
+        super().__init__(server, server.table.cacher(GROUP, RESOURCE))
 
     def _follow(self, event: CacheEvent) -> None:
         self.add(event.entry.name)
         if event.deleted:  # names have become free
             for name in self._cacher.entries:
                 self.add(name)
-
-    def add(self, name: str) -> None:
-        """Look at a definition soon."""
-        self._due[name] = None
-        self._wake.set()
-
-    async def run(self) -> None:
-        """Work until cancelled."""
-        for name in self._cacher.entries:
-            self.add(name)
-        loop = asyncio.get_running_loop()
-        while True:
-            await self._wake.wait()
-            self._wake.clear()
-            while self._due:
-                name = next(iter(self._due))
-                del self._due[name]
-                try:
-                    again = await self.reconcile(name)
-                except StatusError as error:
-                    self._server.telemetry.log.warning("customresourcedefinition %s: %s", name, error)
-                    again = True
-                except Exception:
-                    self._server.telemetry.log.exception("customresourcedefinition %s", name)
-                    again = True
-                if again:
-                    loop.call_later(AGAIN, self.add, name)
 
     async def reconcile(self, name: str) -> bool:
         """Bring a definition one step further; whether to look again."""

@@ -1,6 +1,6 @@
 """EndpointSlices as both controllers of them see them: whose they are, their ports as a key, what is to be written."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 import orjson
@@ -27,6 +27,33 @@ def service_of(slice_: Object, manager: str) -> tuple[str, ...]:
     if labels.get(MANAGED_BY_LABEL) != manager or not labels.get(SERVICE_NAME_LABEL):
         return ()
     return (meta.join_key(meta.namespace(slice_), labels[SERVICE_NAME_LABEL]),)
+
+
+def new_slice(
+    owner: Object,
+    family: str,
+    ports: list[Object],
+    endpoints: list[Object],
+    labels: Mapping[str, str],
+    annotations: Mapping[str, str],
+) -> Object:
+    """A slice that goes with its owner: a Service, or the Endpoints that it mirrors."""
+    metadata: Object = {
+        "generateName": f"{meta.name(owner)}-",
+        "namespace": meta.namespace(owner),
+        "labels": labels,
+        "ownerReferences": [meta.owner_reference(owner)],
+    }
+    if annotations:
+        metadata["annotations"] = annotations
+    return {
+        "apiVersion": "discovery.k8s.io/v1",
+        "kind": "EndpointSlice",
+        "metadata": metadata,
+        "addressType": family,
+        "endpoints": endpoints,
+        "ports": ports,
+    }
 
 
 def ports_key(ports: Iterable[Object]) -> bytes:

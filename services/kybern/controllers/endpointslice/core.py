@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from kybern.controllers.core import pods as podlib
 from kybern.controllers.core.services import (
@@ -17,7 +16,7 @@ from kybern.controllers.core.services import (
     pod_ips,
     target_reference,
 )
-from kybern.controllers.core.slices import MANAGED_BY_LABEL, SERVICE_NAME_LABEL, SliceChanges, ports_key
+from kybern.controllers.core.slices import MANAGED_BY_LABEL, SERVICE_NAME_LABEL, SliceChanges, new_slice, ports_key
 from kybern.kube import meta
 from kybern.kube.meta import Object
 
@@ -54,7 +53,7 @@ def compute_slices(
             if unused:
                 update.append(_changed(unused.pop(0), ports, page, labels, annotations))
             else:
-                create.append(_slice(service, family, ports, page, labels, annotations))
+                create.append(new_slice(service, family, ports, page, labels, annotations))
         delete += unused
     return SliceChanges(tuple(create), tuple(update), tuple(delete))
 
@@ -173,32 +172,6 @@ def _labels(service: Object) -> dict[str, str]:
 def _annotations(service: Object, behind: Sequence[Object]) -> dict[str, str]:
     time = last_change(service, [*behind])
     return {LAST_CHANGE_TRIGGER_TIME: meta.format_time(time)} if time is not None else {}
-
-
-def _slice(
-    service: Object,
-    family: str,
-    ports: list[Object],
-    endpoints: list[Object],
-    labels: dict[str, str],
-    annotations: dict[str, str],
-) -> Object:
-    metadata: dict[str, Any] = {
-        "generateName": f"{meta.name(service)}-",
-        "namespace": meta.namespace(service),
-        "labels": labels,
-        "ownerReferences": [meta.owner_reference(service)],
-    }
-    if annotations:
-        metadata["annotations"] = annotations
-    return {
-        "apiVersion": "discovery.k8s.io/v1",
-        "kind": "EndpointSlice",
-        "metadata": metadata,
-        "addressType": family,
-        "endpoints": endpoints,
-        "ports": ports,
-    }
 
 
 def _changed(

@@ -6,7 +6,7 @@ from ipaddress import ip_address
 from typing import Any
 
 from kybern.controllers.core.services import ip_family
-from kybern.controllers.core.slices import MANAGED_BY_LABEL, SERVICE_NAME_LABEL, SliceChanges, ports_key
+from kybern.controllers.core.slices import MANAGED_BY_LABEL, SERVICE_NAME_LABEL, SliceChanges, new_slice, ports_key
 from kybern.kube import meta
 from kybern.kube.meta import Object
 
@@ -58,7 +58,7 @@ def compute_mirrors(endpoints: Object, existing: Sequence[Object]) -> SliceChang
         if free is not None:
             update.append(_changed(free.pop(0), group, labels, annotations))
         else:
-            create.append(_slice(endpoints, family, group, labels, annotations))
+            create.append(new_slice(endpoints, family, group.ports, [*group.endpoints.values()], labels, annotations))
     return SliceChanges(tuple(create), tuple(update), tuple(known for left in unused.values() for known in left))
 
 
@@ -107,25 +107,6 @@ def _labels(endpoints: Object) -> dict[str, str]:
 def _annotations(endpoints: Object) -> dict[str, str]:
     left_out = (LAST_APPLIED, OVER_CAPACITY)
     return {name: value for name, value in meta.annotations(endpoints).items() if name not in left_out}
-
-
-def _slice(endpoints: Object, family: str, group: _Group, labels: Any, annotations: Any) -> Object:
-    metadata: dict[str, Any] = {
-        "generateName": f"{meta.name(endpoints)}-",
-        "namespace": meta.namespace(endpoints),
-        "labels": labels,
-        "ownerReferences": [meta.owner_reference(endpoints)],
-    }
-    if annotations:
-        metadata["annotations"] = annotations
-    return {
-        "apiVersion": "discovery.k8s.io/v1",
-        "kind": "EndpointSlice",
-        "metadata": metadata,
-        "addressType": family,
-        "endpoints": [*group.endpoints.values()],
-        "ports": group.ports,
-    }
 
 
 def _changed(known: Object, group: _Group, labels: Any, annotations: Any) -> Object:
