@@ -5,7 +5,7 @@ A webhook with reinvocationPolicy IfNeeded is asked once more when somebody chan
 
 import orjson
 
-from kybern.apiserver.admission.plugin import DELETE, Object, Plugin
+from kybern.apiserver.admission.plugin import DELETE, Object
 from kybern.apiserver.admission.webhook_calls import (
     CallingFailed,
     Write,
@@ -15,30 +15,19 @@ from kybern.apiserver.admission.webhook_calls import (
     note_failed_open,
     write_of,
 )
-from kybern.apiserver.admission.webhook_configurations import Configurations, Webhook
+from kybern.apiserver.admission.webhook_configurations import Webhook, WebhookPlugin
 from kybern.apiserver.admission.webhook_patch import hide, patched, take_over
 from kybern.apiserver.admission.webhook_review import Answer
 from kybern.apiserver.registry.request import Request
 from kybern.apiserver.registry.resource_table import Served
-from kybern.apiserver.webhooks.kubeconfig import Users
 from kybern.kube.status import StatusError, internal
 
-GROUP, RESOURCE = "admissionregistration.k8s.io", "mutatingwebhookconfigurations"
 
-
-class MutatingAdmissionWebhook(Plugin):
+class MutatingAdmissionWebhook(WebhookPlugin):
     """See the module's docstring."""
 
     name = "MutatingAdmissionWebhook"
-
-    def __init__(self, users: Users | None = None) -> None:
-        self._users = users or Users()
-        self._configurations: Configurations | None = None
-
-    def _webhooks(self, request: Request) -> tuple[Webhook, ...]:
-        if self._configurations is None:
-            self._configurations = Configurations(request.server.table.cacher(GROUP, RESOURCE), self._users)
-        return self._configurations.webhooks()
+    resource = "mutatingwebhookconfigurations"
 
     async def mutate(self, request: Request, operation: str, new: Object, old: Object | None) -> None:
         hooks = self._webhooks(request)

@@ -2,7 +2,7 @@
 
 import asyncio
 
-from kybern.apiserver.admission.plugin import Object, Plugin
+from kybern.apiserver.admission.plugin import Object
 from kybern.apiserver.admission.webhook_calls import (
     CallingFailed,
     Write,
@@ -12,28 +12,17 @@ from kybern.apiserver.admission.webhook_calls import (
     note_failed_open,
     write_of,
 )
-from kybern.apiserver.admission.webhook_configurations import Configurations, Webhook
+from kybern.apiserver.admission.webhook_configurations import Webhook, WebhookPlugin
 from kybern.apiserver.registry.request import Request
 from kybern.apiserver.registry.resource_table import Served
-from kybern.apiserver.webhooks.kubeconfig import Users
 from kybern.kube.status import StatusError, internal
 
-GROUP, RESOURCE = "admissionregistration.k8s.io", "validatingwebhookconfigurations"
 
-
-class ValidatingAdmissionWebhook(Plugin):
+class ValidatingAdmissionWebhook(WebhookPlugin):
     """See the module's docstring."""
 
     name = "ValidatingAdmissionWebhook"
-
-    def __init__(self, users: Users | None = None) -> None:
-        self._users = users or Users()
-        self._configurations: Configurations | None = None
-
-    def _webhooks(self, request: Request) -> tuple[Webhook, ...]:
-        if self._configurations is None:
-            self._configurations = Configurations(request.server.table.cacher(GROUP, RESOURCE), self._users)
-        return self._configurations.webhooks()
+    resource = "validatingwebhookconfigurations"
 
     async def validate(self, request: Request, operation: str, new: Object | None, old: Object | None) -> None:
         hooks = self._webhooks(request)

@@ -6,6 +6,8 @@ Webhooks are in the order in which they are called: configurations by name, then
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from kybern.apiserver.admission.plugin import Plugin
+from kybern.apiserver.registry.request import Request
 from kybern.apiserver.registry.resource_table import Served
 from kybern.apiserver.storage.cacher import Cacher
 from kybern.apiserver.storage.entry import Entry
@@ -21,6 +23,7 @@ Object = dict[str, Any]
 Shape = tuple[Served, str, str, bool]  # operation, subresource, whether in a namespace
 VERSIONS = ("v1", "v1beta1")  # of AdmissionReview
 DEFAULT_SECONDS = 10
+GROUP = "admissionregistration.k8s.io"
 
 
 @dataclass(slots=True)
@@ -117,3 +120,18 @@ class Configurations:
                 known = (entry, compile_webhooks(entry.decode(), self._users))
             self._compiled[name] = known
         self._all = tuple(hook for _, hooks in self._compiled.values() for hook in hooks)
+
+
+class WebhookPlugin(Plugin):
+    """What both webhook plugins have: the webhooks of the configurations of one resource, and their users."""
+
+    resource = ""
+
+    def __init__(self, users: Users | None = None) -> None:
+        self._users = users or Users()
+        self._configurations: Configurations | None = None
+
+    def _webhooks(self, request: Request) -> tuple[Webhook, ...]:
+        if self._configurations is None:
+            self._configurations = Configurations(request.server.table.cacher(GROUP, self.resource), self._users)
+        return self._configurations.webhooks()
