@@ -106,3 +106,58 @@ async def test_the_same_head_does_not_mean_the_same_object_or_version(gateway: A
 async def test_an_object_of_a_definition_that_is_gone(gateway: Any) -> None:
     path = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions/none"
     assert [code for code, _ in await exchange(gateway, *[message(path)] * 3, answers=3)] == [404] * 3
+
+
+async def test_requests_at_the_same_time_are_each_answered_with_what_was_acknowledged_before_them(gateway: Any) -> None:
+    path, mark = "/api/v1/namespaces/default/configmaps/seen", {"apiVersion": "v1", "kind": "ConfigMap"}
+    acknowledged, done, answered = 0, asyncio.Event(), 0
+    body = mark | {"metadata": {"name": "seen"}, "data": {"count": "0"}}
+    await gateway.admin.post(path.rpartition("/")[0], json=body)
+
+    async def write() -> None:
+        nonlocal acknowledged
+        for count in range(1, 60):
+            async with gateway.admin.put(path, json=body | {"data": {"count": str(count)}}) as response:
+                assert response.status == 200
+            acknowledged = count
+        done.set()
+
+    async def read(session: Any) -> None:
+        nonlocal answered
+        while not done.is_set():
+            before = acknowledged
+            async with session.get(path) as response:
+                assert int((await response.json())["data"]["count"]) >= before
+            answered += 1
+
+    async with gateway.client("admin", "system:masters") as session, asyncio.TaskGroup() as group:
+        group.create_task(write())
+        for _ in range(16):
+            group.create_task(read(session))
+    assert answered > 100
+
+
+async def test_requests_at_the_same_time_share_no_rights_and_all_hear_of_a_failure(gateway: Any) -> None:
+    path = "/api/v1/namespaces/default/secrets/none"
+    async with gateway.client("admin", "system:masters") as admin, gateway.client("alice") as alice:
+        answers = await asyncio.gather(*(session.get(path) for session in (admin, alice) for _ in range(20)))
+        said = [(response.status, (await response.json())["message"]) for response in answers]
+    assert set(said[:20]) == {(404, 'secrets "none" not found')}
+    assert {code for code, _ in said[20:]} == {403}
+
+
+async def test_clients_that_leave_meanwhile_take_no_answer_from_the_others(gateway: Any) -> None:
+    async def ask(stay: bool) -> int | None:
+        reader, writer = await asyncio.open_connection(
+            "127.0.0.1", gateway.port, ssl=gateway.tls("admin", "system:masters")
+        )
+        writer.write(message(OBJECT))
+        if not stay:
+            writer.transport.abort()
+            return None
+        head = await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), 5)
+        writer.close()
+        return int(head.split()[1])
+
+    found = await asyncio.gather(*(ask(stay=n % 2 == 0) for n in range(20)))
+    assert found == [200, None] * 10

@@ -2,24 +2,26 @@
 
 Anything out of the ordinary (a query, another media type, a trace, a person's browser, a body worth compressing) takes
 the long way through `dispatch`, with the same result. A client says who it is and what it accepts in the same bytes all
-day, so a request line and a head that came before are looked up, not parsed again.
+day, so a request line and a head that came before are looked up, not parsed again. Requests that are the same, for the
+same user, share a call (`flight.py`).
 """
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from kybern.gateway import answers
 from kybern.gateway.api import Api, requester
 from kybern.gateway.core.resources import Resources
 from kybern.gateway.core.router import resource_path
+from kybern.gateway.handlers.flight import Flight, Key, Passenger
 from kybern.gateway.handlers.target import Target, find
 from kybern.gateway.http.connection import Connection
 from kybern.gateway.http.message import Request
 from kybern.kube.status import StatusError
-from kybern.protos.api.v1.objects_pb2 import GetRequest, GetResponse
+from kybern.protos.api.v1.objects_pb2 import GetRequest
 from kybern.rpc.exchange.prepared import request_part, requester_part
 from kybern.telemetry.series import Series
 
@@ -59,7 +61,7 @@ class FastGet:
         self._series = series
         self._lines: dict[bytes, Known] = {}
         self._lines_of: Resources | None = None
-        self._open: dict[int, Reply] = {}
+        self._flights: dict[Key, Flight] = {}
         self._loop = asyncio.get_running_loop()
 
     def again(self, connection: Connection, data: bytes) -> bool:
@@ -100,13 +102,21 @@ class FastGet:
         return self._send(request.connection, known, head)
 
     def _send(self, connection: Connection, known: Known, head: Head) -> bool:
-        reply = Reply(self, connection, known, head)
-        call_id = self._api.calls.submit(reply, head.requester, known.request)
+        passenger = Passenger(connection, known, head, self._loop.time())
+        key = (head.requester, known.request)
+        flight = self._flights.get(key)
+        if flight is None:
+            return self._start(key, [passenger])
+        flight.next.append(passenger)
+        return True
+
+    def _start(self, key: Key, passengers: list[Passenger]) -> bool:
+        flight = Flight(self, key, passengers)
+        call_id = self._api.calls.submit(flight, *key)
         if call_id is None:
             return False
-        reply.call_id = call_id
-        reply.started = self._loop.time()
-        self._open[call_id] = reply
+        flight.call_id = call_id
+        self._flights[key] = flight
         return True
 
     def _remember(self, connection: Connection, line: bytes, known: Known, rest: bytes, head: Head) -> None:
@@ -142,62 +152,50 @@ class FastGet:
             part = memory[key] = requester_part(requester(request), self._api.request_timeout)
         return Head(headers, part, request.keep_alive)
 
-    def done(self, reply: Reply, body: bytes) -> None:
+    def landed(self, flight: Flight, answer: Callable[[Passenger], None]) -> None:
+        """Answer everybody aboard; those who came since it left are sent on first, so that both sides work."""
+        del self._flights[flight.key]
+        if flight.next and not self._start(flight.key, flight.next):
+            for passenger in flight.next:
+                self._go_the_long_way(passenger)
+        for passenger in flight.passengers:
+            answer(passenger)
+
+    def done(self, passenger: Passenger, body: bytes, flow: str) -> None:
         """Answer with an object, and count the request."""
         if len(body) > answers.GZIP_FROM:  # it may be worth compressing
-            request = self._close(reply, 200)
-            reply.connection.answer_later(request, lambda: answers.answer(request, body))
+            request = self._count(passenger, 200, flow)
+            passenger.connection.answer_later(request, lambda: answers.answer(request, body))
             return
-        self._open.pop(reply.call_id, None)
-        reply.known.series.record(200, self._loop.time() - reply.started)
-        reply.connection.answer_plainly(body, reply.head.keep_alive, reply.flow)
+        passenger.known.series.record(200, self._loop.time() - passenger.started)
+        passenger.connection.answer_plainly(body, passenger.head.keep_alive, flow)
 
-    def failed(self, reply: Reply, error: StatusError) -> None:
+    def failed(self, passenger: Passenger, error: StatusError, flow: str) -> None:
         """Answer with an error."""
-        request = self._close(reply, error.code)
-        reply.connection.answer(request, answers.failure(request, error))
+        request = self._count(passenger, error.code, flow)
+        passenger.connection.answer(request, answers.failure(request, error))
 
-    def _close(self, reply: Reply, code: int) -> Request:
+    def _count(self, passenger: Passenger, code: int, flow: str) -> Request:
         """Count the request; it as a handler sees it."""
-        self._open.pop(reply.call_id, None)
-        reply.known.series.record(code, self._loop.time() - reply.started)
-        request = Request(reply.connection, "GET", reply.known.target, reply.head.headers, {}, b"")
-        request.started, request.keep_alive = reply.started, reply.head.keep_alive
-        request.flow = reply.flow
+        passenger.known.series.record(code, self._loop.time() - passenger.started)
+        return self._request(passenger, flow)
+
+    def _request(self, passenger: Passenger, flow: str = "") -> Request:
+        request = Request(passenger.connection, "GET", passenger.known.target, passenger.head.headers, {}, b"")
+        request.started, request.keep_alive = passenger.started, passenger.head.keep_alive
+        request.flow = flow
         return request
+
+    def _go_the_long_way(self, passenger: Passenger) -> None:
+        """There is no room for a call now: wait for it as others do."""
+        connection, request = passenger.connection, self._request(passenger)
+        connection.answer_later(request, lambda: connection.handler.handle(request))
 
     async def sweep(self) -> None:
         """Fail calls that take too long; runs for the life of the gateway."""
         while True:
             await asyncio.sleep(SWEEP_SECONDS)
             late = self._loop.time() - self._api.request_timeout
-            for call_id, reply in list(self._open.items()):
-                if reply.started < late:
-                    self._api.calls.expire(call_id, self._api.request_timeout)
-
-
-class Reply:
-    """Waits for the reply to one call, as the Exchange's waiters do."""
-
-    __slots__ = ("_owner", "call_id", "connection", "flow", "head", "known", "started")
-
-    def __init__(self, owner: FastGet, connection: Connection, known: Known, head: Head) -> None:
-        self._owner = owner
-        self.connection = connection
-        self.known = known
-        self.head = head
-        self.started = 0.0
-        self.call_id = 0
-        self.flow = ""
-
-    def note(self, flow: str) -> None:
-        self.flow = flow
-
-    def take(self, response: Any) -> bool:
-        return False
-
-    def finish(self, response: GetResponse) -> None:
-        self._owner.done(self, response.object)
-
-    def fail(self, error: StatusError) -> None:
-        self._owner.failed(self, error)
+            for flight in list(self._flights.values()):
+                if flight.passengers[0].started < late:
+                    self._api.calls.expire(flight.call_id, self._api.request_timeout)

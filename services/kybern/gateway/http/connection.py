@@ -272,7 +272,7 @@ class Connection(asyncio.Protocol):
                 self.close()
         self._finish(keep_alive)
 
-    def answer_later(self, request: Request, make: Callable[[], Awaitable[Response]]) -> None:
+    def answer_later(self, request: Request, make: Callable[[], Awaitable[Response | None]]) -> None:
         """Complete a request that `begin` has taken, once its response is made."""
         if not self._closing:
             self._task = start(self._loop, self._serve(request, make()))
