@@ -4,7 +4,7 @@ Pure. A day must match both day fields, or either when neither is `*`, as cron h
 """
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 _MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
 MONTHS = {name: number for number, name in enumerate(_MONTHS, 1)}
@@ -27,6 +27,7 @@ MACROS = {
     "@hourly": "0 * * * *",
 }
 HORIZON_DAYS = 5 * 366
+MINUTE = timedelta(minutes=1)
 
 
 class ScheduleError(ValueError):
@@ -45,16 +46,29 @@ class Schedule:
     either_day: bool = False
 
     def next_after(self, moment: datetime) -> datetime | None:
-        """The first time after a moment, in its time zone; None when there is none within five years."""
-        day = moment.replace(second=0, microsecond=0) + timedelta(minutes=1)
+        """The first time after a moment, in its time zone; None when there is none within five years.
+
+        Minutes are counted as they pass, not as the clock on the wall shows them: an hour that clocks skip has no times,
+        one that they show twice has its times twice.
+        """
+        at = moment.astimezone(UTC).replace(second=0, microsecond=0) + MINUTE
         for _ in range(HORIZON_DAYS):
-            if self._day_matches(day):
-                for hour in sorted(h for h in self.hours if h >= day.hour):
-                    first = day.minute if hour == day.hour else 0
-                    minute = min((m for m in self.minutes if m >= first), default=None)
-                    if minute is not None:
-                        return day.replace(hour=hour, minute=minute)
-            day = (day + timedelta(days=1)).replace(hour=0, minute=0)
+            day = at.astimezone(moment.tzinfo)
+            if self._day_matches(day) and (found := self._within_day(at, day)) is not None:
+                return found
+            at = (day.replace(tzinfo=None, hour=0, minute=0) + timedelta(days=1)).replace(tzinfo=moment.tzinfo)
+            at = at.astimezone(UTC)
+        return None
+
+    def _within_day(self, at: datetime, day: datetime) -> datetime | None:
+        """The first time of this day from a moment on."""
+        wall = day
+        while wall.date() == day.date():
+            minute = min((m for m in self.minutes if m >= wall.minute), default=None)
+            if wall.hour in self.hours and minute is not None:
+                return (at + (minute - wall.minute) * MINUTE).astimezone(day.tzinfo)
+            at += (60 - wall.minute) * MINUTE
+            wall = at.astimezone(day.tzinfo)
         return None
 
     def _day_matches(self, day: datetime) -> bool:

@@ -2,6 +2,7 @@
 
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 from hypothesis import given, settings
@@ -41,6 +42,23 @@ def test_next(text: str, next_time: str | None) -> None:
 def test_refused(text: str) -> None:
     with pytest.raises(ScheduleError):
         parse(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "after", "expected"),
+    [
+        pytest.param("59 * * * *", "2026-10-25T02:59+02:00", "2026-10-25T02:59+01:00", id="the hour that comes twice"),
+        pytest.param("* * * * *", "2026-10-25T02:10+01:00", "2026-10-25T02:11+01:00", id="never back into the first"),
+        pytest.param("30 2 * * *", "2026-03-28T02:30+01:00", "2026-03-30T02:30+02:00", id="the hour that is not there"),
+        pytest.param("0 * * * *", "2026-03-29T01:00+01:00", "2026-03-29T03:00+02:00", id="once where clocks jump"),
+        pytest.param("0 0 * * *", "2026-03-29T00:00+01:00", "2026-03-30T00:00+02:00", id="a day of 23 hours"),
+        pytest.param("0 0 * * *", "2026-10-25T00:00+02:00", "2026-10-26T00:00+01:00", id="a day of 25 hours"),
+    ],
+)
+def test_clocks_that_change(text: str, after: str, expected: str) -> None:
+    found = parse(text).next_after(datetime.fromisoformat(after).astimezone(ZoneInfo("Europe/Paris")))
+    assert found is not None
+    assert found.isoformat(timespec="minutes") == expected
 
 
 FIELD = st.sampled_from(["*", "*/7", "0", "3,17", "5-9", "1-12/5"])
