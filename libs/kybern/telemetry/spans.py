@@ -17,7 +17,7 @@ from opentelemetry.sdk.trace import ReadableSpan, SpanLimits, SpanProcessor, Tra
 from opentelemetry.sdk.trace.id_generator import IdGenerator
 
 INTERVAL = 0.2  # seconds between exports
-BATCH = 512  # spans in one export
+BATCH = 64  # spans in one export: encoding them holds the loop up for a few milliseconds
 DEADLINE = 5.0  # seconds for one export
 
 

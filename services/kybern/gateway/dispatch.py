@@ -12,13 +12,13 @@ import orjson
 from prometheus_client import generate_latest
 
 from kybern.gateway import answers
-from kybern.gateway.api import Api
+from kybern.gateway.api import Api, timeout
 from kybern.gateway.core.router import ResourcePath, group_path, resource_path
 from kybern.gateway.core.trace_budget import TraceBudget
 from kybern.gateway.handlers import aggregated, host_logs, logs, port_forward, proxy, read, remote_command, watch, write
 from kybern.gateway.handlers.documents import HEALTH, NOT_FOUND, Documents, Health, Readiness
 from kybern.gateway.handlers.fast_get import FastGet
-from kybern.gateway.handlers.target import Target, find
+from kybern.gateway.handlers.target import Target, find, resource_of
 from kybern.gateway.http.connection import Connection
 from kybern.gateway.http.message import JSON, TEXT, Request, Response
 from kybern.gateway.metrics import Labels, RequestMetrics
@@ -46,7 +46,7 @@ STREAMS: dict[str, Callable[[Api, Request, Target], Answer]] = {
     "portforward": port_forward.port_forward,
     "proxy": proxy.proxy,
 }
-TRACES_PER_SECOND, TRACES_AT_ONCE = 50, 500  # of writes that bring no trace of their own
+TRACES_PER_SECOND, TRACES_AT_ONCE = 10, 100  # of writes that bring no trace of their own; one costs some 3 ms in all
 OPENAPI_V3 = "/openapi/v3"
 DOCUMENT_TYPES = {"/.well-known/openid-configuration": JSON, "/openid/v1/jwks": b"application/jwk-set+json"}
 
@@ -134,7 +134,8 @@ class Gateway:
             request.warning = target.served.warning
             return target
         except StatusError:
-            await self._api.check_access(request)
+            verb = aggregated.verb_of(request, path)
+            await self._api.check_resource_access(request, resource_of(path), path.name, verb)
             raise
 
     async def _resource(self, request: Request, target: Target) -> Response | None:
@@ -175,6 +176,7 @@ class Gateway:
 
     async def _other(self, request: Request) -> Response | None:
         """Paths that name no resource. Health and version are open to everybody."""
+        timeout(self._api, request)
         path = request.path
         if path.startswith(HEALTH) and path.strip("/").partition("/")[0] in ("healthz", "livez", "readyz"):
             await self._report(request)
