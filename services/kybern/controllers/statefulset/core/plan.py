@@ -67,20 +67,18 @@ def _is_well(stateful_set: Object, pod: Object, now: datetime) -> bool:
 
 
 def partition(stateful_set: Object) -> int | None:
-    """The first ordinal that an update replaces; None when pods are replaced only by being deleted (OnDelete)."""
+    """The first ordinal that is new in an update (spec's partition counts from the set's own first); None when pods are
+    replaced only by being deleted (OnDelete)."""
     strategy: Object = stateful_set["spec"].get("updateStrategy") or {}
     if strategy.get("type") == "OnDelete":
         return None
-    return int((strategy.get("rollingUpdate") or {}).get("partition", 0))
+    return first_ordinal(stateful_set) + int((strategy.get("rollingUpdate") or {}).get("partition", 0))
 
 
 def _revision_for(stateful_set: Object, ordinal: int, current: str, update: str) -> str:
-    """A pod that is made anew during an update stays on its side of the line between old and new."""
+    """A pod that is made anew during an update is on its side of the partition."""
     line = partition(stateful_set)
-    if line is None or current == update:
-        return update
-    untouched = first_ordinal(stateful_set) + int((stateful_set.get("status") or {}).get("currentReplicas", 0))
-    return current if ordinal < line or ordinal < untouched else update
+    return update if line is None or ordinal >= line else current
 
 
 def _outdated(

@@ -49,3 +49,37 @@ def test_ordered(case: str) -> None:
 
 def test_parallel_does_not_wait() -> None:
     assert decided(0, "---", podManagementPolicy="Parallel") == ([], ["db-2", "db-1", "db-0"])
+
+
+def rolling(line: int) -> Object:
+    return {"type": "RollingUpdate", "rollingUpdate": {"partition": line}}
+
+
+UPDATES = {
+    "the last first": ("ooo", {}, ([], ["db-2"])),
+    "one after the other": ("oon", {}, ([], ["db-1"])),
+    "down to the partition": ("onn", {"updateStrategy": rolling(1)}, ([], [])),
+    "a pod below the partition comes back as it was": (".nn", {"updateStrategy": rolling(1)}, ([(0, "old")], [])),
+    "any other as it is now": (".on", {}, ([(0, "new")], [])),
+    "only when somebody deletes": ("o.o", {"updateStrategy": {"type": "OnDelete"}}, ([(1, "new")], [])),
+    "the partition counts from the first ordinal": (
+        "...onn", {"ordinals": {"start": 3}, "updateStrategy": rolling(1)}, ([], []),
+    ),
+    "and what is below it stays": (
+        "....nn", {"ordinals": {"start": 3}, "updateStrategy": rolling(1)}, ([(3, "old")], []),
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", UPDATES)
+def test_update(case: str) -> None:
+    revisions, spec, wanted = UPDATES[case]
+    pods = []
+    for ordinal, letter in enumerate(revisions):
+        if letter != ".":
+            made = pod(ordinal, ready=True)
+            made["metadata"]["labels"]["controller-revision-hash"] = {"o": "old", "n": "new"}[letter]
+            pods.append(made)
+    three = {**stateful_set(3, **spec), "status": {"currentReplicas": revisions.count("o")}}
+    plan = compute_plan(three, pods, "old", "new", NOW)
+    assert (list(plan.create), [one["metadata"]["name"] for one in plan.delete]) == wanted
