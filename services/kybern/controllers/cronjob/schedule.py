@@ -48,8 +48,8 @@ class Schedule:
     def next_after(self, moment: datetime) -> datetime | None:
         """The first time after a moment, in its time zone; None when there is none within five years.
 
-        Minutes are counted as they pass, not as the clock on the wall shows them: an hour that clocks skip has no times,
-        one that they show twice has its times twice.
+        Minutes are counted as they pass, not as the clock on the wall shows them: an hour that clocks skip has no
+        times, one that they show twice has its times twice.
         """
         at = moment.astimezone(UTC).replace(second=0, microsecond=0) + MINUTE
         for _ in range(HORIZON_DAYS):

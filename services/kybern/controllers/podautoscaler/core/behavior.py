@@ -69,7 +69,7 @@ def normalize(spec: Object, history: History, current: int, wanted: int, least: 
     most = int(spec["maxReplicas"])
     behavior = spec.get("behavior")
     rules = _rules(behavior, "scaleUp"), _rules(behavior, "scaleDown")
-    stable = _stabilized(rules, history, wanted, wanted >= current and behavior is not None, now)
+    stable = _stabilized(rules, history, wanted, None if behavior is None else current, now)
     history.recommendations.append(Change(now, wanted))
     able = READY
     if stable != wanted:
@@ -94,11 +94,18 @@ def _rules(behavior: Object | None, side: str) -> Object:
     return defaults | {member: value for member, value in found.items() if value not in (None, [])}
 
 
-def _stabilized(rules: tuple[Object, Object], history: History, wanted: int, up: bool, now: datetime) -> int:
-    """The least of recent recommendations on the way up, if there are rules for that; else the greatest."""
-    since = now - timedelta(seconds=int(rules[0 if up else 1]["stabilizationWindowSeconds"]))
-    recent = [r.replicas for r in history.recommendations if r.at > since]
-    return min([wanted, *recent]) if up else max([wanted, *recent])
+def _stabilized(
+    rules: tuple[Object, Object], history: History, wanted: int, current: int | None, now: datetime
+) -> int:
+    """The greatest of recent recommendations. With rules (`current` is given), what is nearest to the present size
+    between the least of those within the window for the way up and the greatest within the one for the way down."""
+
+    def recent(rule: Object) -> list[int]:
+        since = now - timedelta(seconds=int(rule["stabilizationWindowSeconds"]))
+        return [wanted, *(r.replicas for r in history.recommendations if r.at > since)]
+
+    least, greatest = min(recent(rules[0])), max(recent(rules[1]))
+    return greatest if current is None else min(max(current, least), greatest)
 
 
 def _by_default(current: int, wanted: int, least: int, most: int) -> tuple[int, tuple[str, str]]:
@@ -116,13 +123,13 @@ def _by_rules(
 ) -> tuple[int, tuple[str, str]]:
     least, most = bounds
     if wanted > current:
-        limit, reason = max(current, _up_limit(rules[0], history.ups, current, now)), UP_LIMIT
+        limit, reason = max(current, _up_limit(rules[0], history, current, now)), UP_LIMIT
         if most <= limit:
             limit, reason = most, TOO_MANY
         if wanted > limit:
             return limit, reason
     elif wanted < current:
-        limit, reason = min(current, _down_limit(rules[1], history.downs, current, now)), DOWN_LIMIT
+        limit, reason = min(current, _down_limit(rules[1], history, current, now)), DOWN_LIMIT
         if least >= limit:
             limit, reason = least, TOO_FEW
         if wanted < limit:
@@ -135,23 +142,28 @@ def _changed(changes: list[Change], period: int, now: datetime) -> int:
     return sum(change.replicas for change in changes if change.at > since)
 
 
-def _up_limit(rules: Object, ups: list[Change], current: int, now: datetime) -> int:
+def _at_start(history: History, current: int, period: int, now: datetime) -> int:
+    """How many replicas there were when the period began."""
+    return current - _changed(history.ups, period, now) + _changed(history.downs, period, now)
+
+
+def _up_limit(rules: Object, history: History, current: int, now: datetime) -> int:
     if rules["selectPolicy"] == "Disabled":
         return current
     limits = []
     for policy in rules["policies"]:
-        start = current - _changed(ups, int(policy["periodSeconds"]), now)
+        start = _at_start(history, current, int(policy["periodSeconds"]), now)
         value = int(policy["value"])
         limits.append(start + value if policy["type"] == "Pods" else math.ceil(start * (1 + value / 100)))
     return (min if rules["selectPolicy"] == "Min" else max)(limits, default=LARGEST)
 
 
-def _down_limit(rules: Object, downs: list[Change], current: int, now: datetime) -> int:
+def _down_limit(rules: Object, history: History, current: int, now: datetime) -> int:
     if rules["selectPolicy"] == "Disabled":
         return current
     limits = []
     for policy in rules["policies"]:
-        start = current + _changed(downs, int(policy["periodSeconds"]), now)
+        start = _at_start(history, current, int(policy["periodSeconds"]), now)
         value = int(policy["value"])
         limits.append(start - value if policy["type"] == "Pods" else int(start * (1 - value / 100)))
     return (max if rules["selectPolicy"] == "Min" else min)(limits, default=0)

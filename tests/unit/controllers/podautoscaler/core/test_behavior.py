@@ -39,6 +39,14 @@ NO_WAIT = {"stabilizationWindowSeconds": 0}
             History([ago(30, 4)]), 3, 9, 4, "DesiredWithinRange", id="stabilized on the way up",
         ),
         pytest.param(
+            {"scaleUp": {"stabilizationWindowSeconds": 60}},
+            History([ago(30, 4)]), 6, 9, 6, "DesiredWithinRange", id="the way up never leads down",
+        ),
+        pytest.param(
+            {"scaleUp": {"policies": [policy("Pods", 2, 60)]}}, History(ups=[ago(30, 3)], downs=[ago(20, 2)]),
+            5, 9, 6, "ScaleUpLimit", id="counted from when the period began",
+        ),
+        pytest.param(
             {"scaleUp": {"policies": [policy("Pods", 2, 60)]}}, History(ups=[ago(30, 1)]),
             5, 9, 6, "ScaleUpLimit", id="so many pods a minute",
         ),
