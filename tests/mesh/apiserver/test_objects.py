@@ -76,6 +76,15 @@ async def test_generate_name(admin: Client) -> None:
     assert all(name.startswith("x-") and len(name) == 7 for name in names)
 
 
+async def test_a_name_that_is_given_is_not_generated_anew(admin: Client) -> None:
+    named = {"metadata": {"name": "x-1", "generateName": "x-", "namespace": "default"}}
+    await admin.create(CONFIG_MAPS, named)
+    error = await refused(admin.create(CONFIG_MAPS, named))
+    assert (error.code, error.reason) == (409, "AlreadyExists")
+    assert 'configmaps "x-1" already exists' in error.message
+    assert [obj["metadata"]["name"] for obj in (await admin.list(CONFIG_MAPS, "default")).items] == ["x-1"]
+
+
 async def test_what_exists_already(admin: Client) -> None:
     await admin.create(CONFIG_MAPS, config_map("a"))
     error = await refused(admin.create(CONFIG_MAPS, config_map("a")))

@@ -97,6 +97,8 @@ async def _decoded(write: Write, served: Served, wanted: Object) -> Object:
             metadata.pop(member, None)
     if not metadata.get("name"):
         metadata["name"] = before.get("name", "")
+    elif metadata["name"] != before.get("name"):
+        request.name_generated = False
     if write.operation == CREATE:
         request.name = metadata["name"]
     return {**found, "metadata": metadata_rules.ordered(metadata)}

@@ -97,15 +97,15 @@ def prepare(request: Request, obj: Object) -> None:
 
 
 async def _commit(request: Request, obj: Object) -> bytes:
-    """A generated name that is taken is generated again."""
-    base = obj["metadata"].get("generateName")
-    for attempt in range(ATTEMPTS):
+    """A generated name that is taken is generated again; one that was given is the client's choice."""
+    base, left = obj["metadata"].get("generateName"), ATTEMPTS if request.name_generated else 1
+    while True:
         try:
             return await commit.create(request, obj)
         except StatusError as error:
-            if not base or error.reason != "AlreadyExists" or not request.name.startswith(base[:58]):
+            if not base or error.reason != "AlreadyExists":
                 raise
-            if attempt == ATTEMPTS - 1:
-                break
-            request.name = obj["metadata"]["name"] = names.generate_name(base, request.server.random)
-    raise generate_name_conflict(request.group, request.resource, request.name)
+            left -= 1
+            if not left:
+                raise generate_name_conflict(request.group, request.resource, request.name) from None
+        request.name = obj["metadata"]["name"] = names.generate_name(base, request.server.random)
