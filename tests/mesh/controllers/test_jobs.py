@@ -159,3 +159,13 @@ def test_a_pod_that_a_job_has_released_is_held_no_longer(simulate: Any) -> None:
         await cluster.until(released)
 
     simulate(test)
+
+
+def test_a_job_of_another_controller_is_left_alone(simulate: Any) -> None:
+    async def test(cluster: Any) -> None:
+        await create_job(cluster, managedBy="example.com/batch")
+        await asyncio.sleep(10)
+        job = await cluster.admin.get(JOBS, "job", "default")
+        assert (await cluster.names(PODS), job.get("status")) == ([], {})
+
+    simulate(test)

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
+from kybern.controllers.core.jobs import ending
 from kybern.controllers.cronjob.schedule import Schedule, parse
 from kybern.kube import meta
-from kybern.kube.conditions import find_condition
 from kybern.kube.meta import Object
 
 SCHEDULED_AT = "batch.kubernetes.io/cronjob-scheduled-timestamp"
@@ -82,11 +82,8 @@ def make_job(cron_job: Object, at: datetime) -> Object:
 
 def finished(job: Object) -> str:
     """`Complete`, `Failed`, or "" for a Job that still runs."""
-    conditions = (job.get("status") or {}).get("conditions")
-    for type_ in ("Complete", "Failed"):
-        if (find_condition(conditions, type_) or {}).get("status") == "True":
-            return type_
-    return ""
+    condition = ending(job)
+    return str(condition["type"]) if condition is not None else ""
 
 
 def surplus_jobs(cron_job: Object, jobs: Sequence[Object]) -> list[Object]:

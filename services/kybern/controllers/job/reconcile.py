@@ -6,8 +6,9 @@ from kybern.client.resources import JOBS, PODS
 from kybern.client.store import NAMESPACE
 from kybern.controllers.context import Context
 from kybern.controllers.core import pods as podlib
+from kybern.controllers.job.core.count import FINALIZER
 from kybern.controllers.job.core.indexes import with_index
-from kybern.controllers.job.core.plan import FINALIZER, JobPlan, compute_plan
+from kybern.controllers.job.core.plan import JobPlan, compute_plan
 from kybern.controllers.owned_pods import OwnedPods
 from kybern.controllers.pod_control import first_error
 from kybern.kube import meta
@@ -19,6 +20,7 @@ NAME = "job-controller"
 MAX_CREATIONS = 500
 TRACKED = "tracked-by-job"
 JOB_NAME = "batch.kubernetes.io/job-name"
+MANAGED_BY = "kubernetes.io/job-controller"
 
 
 def by_tracking_job(pod: Object) -> tuple[str, ...]:
@@ -43,6 +45,11 @@ def is_or_may_become_owner(job: Object, pod: Object) -> bool:
     return owner == meta.uid(job) if owner else selected and not meta.is_deleting(pod)
 
 
+def is_ours(job: Object) -> bool:
+    """Whether this controller looks after a Job, and no other that its managedBy names."""
+    return job["spec"].get("managedBy") in (None, MANAGED_BY)
+
+
 class JobController:
     """The loop over Jobs."""
 
@@ -63,6 +70,8 @@ class JobController:
 
     async def reconcile(self, key: str) -> RequeueAfter | None:
         job = self._jobs.get(key)
+        if job is not None and not is_ours(job):
+            return None
         await self._let_go(key, job)
         if job is None:
             self._owned.forget(key)

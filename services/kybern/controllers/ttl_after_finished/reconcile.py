@@ -5,8 +5,8 @@ from datetime import datetime, timedelta
 from kybern.client.controller import RequeueAfter
 from kybern.client.resources import JOBS
 from kybern.controllers.context import Context
+from kybern.controllers.core.jobs import ending
 from kybern.kube import meta
-from kybern.kube.conditions import find_condition
 from kybern.kube.meta import Object
 from kybern.kube.status import StatusError
 
@@ -15,13 +15,9 @@ NAME = "ttl-after-finished-controller"
 
 def expires_at(job: Object) -> datetime | None:
     """When a Job is to be deleted; None when it is not finished, or stays."""
-    ttl = job["spec"].get("ttlSecondsAfterFinished")
-    conditions = (job.get("status") or {}).get("conditions")
-    for condition in (find_condition(conditions, "Complete"), find_condition(conditions, "Failed")):
-        if condition is not None and condition.get("status") == "True" and ttl is not None:
-            finished = meta.parse_time(condition.get("lastTransitionTime"))
-            return None if finished is None else finished + timedelta(seconds=ttl)
-    return None
+    ttl, condition = job["spec"].get("ttlSecondsAfterFinished"), ending(job)
+    ended = meta.parse_time(condition.get("lastTransitionTime")) if condition is not None else None
+    return ended + timedelta(seconds=ttl) if ended is not None and ttl is not None else None
 
 
 class TTLAfterFinishedController:

@@ -4,20 +4,20 @@ Pods hold a finalizer until they are counted. Counting takes three steps, so tha
 their uids go into status.uncountedTerminatedPods; their finalizers go; the uids become numbers.
 """
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from kybern.controllers.core import pods as podlib
+from kybern.controllers.core.jobs import ending
+from kybern.controllers.job.core.count import FINALIZER, Count, count_pods, ended_at, pause, pause_after, restarts
 from kybern.controllers.job.core.indexes import format_indexes, index_of, parse_indexes
-from kybern.controllers.job.core.per_index import annotations, index_failures
-from kybern.controllers.job.core.policy import FAIL_JOB, IGNORE, judge, matched_success_rule
+from kybern.controllers.job.core.per_index import IndexFailures, annotations, index_failures
+from kybern.controllers.job.core.policy import matched_success_rule
 from kybern.kube import meta
 from kybern.kube.conditions import find_condition
 from kybern.kube.meta import Object
 
-FINALIZER = "batch.kubernetes.io/job-tracking"
-FIRST_BACKOFF, MAX_BACKOFF = 10.0, 600.0
 DEFAULT_BACKOFF_LIMIT = 6
 
 
@@ -39,33 +39,16 @@ class JobPlan:
     events: tuple[tuple[str, str, str], ...] = ()  # type, reason, message
 
 
-@dataclass
-class _Count:
-    """Pods of a Job, sorted."""
-
-    active: list[Object] = field(default_factory=list)
-    terminating: int = 0
-    succeeded: list[Object] = field(default_factory=list)  # not yet counted
-    failed: list[Object] = field(default_factory=list)
-    ignored: list[Object] = field(default_factory=list)  # failed, but the policy does not count them
-
-
-def is_finished(job: Object) -> bool:
-    conditions = (job.get("status") or {}).get("conditions")
-    return any(
-        condition is not None and condition["status"] == "True"
-        for condition in (find_condition(conditions, "Complete"), find_condition(conditions, "Failed"))
-    )
-
-
 def compute_plan(job: Object, pods: Sequence[Object], now: datetime) -> JobPlan:
     """The next step for a Job and the pods that it controls."""
-    if is_finished(job) or meta.is_deleting(job):
+    if ending(job) is not None or meta.is_deleting(job):
         return JobPlan(finalize=tuple(pod for pod in pods if FINALIZER in meta.finalizers(pod)))
     return _Step(job, pods, now).plan()
 
 
 class _Step:
+    """One step while it is worked out; `status` and `conditions` are those to be written."""
+
     def __init__(self, job: Object, pods: Sequence[Object], now: datetime) -> None:
         self.job, self.pods, self.now = job, pods, now
         self.spec: Object = job["spec"]
@@ -76,13 +59,13 @@ class _Step:
         self.events: list[tuple[str, str, str]] = []
         self.failed_only = self.spec.get("podReplacementPolicy") == "Failed"
         self.per_index = self.spec.get("backoffLimitPerIndex") is not None
-        self.fails_job = ""  # why, as the failure policy says
+        self.failures: dict[int, IndexFailures] = {}
 
     def plan(self) -> JobPlan:
         suspended = bool(self.spec.get("suspend"))
         if not self.was.get("startTime") and not suspended:
             self.status["startTime"] = meta.format_time(self.now)
-        count = self._count()
+        count = count_pods(self.job, self.pods)
         self.failures = index_failures(self.job, [*count.failed, *count.ignored])
         finalize = self._uncounted(count)
         failure = self._failure(count)
@@ -101,7 +84,7 @@ class _Step:
             self._suspend()
         else:
             self._resume()
-            wait = 0.0 if self.per_index else self._backoff(count)
+            wait = 0.0 if self.per_index else pause(count, self.now)
             waits = [seconds for seconds in (wait, *self._index_waits().values()) if seconds > 0]
             look_again = min(waits if look_again is None else [look_again, *waits], default=None)
             create, indexes, delete = self._difference(count, may_create=wait <= 0)
@@ -122,23 +105,7 @@ class _Step:
 
     # counting
 
-    def _count(self) -> _Count:
-        count = _Count()
-        for pod in self.pods:
-            phase, tracked = podlib.phase(pod), FINALIZER in meta.finalizers(pod)
-            if phase == "Succeeded":
-                count.succeeded.append(pod)
-            elif phase == "Failed" or (meta.is_deleting(pod) and not self.failed_only and tracked):
-                action, why = judge(self.job, pod) if phase == "Failed" else ("", "")
-                self.fails_job = self.fails_job or (why if action == FAIL_JOB else "")
-                (count.ignored if action == IGNORE else count.failed).append(pod)
-            elif not meta.is_deleting(pod):
-                count.active.append(pod)
-            if podlib.is_terminating(pod):
-                count.terminating += 1
-        return count
-
-    def _uncounted(self, count: _Count) -> list[Object]:
+    def _uncounted(self, count: Count) -> list[Object]:
         """Move counted uids into numbers, take up new ones, and say whose finalizers can go."""
         waiting = {meta.uid(pod): pod for pod in self.pods if FINALIZER in meta.finalizers(pod)}
         was: Object = self.was.get("uncountedTerminatedPods") or {}
@@ -163,7 +130,7 @@ class _Step:
         written |= {meta.uid(pod) for pod in count.ignored}
         return [pod for uid, pod in waiting.items() if uid in written]
 
-    def _without_last_failures(self, count: _Count, finalize: list[Object]) -> list[Object]:
+    def _without_last_failures(self, count: Count, finalize: list[Object]) -> list[Object]:
         """The last failed pod of an index stays until another has taken its count over."""
         taken = self._failed_indexes() | self._completed() | set(map(index_of, count.active))
         kept = {meta.uid(one.last) for index, one in self.failures.items() if index not in taken}
@@ -183,17 +150,15 @@ class _Step:
 
     # verdicts
 
-    def _failure(self, count: _Count) -> tuple[str, str] | None:
+    def _failure(self, count: Count) -> tuple[str, str] | None:
         target = find_condition(self.conditions, "FailureTarget")
         if target is not None and target["status"] == "True":
             return target.get("reason", ""), target.get("message", "")
-        if self.fails_job:
-            return "PodFailurePolicy", self.fails_job
+        if count.fails_job:
+            return "PodFailurePolicy", count.fails_job
         limit = self.spec.get("backoffLimit", DEFAULT_BACKOFF_LIMIT)
-        restarts = 0
-        if (self.spec["template"].get("spec") or {}).get("restartPolicy") == "OnFailure":
-            restarts = sum(podlib.restarts(pod) for pod in count.active)
-        if self._total("failed") > limit or (restarts and restarts >= max(limit, 1)):
+        on_failure = (self.spec["template"].get("spec") or {}).get("restartPolicy") == "OnFailure"
+        if self._total("failed") > limit or (on_failure and restarts(count.active) >= max(limit, 1)):
             return "BackoffLimitExceeded", "Job has reached the specified backoff limit"
         remaining = self._seconds_to_deadline()
         if remaining is not None and remaining <= 0:
@@ -216,7 +181,7 @@ class _Step:
             return None
         return (start + timedelta(seconds=seconds) - self.now).total_seconds()
 
-    def _success(self, count: _Count) -> tuple[str, str] | None:
+    def _success(self, count: Count) -> tuple[str, str] | None:
         met = find_condition(self.conditions, "SuccessCriteriaMet")
         if met is not None and met["status"] == "True":
             return met.get("reason", ""), met.get("message", "")
@@ -228,7 +193,7 @@ class _Step:
         return ("CompletionsReached", "Reached expected number of succeeded pods") if done else None
 
     def _finish(
-        self, count: _Count, failure: tuple[str, str] | None, success: tuple[str, str] | None, deleting: bool
+        self, count: Count, failure: tuple[str, str] | None, success: tuple[str, str] | None, deleting: bool
     ) -> None:
         """The last condition comes when no pod runs any more and all are counted."""
         if count.terminating or deleting or self.status["uncountedTerminatedPods"]:
@@ -259,7 +224,7 @@ class _Step:
 
     # pods to make and to delete
 
-    def _difference(self, count: _Count, *, may_create: bool) -> tuple[int, tuple[int, ...], list[Object]]:
+    def _difference(self, count: Count, *, may_create: bool) -> tuple[int, tuple[int, ...], list[Object]]:
         wanted = self._wanted(count)
         running = len(count.active) + (count.terminating if self.failed_only else 0)
         if running > wanted:
@@ -276,32 +241,21 @@ class _Step:
         indexes = tuple(index for index, _ in zip(free, range(missing), strict=False))
         return len(indexes), indexes, []
 
-    def _wanted(self, count: _Count) -> int:
+    def _wanted(self, count: Count) -> int:
         parallelism, completions = self.spec.get("parallelism", 1), self.spec.get("completions")
         succeeded = self._total("succeeded")
         if completions is None:
             return len(count.active) if succeeded else int(parallelism)
         return max(0, min(int(parallelism), int(completions) - succeeded - len(self._failed_indexes())))
 
-    def _backoff(self, count: _Count) -> float:
-        """Seconds until new pods may be made: 10 doubling with each failure since the last success, to 10 minutes."""
-        last_success = max((_finished_at(pod, self.now) for pod in count.succeeded), default=None)
-        times = [_finished_at(pod, self.now) for pod in count.failed]
-        recent = [time for time in times if last_success is None or time > last_success]
-        if not recent:
-            return 0.0
-        return self._wait(len(recent), max(recent))
-
     def _index_waits(self) -> dict[int, float]:
         """Seconds until a pod may be made again, of the indexes with a limit of their own that must wait."""
-        waits = {index: self._wait(one.count, _finished_at(one.last, self.now)) for index, one in self.failures.items()}
-        return {index: wait for index, wait in waits.items() if wait > 0 and index not in self._failed_indexes()}
-
-    def _wait(self, failures: int, last: datetime) -> float:
-        if not failures:
-            return 0.0
-        wait = min(FIRST_BACKOFF * 2.0 ** min(failures - 1, 20), MAX_BACKOFF)
-        return (last + timedelta(seconds=wait) - self.now).total_seconds()
+        failed, waits = self._failed_indexes(), {}
+        for index, one in self.failures.items():
+            wait = pause_after(one.count, ended_at(one.last, self.now), self.now)
+            if wait > 0 and index not in failed:
+                waits[index] = wait
+        return waits
 
     # writing
 
@@ -314,7 +268,7 @@ class _Step:
         self.conditions = [c for c in self.conditions if c is not known]
         self.conditions.append({**new, "reason": reason, "message": message})
 
-    def _write(self, count: _Count, deleted: int) -> None:
+    def _write(self, count: Count, deleted: int) -> None:
         numbers = {
             "active": len(count.active) - deleted,
             "failed": self.status.get("failed", 0),
@@ -329,13 +283,3 @@ class _Step:
         self.status["terminating"] = count.terminating
         if self.conditions:
             self.status["conditions"] = self.conditions
-
-
-def _finished_at(pod: Object, now: datetime) -> datetime:
-    """When the last container ended; else when the pod was deleted or made."""
-    statuses: Iterable[Object] = (pod.get("status") or {}).get("containerStatuses") or ()
-    ends = [((s.get("state") or {}).get("terminated") or {}).get("finishedAt") for s in statuses]
-    times = [time for time in map(meta.parse_time, ends) if time is not None]
-    if times:
-        return max(times)
-    return meta.deletion_timestamp(pod) or meta.creation_timestamp(pod) or now

@@ -5,7 +5,8 @@ from typing import Any
 
 import pytest
 
-from kybern.controllers.job.core.plan import FINALIZER, JobPlan, compute_plan
+from kybern.controllers.job.core.count import FINALIZER
+from kybern.controllers.job.core.plan import JobPlan, compute_plan
 from kybern.controllers.job.core.policy import judge, matched_success_rule
 
 NOW = datetime(2026, 1, 1, 1, tzinfo=UTC)
@@ -104,6 +105,16 @@ def test_success_policy_ends_the_job() -> None:
     plan = compute_plan(job(**spec), [pod("a", phase="Succeeded", index=0), pod("b", phase="Running", index=1)], NOW)
     assert conditions(plan) == {"SuccessCriteriaMet": "SuccessPolicy"}
     assert [one["metadata"]["name"] for one in plan.delete] == ["b"]
+
+
+@pytest.mark.parametrize(("limit", "over"), [(5, True), (6, False)])
+def test_restarts_of_all_containers_count_where_containers_are_restarted(limit: int, over: bool) -> None:
+    running = pod("a", phase="Running")
+    running["status"]["containerStatuses"] = [{"name": "c", "restartCount": 2}, {"name": "d", "restartCount": 2}]
+    running["status"]["initContainerStatuses"] = [{"name": "i", "restartCount": 1}]
+    template = {"spec": {"restartPolicy": "OnFailure"}}
+    wanted = {"FailureTarget": "BackoffLimitExceeded"} if over else {}
+    assert conditions(compute_plan(job(backoffLimit=limit, template=template), [running], NOW)) == wanted
 
 
 def per_index(limit: int, *pods: Object, **spec: Any) -> JobPlan:
