@@ -18,7 +18,14 @@ from kybern.gateway.http.message import Request
 from kybern.kube.duration import parse_go
 from kybern.kube.status import bad_request
 from kybern.pki.client_tls import ClientTls
-from kybern.protos.api.v1.objects_pb2 import CheckAccessRequest, CheckAccessResponse, ExtraValues, Origin, Requester
+from kybern.protos.api.v1.objects_pb2 import (
+    CheckAccessRequest,
+    CheckAccessResponse,
+    ExtraValues,
+    Origin,
+    Requester,
+    Resource,
+)
 from kybern.rpc.exchange.client import ExchangeClient
 from kybern.runtime.service import Env
 
@@ -47,7 +54,13 @@ class Api:
 
     async def check_access(self, request: Request) -> CheckAccessResponse:
         """Authenticate and authorize a request for a path that is no resource. Raises StatusError."""
-        check = CheckAccessRequest(verb=request.method.lower(), path=request.path)
+        return await self._check_access(request, CheckAccessRequest(verb=request.method.lower(), path=request.path))
+
+    async def check_resource_access(self, request: Request, resource: Resource, name: str, verb: str) -> None:
+        """The same for a resource that the API does not have, or not with this verb."""
+        await self._check_access(request, CheckAccessRequest(verb=verb, resource=resource, name=name))
+
+    async def _check_access(self, request: Request, check: CheckAccessRequest) -> CheckAccessResponse:
         found: CheckAccessResponse = await self.calls.call(check, **behind(self, request), timeout=self.request_timeout)
         return found
 

@@ -148,6 +148,7 @@ async def test_refusals(gateway: Any) -> None:
         (client.get(CONFIGMAPS, params={"labelSelector": "a b"}), 400, "BadRequest"),
         (client.get(CONFIGMAPS, params={"limit": "many"}), 400, "BadRequest"),
         (client.post(CONFIGMAPS, data=io.BytesIO(b"x" * (3 << 20 | 1))), 413, "RequestEntityTooLarge"),
+        (client.get("/version?timeout=soon"), 400, "BadRequest"),
         (client.get("/api/v1/namespaces/default/services/kubernetes/proxy/x"), 503, "ServiceUnavailable"),
         (client.get("/api/v1/namespaces/default/pods/p/exec?command=ls&stdout=1"), 404, "NotFound"),
         (client.get(CONFIGMAPS + "?watch=1", headers={"Accept": "application/yaml"}), 406, "NotAcceptable"),
@@ -174,6 +175,12 @@ async def test_identities(gateway: Any) -> None:
         assert (await nobody.get("/metrics")).status == 403
     async with gateway.client("bob", "devs") as bob:
         assert 'User "bob"' in (await (await bob.get(CONFIGMAPS)).json())["message"]
+    async with gateway.client("bob", "devs") as bob:  # what is not there is a resource all the same
+        path = "/apis/authentication.k8s.io/v1alpha1/selfsubjectreviews"
+        assert (await bob.post(path, json={})).status == 404  # system:basic-user lets everybody ask
+        refused = await (await bob.delete("/apis/x.io/v1/namespaces/n/things/a/part")).json()
+        words = 'User "bob" cannot delete resource "things/part" in API group "x.io" in the namespace "n"'
+        assert (refused["code"], words in refused["message"]) == (403, True), refused
     as_carol = {"Impersonate-User": "carol", "Impersonate-Group": "x"}
     refused = await gateway.admin.get(CONFIGMAPS, headers=as_carol)
     assert 'User "carol"' in (await refused.json())["message"]

@@ -1,4 +1,4 @@
-"""CheckAccess: may the caller make a request that names no resource, such as GET /metrics?"""
+"""CheckAccess: may the caller make a request that names no resource, such as GET /metrics, or one that is not there?"""
 
 from kybern.apiserver.authentication.issuer_discovery import issuer_document
 from kybern.apiserver.flowcontrol.dump import dump
@@ -11,7 +11,14 @@ from kybern.rpc.exchange.context import CallContext
 async def check_access(server: ApiServer, message: CheckAccessRequest, call: CallContext) -> CheckAccessResponse:
     """The authenticated user. Raises StatusError (401, 403)."""
     user = server.authenticator.authenticate(call, message.path)
-    asked = Attributes(message.verb, path=message.path)
+    resource = message.resource
+    asked = (
+        Attributes(message.verb, path=message.path)
+        if message.path
+        else Attributes(
+            message.verb, resource.group, resource.resource, resource.subresource, resource.namespace, message.name
+        )
+    )
     if call.seat is None:
         server.flow.enter(call, user, asked)
     server.authorizer.check(user, asked)

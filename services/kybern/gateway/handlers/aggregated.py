@@ -13,7 +13,7 @@ from kybern.gateway.core.forwarding import Header, is_upgrade
 from kybern.gateway.core.router import ResourcePath, verb
 from kybern.gateway.forward.relay import Job, relay
 from kybern.gateway.forward.upstream import Destination, UpstreamError
-from kybern.gateway.handlers.target import watches
+from kybern.gateway.handlers.target import resource_of, watches
 from kybern.gateway.http.message import TEXT, Request, Response
 from kybern.kube.status import StatusError
 from kybern.protos.api.v1.objects_pb2 import ForwardRequest, ForwardResponse, Requester, Resource
@@ -28,14 +28,7 @@ def verb_of(request: Request, path: ResourcePath) -> str:
 
 async def aggregated(api: Api, request: Request, path: ResourcePath) -> Response | None:
     """A request for a resource. Raises StatusError."""
-    resource = Resource(
-        group=path.group,
-        version=path.version,
-        resource=path.resource,
-        subresource=path.subresource,
-        namespace=path.namespace,
-    )
-    wanted = ForwardRequest(resource=resource, name=path.name, verb=verb_of(request, path))
+    wanted = ForwardRequest(resource=resource_of(path), name=path.name, verb=verb_of(request, path))
     return await _forward(api, request, wanted, long_running=wanted.verb == "watch")
 
 

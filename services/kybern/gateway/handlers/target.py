@@ -23,18 +23,22 @@ class Target:
     verb: str
 
     def resource(self) -> Resource:
-        path = self.path
-        return Resource(
-            group=path.group,
-            version=path.version,
-            resource=path.resource,
-            subresource=path.subresource,
-            namespace=path.namespace,
-        )
+        return resource_of(self.path)
 
     @property
     def connects(self) -> bool:
         return self.path.subresource in CONNECT
+
+
+def resource_of(path: ResourcePath) -> Resource:
+    """What a path names, whether the API has it or not."""
+    return Resource(
+        group=path.group,
+        version=path.version,
+        resource=path.resource,
+        subresource=path.subresource,
+        namespace=path.namespace,
+    )
 
 
 def not_allowed() -> StatusError:
