@@ -153,4 +153,5 @@ def _check_embedded(node: Node, obj: Object, path: str, errors: list[FieldError]
         errors += (required(f"{at}.{name}", "must not be empty") for name in missing)
         metadata = resource.get("metadata")
         if isinstance(metadata, dict) and metadata.get("name"):
-            errors += validate_metadata(metadata, bool(metadata.get("namespace")), dns1123_subdomain, f"{at}.metadata")
+            named = bool(metadata.get("namespace"))
+            errors += validate_metadata(metadata, named, dns1123_subdomain, f"{at}.metadata", any_finalizer=True)

@@ -133,7 +133,8 @@ def _parts(node: Node, value: Any, path: str, old: Any) -> Iterator[tuple[Node, 
         for name, part in value.items():
             inner = node.member(name)
             if inner is not None and inner.has_rules:
-                yield inner, part, f"{path}.{name}" if path else name, before.get(name, MISSING)
+                at = f"{path}.{name}" if path else name
+                yield inner, part, at if name in node.properties else f"{path}[{name}]", before.get(name, MISSING)
     elif type(value) is list and node.items is not None and node.items.has_rules:
         known: dict[bytes, Any] = {}
         if node.list_type == "map" and type(old) is list:

@@ -11,9 +11,10 @@ into the response.
 """
 
 from kybern.kube.field import FieldError
-from kybern.kube.schema import ResourceInfo
-from kybern.kube.validation.fields import Object, child
+from kybern.kube.schema import ResourceInfo, definition
+from kybern.kube.validation.fields import Errors, Object, child
 from kybern.kube.validation.metadata import validate_metadata, validate_metadata_update
+from kybern.kube.validation.names import Check
 from kybern.kube.validation.registry import REVIEWS, SUBRESOURCES, rules_for
 from kybern.kube.validation.structural import validate_enums
 
@@ -26,11 +27,21 @@ __all__ = [
     "validate_update",
 ]
 
+ANY_FINALIZER = frozenset(
+    {
+        "admissionregistration.k8s.io",
+        "apiextensions.k8s.io",
+        "apiregistration.k8s.io",
+        "coordination.k8s.io",
+        "node.k8s.io",
+    }
+)
+
 
 def validate_create(info: ResourceInfo, obj: Object) -> list[FieldError]:
     """Every field error of a new object."""
     rules = rules_for(info.group, info.kind)
-    errors = list(validate_metadata(child(obj, "metadata"), info.namespaced, rules.name))
+    errors = list(_validate_metadata(info, child(obj, "metadata"), rules.name))
     if rules.create is not None:
         errors += rules.create(obj)
     return _with_enums(errors, info, obj)
@@ -41,12 +52,17 @@ def validate_update(info: ResourceInfo, new: Object, old: Object) -> list[FieldE
     rules = rules_for(info.group, info.kind)
     metadata = child(new, "metadata")
     errors = list(validate_metadata_update(metadata, child(old, "metadata")))
-    errors += validate_metadata(metadata, info.namespaced, rules.name)
+    errors += _validate_metadata(info, metadata, rules.name)
     if rules.create is not None and not rules.update_only:
         errors += rules.create(new)
     if rules.update is not None:
         errors += rules.update(new, old)
     return _with_enums(errors, info, new)
+
+
+def _validate_metadata(info: ResourceInfo, metadata: Object, name: Check) -> Errors:
+    any_finalizer = info.group in ANY_FINALIZER or definition(info.gvk) is None  # the latter: custom resources
+    return validate_metadata(metadata, info.namespaced, name, any_finalizer=any_finalizer)
 
 
 def validate_subresource_update(info: ResourceInfo, subresource: str, new: Object, old: Object) -> list[FieldError]:

@@ -5,12 +5,17 @@ from kybern.kube.validation.fields import Errors, Object, child, immutable, item
 from kybern.kube.validation.names import Check, dns1123_label, label_value, qualified_name
 
 TOTAL_ANNOTATIONS_LIMIT = 256 * 1024
-_STANDARD_FINALIZERS = frozenset({"kubernetes", "orphan", "foregroundDeletion"})
+STANDARD_FINALIZERS = frozenset({"kubernetes", "orphan", "foregroundDeletion"})
 _NEVER_OWNERS = frozenset({("v1", "Event")})
 
 
-def validate_metadata(meta: Object, namespaced: bool, name_check: Check, path: str = "metadata") -> Errors:
-    """Everything but `managedFields`; `name_check` is the kind's rule for names."""
+def validate_metadata(
+    meta: Object, namespaced: bool, name_check: Check, path: str = "metadata", any_finalizer: bool = False
+) -> Errors:
+    """Everything but `managedFields`; `name_check` is the kind's rule for names.
+
+    A finalizer without a domain must be a standard one, except with `any_finalizer`.
+    """
     prefix = meta.get("generateName") or ""
     if prefix:
         # What comes after the prefix is alphanumeric, so a prefix may end in a hyphen.
@@ -27,7 +32,7 @@ def validate_metadata(meta: Object, namespaced: bool, name_check: Check, path: s
     yield from validate_labels(meta.get("labels"), f"{path}.labels")
     yield from validate_annotations(meta.get("annotations"), f"{path}.annotations")
     yield from _owner_references(meta, f"{path}.ownerReferences")
-    yield from _finalizers(meta, f"{path}.finalizers")
+    yield from _finalizers(meta, f"{path}.finalizers", any_finalizer)
 
 
 def _namespace(namespace: str, namespaced: bool, path: str) -> Errors:
@@ -73,18 +78,35 @@ def _owner_references(meta: Object, path: str) -> Errors:
                 yield invalid(path, meta["ownerReferences"], f"{detail}{controllers[0]} and {controllers[-1]}")
 
 
-def _finalizers(meta: Object, path: str) -> Errors:
+def _finalizers(meta: Object, path: str, any_name: bool) -> Errors:
     finalizers = items(meta, "finalizers")
     for index, name in enumerate(finalizers):
-        yield from validate_finalizer_name(name, f"{path}[{index}]")
+        if any_name:
+            yield from text(name, path, qualified_name)
+        else:
+            yield from validate_finalizer_name(name, f"{path}[{index}]")
     if "orphan" in finalizers and "foregroundDeletion" in finalizers:
         yield invalid(path, finalizers, "finalizer orphan and finalizer foregroundDeletion cannot be both set")
 
 
 def validate_finalizer_name(name: str, path: str) -> Errors:
     yield from text(name, path, qualified_name)
-    if "/" not in name and name not in _STANDARD_FINALIZERS:
+    if "/" not in name and name not in STANDARD_FINALIZERS:
         yield invalid(path, name, "name is neither a standard finalizer name nor is it fully qualified")
+
+
+def finalizer_warnings(new: Object, old: Object, path: str = "metadata.finalizers") -> list[str]:
+    """What is said of finalizers added to a custom resource that other kinds would not take."""
+    found = []
+    for name in sorted(set(items(new, "finalizers")) - set(items(old, "finalizers"))):
+        found += [f'{path}: "{name}": {problem}' for problem in qualified_name(name)]
+        if "/" not in name and name not in STANDARD_FINALIZERS:
+            including = " including a path (/)" if "." in name else ""
+            found.append(
+                f'{path}: "{name}": prefer a domain-qualified finalizer name{including} to avoid accidental conflicts '
+                "with other finalizer writers"
+            )
+    return found
 
 
 def validate_metadata_update(new: Object, old: Object, path: str = "metadata") -> Errors:
@@ -136,6 +158,7 @@ def matches_nothing(selector: Object) -> bool:
 
 
 __all__ = [
+    "finalizer_warnings",
     "matches_nothing",
     "validate_annotations",
     "validate_finalizer_name",

@@ -5,6 +5,7 @@ from typing import Any
 from kybern.apiserver.registry.request import Request
 from kybern.kube.status import invalid
 from kybern.kube.validation import validate_create, validate_metadata_update, validate_update
+from kybern.kube.validation.metadata import finalizer_warnings
 
 Object = dict[str, Any]
 
@@ -15,6 +16,7 @@ def check_create(request: Request, obj: Object) -> None:
     errors = validate_create(stored, obj)
     if custom is not None:
         errors += custom.validate(obj)
+        warn_of_finalizers(request, obj, {})
     elif strategy.check is not None:
         errors += strategy.check(obj, None)
     if errors:
@@ -30,7 +32,14 @@ def check_update(request: Request, new: Object, old: Object) -> None:
         errors = list(validate_metadata_update(new["metadata"], old["metadata"]))
     if custom is not None:
         errors += custom.validate(new, old)
+        warn_of_finalizers(request, new, old["metadata"])
     elif strategy.check is not None and not request.subresource:
         errors += strategy.check(new, old)
     if errors:
         raise invalid(stored.group, stored.kind, new["metadata"].get("name", ""), errors)
+
+
+def warn_of_finalizers(request: Request, new: Object, before: Object) -> None:
+    """Custom resources may have finalizers without a domain, but are better off without."""
+    found = finalizer_warnings(new["metadata"], before)
+    request.warnings += [warning for warning in found if warning not in request.warnings]

@@ -67,6 +67,12 @@ RULES: dict[str, tuple[dict[str, Any], Any, list[str]]] = {
     "in items": (
         {"type": "array", "items": ruled("self.a > 0")}, [{"a": 1}, {"a": 0}], ['x[1]: Invalid value: failed rule: self.a > 0'],
     ),
+    "in members": (
+        {"type": "object", "properties": {"p": ruled("self == 'a'", TEXT)},
+         "additionalProperties": ruled("self == 'a'", TEXT)},
+        {"p": "b", "k": "b"},
+        ["x.p: Invalid value: \"b\": failed rule: self == 'a'", "x[k]: Invalid value: \"b\": failed rule: self == 'a'"],
+    ),
     "transition of something new": (ruled("self == oldSelf", TEXT), "a", []),
     "optional old self": (ruled("!oldSelf.hasValue()", TEXT, optionalOldSelf=True), "a", []),
 }  # fmt: skip

@@ -7,7 +7,9 @@ import pytest
 
 from kybern.kube import schema
 from kybern.kube.defaults import apply_defaults
+from kybern.kube.schema import ResourceInfo
 from kybern.kube.validation import validate_create, validate_review, validate_update
+from kybern.kube.validation.metadata import finalizer_warnings
 
 LABEL = (
     "a lowercase RFC 1123 label must consist of lower case alphanumeric characters or '-', and must start and end with "
@@ -455,6 +457,33 @@ def test_no_finalizer_is_added_to_what_is_being_deleted() -> None:
     assert [str(error) for error in validate_update(info, new, old)] == [
         "metadata.finalizers: Forbidden: no new finalizers can be added if the object is being deleted, found new "
         'finalizers []string{"a.b/c"}'
+    ]
+
+
+@pytest.mark.parametrize(
+    ("group", "version", "resource", "kind", "taken"),
+    [
+        ("", "v1", "configmaps", "ConfigMap", False),
+        ("apps", "v1", "deployments", "Deployment", False),
+        ("coordination.k8s.io", "v1", "leases", "Lease", True),
+        ("node.k8s.io", "v1", "runtimeclasses", "RuntimeClass", True),
+        ("example.com", "v1", "widgets", "Widget", True),
+    ],
+)
+def test_who_takes_finalizers_without_a_domain(group: str, version: str, resource: str, kind: str, taken: bool) -> None:
+    info = ResourceInfo(group, version, resource, kind, "one", False, frozenset())
+    errors = validate_create(info, {"metadata": {"name": "one", "finalizers": ["mine"]}, "handler": "h", "spec": {}})
+    assert ("metadata.finalizers[0]" not in {error.field for error in errors}) == taken
+    errors = validate_create(info, {"metadata": {"name": "one", "finalizers": ["not one"]}, "handler": "h"})
+    assert any(error.field.startswith("metadata.finalizers") for error in errors)
+
+
+def test_warnings_of_finalizers() -> None:
+    words = "to avoid accidental conflicts with other finalizer writers"
+    old = {"finalizers": ["kept"]}
+    assert finalizer_warnings({"finalizers": ["kept", "mine", "a.b", "a.b/c", "orphan"]}, old) == [
+        f'metadata.finalizers: "a.b": prefer a domain-qualified finalizer name including a path (/) {words}',
+        f'metadata.finalizers: "mine": prefer a domain-qualified finalizer name {words}',
     ]
 
 
