@@ -2,9 +2,10 @@
 
 import base64
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from kybern.kube.meta import Object
+from kybern.node.core.resources import startable_containers
 
 DEFAULT_MODE = 0o644
 
@@ -15,13 +16,21 @@ class VolumeError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class File:
-    """One file of a volume, its path relative to the volume."""
+    """One file of a volume, its path relative to the volume. `user` owns it; None is root."""
 
     data: bytes
     mode: int = DEFAULT_MODE
+    user: int | None = field(default=None, compare=False)  # the same for as long as the pod lives
 
 
 Files = dict[str, File]
+
+
+def file_user(pod: Object) -> int | None:
+    """Who owns a token's file: the one user that all containers run as, if all say so and agree."""
+    default = (pod["spec"].get("securityContext") or {}).get("runAsUser")
+    users = {(one.get("securityContext") or {}).get("runAsUser", default) for one in startable_containers(pod)}
+    return users.pop() if len(users) == 1 else None
 
 
 def payload(kind: str, obj: Object) -> dict[str, bytes]:

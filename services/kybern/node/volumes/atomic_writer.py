@@ -7,6 +7,7 @@ files or all of the new ones. Blocking.
 import os
 import shutil
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 from kybern.node.core.volumes import File
@@ -30,7 +31,7 @@ def current_files(volume: Path) -> dict[str, File] | None:
 def write(volume: Path, files: Mapping[str, File], stamp: str, group: int | None = None) -> bool:
     """Make the volume hold exactly these files; False if it does already. `stamp` names the new directory."""
     group_bits = 0o440 if group is not None else 0
-    wanted = {path: File(file.data, file.mode | group_bits) for path, file in files.items()}
+    wanted = {path: replace(file, mode=file.mode | group_bits) for path, file in files.items()}
     if current_files(volume) == wanted:
         return False
     volume.mkdir(parents=True, exist_ok=True)
@@ -42,8 +43,8 @@ def write(volume: Path, files: Mapping[str, File], stamp: str, group: int | None
         target.parent.mkdir(parents=True, exist_ok=True)
         target.write_bytes(file.data)
         os.chmod(target, file.mode)
-        if group is not None:
-            os.chown(target, -1, group)
+        if group is not None or file.user is not None:
+            os.chown(target, -1 if file.user is None else file.user, -1 if group is None else group)
     old = os.readlink(volume / DATA) if (volume / DATA).is_symlink() else ""
     temporary = volume / "..data_tmp"
     temporary.unlink(missing_ok=True)

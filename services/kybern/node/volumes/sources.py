@@ -5,7 +5,16 @@ from dataclasses import dataclass
 
 from kybern.kube.meta import Object
 from kybern.node.core.resources import all_containers, resource_field
-from kybern.node.core.volumes import DEFAULT_MODE, File, Files, Reference, VolumeError, downward_files, select
+from kybern.node.core.volumes import (
+    DEFAULT_MODE,
+    File,
+    Files,
+    Reference,
+    VolumeError,
+    downward_files,
+    file_user,
+    select,
+)
 from kybern.node.references import References
 from kybern.node.tokens import Tokens
 
@@ -45,9 +54,10 @@ class Sources:
         found: Files = {}
         for part in source.get("sources") or []:
             if (token := part.get("serviceAccountToken")) is not None:
-                value = await self.tokens.get(pod, token)
-                owner_only = 0o600 if (pod["spec"].get("securityContext") or {}).get("fsGroup") is not None else mode
-                found[token["path"]] = File(value.encode(), owner_only)
+                value, user = await self.tokens.get(pod, token), file_user(pod)
+                grouped = (pod["spec"].get("securityContext") or {}).get("fsGroup") is not None
+                owner_only = user is not None or grouped
+                found[token["path"]] = File(value.encode(), 0o600 if owner_only else mode, user)
             for kind in ("configMap", "secret", "downwardAPI"):
                 if (one := part.get(kind)) is not None:
                     found.update(await self._one(pod, kind, one, facts, mode))

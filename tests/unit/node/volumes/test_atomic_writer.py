@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from kybern.node.core.volumes import File, VolumeError
+from kybern.node.core.volumes import File, VolumeError, file_user
 from kybern.node.volumes import atomic_writer, host
 
 
@@ -32,6 +32,34 @@ def test_a_reader_sees_old_or_new_but_never_a_mixture(tmp_path: Path) -> None:
 def test_group_may_read(tmp_path: Path) -> None:
     atomic_writer.write(tmp_path, {"a": File(b"1", 0o400)}, "t", group=os.getgid())
     assert (tmp_path / "a").stat().st_mode & 0o777 == 0o440
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root gives files away")
+def test_a_file_may_have_an_owner(tmp_path: Path) -> None:
+    atomic_writer.write(tmp_path, {"a": File(b"1", 0o600, 1234), "b": File(b"1")}, "t")
+    assert [(tmp_path / name).stat().st_uid for name in "ab"] == [1234, 0]
+
+
+@pytest.mark.parametrize(
+    ("pod", "containers", "expected"),
+    [
+        (None, [None], None),
+        (7, [None, None], 7),
+        (7, [None, 8], None),
+        (None, [8, 8], 8),
+        (None, [8, None], None),
+        (7, [8], 8),
+        (0, [None], 0),
+    ],
+)
+def test_tokens_belong_to_the_one_user_of_all_containers(
+    pod: int | None, containers: list[int | None], expected: int | None
+) -> None:
+    def context(user: int | None) -> dict[str, dict[str, int]]:
+        return {} if user is None else {"securityContext": {"runAsUser": user}}
+
+    spec = {"containers": [context(user) for user in containers], **context(pod)}
+    assert file_user({"spec": spec}) == expected
 
 
 def test_sub_path_stays_inside(tmp_path: Path) -> None:
