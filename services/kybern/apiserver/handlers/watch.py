@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncGenerator, Iterable, Iterator
 
 from kybern.apiserver.core import encoding
+from kybern.apiserver.core.revision import revision_of
 from kybern.apiserver.crd.late_selection import LateSelection, late_selection
 from kybern.apiserver.handlers.begin import begin, pinned_name, selection
 from kybern.apiserver.registry import unreadable
@@ -64,10 +65,8 @@ async def _start(server: ApiServer, message: WatchRequest) -> tuple[int, bool]:
             "resourceVersionMatch: Forbidden: resourceVersionMatch is forbidden for watch unless sendInitialEvents is "
             "provided, and sendInitialEvents requires it"
         )
-    if version and not version.isdigit():
-        raise bad_request(f'invalid resource version "{version}"')
     feed = server.feed
-    wanted = int(version or 0)
+    wanted = revision_of(version) if version else 0
     if message.send_initial_events or not wanted:
         if not version:
             await feed.fresh()
