@@ -1,6 +1,7 @@
 """ApiServer: the parts that a request passes through, put together once."""
 
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -16,12 +17,14 @@ from kybern.apiserver.audit.log import AuditLog
 from kybern.apiserver.authentication.authenticator import Authenticator, Verify
 from kybern.apiserver.authentication.bootstrap_token import BootstrapTokens
 from kybern.apiserver.authentication.flags import AuthenticationSettings
+from kybern.apiserver.authentication.legacy_tokens import LegacyTokens
 from kybern.apiserver.authentication.oidc import OidcAuthenticator
-from kybern.apiserver.authentication.service_account import ServiceAccountTokens, TokenKeys
+from kybern.apiserver.authentication.service_account import ServiceAccountTokens
 from kybern.apiserver.authentication.webhook import TokenSettings, TokenWebhook
 from kybern.apiserver.authorization.authorizer import Authorizer
 from kybern.apiserver.authorization.modes import AuthorizationSettings
 from kybern.apiserver.authorization.webhook import WebhookAuthorizer
+from kybern.apiserver.bootstrap.legacy_tokens import TokenTracking, mark_used
 from kybern.apiserver.bootstrap.rbac import node_rules
 from kybern.apiserver.core.allocator import IPAllocator, PortAllocator
 from kybern.apiserver.core.user import User
@@ -45,6 +48,7 @@ from kybern.apiserver.webhooks.client import WebhookClient
 from kybern.apiserver.webhooks.metrics import WebhookMetrics
 from kybern.apiserver.webhooks.resolver import Resolver
 from kybern.clock import Clock
+from kybern.pki.token_keys import TokenKeys
 from kybern.store.contract import Store
 from kybern.telemetry import Telemetry
 
@@ -88,6 +92,7 @@ class ApiServer:
         self.custom = CustomResources(self)
         self.definitions = DefinitionController(self)
         self.policy_status = PolicyStatusController(self)
+        self.token_tracking = TokenTracking(self)
         self.feed.prelude = (self.table.cacher(GROUP, RESOURCE), self.custom.load)
         self.leases = Leases(store)
         self.resolver = Resolver(self.table.cacher)
@@ -128,6 +133,10 @@ class ApiServer:
     def _verifiers(self, settings: Settings) -> list[Verify]:
         """Who is asked about a token that is neither static nor a service account's, in order."""
         found: list[Verify] = []
+        if settings.keys is not None:
+            mark = partial(mark_used, self)
+            audiences, registry = (settings.issuer,), self.telemetry.registry
+            found.append(LegacyTokens(settings.keys, audiences, self._lookup, self.clock.now, mark, registry).verify)
         if settings.authentication.bootstrap_tokens:
             found.append(BootstrapTokens(self._lookup, self.clock.now).verify)
         if settings.authentication.issuers or settings.authentication.file is not None:

@@ -11,7 +11,7 @@ from kybern.apiserver.admission.registry import NAMES as PLUGINS
 from kybern.apiserver.audit.flags import add_audit_flags, read_audit_settings
 from kybern.apiserver.authentication.flags import add_authentication_flags, read_authentication
 from kybern.apiserver.authentication.reload import ConfigurationFollower
-from kybern.apiserver.authentication.service_account import DEFAULT_ISSUER, TokenKeys
+from kybern.apiserver.authentication.service_account import DEFAULT_ISSUER
 from kybern.apiserver.authentication.token_file import read_token_file
 from kybern.apiserver.bootstrap.run import bootstrap
 from kybern.apiserver.flowcontrol.flags import add_flow_flags, check_flow_flags
@@ -22,6 +22,7 @@ from kybern.apiserver.storage import opening
 from kybern.apiserver.storage.health import CHECK, follow_health, report
 from kybern.apiserver.webhooks.flags import add_delegation_flags, read_authorization, read_token_webhook
 from kybern.pki.source import BUNDLE, CertificateUnusable, FileCertificateSource
+from kybern.pki.token_keys import TokenKeys
 from kybern.protos.api.v1.discovery_pb2_grpc import add_DiscoveryServicer_to_server
 from kybern.rpc.exchange.servicer import add_objects_to_server
 from kybern.rpc.transport import ANYONE, Policy
@@ -148,6 +149,7 @@ async def serve(
         try:
             await server.claim_repair.repair()
             await bootstrap(server, ca)
+            issuers.append(tasks.create_task(server.token_tracking.run()))
             await wire.start()
             await report(served, CHECK, "")
             env.ready()

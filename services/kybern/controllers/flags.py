@@ -27,6 +27,14 @@ def add_flags(parser: ArgumentParser) -> None:
     parser.add_argument("--cluster-signing-cert-file", type=Path, default=None, help="the CA that signs certificates")
     parser.add_argument("--cluster-signing-key-file", type=Path, default=None, help="its key")
     parser.add_argument("--cluster-signing-duration", default="8760h0m0s", help="the longest life of a certificate")
+    parser.add_argument(
+        "--service-account-private-key-file", type=Path, default=None, help="signs tokens in Secrets; without it: none"
+    )
+    parser.add_argument(
+        "--legacy-service-account-token-clean-up-period",
+        default="8760h0m0s",
+        help="how long a token that was made unasked may go unused",
+    )
     parser.add_argument("--terminated-pod-gc-threshold", type=int, default=12500)
 
 

@@ -31,6 +31,7 @@ from kybern.controllers.resourcequota.reconcile import ResourceQuotaController
 from kybern.controllers.root_ca.reconcile import RootCAPublisher
 from kybern.controllers.service_cidrs.reconcile import ServiceCIDRController
 from kybern.controllers.serviceaccount.reconcile import ServiceAccountController
+from kybern.controllers.serviceaccount_tokens.reconcile import LegacyTokenCleaner, ServiceAccountTokens
 from kybern.controllers.statefulset.reconcile import StatefulSetController
 from kybern.controllers.taint_eviction.reconcile import TaintEvictionController
 from kybern.controllers.ttl.reconcile import TTLController
@@ -39,6 +40,8 @@ from kybern.controllers.volumeattributesclass_protection.reconcile import Volume
 
 CONTROLLERS: dict[str, Starter] = {
     "serviceaccount-controller": ServiceAccountController,
+    "serviceaccount-token-controller": ServiceAccountTokens,
+    "legacy-serviceaccount-token-cleaner-controller": LegacyTokenCleaner,
     "root-ca-certificate-publisher-controller": RootCAPublisher,
     "namespace-controller": NamespaceController,
     "endpoints-controller": EndpointsController,

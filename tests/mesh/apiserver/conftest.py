@@ -11,12 +11,12 @@ from typing import Any
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from kybern.apiserver.authentication.service_account import TokenKeys
 from kybern.apiserver.core.user import User
 from kybern.apiserver.server import ApiServer, Settings
 from kybern.apiserver.service import serve
 from kybern.client.objects import Client
 from kybern.clock import SystemClock
+from kybern.pki.token_keys import TokenKeys
 from kybern.rpc.memory import MemoryNetwork, MemoryTransport
 from kybern.rpc.transport import Identity
 from kybern.runtime.service import Env

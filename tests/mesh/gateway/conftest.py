@@ -15,7 +15,6 @@ import aiohttp
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from kybern.apiserver.authentication.service_account import TokenKeys
 from kybern.apiserver.core.user import User
 from kybern.apiserver.server import Settings
 from kybern.apiserver.service import serve
@@ -23,6 +22,7 @@ from kybern.clock import SystemClock
 from kybern.gateway.service import SERVICE
 from kybern.pki.authority import Authority, Identity, create_ca, issue
 from kybern.pki.files import write_bundle
+from kybern.pki.token_keys import TokenKeys
 from kybern.rpc.memory import MemoryNetwork, MemoryTransport
 from kybern.rpc.transport import Identity as Caller
 from kybern.runtime.service import Env

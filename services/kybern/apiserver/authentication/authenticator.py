@@ -7,9 +7,10 @@ has verified, or a bearer token that is verified here. Impersonation comes last 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
+from typing import Any
 
 from kybern.apiserver.authentication.impersonation import impersonated
-from kybern.apiserver.authentication.service_account import ServiceAccountTokens, TokenInvalid, TokenUser
+from kybern.apiserver.authentication.service_account import ServiceAccountTokens, TokenInvalid, TokenUnknown, TokenUser
 from kybern.apiserver.core.authentication.jwt_config import Anonymous
 from kybern.apiserver.core.user import ANONYMOUS_USER, User, authenticated
 from kybern.kube.rbac import Attributes
@@ -50,7 +51,7 @@ class Authenticator:
         self._verifiers: tuple[Verify, ...] = (self._static_token, self._service_account, *further)
         self._peers: dict[Identity, User] = {}
         self._named: dict[tuple[str, ...], User] = {}
-        self._tokens: dict[str, tuple[float, User]] = {}
+        self._tokens: dict[str, tuple[float, TokenUser]] = {}
 
     def authenticate(self, call: CallContext, path: str = "") -> User:
         """Who makes this call; `path` is that of a request for no resource."""
@@ -59,7 +60,7 @@ class Authenticator:
             if requester is not None:
                 raise unauthorized()
             return self._peer(call.peer)
-        user = self._requester(requester, path)
+        user = self._requester(requester, path, call.audit)
         if requester.HasField("impersonation"):
             return impersonated(user, requester.impersonation, self._check)
         return user
@@ -83,9 +84,12 @@ class Authenticator:
             user = self._peers[peer] = authenticated(User(peer.user, peer.groups))
         return user
 
-    def _requester(self, requester: Requester, path: str) -> User:
+    def _requester(self, requester: Requester, path: str, audit: Any = None) -> User:
         if requester.bearer_token:
-            return self._token(requester.bearer_token)
+            found = self._token(requester.bearer_token)
+            if found.notes and audit is not None:
+                audit.annotations.update(found.notes)
+            return found.user
         if not requester.user:
             return self._nameless(requester.basic_auth, path)
         if requester.extra or requester.uid:
@@ -110,43 +114,45 @@ class Authenticator:
             raise unauthorized()
         return ANONYMOUS_USER
 
-    def _token(self, token: str) -> User:
+    def _token(self, token: str) -> TokenUser:
         at = asyncio.get_running_loop().time()
         known = self._tokens.get(token)
         if known is not None and known[0] > at:
             return known[1]
         try:
-            user = self.verify(token).user
+            found = self.verify(token)
         except TokenInvalid as error:
             self._log.info("a bearer token was refused: %s", error)
             raise unauthorized() from None
         _bound(self._tokens)
-        self._tokens[token] = (at + TOKEN_SECONDS, user)
-        return user
+        self._tokens[token] = (at + TOKEN_SECONDS, found)
+        return found
 
     def verify(self, token: str, audiences: tuple[str, ...] = ()) -> TokenUser:
         """The user of a bearer token, not from memory. Raises TokenInvalid; MustWait, if somebody is to be asked."""
-        errors = []
+        errors, unknown = [], ""
         for verify in self._verifiers:
             try:
                 return verify(token, audiences)
+            except TokenUnknown as error:
+                unknown = str(error)
             except TokenInvalid as error:
                 errors.append(str(error))
-        raise TokenInvalid(", ".join(errors))
+        raise TokenInvalid(", ".join(errors) or unknown)
 
     def _static_token(self, token: str, audiences: tuple[str, ...]) -> TokenUser:
         found = self._static.get(token)
         if found is None:
-            raise TokenInvalid("no authenticator knows this token")
+            raise TokenUnknown("no authenticator knows this token")
         return TokenUser(authenticated(found), audiences)
 
     def _service_account(self, token: str, audiences: tuple[str, ...]) -> TokenUser:
         if self.service_accounts is None:
-            raise TokenInvalid("service account tokens are off")
+            raise TokenUnknown("service account tokens are off")
         found = self.service_accounts.verify(token, self._now(), audiences)
         return TokenUser(authenticated(found.user), found.audiences)
 
 
-def _bound(remembered: dict[tuple[str, ...], User] | dict[str, tuple[float, User]] | dict[Identity, User]) -> None:
+def _bound(remembered: dict[tuple[str, ...], User] | dict[str, tuple[float, TokenUser]] | dict[Identity, User]) -> None:
     if len(remembered) >= REMEMBERED:
         remembered.clear()

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from datetime import datetime
 
-from kybern.apiserver.authentication.service_account import Lookup, TokenInvalid, TokenUser
+from kybern.apiserver.authentication.service_account import Lookup, TokenInvalid, TokenUnknown, TokenUser
 from kybern.apiserver.core.authentication.bootstrap_token import NAMESPACE, PREFIX, Refused, split, user_of
 from kybern.apiserver.core.user import authenticated
 
@@ -19,7 +19,7 @@ class BootstrapTokens:
         """Raises TokenInvalid."""
         parts = split(token)
         if parts is None:
-            raise TokenInvalid("not a bootstrap token")
+            raise TokenUnknown("not a bootstrap token")
         entry = self._lookup("secrets", NAMESPACE, PREFIX + parts[0])
         if entry is None:
             raise TokenInvalid("no such bootstrap token")

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import jwt
 import orjson
 
-from kybern.apiserver.authentication.service_account import TokenInvalid, TokenUser
+from kybern.apiserver.authentication.service_account import TokenInvalid, TokenUnknown, TokenUser
 from kybern.apiserver.core.authentication.claims import ClaimsRefused, matching_audiences, user_of
 from kybern.apiserver.core.authentication.jwt_config import Issuer
 from kybern.apiserver.core.user import authenticated
@@ -79,10 +79,10 @@ class OidcAuthenticator:
             header = jwt.get_unverified_header(token)
             claims = jwt.decode(token, options={"verify_signature": False})
         except jwt.PyJWTError as error:
-            raise TokenInvalid(f"oidc: malformed jwt: {error}") from None
+            raise TokenUnknown(f"oidc: malformed jwt: {error}") from None
         keys = self._issuers.get(claims.get("iss") or "")
         if keys is None:
-            raise TokenInvalid("oidc: no issuer of that name")
+            raise TokenUnknown("oidc: no issuer of that name")
         issuer, algorithm = keys.issuer, header.get("alg")
         if algorithm not in issuer.algorithms:
             raise TokenInvalid(f"oidc: id token signed with unsupported algorithm {algorithm!r}")

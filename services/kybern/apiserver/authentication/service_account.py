@@ -4,29 +4,28 @@ A token is good while its signature, times and audience are, and the objects it 
 UID. Signing and checking use the same key pair, `sa.key`; further public keys can be added for rotation.
 """
 
-import hashlib
-from base64 import urlsafe_b64encode
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from pathlib import Path
 from typing import Any
 
 import jwt
-from cryptography.hazmat.primitives import serialization
-from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
 from kybern.apiserver.core.user import SERVICE_ACCOUNT_PREFIX, SERVICE_ACCOUNTS, User
 from kybern.apiserver.storage.entry import Entry
+from kybern.pki.token_keys import TokenKeys
 
 DEFAULT_ISSUER = "https://kubernetes.default.svc.cluster.local"
 EXTRA = "authentication.kubernetes.io/"
 Lookup = Callable[[str, str, str], Entry | None]  # resource, namespace, name
-PrivateKey = ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey
 
 
 class TokenInvalid(Exception):
     """Why a token is not accepted; for the log and TokenReview, never for the caller."""
+
+
+class TokenUnknown(TokenInvalid):
+    """A token of somebody else's: not worth telling if another authenticator has more to say."""
 
 
 @dataclass(frozen=True)
@@ -44,30 +43,7 @@ class TokenUser:
 
     user: User
     audiences: tuple[str, ...] = field(default=())
-
-
-class TokenKeys:
-    """The key that signs, and the public keys that verify, by key id."""
-
-    def __init__(self, private: PrivateKey) -> None:
-        self.private = private
-        self.algorithm = "ES256" if isinstance(private, ec.EllipticCurvePrivateKey) else "RS256"
-        self.key_id = key_id(private.public_key())
-        self.public: dict[str, Any] = {self.key_id: private.public_key()}
-
-    @classmethod
-    def read(cls, path: Path) -> "TokenKeys":
-        """From a PEM file. Raises OSError, ValueError."""
-        key = serialization.load_pem_private_key(path.read_bytes(), None)
-        if not isinstance(key, ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey):
-            raise ValueError("neither an EC nor an RSA private key")
-        return cls(key)
-
-
-def key_id(public: Any) -> str:
-    """Upstream's key id: the hash of the public key's DER form."""
-    der = public.public_bytes(serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo)
-    return urlsafe_b64encode(hashlib.sha256(der).digest()).rstrip(b"=").decode()
+    notes: tuple[tuple[str, str], ...] = ()  # annotations of its requests in the audit log
 
 
 class ServiceAccountTokens:
@@ -105,18 +81,21 @@ class ServiceAccountTokens:
             "nbf": at,
             "sub": f"{SERVICE_ACCOUNT_PREFIX}{namespace}:{name}",
         }
-        key = self.keys
-        return jwt.encode(claims, key.private, algorithm=key.algorithm, headers={"kid": key.key_id})
+        return self.keys.sign(claims)
 
     def verify(self, token: str, now: datetime, audiences: Sequence[str] = ()) -> TokenUser:
         """Raises TokenInvalid. `audiences`: those acceptable, by default the server's own."""
         try:
+            if jwt.decode(token, options={"verify_signature": False}).get("iss") != self.issuer:
+                raise TokenUnknown("Invalid issuer")
             kid = jwt.get_unverified_header(token).get("kid", self.keys.key_id)
             public = self.keys.public.get(kid)
             if public is None:
                 raise TokenInvalid("signed by an unknown key")
             options: Any = {"verify_exp": False, "verify_nbf": False, "verify_iat": False, "verify_aud": False}
             claims = jwt.decode(token, public, algorithms=["ES256", "RS256"], issuer=self.issuer, options=options)
+        except jwt.DecodeError as error:
+            raise TokenUnknown(str(error)) from None
         except jwt.PyJWTError as error:
             raise TokenInvalid(str(error)) from None
         at = now.timestamp()

@@ -117,6 +117,7 @@ def control_plane(options: ClusterOptions, layout: Layout, host_address: str, bi
             *("--cluster-cidr", CLUSTER_CIDR, "--root-ca-file", str(layout.pki / "ca.crt")),
             *("--cluster-signing-cert-file", str(layout.pki / "ca.crt")),
             *("--cluster-signing-key-file", str(layout.pki / "ca.key")),
+            *("--service-account-private-key-file", str(layout.pki / "sa.key")),
         ),
         service(layout, "traces", *keep, stop_order=TRACES),
         service(
