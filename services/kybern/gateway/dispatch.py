@@ -16,12 +16,13 @@ from kybern.gateway.api import Api, timeout
 from kybern.gateway.core.router import ResourcePath, group_path, resource_path
 from kybern.gateway.core.trace_budget import TraceBudget
 from kybern.gateway.handlers import aggregated, host_logs, logs, port_forward, proxy, read, remote_command, watch, write
-from kybern.gateway.handlers.documents import HEALTH, NOT_FOUND, Documents, Health, Readiness
+from kybern.gateway.handlers.documents import NOT_FOUND, Documents
 from kybern.gateway.handlers.fast_get import FastGet
+from kybern.gateway.handlers.health import ENDPOINTS, Health, Readiness
 from kybern.gateway.handlers.target import Target, find, resource_of
 from kybern.gateway.http.connection import Connection
 from kybern.gateway.http.message import JSON, TEXT, Request, Response
-from kybern.gateway.metrics import Labels, RequestMetrics
+from kybern.gateway.metrics import HealthMetrics, Labels, RequestMetrics
 from kybern.kube.status import StatusError, bad_request, internal, request_entity_too_large, service_unavailable
 from kybern.telemetry import Span
 
@@ -57,7 +58,8 @@ class Gateway:
     def __init__(self, api: Api, front: Readiness, server_address: str, logs_dir: Path | None = None) -> None:
         self._api = api
         self._documents = Documents(api, server_address)
-        self._health = Health(front)
+        self._slis = HealthMetrics()
+        self._health = Health(front, self._slis)
         self._ready = front.ready
         self._logs_dir = logs_dir
         self._log = api.env.telemetry.log
@@ -178,7 +180,7 @@ class Gateway:
         """Paths that name no resource. Health and version are open to everybody."""
         timeout(self._api, request)
         path = request.path
-        if path.startswith(HEALTH) and path.strip("/").partition("/")[0] in ("healthz", "livez", "readyz"):
+        if path.startswith(ENDPOINTS) and path.strip("/").partition("/")[0] in ("healthz", "livez", "readyz"):
             await self._report(request)
             return self._health.handle(request)
         if path == "/version" or path == "/version/":
@@ -189,9 +191,9 @@ class Gateway:
             return Response(access.document, 200, DOCUMENT_TYPES.get(path.rstrip("/"), TEXT))
         if path == "/":
             return await self._documents.root(request)
-        if path == "/metrics":
-            body = await asyncio.to_thread(generate_latest, self._api.env.telemetry.registry)
-            return Response(body, 200, TEXT)
+        if path in ("/metrics", "/metrics/slis"):
+            registry = self._api.env.telemetry.registry if path == "/metrics" else self._slis.registry
+            return Response(await asyncio.to_thread(generate_latest, registry), 200, TEXT)
         if path == "/logs" or path.startswith("/logs/"):
             return await host_logs.host_logs(request, self._logs_dir)
         if path == "/openapi/v2":

@@ -1,4 +1,4 @@
-"""apiserver_request_total and _duration_seconds under Kubernetes' names, counted as plain numbers until a scrape."""
+"""apiserver_request_total and others under Kubernetes' names, counted as plain numbers until a scrape."""
 
 from __future__ import annotations
 
@@ -54,3 +54,30 @@ class RequestMetrics(Collector):
         long_running = GaugeMetricFamily("apiserver_longrunning_requests", "Watches and streams under way.")
         long_running.add_metric([], self.long_running)
         yield long_running
+
+
+class HealthMetrics(Collector):
+    """Outcomes of health checks: what /metrics/slis shows."""
+
+    def __init__(self) -> None:
+        self.registry = CollectorRegistry()
+        self._counts: dict[tuple[str, str, str], int] = {}
+        self._last: dict[tuple[str, str], bool] = {}
+        self.registry.register(self)
+
+    def observe(self, name: str, endpoint: str, good: bool) -> None:
+        """Count one check made for an endpoint: healthz, livez or readyz."""
+        key = (name, endpoint, "success" if good else "error")
+        self._counts[key] = self._counts.get(key, 0) + 1
+        self._last[name, endpoint] = good
+
+    def collect(self) -> Iterator[Metric]:
+        last = GaugeMetricFamily("kubernetes_healthcheck", "Result of the last check.", labels=["name", "type"])
+        for (name, endpoint), good in self._last.items():
+            last.add_metric([name, endpoint], int(good))
+        yield last
+        names = ["name", "type", "status"]
+        total = CounterMetricFamily("kubernetes_healthchecks", "Checks made, by result.", labels=names)
+        for labels, count in self._counts.items():
+            total.add_metric(labels, count)
+        yield total

@@ -217,8 +217,16 @@ async def test_health_and_metrics(gateway: Any) -> None:
     client = gateway.admin
     assert await (await client.get("/readyz")).text() == "ok"
     verbose = await (await client.get("/readyz?verbose")).text()
-    assert verbose == "[+]ping ok\n[+]etcd ok\n[+]apiserver ok\nreadyz check passed\n"
-    assert await (await client.get("/readyz/ping")).text() == "ok"
+    lines = verbose.splitlines()
+    assert lines[:3] == ["[+]ping ok", "[+]log ok", "[+]etcd ok"]
+    assert lines[-2:] == ["[+]apiserver ok", "readyz check passed"]
+    assert {"[+]informer-sync ok", "[+]poststarthook/rbac/bootstrap-roles ok"} < set(lines)
+    assert "apiserver ok" not in await (await client.get("/livez?verbose")).text()
+    for check in ("/readyz/ping", "/livez/etcd", "/healthz/poststarthook/rbac/bootstrap-roles"):
+        assert await (await client.get(check)).text() == "ok"
+    slis = await (await client.get("/metrics/slis")).text()
+    assert 'kubernetes_healthcheck{name="etcd",type="livez"} 1.0' in slis
+    assert 'kubernetes_healthchecks_total{name="ping",status="success",type="readyz"}' in slis
     assert (await client.get("/readyz/none")).status == 404
     await client.get(CONFIGMAPS)
     text = await (await client.get("/metrics")).text()

@@ -1,10 +1,10 @@
-"""Documents about the API itself: discovery, OpenAPI, /version, / and the health checks."""
+"""Documents about the API itself: discovery, OpenAPI, /version and /."""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from typing import Any, Protocol
+from typing import Any
 
 import grpc
 import orjson
@@ -14,7 +14,8 @@ from kybern.gateway.api import DEFAULT_TIMEOUT, Api
 from kybern.gateway.core import discovery
 from kybern.gateway.core.negotiation import OFFERED, PLAIN, MediaType, negotiate_discovery
 from kybern.gateway.core.router import GroupPath
-from kybern.gateway.http.message import TEXT, Request, Response
+from kybern.gateway.handlers.health import NOT_FOUND, PATHS
+from kybern.gateway.http.message import Request, Response
 from kybern.kube.openapi import protobuf
 from kybern.kube.status import not_acceptable
 from kybern.protos.api.v1.discovery_pb2 import GetOpenAPIRequest, GroupInfo
@@ -36,9 +37,8 @@ VERSION = {
     "platform": "linux/amd64",
 }
 VERSION_BODY = orjson.dumps(VERSION)
-NOT_FOUND = Response(b"404 page not found\n", 404, TEXT)
-HEALTH = ("/healthz", "/livez", "/readyz")
-OTHER_PATHS = (*HEALTH, "/metrics", "/openapi/v2", "/openapi/v3", "/version")
+
+OTHER_PATHS = (*PATHS, "/metrics", "/metrics/slis", "/openapi/v2", "/openapi/v3", "/version")
 
 
 class Documents:
@@ -157,47 +157,3 @@ class Documents:
                 raise status_error(error) from error
             self._openapi[key] = (reply.document, known_hash or reply.hash)
         return self._openapi[key]
-
-
-class Readiness(Protocol):
-    """What the checks ask."""
-
-    checks: dict[str, bool]
-
-    def ready(self) -> bool:
-        """Whether the apiserver is connected."""
-        ...
-
-
-class Health:
-    """/healthz, /livez, /readyz: the same checks, except that liveness does not ask for the apiserver."""
-
-    def __init__(self, front: Readiness) -> None:
-        self._front = front
-
-    def handle(self, request: Request) -> Response:
-        endpoint, _, check = request.path.strip("/").partition("/")
-        results = self._checks(endpoint)
-        excluded = set(request.query.get("exclude", ())) if request.raw_query else set()
-        if check:
-            if check not in results:
-                return NOT_FOUND
-            results = {check: results[check]}
-        failed = [name for name, good in results.items() if not good and name not in excluded]
-        verbose = "verbose" in request.query if request.raw_query else False
-        if not failed and not verbose:
-            return Response(b"ok", 200, TEXT)
-        lines = [_line(name, good, name in excluded) for name, good in results.items()]
-        lines.append(f"{endpoint} check {'failed' if failed else 'passed'}")
-        return Response("\n".join((*lines, "")).encode(), 500 if failed else 200, TEXT)
-
-    def _checks(self, endpoint: str) -> dict[str, bool]:
-        if endpoint == "livez":
-            return {"ping": True}
-        return {"ping": True, **self._front.checks, "apiserver": self._front.ready()}
-
-
-def _line(name: str, good: bool, excluded: bool) -> str:
-    if excluded:
-        return f"[+]{name} excluded: ok"
-    return f"[+]{name} ok" if good else f"[-]{name} failed: reason withheld"

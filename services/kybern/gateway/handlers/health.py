@@ -1,0 +1,95 @@
+"""/healthz, /livez, /readyz and the checks below them."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from kybern.gateway.http.message import TEXT, Request, Response
+from kybern.gateway.metrics import HealthMetrics
+
+NOT_FOUND = Response(b"404 page not found\n", 404, TEXT)
+ENDPOINTS = ("/healthz", "/livez", "/readyz")
+# What the apiserver has done, and its followers have seen, by the time it first answers; under upstream's names.
+STARTED = (
+    "poststarthook/start-apiserver-admission-initializer",
+    "poststarthook/generic-apiserver-start-informers",
+    "poststarthook/priority-and-fairness-config-consumer",
+    "poststarthook/priority-and-fairness-filter",
+    "poststarthook/start-apiextensions-informers",
+    "poststarthook/start-apiextensions-controllers",
+    "poststarthook/crd-informer-synced",
+    "poststarthook/start-system-namespaces-controller",
+    "poststarthook/start-cluster-authentication-info-controller",
+    "poststarthook/start-service-ip-repair-controllers",
+    "poststarthook/rbac/bootstrap-roles",
+    "poststarthook/scheduling/bootstrap-system-priority-classes",
+    "poststarthook/priority-and-fairness-config-producer",
+    "poststarthook/bootstrap-controller",
+    "poststarthook/storage-readiness",
+    "poststarthook/start-kube-aggregator-informers",
+    "poststarthook/apiservice-status-local-available-controller",
+    "poststarthook/apiservice-status-remote-available-controller",
+    "poststarthook/apiservice-registration-controller",
+    "poststarthook/apiservice-discovery-controller",
+    "poststarthook/kube-apiserver-autoregistration",
+    "autoregister-completion",
+    "poststarthook/apiservice-openapi-controller",
+    "poststarthook/apiservice-openapiv3-controller",
+)
+PATHS = (
+    *ENDPOINTS,
+    *(f"{endpoint}/{name}" for endpoint in ENDPOINTS for name in ("ping", "log", "etcd", *STARTED)),
+    "/readyz/informer-sync",
+)
+
+
+class Readiness(Protocol):
+    """What the checks ask."""
+
+    checks: dict[str, bool]
+
+    def ready(self) -> bool:
+        """Whether the apiserver is connected."""
+        ...
+
+
+class Health:
+    """The same checks everywhere, except that liveness does not ask whether the apiserver answers now."""
+
+    def __init__(self, front: Readiness, slis: HealthMetrics) -> None:
+        self._front, self._slis = front, slis
+        self._started = False
+
+    def handle(self, request: Request) -> Response:
+        endpoint, _, check = request.path.strip("/").partition("/")
+        results = self._checks(endpoint)
+        excluded = set(request.query.get("exclude", ())) if request.raw_query else set()
+        if check:
+            if check not in results:
+                return NOT_FOUND
+            results = {check: results[check]}
+        for name, good in results.items():
+            if name not in excluded:
+                self._slis.observe(name, endpoint, good)
+        failed = [name for name, good in results.items() if not good and name not in excluded]
+        verbose = "verbose" in request.query if request.raw_query else False
+        if not failed and not verbose:
+            return Response(b"ok", 200, TEXT)
+        lines = [_line(name, good, name in excluded) for name, good in results.items()]
+        lines.append(f"{endpoint} check {'failed' if failed else 'passed'}")
+        return Response("\n".join((*lines, "")).encode(), 500 if failed else 200, TEXT)
+
+    def _checks(self, endpoint: str) -> dict[str, bool]:
+        ready = self._front.ready()
+        self._started = self._started or ready
+        found = {"ping": True, "log": True, **self._front.checks}
+        if endpoint == "readyz":
+            found["informer-sync"] = ready
+        found |= dict.fromkeys(STARTED, self._started)
+        return found if endpoint == "livez" else {**found, "apiserver": ready}
+
+
+def _line(name: str, good: bool, excluded: bool) -> str:
+    if excluded:
+        return f"[+]{name} excluded: ok"
+    return f"[+]{name} ok" if good else f"[-]{name} failed: reason withheld"
