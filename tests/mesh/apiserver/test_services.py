@@ -56,6 +56,20 @@ async def test_what_fails_takes_nothing(admin: Client, cluster: Any) -> None:
     assert (cluster.server.addresses.taken, cluster.server.node_ports.taken) == before
 
 
+async def test_a_dry_run_that_would_let_go_of_a_service_keeps_its_address(admin: Client, cluster: Any) -> None:
+    body = service("a", type="NodePort")
+    body["metadata"]["finalizers"] = ["example.com/held"]
+    await admin.create(SERVICES, body)
+    await admin.delete(SERVICES, "a", "default")
+    taken = set(cluster.server.addresses.taken), set(cluster.server.node_ports.taken)
+    ending = await admin.get(SERVICES, "a", "default")
+    ending["metadata"]["finalizers"] = []
+    await admin.update(SERVICES, ending, dry_run=True)
+    assert (cluster.server.addresses.taken, cluster.server.node_ports.taken) == taken
+    await admin.update(SERVICES, ending)
+    assert ending["spec"]["clusterIP"] not in cluster.server.addresses.taken
+
+
 async def test_headless_and_external_name(admin: Client) -> None:
     headless = await admin.create(SERVICES, service("h", clusterIP="None"))
     assert headless["spec"]["clusterIPs"] == ["None"]

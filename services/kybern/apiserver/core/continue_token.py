@@ -7,7 +7,7 @@ from typing import Any
 
 import orjson
 
-from kybern.kube.status import bad_request, expired, status_error
+from kybern.kube.status import bad_request, expired
 
 _VERSION = "meta.k8s.io/v1"
 _EXPIRED = (
@@ -49,10 +49,3 @@ def too_old(token: ContinueToken) -> Exception:
     error = expired(_EXPIRED)
     error.status["metadata"] = {"continue": ContinueToken(-1, token.after).encode()}
     return error
-
-
-def invalid_resource_version(text: str, why: str = "") -> Exception:
-    """422 for a resourceVersion that is no number."""
-    return status_error(
-        422, "Invalid", f'resourceVersion: Invalid value: "{text}": {why or "strconv.ParseUint: parsing"}'
-    )

@@ -39,6 +39,12 @@ def is_proxyable(address: str) -> bool:
     return not (ip.is_loopback or ip.is_link_local or ip.is_multicast or ip.is_unspecified)
 
 
+def port_of(text: str) -> int:
+    """The number of a port, 0 for what is none."""
+    number = int(text) if len(text) <= 5 and text.isascii() and text.isdigit() else 0
+    return number if number <= 65535 else 0
+
+
 def join(host: str, port: int | str) -> str:
     """HOST:PORT, an IPv6 address in brackets."""
     return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"

@@ -2,6 +2,7 @@
 
 import orjson
 
+from kybern.apiserver.core.revision import revision_of
 from kybern.apiserver.handlers.begin import begin, need_namespace
 from kybern.apiserver.registry import component_status, unreadable
 from kybern.apiserver.registry.strategies.scale import scale_of
@@ -38,9 +39,7 @@ async def _wait(server: ApiServer, version: str) -> None:
     """A shared store is asked how far it is, unless the client is content with what is here."""
     if version == "0":
         return
-    if not version:
-        await server.feed.fresh()
-    elif version.isdigit():
-        await server.feed.reached(int(version))
+    if version:
+        await server.feed.reached(revision_of(version))
     else:
-        raise bad_request(f'invalid resource version "{version}"')
+        await server.feed.fresh()

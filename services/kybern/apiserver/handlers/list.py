@@ -10,6 +10,7 @@ import orjson
 
 from kybern.apiserver.core import encoding
 from kybern.apiserver.core.continue_token import ContinueToken, decode, too_old
+from kybern.apiserver.core.revision import revision_of
 from kybern.apiserver.crd.late_selection import late_selection
 from kybern.apiserver.handlers.begin import begin, pinned_name, selection
 from kybern.apiserver.registry import component_status, unreadable
@@ -102,9 +103,7 @@ async def _where(request: Request, message: ListRequest) -> tuple[int, str, bool
         raise bad_request("resourceVersionMatch is forbidden unless resourceVersion is provided")
     if not version:
         return await feed.fresh(), "", False
-    if not version.isdigit():
-        raise bad_request(f'invalid resource version "{version}"')
-    wanted = int(version)
+    wanted = revision_of(version)
     if wanted == 0:
         if match == "Exact":
             raise bad_request('resourceVersionMatch "Exact" is forbidden for resourceVersion "0"')

@@ -1,7 +1,7 @@
 """Where a proxy subresource leads: a pod's port, a ready endpoint of a Service, a node's agent or one of its ports."""
 
 from kybern.apiserver.aggregation.endpoints import ready, slices
-from kybern.apiserver.core.proxy_names import ProxyName, is_proxyable, join, split
+from kybern.apiserver.core.proxy_names import ProxyName, is_proxyable, join, port_of, split
 from kybern.apiserver.registry.request import Object, Request
 from kybern.apiserver.server import ApiServer
 from kybern.apiserver.storage.entry import Entry
@@ -36,7 +36,7 @@ def _pod(entry: Entry, name: ProxyName) -> ConnectResponse:
     if not is_proxyable(address):
         raise bad_request("address not allowed")
     port = name.port or _first_port(pod) or ("443" if name.scheme == "https" else "80")
-    if not port.isdigit():
+    if not port_of(port):
         port = _named_port(pod, port)
     return ConnectResponse(scheme=_scheme(name), address=join(address, port), object=entry.data)
 
@@ -60,11 +60,11 @@ def _named_port(pod: Object, wanted: str) -> str:
 def _service(server: ApiServer, request: Request, name: ProxyName, entry: Entry) -> ConnectResponse:
     service = entry.decode()
     wanted = name.port
-    if wanted.isdigit():
+    if number := port_of(wanted):
         ports = (service.get("spec") or {}).get("ports") or ()
-        port = next((port for port in ports if port.get("port") == int(wanted)), None)
+        port = next((port for port in ports if port.get("port") == number), None)
         if port is None:
-            raise service_unavailable(f'no service port {int(wanted)} found for service "{name.name}"')
+            raise service_unavailable(f'no service port {number} found for service "{name.name}"')
         wanted = port.get("name") or ""
     pods = server.table.cacher("", "pods")
     found = []
@@ -96,6 +96,6 @@ def _node(entry: Entry, name: ProxyName) -> ConnectResponse:
     address = addresses.get("InternalIP") or addresses.get("Hostname")
     if not address:
         raise internal(f"no preferred addresses found; known addresses: {list(addresses.values())}")
-    if not is_proxyable(address) or not name.port.isdigit():
+    if not is_proxyable(address) or not port_of(name.port):
         raise bad_request("address not allowed")
     return ConnectResponse(scheme=_scheme(name), address=join(address, name.port), object=entry.data)

@@ -3,6 +3,7 @@
 from typing import Any
 from urllib.parse import parse_qs
 
+from kybern.apiserver.core.proxy_names import port_of
 from kybern.apiserver.registry.request import Request
 
 Object = dict[str, Any]
@@ -27,7 +28,7 @@ def options_of(request: Request, query: str) -> Object:
         if given.get(name):
             found[name] = given[name]
     if subresource == "portforward" and given.get("ports"):
-        found["ports"] = [int(part) for value in given["ports"] for part in value.split(",") if part.isdigit()]
+        found["ports"] = [port for value in given["ports"] for part in value.split(",") if (port := port_of(part))]
     return found
 
 

@@ -73,6 +73,8 @@ def read_options(data: bytes) -> DeleteOptions:
     if policy is None and orphan is not None:
         policy = "Orphan" if orphan else "Background"
     conditions = raw.get("preconditions") or {}
+    if not isinstance(conditions, dict):
+        raise bad_request("DeleteOptions: preconditions is not an object")
     grace = None if grace is None else max(grace, 1) if grace < 0 else grace
     return DeleteOptions(
         conditions.get("uid") or "",
@@ -170,12 +172,20 @@ def _mark(metadata: Object, grace: int, now: datetime) -> None:
             return
         marked = meta.parse_time(metadata["deletionTimestamp"])
         start = (marked or now) - timedelta(seconds=before)
-        metadata["deletionTimestamp"] = meta.format_time(start + timedelta(seconds=grace))
+        metadata["deletionTimestamp"] = meta.format_time(_later(start, grace))
     else:
-        metadata["deletionTimestamp"] = meta.format_time(now + timedelta(seconds=grace))
+        metadata["deletionTimestamp"] = meta.format_time(_later(now, grace))
         if metadata.get("generation"):
             metadata["generation"] += 1
     metadata["deletionGracePeriodSeconds"] = grace
+
+
+def _later(start: datetime, seconds: int) -> datetime:
+    """A grace period of any length: times end with the year 9999."""
+    try:
+        return start + timedelta(seconds=seconds)
+    except OverflowError:
+        return datetime.max.replace(tzinfo=start.tzinfo)
 
 
 def _waits(obj: Object) -> bool:

@@ -9,6 +9,7 @@ from typing import Any
 
 from kybern.apiserver.admission.chain import Chain
 from kybern.apiserver.core import encoding
+from kybern.apiserver.core.revision import revision_of
 from kybern.apiserver.registry import commit, create, metadata, unreadable
 from kybern.apiserver.registry.commit import Stale
 from kybern.apiserver.registry.decode import decode, to_storage
@@ -21,7 +22,7 @@ from kybern.apiserver.storage.entry import Entry
 from kybern.kube.defaults.create import GENERATION_KINDS
 from kybern.kube.field import invalid as field_invalid
 from kybern.kube.managed_fields import same_but_times
-from kybern.kube.status import bad_request, conflict, invalid
+from kybern.kube.status import conflict, invalid
 
 Object = dict[str, Any]
 Produce = Callable[[Object], Awaitable[Object]]
@@ -64,8 +65,7 @@ async def change(request: Request, produce: Produce, tracked: bool = False, admi
             entry = await request.served.conversion.entry(entry, request.served.info.api_version)
         new = await produce(entry.decode())
         version = new["metadata"].get("resourceVersion") or ""
-        if version not in ("", "0") and version != str(entry.revision):
-            _check_version(version)
+        if version not in ("", "0") and revision_of(version) != entry.revision:
             raise conflict(request.group, request.resource, request.name)
         try:
             return await _change(request, entry, new, tracked, NO_ADMISSION if admitted else request.server.admission)
@@ -75,11 +75,6 @@ async def change(request: Request, produce: Produce, tracked: bool = False, admi
             if version not in ("", "0"):
                 raise conflict(request.group, request.resource, request.name) from None
     raise conflict(request.group, request.resource, request.name)
-
-
-def _check_version(version: str) -> None:
-    if not version.isdigit():
-        raise bad_request(f'invalid resource version "{version}"')
 
 
 async def _change(request: Request, entry: Entry, new: Object, tracked: bool, admission: Chain) -> bytes:
@@ -115,7 +110,8 @@ async def _write(request: Request, entry: Entry, new: Object, old: Object) -> by
         return entry.data  # nothing changed: no write, the same resourceVersion
     if is_finished(request, new):
         await commit.remove(request, entry)
-        request.server.gone(request, new)
+        if not request.dry_run:
+            request.server.gone(request, new)
         return encoding.splice(encoding.encode(new), request.served.storage.head, entry.revision)
     return await commit.put(request, new, entry.revision)
 
@@ -132,9 +128,9 @@ def _same_metadata(new: Object, old: Object) -> bool:
 
 def prepare(request: Request, new: Object, old: Object) -> None:
     """Keep apart what the main resource and its subresources may each change; count generations."""
-    strategy, stored = request.served.strategy, request.served.info
+    strategy = request.served.strategy
     if not request.subresource:
-        if "status" in stored.subresources:
+        if "status" in request.served.info.subresources:
             _carry(new, old, "status")
         for step in strategy.prepare_update:
             step(request, new, old)

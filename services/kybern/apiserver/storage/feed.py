@@ -225,7 +225,8 @@ class Feed:
             return
         future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._tickets += 1
-        heapq.heappush(self._waiting, (revision, self._tickets, future))
+        waiting = (revision, self._tickets, future)
+        heapq.heappush(self._waiting, waiting)
         self._somebody_waits.set()
         try:
             async with asyncio.timeout(self.patience):
@@ -235,6 +236,15 @@ class Feed:
             cause = {"reason": "ResourceVersionTooLarge", "message": "Too large resource version"}
             error.status["details"]["causes"] = [cause]
             raise error from None
+        finally:
+            if future.cancelled() and waiting in self._waiting:
+                self._waiting.remove(waiting)
+                heapq.heapify(self._waiting)
+
+    @property
+    def waiting(self) -> int:
+        """How many wait for a revision to be reached."""
+        return len(self._waiting)
 
     def _take(self, revision: int, events: Sequence[Event], obj: Object | None, traceparent: str) -> None:
         """Changes from the watch: they are complete up to their revision."""
