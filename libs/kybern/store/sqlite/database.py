@@ -11,6 +11,8 @@ import os
 import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
+from itertools import chain
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -29,7 +31,7 @@ CREATE TABLE counter (name TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROW
 INSERT INTO counter VALUES ('revision', 1), ('compacted', 0);
 """
 DELETE = "DELETE FROM history WHERE id = ?"
-CHUNKS = (256, 64, 16, 4, 1)  # rows per INSERT: few distinct statements, few hand-overs of the interpreter lock
+ROWS = 64  # per INSERT at most
 
 
 class Row(NamedTuple):
@@ -59,7 +61,9 @@ class Database:
     def __init__(self, path: str) -> None:
         self.path = path
         try:
-            self._connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+            self._connection = sqlite3.connect(
+                path, isolation_level=None, check_same_thread=False, cached_statements=2 * ROWS
+            )
         except sqlite3.Error as e:
             raise StoreUnusable(f"cannot open {path}: {e}") from e
         self._connection.execute("PRAGMA busy_timeout=10000")
@@ -117,17 +121,21 @@ class Database:
     def commit(self, batch: Iterable[Batchable]) -> None:
         """Carry out all of it in one SQLite transaction, or none. Raises StoreFull, StoreUnavailable."""
         batch = list(batch)
-        writing = any(item.rows or item.statements for item in batch)
+        rows = [row for item in batch for row in item.rows]
         try:
-            if writing:
+            if 0 < len(rows) <= ROWS and not any(item.statements or item.reads for item in batch):
+                self._insert(rows)  # a transaction of its own: the interpreter's lock is handed over once, not thrice
+                return
+            if rows or any(item.statements for item in batch):
                 self._connection.execute("BEGIN IMMEDIATE")
-                self._insert([row for item in batch for row in item.rows])
+                for start in range(0, len(rows), ROWS):
+                    self._insert(rows[start : start + ROWS])
             for item in batch:
                 if item.reads:
                     item.values.update(self.read(item.reads))
                 for sql, parameters in item.statements:
                     self._connection.executemany(sql, parameters)
-            if writing:
+            if self._connection.in_transaction:
                 self._connection.execute("COMMIT")
         except Exception as e:
             if self._connection.in_transaction:
@@ -136,14 +144,9 @@ class Database:
                 raise self.translate(e) from e
             raise
 
-    def _insert(self, rows: list[Row]) -> None:
-        start = 0
-        for size in CHUNKS:
-            while len(rows) - start >= size:
-                values = ",".join(["(?,?,?,?,?,?)"] * size)
-                flat = [column for row in rows[start : start + size] for column in row]
-                self._connection.execute(f"INSERT INTO history VALUES {values}", flat)
-                start += size
+    def _insert(self, rows: Sequence[Row]) -> None:
+        """At most ROWS. There are as many statements as numbers of rows, each prepared once."""
+        self._connection.execute(_insertion(len(rows)), list(chain.from_iterable(rows)))
 
     def read(self, ids: Sequence[int]) -> dict[int, bytes]:
         """The values of these versions; compacted ones are missing."""
@@ -206,6 +209,11 @@ class Database:
 
 class BrokenDisk(OutcomeUnknown):
     """An fsync failed: what is on disk is unknown until the file is opened anew."""
+
+
+@lru_cache(maxsize=ROWS)
+def _insertion(rows: int) -> str:
+    return "INSERT INTO history VALUES " + ",".join(["(?,?,?,?,?,?)"] * rows)
 
 
 def _no_space(path: str) -> bool:
