@@ -2,16 +2,26 @@
 
 import base64
 import binascii
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
 import orjson
 
+from kybern.kube import schema
 from kybern.kube.status import StatusError, bad_request
 
 Object = dict[str, Any]
 GROUP = "admission.k8s.io"
 JSON_PATCH = "JSONPatch"
+STATUS = ("", "v1", "Status")
+FITS: dict[str, Callable[[Any], bool]] = {
+    "allowed": lambda value: isinstance(value, bool),
+    "auditAnnotations": lambda value: isinstance(value, dict) and _are_texts(value.values()),
+    "patchType": lambda value: isinstance(value, str),
+    "status": lambda value: isinstance(value, dict),
+    "warnings": lambda value: isinstance(value, list) and _are_texts(value),
+}
 
 
 class BadAnswer(Exception):
@@ -47,6 +57,7 @@ def read_answer(data: bytes, version: str, uid: str, *, mutating: bool) -> Answe
     response = review.get("response")
     if not isinstance(response, dict):
         raise BadAnswer("webhook response was absent")
+    _check_types(response)
     patch_type = response.get("patchType")
     patch = _patch(response.get("patch"))
     if version == "v1":
@@ -59,16 +70,30 @@ def read_answer(data: bytes, version: str, uid: str, *, mutating: bool) -> Answe
             raise BadAnswer("validating webhook may not return response.patchType")
     elif patch:
         patch_type = JSON_PATCH  # the only one that v1beta1 knows
-    annotations, warnings = response.get("auditAnnotations") or {}, response.get("warnings") or ()
-    status = response.get("status")
     return Answer(
         response.get("allowed") is True,
-        status if isinstance(status, dict) else None,
+        response.get("status"),
         patch if mutating else b"",
         patch_type or "",
-        tuple(str(warning) for warning in warnings),
-        {str(key): str(value) for key, value in annotations.items()},
+        tuple(response.get("warnings") or ()),
+        response.get("auditAnnotations") or {},
     )
+
+
+def _check_types(response: Object) -> None:
+    """Raises BadAnswer: what is given must be what an AdmissionResponse has there."""
+    for member, fits in FITS.items():
+        value = response.get(member)
+        if value is not None and not fits(value):
+            raise BadAnswer(f"response.{member} is of another type than it must be")
+    try:
+        schema.prune(schema.definition(STATUS) or {}, response.get("status") or {})
+    except schema.DecodeError as error:
+        raise BadAnswer(str(error)) from None
+
+
+def _are_texts(values: Iterable[Any]) -> bool:
+    return all(isinstance(value, str) for value in values)
 
 
 def _check(review: Object, response: Object, uid: str) -> None:

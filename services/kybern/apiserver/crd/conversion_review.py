@@ -41,11 +41,15 @@ def read_answer(data: bytes, version: str, uid: str) -> list[Any]:
         raise BadConversion("failed: no response provided")
     if version == "v1" and response.get("uid") != uid:
         raise BadConversion(f'failed: expected response.uid="{uid}", got "{response.get("uid") or ""}"')
-    result = response.get("result") or {}
+    result, converted = response.get("result") or {}, response.get("convertedObjects") or []
+    if not isinstance(result, dict):
+        raise BadConversion("failed: response.result is no object")
     if result.get("status") != "Success":
         why = result.get("message") or f"response.result.status was '{result.get('status') or ''}', not 'Success'"
         raise BadConversion(f"failed: {why}")
-    return list(response.get("convertedObjects") or ())
+    if not isinstance(converted, list):
+        raise BadConversion("failed: response.convertedObjects is no list")
+    return converted
 
 
 def _check_frame(review: Object, version: str) -> None:

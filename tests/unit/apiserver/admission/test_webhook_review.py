@@ -40,6 +40,35 @@ WRONG: dict[str, tuple[bytes, bool, str]] = {
         False,
         "validating webhook may not return response.patchType",
     ),
+    "warnings that are no list": (answer(warnings=5), True, "response.warnings is of another type than it must be"),
+    "a warning that is no text": (answer(warnings=[5]), True, "response.warnings is of another type than it must be"),
+    "annotations that are no map": (
+        answer(auditAnnotations=["x"]),
+        True,
+        "response.auditAnnotations is of another type than it must be",
+    ),
+    "an annotation that is no text": (
+        answer(auditAnnotations={"a": {}}),
+        True,
+        "response.auditAnnotations is of another type than it must be",
+    ),
+    "a yes in words": (answer(allowed="true"), True, "response.allowed is of another type than it must be"),
+    "a type that is no text": (
+        answer(patch=PATCH, patchType=[]),
+        True,
+        "response.patchType is of another type than it must be",
+    ),
+    "a status in words": (answer(status="no"), True, "response.status is of another type than it must be"),
+    "a status of wrong members": (
+        answer(status={"code": "x"}),
+        True,
+        "json: cannot unmarshal string into Go struct field Status.code of type int32",
+    ),
+    "details in words": (
+        answer(status={"details": "x"}),
+        True,
+        "json: cannot unmarshal string into Go struct field Status.details of type v1.StatusDetails",
+    ),
 }
 
 

@@ -2,9 +2,10 @@
 
 from typing import Any
 
+import orjson
 import pytest
 
-from kybern.apiserver.crd.conversion_review import BadConversion, check
+from kybern.apiserver.crd.conversion_review import BadConversion, check, read_answer
 
 METADATA = {"name": "a", "namespace": "n", "uid": "u", "labels": {"x": "y"}, "generation": 2}
 OLD: dict[str, Any] = {"apiVersion": "g/v1", "kind": "K", "metadata": METADATA}
@@ -42,6 +43,25 @@ def test_refused(name: str) -> None:
     converted, expected = WRONG[name]
     with pytest.raises(BadConversion) as caught:
         check(OLD, converted, "g/v2", "")
+    assert str(caught.value) == expected
+
+
+ANSWER = {"uid": "u", "result": {"status": "Success"}, "convertedObjects": [NEW]}
+NO_ANSWER: dict[str, tuple[dict[str, Any], str]] = {
+    "a result in words": ({"result": "Success"}, "failed: response.result is no object"),
+    "one object": ({"convertedObjects": NEW}, "failed: response.convertedObjects is no list"),
+    "a number": ({"convertedObjects": 1}, "failed: response.convertedObjects is no list"),
+    "a failure": ({"result": {"status": "Failure", "message": "no"}}, "failed: no"),
+}
+
+
+@pytest.mark.parametrize("name", NO_ANSWER)
+def test_bad_answers(name: str) -> None:
+    changes, expected = NO_ANSWER[name]
+    frame = {"apiVersion": "apiextensions.k8s.io/v1", "kind": "ConversionReview"}
+    assert read_answer(orjson.dumps({**frame, "response": ANSWER}), "v1", "u") == [NEW]
+    with pytest.raises(BadConversion) as caught:
+        read_answer(orjson.dumps({**frame, "response": {**ANSWER, **changes}}), "v1", "u")
     assert str(caught.value) == expected
 
 
