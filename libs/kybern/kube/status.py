@@ -1,6 +1,7 @@
 """Status: the one error type of the Kubernetes API, as an exception and a constructor per reason."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 from kybern.kube.field import FieldError, aggregate
@@ -34,6 +35,16 @@ class StatusError(Exception):
     def details(self) -> JSON:
         details: JSON = self.status.get("details") or {}
         return details
+
+
+@contextmanager
+def allowing(*codes: int) -> Iterator[None]:
+    """A request that may be refused with these codes: what is to be changed or deleted may be gone already."""
+    try:
+        yield
+    except StatusError as error:
+        if error.code not in codes:
+            raise
 
 
 def status_error(code: int, reason: str, message: str, **details: Any) -> StatusError:

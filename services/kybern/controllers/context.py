@@ -5,7 +5,7 @@ queues are worked off once the informers that a controller reads have synced.
 """
 
 from argparse import Namespace
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from random import Random
 from typing import Any, Protocol
@@ -115,4 +115,3 @@ def when_changed(do: Callable[[Object], None]) -> EventHandler:
 
 
 Starter = Callable[[Context], Runnable]
-Run = Callable[[], Awaitable[None]]

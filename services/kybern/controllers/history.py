@@ -7,7 +7,7 @@ from kybern.client.resources import CONTROLLER_REVISIONS, Resource
 from kybern.controllers.core.history import find_equal, make_revision, surplus, template_data
 from kybern.kube import meta
 from kybern.kube.meta import Object
-from kybern.kube.status import StatusError
+from kybern.kube.status import StatusError, allowing
 
 
 async def sync_update_revision(client: Client, owner: Object, resource: Resource, revisions: list[Object]) -> Object:
@@ -39,8 +39,5 @@ async def sync_update_revision(client: Client, owner: Object, resource: Resource
 async def truncate(client: Client, owner: Object, revisions: Sequence[Object], live: Iterable[str]) -> None:
     """Delete what spec.revisionHistoryLimit does not keep."""
     for revision in surplus(revisions, live, owner["spec"].get("revisionHistoryLimit")):
-        try:
+        with allowing(404):
             await client.delete(CONTROLLER_REVISIONS, meta.name(revision), meta.namespace(revision))
-        except StatusError as error:
-            if error.code != 404:
-                raise

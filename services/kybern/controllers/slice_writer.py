@@ -7,7 +7,7 @@ from kybern.client.resources import ENDPOINT_SLICES
 from kybern.controllers.core.slices import SliceChanges
 from kybern.controllers.core.written import Written
 from kybern.kube import meta
-from kybern.kube.status import StatusError
+from kybern.kube.status import allowing
 
 
 async def write_slices(client: Client, written: Written, key: str, changes: SliceChanges) -> None:
@@ -18,9 +18,6 @@ async def write_slices(client: Client, written: Written, key: str, changes: Slic
     for slice_ in changes.update:
         written.wrote(key, await client.update(ENDPOINT_SLICES, slice_), now)
     for slice_ in changes.delete:
-        try:
+        with allowing(404):
             await client.delete(ENDPOINT_SLICES, meta.name(slice_), meta.namespace(slice_), uid=meta.uid(slice_))
-        except StatusError as error:
-            if error.code != 404:
-                raise
         written.deleted(key, slice_, now)

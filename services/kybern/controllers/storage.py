@@ -6,6 +6,7 @@ from kybern.client.objects import Client
 from kybern.client.resources import Resource
 from kybern.kube import meta
 from kybern.kube.meta import Object
+from kybern.kube.status import allowing
 
 CLAIM = "claim"  # the index of pods by the claims they name, and of volumes by the claim they are for
 
@@ -38,7 +39,10 @@ def by_claim_of_volume(volume: Object) -> tuple[str, ...]:
 
 
 async def protect(client: Client, resource: Resource, obj: Object, finalizer: str, in_use: bool) -> None:
-    """Give an object its finalizer; take it from one that is being deleted and not in use. Raises StatusError."""
+    """Give an object its finalizer; take it from one that is being deleted and not in use. One that is gone needs none.
+
+    Raises StatusError.
+    """
     finalizers = meta.finalizers(obj)
     if meta.is_deleting(obj):
         if finalizer not in finalizers or in_use:
@@ -48,4 +52,5 @@ async def protect(client: Client, resource: Resource, obj: Object, finalizer: st
         kept = [*finalizers, finalizer]
     else:
         return
-    await client.update(resource, {**obj, "metadata": {**obj["metadata"], "finalizers": kept}})
+    with allowing(404):
+        await client.update(resource, {**obj, "metadata": {**obj["metadata"], "finalizers": kept}})

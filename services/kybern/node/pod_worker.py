@@ -12,7 +12,7 @@ from kybern.client.resources import PODS
 from kybern.client.tracing import under
 from kybern.kube import meta
 from kybern.kube.meta import Object
-from kybern.kube.status import StatusError
+from kybern.kube.status import StatusError, allowing
 from kybern.node.context import NodeContext
 from kybern.node.core import pod_actions
 from kybern.node.core.pod_actions import PodActions
@@ -328,13 +328,10 @@ class PodWorker:
         if self.removed:
             return
         await self.node.writer.flush(self.uid)
-        try:
+        with allowing(404, 409):
             await self.node.client.delete(
                 PODS, meta.name(self.pod), meta.namespace(self.pod), uid=self.uid, grace_period_seconds=0
             )
-        except StatusError as error:
-            if error.code not in (404, 409):
-                raise
 
     async def _refresh_volumes(self) -> None:
         """Bring files of ConfigMaps, Secrets and tokens up to date."""

@@ -9,7 +9,7 @@ import yaml
 from kybern.client.resources import PODS
 from kybern.kube import meta
 from kybern.kube.meta import Object
-from kybern.kube.status import StatusError
+from kybern.kube.status import StatusError, allowing
 from kybern.node.context import NodeContext
 from kybern.node.core.static_pod import BadManifest, mirror_pod, mirrored_uid, static_pod
 from kybern.node.pod_worker import PodWorker
@@ -82,11 +82,8 @@ class StaticPodWorker(PodWorker):
 
     async def delete_object(self) -> None:
         """The file is gone: so is the mirror."""
-        try:
+        with allowing(404, 409):
             await self._delete_mirror()
-        except StatusError as error:
-            if error.code not in (404, 409):
-                raise
 
 
 async def run_static_pods(

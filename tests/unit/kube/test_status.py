@@ -102,3 +102,14 @@ def test_success_has_no_reason() -> None:
     assert status.success(name="x") == {
         "kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Success", "details": {"name": "x"},
     }  # fmt: skip
+
+
+@pytest.mark.parametrize(("code", "raised"), [(404, False), (409, False), (403, True)])
+def test_what_may_be_gone(code: int, raised: bool) -> None:
+    refused = False
+    try:
+        with status.allowing(404, 409):
+            raise status.status_error(code, "", "no")
+    except status.StatusError:
+        refused = True
+    assert refused is raised

@@ -10,7 +10,7 @@ from kybern.controllers.bootstrap_signer.core import TYPE, expiration, is_expire
 from kybern.controllers.context import Context
 from kybern.kube import meta
 from kybern.kube.meta import Object
-from kybern.kube.status import StatusError
+from kybern.kube.status import allowing
 
 SIGNER, CLEANER = "bootstrap-signer-controller", "token-cleaner-controller"
 TOKENS_NAMESPACE, CLUSTER_INFO = "kube-system", "kube-public/cluster-info"
@@ -85,10 +85,7 @@ class TokenCleaner:
         if not is_expired(secret, now):
             end = expiration(secret)
             return RequeueAfter(max(0.0, math.ceil((end - now).total_seconds()))) if end is not None else None
-        try:
+        with allowing(404, 409):
             namespace, name = meta.split_key(key)
             await self._context.client.delete(SECRETS, name, namespace, uid=meta.uid(secret))
-        except StatusError as error:
-            if error.code not in (404, 409):
-                raise
         return None

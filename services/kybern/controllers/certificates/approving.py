@@ -6,7 +6,7 @@ from kybern.controllers.certificates.core.signers import KUBELET_CLIENT, check_k
 from kybern.controllers.context import Context
 from kybern.kube.conditions import is_condition_true, set_condition
 from kybern.kube.meta import Object
-from kybern.kube.status import StatusError
+from kybern.kube.status import allowing
 
 NAME = "certificatesigningrequest-approving-controller"
 OWN, OTHER = "selfnodeclient", "nodeclient"
@@ -68,8 +68,5 @@ class Approver:
         now = self._context.clock.now()
         set_condition(conditions, "Approved", "True", now=now, reason="AutoApproved", message=message)
         approved = {**request, "status": {**(request.get("status") or {}), "conditions": conditions}}
-        try:
+        with allowing(404):
             await self._context.client.update(CERTIFICATE_SIGNING_REQUESTS, approved, subresource="approval")
-        except StatusError as error:
-            if error.code != 404:
-                raise

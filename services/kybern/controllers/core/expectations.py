@@ -30,14 +30,8 @@ class Expectations:
             return True
         return (expected.creations <= 0 and not expected.deletions) or now - expected.since > EXPIRE_SECONDS
 
-    def expect_creations(self, key: str, count: int, now: float) -> None:
-        self._expected[key] = _Expected(count, set(), now)
-
-    def expect_deletions(self, key: str, pods: Iterable[str], now: float) -> None:
-        """Pods by anything that names each once and for all."""
-        self._expected[key] = _Expected(0, set(pods), now)
-
     def expect(self, key: str, creations: int, deletions: Iterable[str], now: float) -> None:
+        """So many pods to come, and these to go, by anything that names each once and for all."""
         self._expected[key] = _Expected(creations, set(deletions), now)
 
     def creation_observed(self, key: str, count: int = 1) -> None:

@@ -16,7 +16,7 @@ from kybern.controllers.pod_control import is_namespace_terminating
 from kybern.kube import meta
 from kybern.kube.meta import Object
 from kybern.kube.selectors import from_label_selector
-from kybern.kube.status import StatusError
+from kybern.kube.status import StatusError, allowing
 
 NAME = "deployment-controller"
 
@@ -154,8 +154,5 @@ class DeploymentController:
 
     async def _delete(self, replica_sets: Sequence[Object]) -> None:
         for rs in replica_sets:
-            try:
+            with allowing(404):
                 await self._client.delete(REPLICA_SETS, meta.name(rs), meta.namespace(rs), uid=meta.uid(rs))
-            except StatusError as error:
-                if error.code != 404:
-                    raise

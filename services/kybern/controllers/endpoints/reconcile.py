@@ -10,7 +10,7 @@ from kybern.controllers.endpoints.core import compute_endpoints
 from kybern.controllers.pod_control import is_namespace_terminating
 from kybern.controllers.service_pods import ServicePods
 from kybern.kube import meta
-from kybern.kube.status import StatusError
+from kybern.kube.status import StatusError, allowing
 
 NAME = "endpoint-controller"
 
@@ -62,8 +62,5 @@ class EndpointsController:
         namespace, name = meta.split_key(key)
         if key not in self._endpoints.store:
             return
-        try:
+        with allowing(404):
             await self._client.delete(ENDPOINTS, name, namespace)
-        except StatusError as error:
-            if error.code != 404:
-                raise

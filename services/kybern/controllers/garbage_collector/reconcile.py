@@ -14,7 +14,7 @@ from kybern.controllers.garbage_collector.core import OwnerState, Verdict, decid
 from kybern.controllers.garbage_collector.graph import FOREGROUND, ORPHAN, Graph, Identity, Look, Node, unreferenced
 from kybern.kube import meta
 from kybern.kube.meta import Object
-from kybern.kube.status import StatusError
+from kybern.kube.status import StatusError, allowing
 
 WORKERS = 20
 ABSENT_OWNERS = 500
@@ -162,7 +162,7 @@ class GarbageCollector:
         if verdict.delete:
             resource = self._monitors.resource(meta.group_version(identity.api_version)[0], identity.kind)
             assert resource is not None
-            try:
+            with allowing(404):
                 await self._client.delete(
                     resource,
                     identity.name,
@@ -171,9 +171,6 @@ class GarbageCollector:
                     resource_version=meta.resource_version(obj),
                     propagation_policy=verdict.delete,
                 )
-            except StatusError as error:
-                if error.code != 404:
-                    raise
 
     # orphaning
 

@@ -14,7 +14,7 @@ from kybern.controllers.pod_control import first_error
 from kybern.kube import meta
 from kybern.kube.meta import Object
 from kybern.kube.selectors import from_label_selector
-from kybern.kube.status import StatusError
+from kybern.kube.status import StatusError, allowing
 
 NAME = "job-controller"
 MAX_CREATIONS = 500
@@ -123,11 +123,8 @@ class JobController:
             return
         path = f"/metadata/finalizers/{finalizers.index(FINALIZER)}"
         patch: list[Object] = [{"op": "test", "path": path, "value": FINALIZER}, {"op": "remove", "path": path}]
-        try:
+        with allowing(404):
             await self._client.patch(PODS, meta.name(pod), meta.namespace(pod), patch=patch, patch_type=JSON_PATCH)
-        except StatusError as error:
-            if error.code != 404:
-                raise
 
     async def _create(self, key: str, job: Object, plan: JobPlan) -> StatusError | None:
         template = podlib.pod_from_template(job["spec"]["template"], job)

@@ -17,7 +17,7 @@ from kybern.controllers.namespace.core import (
 )
 from kybern.kube import meta
 from kybern.kube.meta import Object
-from kybern.kube.status import StatusError
+from kybern.kube.status import StatusError, allowing
 
 NAME = "namespace-controller"
 
@@ -91,13 +91,10 @@ class NamespaceController:
         )
 
     async def _delete(self, resource: Resource, obj: Object) -> None:
-        try:
+        with allowing(404, 409):
             await self._client.delete(
                 resource, meta.name(obj), meta.namespace(obj), propagation_policy="Background", uid=meta.uid(obj)
             )
-        except StatusError as error:
-            if error.code not in (404, 409):
-                raise
 
     async def _write_status(self, name: str, remains: Remains) -> None:
         namespace = await self._client.get(NAMESPACES, name)
@@ -108,14 +105,11 @@ class NamespaceController:
 
     async def _finalize(self, name: str) -> None:
         """Take the finalizer away. It is looked at again first: the cached one may be old."""
-        try:
+        with allowing(404):
             namespace = await self._client.get(NAMESPACES, name)
             left = [f for f in namespace["spec"].get("finalizers") or () if f != FINALIZER]
             spec = {**namespace["spec"], "finalizers": left}
             await self._client.update(NAMESPACES, {**namespace, "spec": spec}, subresource="finalize")
-        except StatusError as error:
-            if error.code != 404:
-                raise
 
 
 def _is_pods(served: ServedResource) -> bool:

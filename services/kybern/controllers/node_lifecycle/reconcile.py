@@ -28,7 +28,7 @@ from kybern.controllers.node_lifecycle.core import (
 from kybern.kube import meta
 from kybern.kube.conditions import condition_status
 from kybern.kube.meta import Object
-from kybern.kube.status import StatusError
+from kybern.kube.status import allowing
 
 NAME = "node-controller"
 LEASE_NAMESPACE = "kube-node-lease"
@@ -136,8 +136,5 @@ class NodeLifecycleController:
             if status is None:
                 continue
             self._events.event(pod, "Warning", "NodeNotReady", "Node is not ready")
-            try:
+            with allowing(404, 409):
                 await self._client.update_status(PODS, {**pod, "status": status})
-            except StatusError as error:
-                if error.code not in (404, 409):
-                    raise

@@ -21,7 +21,7 @@ from kybern.controllers.pod_gc.core import (
 from kybern.kube import meta
 from kybern.kube.conditions import set_condition
 from kybern.kube.meta import Object
-from kybern.kube.status import StatusError
+from kybern.kube.status import StatusError, allowing
 
 PERIOD, QUARANTINE = 20.0, 40.0
 
@@ -77,15 +77,12 @@ class PodGarbageCollector:
 
     async def _remove(self, removal: Removal) -> None:
         pod = removal.pod
-        try:
+        with allowing(404):
             if removal.message and not is_terminal(pod):
                 await self._client.update_status(PODS, self._failed(pod, removal.message))
             await self._client.delete(
                 PODS, meta.name(pod), meta.namespace(pod), uid=meta.uid(pod), grace_period_seconds=0
             )
-        except StatusError as error:
-            if error.code != 404:
-                raise
 
     def _failed(self, pod: Object, message: str) -> Object:
         conditions = [dict(c) for c in (pod.get("status") or {}).get("conditions") or []]

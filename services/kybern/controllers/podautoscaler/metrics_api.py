@@ -21,7 +21,7 @@ from kybern.kube import meta
 from kybern.kube.duration import parse_go
 from kybern.kube.meta import Object
 from kybern.kube.quantity import parse
-from kybern.kube.status import StatusError
+from kybern.kube.status import StatusError, allowing
 
 POD_METRICS = Resource("metrics.k8s.io", "v1beta1", "pods", "PodMetrics")
 CUSTOM, EXTERNAL = "/apis/custom.metrics.k8s.io/v1beta2", "/apis/external.metrics.k8s.io/v1beta1"
@@ -57,11 +57,8 @@ class MetricsAPI:
         return found
 
     async def _pod_metrics(self, namespace: str, selector: str) -> list[Object]:
-        try:
+        with allowing(404):
             return (await self._client.list(POD_METRICS, namespace, label_selector=selector)).items
-        except StatusError as error:
-            if error.code != 404:
-                raise
         path = f"/apis/{POD_METRICS.api_version}/namespaces/{quote(namespace)}/pods"
         answer = await self._get(f"{path}?{urlencode({'labelSelector': selector})}", "get pods.metrics.k8s.io")
         return list(answer.get("items") or ())

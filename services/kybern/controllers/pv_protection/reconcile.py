@@ -3,7 +3,6 @@
 from kybern.client.resources import PERSISTENT_VOLUMES
 from kybern.controllers.context import Context
 from kybern.controllers.storage import protect
-from kybern.kube.status import StatusError
 
 NAME = "persistentvolume-protection-controller"
 FINALIZER = "kubernetes.io/pv-protection"
@@ -26,8 +25,4 @@ class VolumeProtection:
         if volume is None:
             return
         bound = (volume.get("status") or {}).get("phase") == "Bound"
-        try:
-            await protect(self._context.client, PERSISTENT_VOLUMES, volume, FINALIZER, bound)
-        except StatusError as error:
-            if error.code != 404:
-                raise
+        await protect(self._context.client, PERSISTENT_VOLUMES, volume, FINALIZER, bound)

@@ -5,7 +5,6 @@ from kybern.controllers.context import Context, when_changed
 from kybern.controllers.storage import CLAIM, by_claims_of_pod, claims_of_pod, protect
 from kybern.kube import meta
 from kybern.kube.meta import Object
-from kybern.kube.status import StatusError
 
 NAME = "persistentvolumeclaim-protection-controller"
 FINALIZER = "kubernetes.io/pvc-protection"
@@ -42,11 +41,7 @@ class ClaimProtection:
         if claim is None:
             return
         in_use = meta.is_deleting(claim) and await self._is_used(claim)
-        try:
-            await protect(self._context.client, PERSISTENT_VOLUME_CLAIMS, claim, FINALIZER, in_use)
-        except StatusError as error:
-            if error.code != 404:
-                raise
+        await protect(self._context.client, PERSISTENT_VOLUME_CLAIMS, claim, FINALIZER, in_use)
 
     async def _is_used(self, claim: Object) -> bool:
         key = meta.key(claim)

@@ -7,7 +7,7 @@ from kybern.controllers.service_cidrs.core import FINALIZER, IN_USE, READY, may_
 from kybern.kube import meta
 from kybern.kube.conditions import set_condition
 from kybern.kube.meta import Object
-from kybern.kube.status import StatusError
+from kybern.kube.status import allowing
 
 NAME = "service-cidr-controller"
 
@@ -37,7 +37,7 @@ class ServiceCIDRController:
         cidr = self._cidrs.get(key)
         if cidr is None:
             return
-        try:
+        with allowing(404):
             if not meta.is_deleting(cidr):
                 await self._keep(cidr)
             elif not may_go(cidr, self._cidrs.store.list(), self._addresses.store.list()):
@@ -45,9 +45,6 @@ class ServiceCIDRController:
             elif FINALIZER in meta.finalizers(cidr):
                 kept = [name for name in meta.finalizers(cidr) if name != FINALIZER]
                 await self._client.update(SERVICE_CIDRS, {**cidr, "metadata": {**cidr["metadata"], "finalizers": kept}})
-        except StatusError as error:
-            if error.code != 404:
-                raise
 
     async def _keep(self, cidr: Object) -> None:
         finalizers = meta.finalizers(cidr)

@@ -7,8 +7,6 @@ from kybern.controllers.core.taints import NO_EXECUTE, tolerating
 from kybern.kube import meta
 from kybern.kube.meta import Object
 
-NEVER = None
-
 
 def no_execute_taints(node: Object) -> list[Object]:
     return [taint for taint in (node.get("spec") or {}).get("taints") or () if taint.get("effect") == NO_EXECUTE]
@@ -30,4 +28,4 @@ def eviction_time(pod: Object, taints: Iterable[Object], first_seen: datetime) -
         if seconds:
             added = meta.parse_time(taint.get("timeAdded")) or first_seen
             times.append(added + timedelta(seconds=max(0, min(seconds))))
-    return min(times, default=NEVER)
+    return min(times, default=None)

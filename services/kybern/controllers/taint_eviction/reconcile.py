@@ -13,7 +13,7 @@ from kybern.controllers.taint_eviction.core import eviction_time, no_execute_tai
 from kybern.kube import meta
 from kybern.kube.conditions import set_condition
 from kybern.kube.meta import Object
-from kybern.kube.status import StatusError
+from kybern.kube.status import allowing
 
 NAME = "taint-eviction-controller"
 REASON, MESSAGE = "DeletionByTaintManager", "Taint manager: deleting due to NoExecute taint"
@@ -85,11 +85,8 @@ class TaintEvictionController:
         conditions = [dict(c) for c in (pod.get("status") or {}).get("conditions") or []]
         now = self._context.clock.now()
         changed = set_condition(conditions, "DisruptionTarget", "True", now=now, reason=REASON, message=MESSAGE)
-        try:
+        with allowing(404):
             if changed:
                 status = {**(pod.get("status") or {}), "conditions": conditions}
                 await self._client.update_status(PODS, {**pod, "status": status})
             await self._client.delete(PODS, meta.name(pod), meta.namespace(pod), uid=meta.uid(pod))
-        except StatusError as error:
-            if error.code != 404:
-                raise

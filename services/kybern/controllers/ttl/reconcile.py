@@ -5,7 +5,7 @@ from kybern.client.resources import NODES
 from kybern.controllers.context import Context
 from kybern.controllers.ttl.core import ANNOTATION, STEPS, next_step
 from kybern.kube import meta
-from kybern.kube.status import StatusError
+from kybern.kube.status import allowing
 
 NAME = "ttl-controller"
 
@@ -37,8 +37,5 @@ class TTLController:
         node, wanted = self._nodes.get(key), str(STEPS[self._step].seconds)
         if node is None or meta.annotations(node).get(ANNOTATION) == wanted:
             return
-        try:
+        with allowing(404):
             await self._context.client.patch(NODES, key, patch={"metadata": {"annotations": {ANNOTATION: wanted}}})
-        except StatusError as error:
-            if error.code != 404:
-                raise

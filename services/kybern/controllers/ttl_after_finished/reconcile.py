@@ -8,7 +8,7 @@ from kybern.controllers.context import Context
 from kybern.controllers.core.jobs import ending
 from kybern.kube import meta
 from kybern.kube.meta import Object
-from kybern.kube.status import StatusError
+from kybern.kube.status import allowing
 
 NAME = "ttl-after-finished-controller"
 
@@ -40,14 +40,11 @@ class TTLAfterFinishedController:
         left = (at - self._context.clock.now()).total_seconds()
         if left > 0:
             return RequeueAfter(left)
-        try:
+        with allowing(404):
             live = await self._context.client.get(JOBS, meta.name(job), meta.namespace(job))
             if expires_at(live) != at:  # its TTL was changed just now
                 return RequeueAfter(1.0)
             await self._context.client.delete(
                 JOBS, meta.name(job), meta.namespace(job), uid=meta.uid(job), propagation_policy="Foreground"
             )
-        except StatusError as error:
-            if error.code != 404:
-                raise
         return None

@@ -7,7 +7,6 @@ from kybern.controllers.context import Context, when_changed
 from kybern.controllers.storage import protect
 from kybern.kube import meta
 from kybern.kube.meta import Object
-from kybern.kube.status import StatusError
 
 NAME = "volumeattributesclass-protection-controller"
 FINALIZER = "kubernetes.io/vac-protection"
@@ -54,8 +53,4 @@ class VolumeAttributesClassProtection:
         if found is None:
             return
         in_use = any(informer.store.by_index(CLASS, key) for informer in self._users)
-        try:
-            await protect(self._context.client, VOLUME_ATTRIBUTES_CLASSES, found, FINALIZER, in_use)
-        except StatusError as error:
-            if error.code != 404:
-                raise
+        await protect(self._context.client, VOLUME_ATTRIBUTES_CLASSES, found, FINALIZER, in_use)

@@ -7,7 +7,7 @@ from kybern.controllers.core.written import Written
 def test_creations_are_counted_down() -> None:
     expectations = Expectations()
     assert expectations.satisfied("a", 0.0)
-    expectations.expect_creations("a", 2, 0.0)
+    expectations.expect("a", 2, (), 0.0)
     expectations.creation_observed("a")
     assert not expectations.satisfied("a", 1.0)
     expectations.creation_observed("a")
@@ -16,7 +16,7 @@ def test_creations_are_counted_down() -> None:
 
 def test_deletions_are_known_by_pod_and_counted_once() -> None:
     expectations = Expectations()
-    expectations.expect_deletions("a", ["p", "q"], 0.0)
+    expectations.expect("a", 0, ["p", "q"], 0.0)
     expectations.deletion_observed("a", "p")
     expectations.deletion_observed("a", "p")
     expectations.deletion_observed("a", "other")
@@ -27,7 +27,7 @@ def test_deletions_are_known_by_pod_and_counted_once() -> None:
 
 def test_old_expectations_are_given_up() -> None:
     expectations = Expectations()
-    expectations.expect_creations("a", 1, 0.0)
+    expectations.expect("a", 1, (), 0.0)
     assert not expectations.satisfied("a", EXPIRE_SECONDS)
     assert expectations.satisfied("a", EXPIRE_SECONDS + 1)
 

@@ -11,7 +11,7 @@ PROVISIONED_BY, MIGRATED_TO = "pv.kubernetes.io/provisioned-by", "pv.kubernetes.
 
 @dataclass(frozen=True)
 class VolumeDecision:
-    """The phase, and why; `unbind` if the volume is to forget its claim; `failed` tells the owner."""
+    """The phase ("" leaves it), and why; `unbind` if the volume is to forget its claim."""
 
     phase: str = ""
     message: str = ""

@@ -94,9 +94,7 @@ def _rules(behavior: Object | None, side: str) -> Object:
     return defaults | {member: value for member, value in found.items() if value not in (None, [])}
 
 
-def _stabilized(
-    rules: tuple[Object, Object], history: History, wanted: int, current: int | None, now: datetime
-) -> int:
+def _stabilized(rules: tuple[Object, Object], history: History, wanted: int, current: int | None, now: datetime) -> int:
     """The greatest of recent recommendations. With rules (`current` is given), what is nearest to the present size
     between the least of those within the window for the way up and the greatest within the one for the way down."""
 
