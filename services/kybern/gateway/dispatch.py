@@ -22,7 +22,7 @@ from kybern.gateway.handlers.health import ENDPOINTS, Health, Readiness
 from kybern.gateway.handlers.target import Target, find, resource_of
 from kybern.gateway.http.connection import Connection
 from kybern.gateway.http.message import JSON, TEXT, Request, Response
-from kybern.gateway.metrics import HealthMetrics, Labels, RequestMetrics
+from kybern.gateway.metrics import HealthMetrics, Labels, RequestMetrics, joined
 from kybern.kube.status import StatusError, bad_request, internal, request_entity_too_large, service_unavailable
 from kybern.telemetry import Span
 
@@ -187,13 +187,14 @@ class Gateway:
             await self._report(request)
             return await self._documents.version(request)
         access = await self._api.check_access(request)
+        if path in ("/metrics", "/metrics/slis"):
+            registry = self._api.env.telemetry.registry if path == "/metrics" else self._slis.registry
+            text = await asyncio.to_thread(generate_latest, registry)
+            return Response(joined(text, access.document), 200, TEXT)
         if access.HasField("document"):
             return Response(access.document, 200, DOCUMENT_TYPES.get(path.rstrip("/"), TEXT))
         if path == "/":
             return await self._documents.root(request)
-        if path in ("/metrics", "/metrics/slis"):
-            registry = self._api.env.telemetry.registry if path == "/metrics" else self._slis.registry
-            return Response(await asyncio.to_thread(generate_latest, registry), 200, TEXT)
         if path == "/logs" or path.startswith("/logs/"):
             return await host_logs.host_logs(request, self._logs_dir)
         if path == "/openapi/v2":

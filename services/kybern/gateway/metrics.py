@@ -56,6 +56,14 @@ class RequestMetrics(Collector):
         yield long_running
 
 
+def joined(own: bytes, others: bytes) -> bytes:
+    """Metrics of two processes as one text: families that both have are shown as the first has them."""
+    begin = b"# HELP "
+    known = {block.split(b" ", 1)[0] for block in own.split(begin)[1:]}
+    more = (block for block in others.split(begin)[1:] if block.split(b" ", 1)[0] not in known)
+    return own + b"".join(begin + block for block in more)
+
+
 class HealthMetrics(Collector):
     """Outcomes of health checks: what /metrics/slis shows."""
 

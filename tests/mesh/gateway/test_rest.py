@@ -231,6 +231,8 @@ async def test_health_and_metrics(gateway: Any) -> None:
     await client.get(CONFIGMAPS)
     text = await (await client.get("/metrics")).text()
     assert 'apiserver_request_total{code="200",group="",resource="configmaps"' in text
+    assert text.count("# TYPE apiserver_request_total counter") == 1
+    assert 'apiserver_flowcontrol_nominal_limit_seats{priority_level="catch-all"}' in text  # the apiserver's
 
 
 async def test_a_gateway_that_stops_ends_its_watches_cleanly(gateway: Any) -> None:

@@ -109,10 +109,11 @@ class _Writer:
             "tags": [tag],
             "description": f"{operation.action} of {kind}",
             "operationId": operation.id,
-            "parameters": [parameter(name, v3=self.v3) for name in operation.parameters],
-            "x-kubernetes-action": operation.action,
-            "x-kubernetes-group-version-kind": {"group": group, "version": version, "kind": kind},
         }
+        if operation.parameters:  # an empty list is not the same to clients that compare documents
+            written["parameters"] = [parameter(name, v3=self.v3) for name in operation.parameters]
+        written["x-kubernetes-action"] = operation.action
+        written["x-kubernetes-group-version-kind"] = {"group": group, "version": version, "kind": kind}
         if self.v3:
             self._body_and_answer_v3(operation, written)
         else:
@@ -156,7 +157,7 @@ class _Writer:
             body: JSON = {"name": "body", "in": "body", "schema": self._schema(operation.body)}
             if operation.action in ("post", "put", "patch"):
                 body["required"] = True
-            written["parameters"].insert(0, body)
+            written.setdefault("parameters", []).insert(0, body)
 
 
 def _patch_types(operation: Operation) -> tuple[str, ...]:

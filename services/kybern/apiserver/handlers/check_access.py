@@ -1,5 +1,9 @@
 """CheckAccess: may the caller make a request that names no resource, such as GET /metrics, or one that is not there?"""
 
+import asyncio
+
+from prometheus_client import generate_latest
+
 from kybern.apiserver.authentication.issuer_discovery import issuer_document
 from kybern.apiserver.flowcontrol.dump import dump
 from kybern.apiserver.server import ApiServer
@@ -23,4 +27,6 @@ async def check_access(server: ApiServer, message: CheckAccessRequest, call: Cal
         server.flow.enter(call, user, asked)
     server.authorizer.check(user, asked)
     document = dump(server.flow, message.path) or issuer_document(server.service_account_tokens, message.path)
+    if message.path == "/metrics":
+        document = await asyncio.to_thread(generate_latest, server.telemetry.registry)
     return CheckAccessResponse(user=user.name, groups=user.groups, document=document)
