@@ -4,7 +4,17 @@ import re
 
 from kybern.kube.field import invalid, not_supported, required
 from kybern.kube.selectors import from_label_selector
-from kybern.kube.validation.fields import Errors, Object, child, immutable, non_negative, one_of
+from kybern.kube.validation.fields import (
+    IMMUTABLE,
+    Errors,
+    Object,
+    child,
+    immutable,
+    items,
+    non_negative,
+    one_of,
+    same,
+)
 from kybern.kube.validation.metadata import validate_selector
 from kybern.kube.validation.pod import validate_template
 
@@ -55,6 +65,8 @@ def validate_job_update(obj: Object, old: Object) -> Errors:
     spec, before = child(obj, "spec"), child(old, "spec")
     if spec.get("completionMode") != "Indexed":
         yield from immutable(spec.get("completions"), before.get("completions"), "spec.completions")
+    elif spec.get("completions") not in (None, before.get("completions"), spec.get("parallelism")):
+        yield invalid("spec.completions", spec["completions"], "can only be modified in tandem with spec.parallelism")
     for name in (
         "selector",
         "completionMode",
@@ -65,17 +77,27 @@ def validate_job_update(obj: Object, old: Object) -> Errors:
     ):
         yield from immutable(spec.get(name), before.get(name), f"spec.{name}")
     new, was = child(spec, "template"), child(before, "template")
-    if before.get("suspend") and child(old, "status").get("startTime") is None:
-        # A job that never ran may still be told where to run.
-        new, was = _without_scheduling(new), _without_scheduling(was)
-    if list(immutable(new, was, "")):
-        yield invalid("spec.template", child(spec, "template"), "field is immutable")
+    if before.get("suspend") and _stands_still(child(old, "status")):
+        if not same(_lasting(child(new, "spec")), _lasting(child(was, "spec"))):
+            yield invalid("spec.template.spec", child(new, "spec"), IMMUTABLE)
+    else:
+        yield from immutable(new, was, "spec.template")
 
 
-def _without_scheduling(template: Object) -> Object:
-    spec = {name: value for name, value in child(template, "spec").items()
+def _stands_still(status: Object) -> bool:
+    suspended = any(one["type"] == "Suspended" and one["status"] == "True" for one in items(status, "conditions"))
+    return suspended and not status.get("active")
+
+
+def _lasting(spec: Object) -> Object:
+    """What of a pod template may not change even while its Job is suspended: all but where it runs, and on how much."""
+    affinity = {name: value for name, value in child(spec, "affinity").items() if name != "nodeAffinity"}
+    kept = {name: value for name, value in spec.items()
             if name not in ("nodeSelector", "tolerations", "affinity", "schedulingGates")}  # fmt: skip
-    return {"spec": spec}
+    for name in ("containers", "initContainers"):
+        if name in spec:
+            kept[name] = [{key: value for key, value in one.items() if key != "resources"} for one in spec[name]]
+    return {**kept, "affinity": affinity} if affinity else kept
 
 
 def validate_cron_job(obj: Object) -> Errors:

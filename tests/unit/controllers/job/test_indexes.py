@@ -12,5 +12,5 @@ def test_there_and_back(indexes: set[int]) -> None:
 
 
 def test_form() -> None:
-    assert format_indexes([5, 0, 2, 1, 7, 8]) == "0-2,5,7-8"
+    assert format_indexes([5, 0, 2, 1, 7, 8]) == "0-2,5,7,8"
     assert format_indexes([]) == ""

@@ -460,6 +460,47 @@ def test_no_finalizer_is_added_to_what_is_being_deleted() -> None:
     ]
 
 
+SUSPENDED = {"conditions": [{"type": "Suspended", "status": "True"}]}
+LASTS = "field is immutable"
+
+
+@pytest.mark.parametrize(
+    ("status", "change", "refused"),
+    [
+        (SUSPENDED, {"nodeSelector": {"a": "b"}}, ""),
+        (SUSPENDED, {"affinity": {"nodeAffinity": {}}}, ""),
+        (SUSPENDED, {"affinity": {"podAntiAffinity": {"x": ["y"]}}}, "spec.template.spec"),
+        (SUSPENDED, {"containers": {"resources": {"limits": {"cpu": "2"}}}}, ""),
+        (SUSPENDED, {"containers": {"image": "web:2"}}, "spec.template.spec"),
+        ({**SUSPENDED, "active": 1}, {"nodeSelector": {"a": "b"}}, "spec.template"),
+        ({}, {"nodeSelector": {"a": "b"}}, "spec.template"),
+    ],
+)
+def test_what_may_change_while_a_job_is_suspended(status: dict[str, Any], change: dict[str, Any], refused: str) -> None:
+    info, old = build("Job")
+    old["spec"]["suspend"], old["status"] = True, status
+    new = copy.deepcopy(old)
+    spec = new["spec"]["template"]["spec"]
+    spec["containers"][0] |= change.pop("containers", {})
+    spec |= change
+    found = {error.field: error.detail for error in validate_update(info, new, old)}
+    assert {at: why for at, why in found.items() if at in ("spec.template", "spec.template.spec")} == (
+        {refused: LASTS} if refused else {}
+    )
+
+
+def test_completions_change_with_parallelism_only() -> None:
+    info, old = build("Job")
+    old["spec"] |= {"completionMode": "Indexed", "completions": 2, "parallelism": 2}
+    new = copy.deepcopy(old)
+    new["spec"] |= {"completions": 3, "parallelism": 3}
+    assert validate_update(info, new, old) == []
+    new["spec"]["parallelism"] = 2
+    assert [str(error) for error in validate_update(info, new, old)] == [
+        "spec.completions: Invalid value: 3: can only be modified in tandem with spec.parallelism"
+    ]
+
+
 @pytest.mark.parametrize(
     ("group", "version", "resource", "kind", "taken"),
     [

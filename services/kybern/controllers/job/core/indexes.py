@@ -25,13 +25,18 @@ def parse_indexes(text: str) -> set[int]:
 
 
 def format_indexes(indexes: Iterable[int]) -> str:
+    """As short as upstream writes it: `0-2,5`, but `0,1`."""
     runs: list[list[int]] = []
     for index in sorted(set(indexes)):
         if runs and runs[-1][1] == index - 1:
             runs[-1][1] = index
         else:
             runs.append([index, index])
-    return ",".join(str(first) if first == last else f"{first}-{last}" for first, last in runs)
+    return ",".join(_run(first, last) for first, last in runs)
+
+
+def _run(first: int, last: int) -> str:
+    return str(first) if first == last else f"{first}{',' if last == first + 1 else '-'}{last}"
 
 
 def with_index(pod: Object, job: Object, index: int, annotations: dict[str, str] | None = None) -> Object:

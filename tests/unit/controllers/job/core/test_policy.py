@@ -159,4 +159,4 @@ def test_all_indexes_ended_and_some_failed() -> None:
     plan = per_index(0, pod("a", 1, index=0), *done)
     assert conditions(plan) == {"FailureTarget": "FailedIndexes"}
     assert plan.status is not None
-    assert (plan.status["failedIndexes"], plan.status["completedIndexes"]) == ("0", "1-2")
+    assert (plan.status["failedIndexes"], plan.status["completedIndexes"]) == ("0", "1,2")
