@@ -26,7 +26,8 @@ from kybern.apiserver.authorization.modes import AuthorizationSettings
 from kybern.apiserver.authorization.webhook import WebhookAuthorizer
 from kybern.apiserver.bootstrap.legacy_tokens import TokenTracking, mark_used
 from kybern.apiserver.bootstrap.rbac import node_rules
-from kybern.apiserver.core.allocator import IPAllocator, PortAllocator
+from kybern.apiserver.core.allocator import PortAllocator
+from kybern.apiserver.core.service_addresses import ServiceAddresses
 from kybern.apiserver.core.user import User
 from kybern.apiserver.crd.controller import DefinitionController
 from kybern.apiserver.crd.definition import GROUP, RESOURCE
@@ -101,7 +102,7 @@ class ApiServer:
         self.admission: Chain = admission_registry.build(settings.admission)
         judges = [WebhookAuthorizer(one, self.webhooks, telemetry.log) for one in settings.authorization.webhooks]
         self.authorizer = Authorizer(node_rules(), settings.authorization, judges)
-        self.addresses = IPAllocator.of(settings.service_cidr)
+        self.addresses = ServiceAddresses(settings.service_cidr)
         self.node_ports = PortAllocator()
         self.claim_repair = ClaimRepair(self)
         tokens: ServiceAccountTokens | None = None
@@ -156,6 +157,7 @@ class ApiServer:
         addresses = self.table.cacher(*claims.ADDRESSES)
         self.addresses.taken |= {entry.name for entry in addresses.entries.values()}
         addresses.listeners.append(lambda event: services.follow_addresses(self, event))
+        services.follow_ranges(self)
         self.claim_repair.follow()
         if not self.feed.store.exclusive:
             self.table.cacher("", "services").listeners.append(lambda event: services.follow(self, event))

@@ -39,7 +39,7 @@ async def test_cluster_ip(admin: Client) -> None:
 @pytest.mark.parametrize(
     ("spec", "words"),
     [
-        ({"clusterIP": "192.0.2.1"}, "is not in the valid range"),
+        ({"clusterIP": "192.0.2.1"}, "IP 192.0.2.1: the provided network does not match the current range"),
         ({"clusterIP": "x"}, "clusterIP"),
         ({"type": "NodePort", "ports": [{"port": 80, "nodePort": 80}]}, "provided port is not in the valid range"),
     ],

@@ -5,10 +5,13 @@ from base64 import b64encode
 from datetime import timedelta
 from typing import Any
 
+import pytest
+
 from kybern.client.resources import CONFIG_MAPS, IP_ADDRESSES, NODES, SECRETS, SERVICE_CIDRS, SERVICES
 from kybern.controllers.bootstrap_signer.core import Token, sign
 from kybern.kube.conditions import get_condition, is_condition_true
 from kybern.kube.meta import format_time
+from kybern.kube.status import StatusError
 
 
 def test_the_range_of_services_is_an_object(simulate: Any) -> None:
@@ -34,13 +37,43 @@ def test_the_range_of_services_is_an_object(simulate: Any) -> None:
     simulate(test)
 
 
-def test_a_range_without_addresses_goes_at_once(simulate: Any) -> None:
+def test_services_have_addresses_of_a_second_range(simulate: Any) -> None:
+    async def test(cluster: Any) -> None:
+        async def refused(**spec: Any) -> str:
+            with pytest.raises(StatusError) as caught:
+                await cluster.create(SERVICES, "no", spec={"ports": [{"port": 80}], **spec})
+            return str(caught.value.message)
+
+        outside = "failed to allocate IP 10.200.0.1: the provided network does not match the current range"
+        assert outside in await refused(clusterIP="10.200.0.1")
+        await cluster.create(SERVICE_CIDRS, "more", spec={"cidrs": ["10.200.0.0/30"]})
+        await asyncio.sleep(2)
+        service = await cluster.create(SERVICES, "web", spec={"ports": [{"port": 80}], "clusterIP": "10.200.0.1"})
+        assert service["spec"]["clusterIPs"] == ["10.200.0.1"]
+        address = await cluster.admin.get(IP_ADDRESSES, "10.200.0.1")
+        assert address["spec"]["parentRef"] == {"resource": "services", "namespace": "default", "name": "web"}
+        assert "provided IP is already allocated" in await refused(clusterIP="10.200.0.1")
+        assert "does not match the current range" in await refused(clusterIP="10.200.0.3")  # its broadcast address
+        await cluster.admin.delete(SERVICE_CIDRS, "more")
+        await asyncio.sleep(20)
+        assert not is_condition_true(await cluster.admin.get(SERVICE_CIDRS, "more"), "Ready")
+        assert "does not match the current range" in await refused(clusterIP="10.200.0.2")
+        await cluster.admin.delete(SERVICES, "web", "default")
+        await asyncio.sleep(12)
+        assert await cluster.names(SERVICE_CIDRS, "") == ["kubernetes"]
+
+    simulate(test)
+
+
+def test_a_range_without_addresses_goes_when_all_have_heard(simulate: Any) -> None:
     async def test(cluster: Any) -> None:
         await cluster.create(SERVICE_CIDRS, "more", spec={"cidrs": ["10.200.0.0/24"]})
         await asyncio.sleep(2)
         assert is_condition_true(await cluster.admin.get(SERVICE_CIDRS, "more"), "Ready")
         await cluster.admin.delete(SERVICE_CIDRS, "more")
-        await asyncio.sleep(2)
+        await asyncio.sleep(5)
+        assert await cluster.names(SERVICE_CIDRS, "") == ["kubernetes", "more"]
+        await asyncio.sleep(7)
         assert await cluster.names(SERVICE_CIDRS, "") == ["kubernetes"]
 
     simulate(test)

@@ -5,6 +5,7 @@ import ipaddress
 from kybern.kube.field import duplicate, forbidden, invalid, not_supported, required
 from kybern.kube.validation.admission import validate_rule
 from kybern.kube.validation.fields import (
+    IMMUTABLE,
     Errors,
     Object,
     child,
@@ -189,6 +190,19 @@ def validate_service_cidr(obj: Object) -> Errors:
         yield invalid("spec.cidrs", ranges, "may only hold up to 2 values")
     for index, value in enumerate(ranges):
         yield from text(value, f"spec.cidrs[{index}]", cidr)
+    if len(ranges) == 2 and len({":" in str(value) for value in ranges}) == 1:
+        detail = "may specify no more than one IP for each IP family, i.e 192.168.0.0/24 and 2001:db8::/64"
+        yield invalid("spec.cidrs", ranges, detail)
+
+
+def validate_service_cidr_update(obj: Object, old: Object) -> Errors:
+    """The ranges stay; one of the other family may be added to a single one."""
+    new, before = items(child(obj, "spec"), "cidrs"), items(child(old, "spec"), "cidrs")
+    if len(new) != len(before) and (len(before), len(new)) != (1, 2):
+        yield invalid("spec.cidrs", new, IMMUTABLE)
+        return
+    for index, (value, had) in enumerate(zip(new, before, strict=False)):
+        yield from immutable(value, had, f"spec.cidrs[{index}]")
 
 
 def validate_attributes_class(obj: Object) -> Errors:

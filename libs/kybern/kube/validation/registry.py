@@ -89,7 +89,9 @@ RULES: dict[tuple[str, str], Rules] = {
     ("networking.k8s.io", "IPAddress"): Rules(
         extension.validate_ip_address, extension.validate_spec_is_fixed, name=path_segment
     ),
-    ("networking.k8s.io", "ServiceCIDR"): Rules(extension.validate_service_cidr, extension.validate_spec_is_fixed),
+    ("networking.k8s.io", "ServiceCIDR"): Rules(
+        extension.validate_service_cidr, extension.validate_service_cidr_update
+    ),
     ("networking.k8s.io", "Ingress"): Rules(network.validate_ingress),
     ("networking.k8s.io", "IngressClass"): Rules(network.validate_ingress_class, network.validate_ingress_class_update),
     ("networking.k8s.io", "NetworkPolicy"): Rules(network.validate_network_policy),

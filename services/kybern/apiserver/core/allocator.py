@@ -1,7 +1,7 @@
 """Allocators for Service addresses and node ports: sets of what is taken, filled again from the Services at a start."""
 
 from dataclasses import dataclass, field
-from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 from random import Random
 
 
@@ -29,17 +29,17 @@ class IPAllocator:
         """The `kubernetes` Service's address."""
         return str(self.network[1])
 
+    def holds(self, ip: IPv4Address | IPv6Address) -> bool:
+        """Whether the address is one to give out: neither the network's own nor, in IPv4, the broadcast one."""
+        last = self.network[-1] if self.network.version == 4 else None
+        return ip in self.network and ip not in (self.network[0], last)
+
     def take(self, address: str) -> None:
         """This address. Raises AllocationError."""
-        ip = ip_address(address)
-        last = self.network[-1] if self.network.version == 4 else None
-        if ip not in self.network or ip in (self.network[0], last):
-            raise AllocationError(
-                f"failed to allocate IP {address}: the provided IP ({address}) is not in the valid range. "
-                f"The range of valid IPs is {self.network}"
-            )
+        if not self.holds(ip_address(address)):
+            raise AllocationError("the provided network does not match the current range")
         if address in self.taken:
-            raise AllocationError(f"failed to allocate IP {address}: provided IP is already allocated")
+            raise AllocationError("provided IP is already allocated")
         self.taken.add(address)
 
     def next(self, random: Random) -> str:

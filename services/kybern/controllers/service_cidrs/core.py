@@ -37,7 +37,7 @@ def _covers(other: Object, network: IPv4Network | IPv6Network) -> bool:
 
 
 def may_go(cidr: Object, others: Iterable[Object], addresses: Iterable[Object]) -> bool:
-    """Whether every address that allocation has given out would still be in another range, be that on its way out too."""
+    """Whether every address that allocation has given out would still be in another range, even one on its way out."""
     staying = [other for other in others if meta.name(other) != meta.name(cidr)]
     if all(any(_covers(other, network) for other in staying) for network in _networks(cidr)):
         return True

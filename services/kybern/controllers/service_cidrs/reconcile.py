@@ -1,9 +1,10 @@
 """The loop over ServiceCIDRs; a change of one, or an address that goes, concerns all that are being deleted."""
 
+from kybern.client.controller import RequeueAfter
 from kybern.client.informer import EventHandler, each
 from kybern.client.resources import IP_ADDRESSES, SERVICE_CIDRS
 from kybern.controllers.context import Context
-from kybern.controllers.service_cidrs.core import FINALIZER, IN_USE, READY, may_go
+from kybern.controllers.service_cidrs.core import FINALIZER, IN_USE, READY, may_go, seconds_left
 from kybern.kube import meta
 from kybern.kube.conditions import set_condition
 from kybern.kube.meta import Object
@@ -33,18 +34,21 @@ class ServiceCIDRController:
             if meta.is_deleting(cidr):
                 self._loop.queue.add(meta.key(cidr))
 
-    async def reconcile(self, key: str) -> None:
+    async def reconcile(self, key: str) -> RequeueAfter | None:
         cidr = self._cidrs.get(key)
         if cidr is None:
-            return
+            return None
         with allowing(404):
             if not meta.is_deleting(cidr):
                 await self._keep(cidr)
             elif not may_go(cidr, self._cidrs.store.list(), self._addresses.store.list()):
                 await self._set_ready(cidr, "False", "Terminating", IN_USE)
+            elif (left := seconds_left(cidr, self._context.clock.now())) > 0:
+                return RequeueAfter(left)
             elif FINALIZER in meta.finalizers(cidr):
                 kept = [name for name in meta.finalizers(cidr) if name != FINALIZER]
                 await self._client.update(SERVICE_CIDRS, {**cidr, "metadata": {**cidr["metadata"], "finalizers": kept}})
+        return None
 
     async def _keep(self, cidr: Object) -> None:
         finalizers = meta.finalizers(cidr)

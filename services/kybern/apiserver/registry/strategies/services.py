@@ -15,7 +15,7 @@ from kybern.apiserver.registry.strategies import claims
 from kybern.apiserver.registry.strategy import Allocation, Object, Strategy
 from kybern.apiserver.storage.entry import CacheEvent
 from kybern.kube.field import invalid as field_invalid
-from kybern.kube.status import StatusError, invalid
+from kybern.kube.status import StatusError, internal, invalid
 
 WITH_PORTS = ("NodePort", "LoadBalancer")
 TYPE_DEPENDENT = {
@@ -80,14 +80,16 @@ def _cluster_ip(request: Request, new: Object, spec: Object, before: Object, und
         try:
             addresses.take(wanted)
         except (AllocationError, ValueError) as error:
-            raise _invalid(new, "spec.clusterIPs", [wanted], str(error)) from None
+            why = f"failed to allocate IP {wanted}: {error}"
+            raise _invalid(new, "spec.clusterIPs", [wanted], why) from None
         undo.append(lambda: addresses.release(wanted))
         spec["clusterIP"], spec["clusterIPs"] = wanted, [wanted]
     else:
         try:
             found = addresses.next(request.server.random)
         except AllocationError as error:
-            raise _invalid(new, "spec.clusterIPs", [], f"failed to allocate a serviceIP: {error}") from None
+            name = new["metadata"].get("name", "")
+            raise internal(f'failed to allocate a serviceIP for Service "{name}": {error}') from None
         undo.append(lambda: addresses.release(found))
         spec["clusterIP"], spec["clusterIPs"] = found, [found]
     spec["ipFamilies"] = spec.get("ipFamilies") or [addresses.family]
@@ -187,6 +189,17 @@ def follow_addresses(server: Any, event: CacheEvent) -> None:
     service = server.table.cacher("", "services").get(parent.get("namespace") or "", parent.get("name") or "")
     if service is None or address not in claims.used(service.decode().get("spec") or {})[0]:
         server.addresses.release(address)
+
+
+def follow_ranges(server: Any) -> None:
+    """Ranges come and go with the ServiceCIDRs."""
+    cacher = server.table.cacher("networking.k8s.io", "servicecidrs")
+
+    def configure(event: CacheEvent | None = None) -> None:
+        server.addresses.configure([entry.decode() for entry in cacher.entries.values()])
+
+    cacher.listeners.append(configure)
+    configure()
 
 
 def _invalid(new: Object, path: str, value: Any, why: str) -> StatusError:

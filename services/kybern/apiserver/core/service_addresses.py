@@ -1,0 +1,79 @@
+"""Cluster IPs of every ServiceCIDR: the flag's range first, then others in the order of their names.
+
+A range takes part while a ServiceCIDR of it is ready and not being deleted. What is taken is one set for all: ranges
+may overlap, and an address is free or not wherever it is asked for.
+"""
+
+from collections.abc import Iterable, Iterator
+from ipaddress import ip_address, ip_network
+from random import Random
+
+from kybern.apiserver.core.allocator import AllocationError, IPAllocator
+from kybern.kube import meta
+from kybern.kube.conditions import get_condition
+from kybern.kube.meta import Object
+
+DEFAULT = "kubernetes"  # the ServiceCIDR of the flag's range
+
+
+def is_ready(cidr: Object) -> bool:
+    """Whether addresses may come from a ServiceCIDR; one that nobody has judged yet is taken for good."""
+    condition = get_condition(cidr, "Ready")
+    return not meta.is_deleting(cidr) and (condition is None or condition.get("status") == "True")
+
+
+class ServiceAddresses:
+    """One family: that of the flag's range."""
+
+    def __init__(self, cidr: str) -> None:
+        """Raises ValueError."""
+        self._default = IPAllocator.of(cidr)
+        self.taken = self._default.taken
+        self._ranges: list[IPAllocator] = [self._default]
+
+    @property
+    def family(self) -> str:
+        return self._default.family
+
+    def first(self) -> str:
+        """The `kubernetes` Service's address."""
+        return self._default.first()
+
+    def configure(self, cidrs: Iterable[Object]) -> None:
+        """Take the ranges of these ServiceCIDRs; the flag's own, too, while no object stands for it."""
+        found = sorted(cidrs, key=lambda cidr: (meta.name(cidr) != DEFAULT, meta.name(cidr)))
+        texts = dict.fromkeys(text for cidr in found if is_ready(cidr) for text in self._own(cidr))
+        self._ranges = [IPAllocator(ip_network(text), self.taken) for text in texts]
+        if all(meta.name(cidr) != DEFAULT for cidr in found):
+            self._ranges.insert(0, self._default)
+
+    def _own(self, cidr: Object) -> Iterator[str]:
+        for text in (cidr.get("spec") or {}).get("cidrs") or ():
+            try:
+                network = ip_network(text)
+            except ValueError:
+                continue
+            if network.version == self._default.network.version:
+                yield text
+
+    def take(self, address: str) -> None:
+        """This address. Raises AllocationError, ValueError."""
+        ip = ip_address(address)
+        for one in self._ranges:
+            if one.holds(ip):
+                one.take(address)
+                return
+        raise AllocationError("the provided network does not match the current range")
+
+    def next(self, random: Random) -> str:
+        """A free address. Raises AllocationError."""
+        for one in self._ranges:
+            try:
+                return one.next(random)
+            except AllocationError:
+                continue
+        raise AllocationError("range is full")
+
+    def release(self, address: str) -> None:
+        """Give it back."""
+        self.taken.discard(address)
