@@ -151,3 +151,24 @@ def test_a_parallel_set_comes_up_at_once(simulate: Any) -> None:
         await settled(cluster)
 
     simulate(test)
+
+
+def test_failed_daemon_pods_are_replaced_more_and_more_slowly(simulate: Any) -> None:
+    async def test(cluster: Any) -> None:
+        made: set[str] = set()
+
+        async def seconds_until(count: int) -> float:
+            begin = cluster.clock.now()
+
+            async def probe() -> bool:
+                made.update(meta.uid(pod) for pod in (await cluster.admin.list(PODS, "default")).items)
+                return len(made) >= count
+
+            await cluster.until(probe, 100)
+            return float((cluster.clock.now() - begin).total_seconds())
+
+        await cluster.create(DAEMON_SETS, "ds", spec={"selector": SELECTOR, "template": template("fails")})
+        await seconds_until(5)
+        assert await seconds_until(6) >= 7
+
+    simulate(test, nodes=1)

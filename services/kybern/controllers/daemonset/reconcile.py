@@ -10,6 +10,7 @@ from kybern.client.store import CONTROLLER, NAMESPACE
 from kybern.controllers.context import Context
 from kybern.controllers.core import pods as podlib
 from kybern.controllers.core.history import HASH_LABEL
+from kybern.controllers.daemonset.core.failures import FailedPods
 from kybern.controllers.daemonset.core.placement import Changes, by_node, compute_changes, for_node
 from kybern.controllers.daemonset.core.rollout import compute_outdated, compute_status
 from kybern.controllers.history import sync_update_revision, truncate
@@ -31,6 +32,7 @@ class DaemonSetController:
         self._client = context.client
         self._events = context.recorder(NAME)
         self._owned = OwnedPods(context, NAME, DAEMON_SETS)
+        self._failures = FailedPods()
         self._sets = context.informer(DAEMON_SETS, NAMESPACE)
         self._nodes = context.informer(NODES)
         self._revisions = context.informer(CONTROLLER_REVISIONS, CONTROLLER)
@@ -56,6 +58,7 @@ class DaemonSetController:
         daemon_set = self._sets.get(key)
         if daemon_set is None:
             self._owned.forget(key)
+            self._failures.forget(key)
             return None
         selector = from_label_selector(daemon_set["spec"].get("selector"))
         if selector.empty or meta.is_deleting(daemon_set):
@@ -67,7 +70,8 @@ class DaemonSetController:
             return None
         pods = by_node(await self._owned.of(daemon_set, selector))
         nodes, now = self._nodes.store.list(), self._context.clock.now()
-        changes = compute_changes(daemon_set, nodes, pods)
+        wanted = compute_changes(daemon_set, nodes, pods)
+        changes, pause = self._failures.hold_back(key, meta.generation(daemon_set), wanted, now)
         if not changes.create and not changes.delete:
             changes = Changes(delete=compute_outdated(daemon_set, nodes, pods, digest, now))
         error = await self._apply(key, daemon_set, changes, digest)
@@ -77,10 +81,10 @@ class DaemonSetController:
         if error is not None:
             raise error
         await self._truncate(daemon_set, revisions, pods, revision)
-        waiting = daemon_set["spec"].get("minReadySeconds", 0)
-        if waiting and status["numberReady"] != status.get("numberAvailable", 0):
-            return RequeueAfter(float(waiting))
-        return None
+        waits = [pause] if pause is not None else []
+        if status["numberReady"] != status.get("numberAvailable", 0):
+            waits.append(float(daemon_set["spec"].get("minReadySeconds", 0)))
+        return RequeueAfter(min(waits)) if waits else None
 
     async def _truncate(
         self,
