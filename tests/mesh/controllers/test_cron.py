@@ -4,6 +4,7 @@ import asyncio
 from typing import Any
 
 from kybern.client.resources import CLUSTER_ROLES, CRON_JOBS, JOBS, POD_DISRUPTION_BUDGETS, PODS
+from kybern.kube.meta import Object
 
 
 def job_template(image: str = "done", **spec: Any) -> dict[str, Any]:
@@ -63,6 +64,27 @@ def test_a_budget_counts_its_pods(simulate: Any) -> None:
         await asyncio.sleep(1)
         status = (await cluster.admin.get(POD_DISRUPTION_BUDGETS, "web", "default"))["status"]
         assert (status["expectedPods"], status["currentHealthy"], status["disruptionsAllowed"]) == (4, 4, 2)
+
+    simulate(test)
+
+
+def test_a_budget_over_pods_of_unknown_worth_allows_no_eviction_and_says_why(simulate: Any) -> None:
+    async def test(cluster: Any) -> None:
+        container = {"name": "c", "image": "runs"}
+        spec: Object = {"restartPolicy": "Never", "containers": [container]}
+        pod = {"metadata": {"labels": {"app": "batch"}}, "spec": spec}
+        await cluster.create(JOBS, "batch", spec={"template": pod})
+        spec = {"maxUnavailable": 1, "selector": {"matchLabels": {"app": "batch"}}}
+        await cluster.create(POD_DISRUPTION_BUDGETS, "batch", spec=spec)
+
+        async def failed() -> Object | None:
+            status: Object = (await cluster.admin.get(POD_DISRUPTION_BUDGETS, "batch", "default")).get("status") or {}
+            conditions = status.get("conditions") or []
+            return status if conditions and conditions[0]["reason"] == "SyncFailed" else None
+
+        status = await cluster.until(failed)
+        assert status["disruptionsAllowed"] == 0
+        assert status["conditions"][0]["message"].startswith('found no controllers for pod "batch-')
 
     simulate(test)
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from kybern.controllers.disruption.core import compute_status
+from kybern.controllers.disruption.core import NoScale, compute_status, failed_status
 
 NOW = datetime(2026, 1, 1, 12, tzinfo=UTC)
 
@@ -32,7 +32,9 @@ FOUR = [pod("a"), pod("b"), pod("c"), pod("d")]
         ("one is not ready", {"minAvailable": 3}, [*FOUR[:3], pod("d", ready=False)], (3, 3, 4, 0)),
         ("one is going", {"minAvailable": 3}, [*FOUR[:3], pod("d", deleting=True)], (3, 3, 4, 0)),
         ("one has ended", {"minAvailable": 1}, [*FOUR[:3], pod("d", phase="Succeeded")], (3, 1, 3, 2)),
-        ("pods of their own", {"maxUnavailable": 1}, [pod("x", owner=""), pod("y", owner="")], (2, 1, 2, 1)),
+        ("pods of their own", {"maxUnavailable": 1}, [pod("x", owner=""), pod("y", owner="")], (2, 0, 0, 0)),
+        ("pods of their own, counted", {"minAvailable": 1}, [pod("x", owner=""), pod("y", owner="")], (2, 1, 2, 1)),
+        ("some on their own", {"maxUnavailable": 2}, [*FOUR, pod("x", owner="")], (5, 3, 5, 2)),
         ("none", {"minAvailable": 0}, [], (0, 0, 0, 0)),
     ],
 )
@@ -43,6 +45,16 @@ def test_numbers(case: str, spec: Any, pods: Any, numbers: tuple[int, ...]) -> N
     reason = "SufficientPods" if numbers[3] else "InsufficientPods"
     assert status["conditions"][0]["reason"] == reason
     assert status["observedGeneration"] == 2
+
+
+@pytest.mark.parametrize("spec", [{"maxUnavailable": 1}, {"minAvailable": "50%"}], ids=str)
+def test_a_controller_whose_wish_is_unknown_allows_nothing(spec: Any) -> None:
+    budget = {"metadata": {"generation": 1}, "spec": spec, "status": {"disruptionsAllowed": 3, "currentHealthy": 4}}
+    with pytest.raises(NoScale, match='found no controllers for pod "x"'):
+        compute_status(budget, [*FOUR, pod("x", owner="other")], {"rs": 5}, NOW)
+    status = failed_status(budget, "why", NOW)
+    assert (status["disruptionsAllowed"], status["currentHealthy"]) == (0, 4)
+    assert [(c["status"], c["reason"], c["message"]) for c in status["conditions"]] == [("False", "SyncFailed", "why")]
 
 
 def test_granted_evictions_count_until_they_show_or_expire() -> None:
