@@ -41,6 +41,7 @@ install_packages() {
 }
 
 make_environment() {
+	command -v python3 >/dev/null 2>&1 || install_packages python3 python3-venv
 	python=$(command -v python3.11 || command -v python3 || true)
 	if [ -z "$python" ] || ! "$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))'; then
 		echo "[setup] Python 3.11 or newer is needed (apt-get install python3)" >&2
