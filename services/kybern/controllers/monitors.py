@@ -18,6 +18,7 @@ from kybern.telemetry import Telemetry
 
 IGNORED = {("", "events"), ("events.k8s.io", "events")}
 RETRY_SECONDS = 2.0
+SYNC_SECONDS = 30.0  # after which a collection that cannot be listed is not waited for any longer
 
 
 class Monitors:
@@ -52,10 +53,18 @@ class Monitors:
         return self._watched.get(found) if found is not None else None
 
     async def wait_for_sync(self) -> None:
-        """Until everything that is served has been listed."""
+        """Until everything that is served has been listed, or could not be for half a minute.
+
+        One collection whose conversion webhook is away, say, must not stop what is done about all others.
+        """
         await self._known.wait()
-        for informer in [*self._watched.values()]:
-            await informer.wait_for_sync()
+        try:
+            async with asyncio.timeout(SYNC_SECONDS):
+                for informer in [*self._watched.values()]:
+                    await informer.wait_for_sync()
+        except TimeoutError:
+            late = sorted(str(resource) for resource, informer in self._watched.items() if not informer.has_synced)
+            self._telemetry.log.warning("not listed yet, and not waited for: %s", ", ".join(late))
 
     async def run(self) -> None:
         """Follow discovery until cancelled."""
