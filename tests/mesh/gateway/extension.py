@@ -40,6 +40,7 @@ class Extension:
         self.asked: list[dict[str, Any]] = []
         self.watchers: list[asyncio.Queue[dict[str, Any]]] = []
         self.broken = False
+        self.v2_only = False  # publishes no OpenAPI v3
         self.app = web.Application(client_max_size=1 << 30, middlewares=[self._front])
         add = self.app.router.add_route
         add("GET", BASE, self._discovery)
@@ -82,14 +83,17 @@ class Extension:
 
     async def _openapi_v2(self, request: web.Request) -> web.StreamResponse:
         schema = {"$ref": f"#/definitions/{REF}"}
+        answers = {"200": {"schema": schema}}
         paths = {
-            BASE + "/namespaces/{ns}/flunders": {"get": {"responses": {"200": {"schema": schema}}}},
+            BASE + "/namespaces/{ns}/flunders": {"get": {"produces": ["application/json"], "responses": answers}},
             "/version/": {"get": {}},
         }
         document = {"swagger": "2.0", "info": {}, "paths": paths, "definitions": {REF: SCHEMA, "unused": {}}}
         return web.json_response(document, headers={"ETag": '"v2"'})
 
     async def _openapi_v3(self, request: web.Request) -> web.StreamResponse:
+        if self.v2_only:
+            return web.Response(status=404)
         return web.json_response({"paths": {BASE[1:]: {"serverRelativeURL": f"/openapi/v3{BASE}?hash=1"}}})
 
     async def _document(self, request: web.Request) -> web.StreamResponse:

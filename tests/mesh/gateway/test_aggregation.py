@@ -199,6 +199,19 @@ async def test_discovery_and_openapi_have_it(gateway: Any, wardle: Wardle) -> No
     assert "io.k8s.api.core.v1.Pod" in v2["definitions"]
 
 
+async def test_a_server_that_knows_openapi_v2_alone_has_a_v3_document_too(gateway: Any, wardle: Wardle) -> None:
+    wardle.server.v2_only = True
+    await register(gateway, wardle.api_service())
+    await condition(gateway, "Passed")
+    index = (await (await gateway.admin.get("/openapi/v3")).json())["paths"]
+    v3 = await (await gateway.admin.get(index[BASE[1:]]["serverRelativeURL"])).json()
+    assert v3["openapi"] == "3.0.0"
+    assert v3["components"]["schemas"].keys() == {extension.REF, "unused"}
+    answer = v3["paths"][f"{BASE}/namespaces/{{ns}}/flunders"]["get"]["responses"]["200"]
+    schema = {"$ref": f"#/components/schemas/{extension.REF}"}
+    assert answer == {"description": "", "content": {"application/json": {"schema": schema}}}
+
+
 async def test_what_goes_before_whom(gateway: Any, wardle: Wardle) -> None:
     await register(gateway, wardle.api_service(groupPriorityMinimum=17450))
     await condition(gateway, "Passed")

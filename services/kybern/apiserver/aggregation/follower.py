@@ -4,11 +4,14 @@ import asyncio
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+import orjson
+
 from kybern.apiserver.aggregation.availability import check_discovery, check_service
 from kybern.apiserver.aggregation.client import Answer, Backend, ExtensionClient, NotReached, read_backend
 from kybern.apiserver.aggregation.remotes import Remote
 from kybern.apiserver.core.api_services import Said
 from kybern.apiserver.core.remote_discovery import digest, parse, v2_document, v3_path
+from kybern.kube.openapi.conversion import v2_to_v3
 from kybern.kube.status import StatusError
 from kybern.store.errors import StoreError
 
@@ -37,6 +40,7 @@ class Follower:
         self.at = (spec.get("group") or "", spec["version"])
         self._wake = asyncio.Event()
         self._openapi_at = 0.0
+        self._v2_only = False  # the server has said that it publishes no OpenAPI v3
 
     def wake(self) -> None:
         """Look soon."""
@@ -87,6 +91,7 @@ class Follower:
     async def _documents(self, known: Remote) -> Remote:
         """With the OpenAPI documents that the server has; those it does not give stay as they were."""
         v3 = await self._v3()
+        self._v2_only = self._v2_only or v3 is None
         found = replace(known, v3=v3, v3_hash=digest(v3)) if v3 else known
         v2 = await self._get("/openapi/v2", {"Accept": JSON, "If-None-Match": known.v2_etag})
         if v2 is not None and v2.status == 200:
@@ -96,10 +101,17 @@ class Follower:
                 return found
             if document is not None:
                 found = replace(found, v2=document, v2_etag=v2.etag or digest(v2.body))
+                if self._v2_only:
+                    found = with_v3_of(found, document)
         return found
 
-    async def _v3(self) -> bytes:
+    async def _v3(self) -> bytes | None:
+        """The v3 document; b"" if there is none just now, None from a server that never has one."""
+        if self._v2_only:
+            return None
         index = await self._get("/openapi/v3", {"Accept": JSON})
+        if index is not None and index.status == 404:
+            return None
         if index is None or index.status != 200:
             return b""
         try:
@@ -114,3 +126,12 @@ class Follower:
             return await self._client.get(self.backend, path, {k: v for k, v in headers.items() if v})
         except NotReached:
             return None
+
+
+def with_v3_of(known: Remote, document: Object) -> Remote:
+    """With an OpenAPI v3 document made from the v2 one; without, if that has another form than it should."""
+    try:
+        made = orjson.dumps(v2_to_v3(document))
+    except (AttributeError, TypeError, RecursionError):
+        return known
+    return replace(known, v3=made, v3_hash=digest(made))
