@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+from kybern.kube.meta import join_group_version
+
 
 @dataclass(frozen=True, slots=True)
 class Resource:
@@ -16,7 +18,7 @@ class Resource:
     @property
     def api_version(self) -> str:
         """`apps/v1`, or `v1` for the core group."""
-        return f"{self.group}/{self.version}" if self.group else self.version
+        return join_group_version(self.group, self.version)
 
     @property
     def group_resource(self) -> str:

@@ -67,6 +67,16 @@ def group_version(api_version: str) -> tuple[str, str]:
     return (group, version) if slash else ("", group)
 
 
+def join_group_version(group: str, version: str) -> str:
+    """The apiVersion: "apps/v1", or "v1" in the core group."""
+    return f"{group}/{version}" if group else version
+
+
+def gvk(obj: Mapping[str, Any]) -> tuple[str, str, str]:
+    """Group, version and kind, as an object says."""
+    return *group_version(api_version(obj)), kind(obj)
+
+
 def creation_timestamp(obj: Mapping[str, Any]) -> datetime | None:
     return parse_time(metadata(obj).get("creationTimestamp"))
 

@@ -543,3 +543,48 @@ async def test_reserved_names(admin: Client, hooks: WebhookServer) -> None:
         'metadata.name: names ending with ".static.k8s.io" are reserved for static manifest-based configurations and '
         "cannot be managed via the API"
     )
+
+
+@pytest.mark.parametrize(
+    ("operation", "words"),
+    [
+        ({"op": "replace", "path": "/kind", "value": "Secret"}, 'no kind "Secret" is registered for version "v1"'),
+        ({"op": "replace", "path": "/apiVersion", "value": "x/v1"}, 'no kind "ConfigMap" is registered'),
+        ({"op": "replace", "path": "/kind", "value": ["x"]}, "no kind"),
+        ({"op": "replace", "path": "/metadata", "value": 5}, "json: cannot unmarshal number"),
+    ],
+)
+async def test_no_webhook_makes_an_object_of_another_kind(
+    admin: Client, hooks: WebhookServer, operation: dict[str, Any], words: str
+) -> None:
+    hooks.admit("/p", lambda request: patch(operation))
+    await admin.create(MUTATING, configuration(webhook(hooks.client_config("/p"))))
+    error = await refused(admin.create(CONFIG_MAPS, config_map("a")))
+    assert (error.code, error.reason) == (500, "InternalError")
+    assert words in error.message
+    assert (await refused(admin.get(CONFIG_MAPS, "a", "default"))).code == 404
+
+
+@pytest.mark.parametrize("path", ["/kind", "/apiVersion"])
+async def test_a_kind_that_goes_without_saying(admin: Client, hooks: WebhookServer, path: str) -> None:
+    hooks.admit("/p", lambda request: patch({"op": "remove", "path": path}))
+    await admin.create(MUTATING, configuration(webhook(hooks.client_config("/p"))))
+    made = await admin.create(CONFIG_MAPS, config_map("a", x="1"))
+    assert (made["kind"], made["apiVersion"], made["data"]) == ("ConfigMap", "v1", {"x": "1"})
+
+
+@pytest.mark.parametrize("replicas", ["x", [1], {"a": 1}])
+async def test_a_scale_of_a_wrong_type(admin: Client, hooks: WebhookServer, replicas: Any) -> None:
+    rule = {**RULE, "apiGroups": ["apps"], "resources": ["deployments/scale"]}
+    hooks.admit("/p", lambda request: patch({"op": "replace", "path": "/spec/replicas", "value": replicas}))
+    await admin.create(MUTATING, configuration(webhook(hooks.client_config("/p"), rules=[rule])))
+    labels = {"a": "b"}
+    template = {"metadata": {"labels": labels}, "spec": {"containers": [{"name": "c", "image": "i"}]}}
+    spec = {"replicas": 1, "selector": {"matchLabels": labels}, "template": template}
+    await admin.create(DEPLOYMENTS, {"metadata": {"name": "d", "namespace": "default"}, "spec": spec})
+    error = await refused(
+        admin.patch(DEPLOYMENTS, "d", "default", patch={"spec": {"replicas": 9}}, subresource="scale")
+    )
+    assert error.code == 500
+    assert "cannot unmarshal" in error.message
+    assert (await admin.get(DEPLOYMENTS, "d", "default"))["spec"]["replicas"] == 1

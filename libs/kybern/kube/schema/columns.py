@@ -6,6 +6,8 @@ from importlib.resources import files
 
 import orjson
 
+from kybern.kube.meta import join_group_version
+
 
 @dataclass(frozen=True)
 class Column:
@@ -25,5 +27,4 @@ def _all_columns() -> dict[str, tuple[Column, ...]]:
 
 def columns(group: str, version: str, resource: str) -> tuple[Column, ...]:
     """The columns of a resource; empty for one that cannot be listed or is not built in."""
-    prefix = f"{group}/{version}" if group else version
-    return _all_columns().get(f"{prefix}/{resource}", ())
+    return _all_columns().get(f"{join_group_version(group, version)}/{resource}", ())

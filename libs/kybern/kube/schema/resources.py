@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from kybern.kube.meta import join_group_version
 from kybern.kube.schema.columns import Column, columns
 
 # Where the version that objects are stored in is not the group's preferred one, or not in the same group at all.
@@ -25,7 +26,7 @@ class SubresourceInfo:
 
     @property
     def api_version(self) -> str:
-        return f"{self.group}/{self.version}" if self.group else self.version
+        return join_group_version(self.group, self.version)
 
 
 @dataclass(frozen=True)
@@ -46,7 +47,7 @@ class ResourceInfo:
     @property
     def api_version(self) -> str:
         """As in an object's `apiVersion`: `v1`, `apps/v1`."""
-        return f"{self.group}/{self.version}" if self.group else self.version
+        return join_group_version(self.group, self.version)
 
     @property
     def list_kind(self) -> str:
@@ -71,8 +72,7 @@ class ResourceInfo:
 
     @property
     def storage_api_version(self) -> str:
-        group, version = self.storage
-        return f"{group}/{version}" if group else version
+        return join_group_version(*self.storage)
 
     @property
     def qualified(self) -> str:

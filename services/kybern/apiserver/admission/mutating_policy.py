@@ -14,7 +14,7 @@ from kybern.apiserver.admission.webhook_calls import Write, write_of
 from kybern.apiserver.admission.webhook_patch import hide, take_over
 from kybern.apiserver.registry.field_managers import kind_of
 from kybern.apiserver.registry.request import Request
-from kybern.kube import managed_fields, schema
+from kybern.kube import managed_fields, meta, schema
 from kybern.kube.status import StatusError
 
 if TYPE_CHECKING:
@@ -133,8 +133,7 @@ def _refusal(write: Write, denials: "list[Denial]") -> StatusError:
 
 def _type_of(shown: Object) -> managed_fields.Type | None:
     """How parts of a built-in kind are merged: a Scale or an Eviction is not of its resource's kind."""
-    group, _, version = (shown.get("apiVersion") or "").rpartition("/")
-    name = schema.load().names.get((group, version, shown.get("kind") or ""))
+    name = schema.load().names.get(meta.gvk(shown))
     return None if name is None else managed_fields.built_in().named(name)
 
 

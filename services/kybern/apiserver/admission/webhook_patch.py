@@ -1,16 +1,19 @@
 """What a mutating webhook is shown of an object, and its patch carried over to the object that is being written."""
 
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from kybern.apiserver.admission.plugin import CREATE, UPDATE
 from kybern.apiserver.admission.webhook_calls import Write
 from kybern.apiserver.registry import metadata as metadata_rules
 from kybern.apiserver.registry.resource_table import Served
-from kybern.kube import schema
+from kybern.apiserver.registry.strategies.scale import GVK as SCALE
+from kybern.apiserver.registry.strategies.scale import replicas_of, with_replicas
+from kybern.kube import meta, schema
 from kybern.kube.defaults import apply_defaults
 from kybern.kube.patch import json as json_patch
 from kybern.kube.status import StatusError, internal
-from kybern.kube.structural.kind import with_member
 
 Object = dict[str, Any]
 KEPT = (*metadata_rules.FIXED, "resourceVersion")
@@ -50,24 +53,29 @@ async def take_over(write: Write, served: Served, wanted: Object) -> None:
     """Make `write.new` what the webhook wants, given in the version of `served`. Raises StatusError."""
     new, request = write.new, write.request
     assert new is not None
-    if request.subresource == "scale" and _is_whole(write):
-        found = _with_replicas(served, new, wanted)
-    elif _is_whole(write):
+    is_scale = request.subresource == "scale" and _is_whole(write)
+    if _is_whole(write) and not is_scale:
+        _check_kind(wanted, served.info.gvk)
         found = await _decoded(write, served, wanted)
     else:
-        found = wanted
-        definition = schema.definition(_gvk(wanted))
+        gvk = SCALE if is_scale else meta.gvk(new)
+        _check_kind(wanted, gvk)
+        definition = schema.definition(gvk)
         if definition is not None:
-            _prune(definition, found)
+            _prune(partial(schema.prune, definition), wanted)
+        found = with_replicas(new, replicas_of(wanted) or 0, served.custom) if is_scale else wanted
     new.clear()
     new.update(found)
 
 
-def _with_replicas(served: Served, new: Object, scale: Object) -> Object:
-    replicas = (scale.get("spec") or {}).get("replicas") or 0
-    custom = served.custom
-    path = custom.scale.spec if custom is not None and custom.scale is not None else ".spec.replicas"
-    return with_member(new, path, replicas)
+def _check_kind(wanted: Object, gvk: tuple[str, str, str]) -> None:
+    """An object stays of its kind, said or not. Raises StatusError (500)."""
+    group, version, kind = gvk
+    expected = {"kind": kind, "apiVersion": meta.join_group_version(group, version)}
+    said = {member: wanted.get(member) or value for member, value in expected.items()}
+    if said != expected:
+        raise internal(f'no kind "{said["kind"]}" is registered for version "{said["apiVersion"]}"')
+    wanted |= expected
 
 
 async def _decoded(write: Write, served: Served, wanted: Object) -> Object:
@@ -76,10 +84,10 @@ async def _decoded(write: Write, served: Served, wanted: Object) -> Object:
     assert new is not None
     working = request.served.stored
     if served.custom is not None:
-        served.custom.prune(wanted)
+        _prune(served.custom.prune, wanted)
         served.custom.default(wanted)
     else:
-        _prune(served.definition or {}, wanted)
+        _prune(partial(schema.prune, served.definition or {}), wanted)
         apply_defaults(served.info, wanted)
     if not isinstance(wanted.get("metadata"), dict):
         wanted["metadata"] = {}
@@ -104,13 +112,9 @@ async def _decoded(write: Write, served: Served, wanted: Object) -> Object:
     return {**found, "metadata": metadata_rules.ordered(metadata)}
 
 
-def _prune(definition: Object, obj: Object) -> None:
+def _prune(prune: Callable[[Object], list[str]], obj: Object) -> None:
+    """Raises StatusError (500) for what is of a wrong type."""
     try:
-        schema.prune(definition, obj)
+        prune(obj)
     except schema.DecodeError as error:
         raise internal(str(error)) from None
-
-
-def _gvk(obj: Object) -> tuple[str, str, str]:
-    group, _, version = (obj.get("apiVersion") or "").rpartition("/")
-    return group, version, obj.get("kind") or ""

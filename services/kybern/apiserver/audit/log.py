@@ -19,6 +19,7 @@ from kybern.apiserver.core.audit.policy import LEVELS, Policy
 from kybern.apiserver.core.user import User
 from kybern.apiserver.registry.request import attributes, namespace_of
 from kybern.apiserver.waiting import MustWait
+from kybern.kube.meta import join_group_version
 from kybern.kube.rbac import Attributes
 from kybern.kube.status import StatusError
 from kybern.rpc.exchange.context import CallContext
@@ -195,8 +196,8 @@ def list_document(server: "ApiServer", resource: Any, items: list[bytes]) -> byt
     """The list that was answered, but for its metadata."""
     served = server.table.served.get((resource.group, resource.version, resource.resource))
     kind = served.info.kind if served is not None else ""
-    version = f"{resource.group}/{resource.version}" if resource.group else resource.version
-    head = orjson.dumps({"kind": f"{kind}List", "apiVersion": version, "metadata": {}})
+    api_version = join_group_version(resource.group, resource.version)
+    head = orjson.dumps({"kind": f"{kind}List", "apiVersion": api_version, "metadata": {}})
     return b'%b,"items":[%b]}' % (head[:-1], b",".join(items))
 
 

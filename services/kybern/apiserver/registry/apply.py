@@ -10,14 +10,13 @@ from kybern.apiserver.registry.decode import prune, to_storage
 from kybern.apiserver.registry.field_managers import kind_of, settled
 from kybern.apiserver.registry.request import Request
 from kybern.apiserver.registry.strategies.scale import GVK as SCALE
-from kybern.apiserver.registry.strategies.scale import scale_of
+from kybern.apiserver.registry.strategies.scale import replicas_of, scale_of, with_replicas
 from kybern.apiserver.registry.update import change
 from kybern.kube import managed_fields, meta, schema
 from kybern.kube.document_limits import TooDeep, check_depth, load_yaml
 from kybern.kube.field import required
 from kybern.kube.managed_fields import built_in
 from kybern.kube.status import StatusError, bad_request, conflict, invalid, not_found, status_error
-from kybern.kube.structural.kind import with_member
 
 Object = dict[str, Any]
 TYPE = "application/apply-patch+yaml"
@@ -54,11 +53,9 @@ async def apply_scale(request: Request, data: bytes, force: bool) -> bytes:
         raise _not_typed(scale, wrong)
     info = request.served.info
     config: Object = {"apiVersion": info.api_version, "kind": info.kind, "metadata": scale["metadata"]}
-    replicas = (scale.get("spec") or {}).get("replicas")
+    replicas = replicas_of(scale)
     if replicas is not None:
-        custom = request.served.custom
-        path = custom.scale.spec if custom is not None and custom.scale is not None else ".spec.replicas"
-        config = with_member(config, path, replicas)
+        config = with_replicas(config, replicas, request.served.custom)
 
     async def produce(stored: Object) -> Object:
         live = schema.convert(stored, info.api_version)
@@ -90,9 +87,7 @@ def read(data: bytes, gvk: tuple[str, str, str]) -> Object:
             raise bad_request(f"error decoding YAML: {error}") from None
     if not isinstance(config, dict):
         raise bad_request("error decoding YAML: the configuration is not an object")
-    group, version, kind = gvk
-    wanted = f"{group}/{version}" if group else version
-    if config.get("kind") != kind or config.get("apiVersion") != wanted:
+    if meta.gvk(config) != gvk:
         raise bad_request(f"invalid object type: {managed_fields.gvk_text(config)}")
     if not isinstance(config.setdefault("metadata", {}), dict):
         raise _not_typed(config, ".metadata: expected map")

@@ -8,6 +8,7 @@ from kybern.apiserver.registry.request import Request
 from kybern.kube import schema
 from kybern.kube.defaults import apply_defaults
 from kybern.kube.document_limits import TooDeep, check_depth
+from kybern.kube.meta import join_group_version
 from kybern.kube.status import bad_request, request_entity_too_large
 
 Object = dict[str, Any]
@@ -21,7 +22,7 @@ def parse(data: bytes, gvk: GVK) -> Object:
     if len(data) > LARGEST:
         raise request_entity_too_large(f"limit is {LARGEST}")
     group, version, kind = gvk
-    expected = f"{group}/{version}" if group else version
+    expected = join_group_version(group, version)
     try:
         obj = orjson.loads(data)
     except orjson.JSONDecodeError as error:

@@ -6,7 +6,7 @@ Several versions of a resource share one cache, in storage version; `Served` is 
 import asyncio
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from functools import lru_cache
+from functools import cached_property, lru_cache
 
 import orjson
 
@@ -15,7 +15,7 @@ from kybern.apiserver.core.encoding import Object
 from kybern.apiserver.crd.conversion import Conversion
 from kybern.apiserver.registry.strategy import Strategy
 from kybern.apiserver.storage.cacher import Cacher
-from kybern.kube import schema
+from kybern.kube import meta, schema
 from kybern.kube.schema import Definition, GroupInfo, ResourceInfo
 from kybern.kube.status import StatusError, method_not_allowed, unknown_resource
 from kybern.kube.structural import CustomKind
@@ -46,7 +46,7 @@ class Served:
     def resource(self) -> str:
         return self.info.resource
 
-    @property
+    @cached_property
     def is_stored_version(self) -> bool:
         return self.info.api_version == self.stored.api_version and self.conversion is None
 
@@ -61,7 +61,7 @@ class Served:
         """Stored bytes in this version; what needs a webhook is in it already."""
         return data if self.converter is None else _converted(data, self.info.api_version)
 
-    @property
+    @cached_property
     def converter(self) -> Callable[[bytes], bytes] | None:
         """`present`, or None if it would change nothing; the same function for the same version."""
         return None if self.is_stored_version or self.conversion is not None else _converter(self.info.api_version)
@@ -173,11 +173,8 @@ class ResourceTable:
 
     def of_kind(self, api_version: str, kind: str) -> Served | None:
         """What serves a kind."""
-        group, _, version = api_version.rpartition("/")
-        return next(
-            (s for s in self.served.values() if s.info.gvk == (group, version, kind)),
-            None,
-        )
+        gvk = (*meta.group_version(api_version), kind)
+        return next((served for served in self.served.values() if served.info.gvk == gvk), None)
 
     def in_group_version(self, group: str, version: str) -> Iterator[Served]:
         """The resources of a group-version, in order."""

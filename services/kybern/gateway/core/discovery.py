@@ -5,14 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
+from kybern.kube.meta import join_group_version
 from kybern.protos.api.v1.discovery_pb2 import GroupInfo, ResourceInfo, ResourceTable, SubresourceInfo, VersionInfo
 
 Document = dict[str, Any]
 AGGREGATED = "apidiscovery.k8s.io"
-
-
-def group_version(group: str, version: str) -> str:
-    return f"{group}/{version}" if group else version
 
 
 def api_versions(table: ResourceTable, server_address: str) -> Document:
@@ -37,7 +34,7 @@ def api_group(group: GroupInfo) -> Document:
 
 def _group(group: GroupInfo) -> Document:
     versions = [
-        {"groupVersion": group_version(group.name, version.version), "version": version.version}
+        {"groupVersion": join_group_version(group.name, version.version), "version": version.version}
         for version in group.versions
     ]
     return {"name": group.name, "versions": versions, "preferredVersion": versions[0]}
@@ -46,7 +43,7 @@ def _group(group: GroupInfo) -> Document:
 def api_resource_list(group: str, version: VersionInfo) -> Document:
     """GET /api/v1 and /apis/GROUP/VERSION."""
     resources = [entry for info in version.resources for entry in _resource_entries(group, version.version, info)]
-    gv = group_version(group, version.version)
+    gv = join_group_version(group, version.version)
     return {"kind": "APIResourceList", "apiVersion": "v1", "groupVersion": gv, "resources": resources}
 
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from kybern.gateway.core.deprecations import DEPRECATED
 from kybern.kube import protobuf
+from kybern.kube.meta import join_group_version
 from kybern.kube.tables import table
 from kybern.kube.tables.table import Column, Printing
 from kybern.protos.api.v1.discovery_pb2 import ResourceInfo, ResourceTable
@@ -28,7 +29,7 @@ class Served:
 
     @property
     def api_version(self) -> str:
-        return _api_version(self.group, self.version)
+        return join_group_version(self.group, self.version)
 
     def allows(self, verb: str, subresource: str) -> bool:
         return verb in (self.subresources.get(subresource, ()) if subresource else self.verbs)
@@ -50,7 +51,7 @@ class Resources:
                 {sub.name: frozenset(sub.verbs) for sub in info.subresources},
                 _printing(group.name, version.version, info),
                 DEPRECATED.get((group.name, version.version, info.name), ""),
-                not protobuf.has_form(_api_version(group.name, version.version), info.kind),
+                not protobuf.has_form(join_group_version(group.name, version.version), info.kind),
             )
             for group in self.table.groups
             for version in group.versions
@@ -66,10 +67,6 @@ class Resources:
 
     def __len__(self) -> int:
         return len(self._served)
-
-
-def _api_version(group: str, version: str) -> str:
-    return f"{group}/{version}" if group else version
 
 
 def _printing(group: str, version: str, info: ResourceInfo) -> Printing:

@@ -44,13 +44,25 @@ def _scale(obj: Object, replicas: Any, seen: Any, selector: Any) -> Object:
     return {"kind": "Scale", "apiVersion": "autoscaling/v1", "metadata": metadata, "spec": wanted, "status": shown}
 
 
+def replicas_of(scale: Object) -> int | None:
+    """What a Scale asks for."""
+    replicas: int | None = (scale.get("spec") or {}).get("replicas")
+    return replicas
+
+
+def with_replicas(obj: Object, replicas: int, custom: CustomKind | None) -> Object:
+    """The object with so many replicas, where its kind has them."""
+    path = custom.scale.spec if custom is not None and custom.scale is not None else ".spec.replicas"
+    return with_member(obj, path, replicas)
+
+
 def scaled(request: Request, obj: Object, scale: Object) -> Object:
     """The object with the replicas of a Scale. Raises StatusError."""
     metadata = scale["metadata"]
     name = metadata.get("name") or request.name
     if name != request.name:
         raise bad_request(f"the name of the object ({name}) does not match the name on the URL ({request.name})")
-    replicas = (scale.get("spec") or {}).get("replicas") or 0
+    replicas = replicas_of(scale) or 0
     if replicas < 0:
         error = field_invalid("spec.replicas", replicas, "must be greater than or equal to 0")
         raise invalid("autoscaling", "Scale", name, [error])
@@ -59,9 +71,7 @@ def scaled(request: Request, obj: Object, scale: Object) -> Object:
             f"Precondition failed: UID in precondition: {metadata['uid']}, UID in object meta: {obj['metadata']['uid']}"
         )
         raise conflict(request.group, request.resource, name, why)
-    custom = request.served.custom
-    path = custom.scale.spec if custom is not None and custom.scale is not None else ".spec.replicas"
-    changed = {**with_member(obj, path, replicas), "metadata": dict(obj["metadata"])}
+    changed = {**with_replicas(obj, replicas, request.served.custom), "metadata": dict(obj["metadata"])}
     changed["metadata"].pop("resourceVersion", None)
     if metadata.get("resourceVersion"):
         changed["metadata"]["resourceVersion"] = metadata["resourceVersion"]
