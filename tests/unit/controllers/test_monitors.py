@@ -8,9 +8,9 @@ from typing import Any
 from kybern.client.discovery import ServedResource
 from kybern.client.informer import SharedInformerFactory
 from kybern.client.resources import CONFIG_MAPS
+from kybern.clock import virtual
 from kybern.controllers.monitors import SYNC_SECONDS, Monitors
 from kybern.telemetry import Telemetry
-from kybern.testing import virtual
 
 
 class Nobody:
