@@ -177,14 +177,15 @@ class Gateway:
             span.end()
 
     async def _other(self, request: Request) -> Response | None:
-        """Paths that name no resource. Health and version are open to everybody."""
+        """Paths that name no resource. Health is open to everybody, the version too while nobody can be asked."""
         timeout(self._api, request)
         path = request.path
         if path.startswith(ENDPOINTS) and path.strip("/").partition("/")[0] in ("healthz", "livez", "readyz"):
             await self._report(request)
             return self._health.handle(request)
         if path == "/version" or path == "/version/":
-            await self._report(request)
+            if self._ready():
+                await self._api.check_access(request)
             return await self._documents.version(request)
         access = await self._api.check_access(request)
         if path in ("/metrics", "/metrics/slis"):

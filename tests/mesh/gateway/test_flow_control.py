@@ -16,6 +16,7 @@ async def test_answers_name_flow_schema_and_priority_level(gateway: Any) -> None
         await uid(gateway, "prioritylevelconfigurations", "exempt"),
     )
     paths = ["/api/v1/namespaces/default"] * 3 + ["/api/v1/pods", "/api/v1/namespaces/none", "/apis", "/nowhere"]
+    paths.append("/version")
     for path in paths:
         async with gateway.admin.get(path) as response:
             assert response.headers["X-Kubernetes-PF-FlowSchema-UID"] == schema, path
@@ -98,5 +99,5 @@ async def test_a_refusal_says_when_to_come_again(gateway: Any) -> None:
             assert (response.status, response.headers["Retry-After"]) == (429, "1"), response.url
             assert response.headers["X-Kubernetes-PF-FlowSchema-UID"] == schema
             assert (status["reason"], status["details"]) == ("TooManyRequests", {"retryAfterSeconds": 1})
-        async with bob.get("/version") as response:
+        async with bob.get("/livez") as response:
             assert response.status == 200
