@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from functools import partial
 
+import grpc
+
 from kybern.client.resources import RUNTIME_CLASSES
 from kybern.kube.duration import format_go
 from kybern.kube.meta import Object
@@ -114,7 +116,11 @@ class PodStart:
     async def sandbox(self, actions: PodActions) -> tuple[str, tuple[str, ...], cri.PodSandboxConfig]:
         """The sandbox to start in, made now if there is none: its id, addresses and configuration."""
         node = self.node
-        config = pod_sandbox.sandbox_config(self.pod, node.settings, actions.attempt, node.logs_root)
+        try:
+            config = pod_sandbox.sandbox_config(self.pod, node.settings, actions.attempt, node.logs_root)
+        except ValueError as error:
+            node.event(self.pod, "Warning", "FailedCreatePodSandBox", f"Failed to create pod sandbox: {error}")
+            raise CriError("RunPodSandbox", grpc.StatusCode.INVALID_ARGUMENT, str(error)) from None
         if not actions.create_sandbox:
             box = self.runtime.sandboxes[0]
             return box.id, box.ips, config

@@ -2,7 +2,7 @@
 
 import re
 
-from kybern.kube.field import duplicate, forbidden, invalid, not_found, not_supported, required
+from kybern.kube.field import duplicate, forbidden, invalid, not_found, not_supported, required, too_long
 from kybern.kube.validation.container import host_port_conflicts, validate_container
 from kybern.kube.validation.fields import (
     Errors,
@@ -32,6 +32,7 @@ RESTART_POLICIES = ("Always", "OnFailure", "Never")
 _DNS_POLICIES = ("ClusterFirst", "ClusterFirstWithHostNet", "Default", "None")
 _MAX_INT32 = 2**31 - 1
 MIRROR = "kubernetes.io/config.mirror"
+MAX_KERNEL_HOSTNAME = 64
 SYSCTL_LENGTH = 253
 _SYSCTL_SEGMENT = "[a-z0-9]([-_a-z0-9]*[a-z0-9])?"
 SYSCTL = rf"({_SYSCTL_SEGMENT}[\./])*{_SYSCTL_SEGMENT}"
@@ -104,8 +105,21 @@ def _names(spec: Object, path: str) -> Errors:
     for name in ("hostname", "subdomain"):
         if spec.get(name):
             yield from text(spec[name], f"{path}.{name}", dns1123_label)
+    yield from _hostname_override(spec, f"{path}.hostnameOverride")
     if spec.get("schedulerName"):
         yield from text(spec["schedulerName"], f"{path}.schedulerName", dns1123_subdomain)
+
+
+def _hostname_override(spec: Object, path: str) -> Errors:
+    name = spec.get("hostnameOverride")
+    if name is None:
+        return
+    for other in ("setHostnameAsFQDN", "hostNetwork"):
+        if spec.get(other):
+            yield forbidden(path, f"may not be specified when {other} is true")
+    if len(name) > MAX_KERNEL_HOSTNAME:
+        yield too_long(path, MAX_KERNEL_HOSTNAME)
+    yield from text(name, path, dns1123_subdomain)
 
 
 def _containers(spec: Object, volumes: Volumes, path: str) -> Errors:

@@ -7,7 +7,7 @@ from kybern.node.core import labels, resources
 from kybern.protos.runtime.v1 import api_pb2 as cri
 
 PROTOCOLS = {"TCP": cri.TCP, "UDP": cri.UDP, "SCTP": cri.SCTP}
-MAX_HOSTNAME = 63
+MAX_HOSTNAME, MAX_KERNEL_HOSTNAME = 63, 64
 
 
 @dataclass(frozen=True)
@@ -23,15 +23,32 @@ class NodeSettings:
 
 
 def hostname(pod: Object) -> str:
-    """The pod's own host name: spec.hostname, else its name, at most 63 characters."""
-    name: str = pod["spec"].get("hostname") or pod["metadata"]["name"]
+    """The pod's own host name: spec.hostnameOverride or hostname, else its name, at most 63 characters."""
+    spec = pod["spec"]
+    name: str = spec.get("hostnameOverride") or spec.get("hostname") or pod["metadata"]["name"]
     return name[:MAX_HOSTNAME].rstrip("-.")
 
 
 def host_domain(pod: Object, settings: NodeSettings) -> str:
     """The domain of a pod with a subdomain: what a headless Service of that name answers for."""
     subdomain = pod["spec"].get("subdomain")
-    return f"{subdomain}.{pod['metadata']['namespace']}.svc.{settings.cluster_domain}" if subdomain else ""
+    if not subdomain or pod["spec"].get("hostnameOverride"):
+        return ""
+    return f"{subdomain}.{pod['metadata']['namespace']}.svc.{settings.cluster_domain}"
+
+
+def kernel_hostname(pod: Object, settings: NodeSettings) -> str:
+    """What `hostname` prints in the pod: with setHostnameAsFQDN the full name. ValueError if that is too long."""
+    name, domain = hostname(pod), host_domain(pod, settings)
+    if not domain or not pod["spec"].get("setHostnameAsFQDN"):
+        return name
+    full = f"{name}.{domain}"
+    if len(full) > MAX_KERNEL_HOSTNAME:
+        raise ValueError(
+            f"failed to construct FQDN from pod hostname and cluster domain, FQDN {full} is too long "
+            f"({MAX_KERNEL_HOSTNAME} characters is the max, {len(full)} characters requested)"
+        )
+    return full
 
 
 def dns_config(pod: Object, settings: NodeSettings) -> cri.DNSConfig:
@@ -133,14 +150,14 @@ def log_directory(pod: Object, root: str) -> str:
 
 
 def sandbox_config(pod: Object, settings: NodeSettings, attempt: int, logs_root: str) -> cri.PodSandboxConfig:
-    """What RunPodSandbox gets, and CreateContainer for each of the pod's containers."""
+    """What RunPodSandbox gets, and CreateContainer for each of the pod's containers. Raises ValueError."""
     meta, spec = pod["metadata"], pod["spec"]
     values = resources.pod_values(pod)
     config = cri.PodSandboxConfig(
         metadata=cri.PodSandboxMetadata(
             name=meta["name"], namespace=meta["namespace"], uid=meta["uid"], attempt=attempt
         ),
-        hostname="" if spec.get("hostNetwork") else hostname(pod),
+        hostname="" if spec.get("hostNetwork") else kernel_hostname(pod, settings),
         log_directory=log_directory(pod, logs_root),
         dns_config=dns_config(pod, settings),
         port_mappings=port_mappings(pod),

@@ -214,6 +214,10 @@ CREATE: list[tuple[str, str, Any, list[str]]] = [
     ("ConfigMap", "metadata.finalizers", ["mine"], [
         'metadata.finalizers[0]: Invalid value: "mine": name is neither a standard finalizer name nor is it fully '
         "qualified"]),
+    ("Pod", "spec.hostnameOverride", "a.b", []),
+    ("Pod", "spec.hostnameOverride", "A", [f'spec.hostnameOverride: Invalid value: "A": {SUBDOMAIN}']),
+    ("Pod", "spec.hostnameOverride", "a" * 65,
+     ["spec.hostnameOverride: Too long: may not be more than 64 bytes"]),
     ("Pod", "spec.containers", [], ["spec.containers: Required value"]),
     ("Pod", f"{C}.name", "", ["spec.containers[0].name: Required value"]),
     ("Pod", f"{C}.name", "A", [f'spec.containers[0].name: Invalid value: "A": {LABEL}']),

@@ -12,7 +12,14 @@ from kybern.node.core.container_config import ConfigError, ImageFacts, container
 from kybern.node.core.environment import MissingReference, expand, make_environment, service_variables
 from kybern.node.core.hosts import render_hosts
 from kybern.node.core.pleg import EventType, Seen
-from kybern.node.core.pod_sandbox import NodeSettings, dns_config, sandbox_config
+from kybern.node.core.pod_sandbox import (
+    NodeSettings,
+    dns_config,
+    host_domain,
+    hostname,
+    kernel_hostname,
+    sandbox_config,
+)
 from kybern.node.core.probe import Kind
 from kybern.node.core.volumes import File, VolumeError, pod_references, select
 
@@ -96,6 +103,25 @@ def test_sandbox_config() -> None:
     assert list(found.linux.security_context.supplemental_groups) == [7]
     assert found.linux.security_context.run_as_user.value == 5
     assert dict(found.linux.sysctls) == {"a": "b"}
+
+
+@pytest.mark.parametrize(("spec", "name", "domain", "kernel"), [
+    ({}, "p", "", "p"),
+    ({"hostname": "h", "setHostnameAsFQDN": True}, "h", "", "h"),
+    ({"hostname": "h", "subdomain": "s"}, "h", "s.ns.svc.cluster.local", "h"),
+    ({"hostname": "h", "subdomain": "s", "setHostnameAsFQDN": True}, "h", "s.ns.svc.cluster.local",
+     "h.s.ns.svc.cluster.local"),
+    ({"hostname": "h", "subdomain": "s", "hostnameOverride": "a.b"}, "a.b", "", "a.b"),
+])  # fmt: skip
+def test_host_names(spec: Any, name: str, domain: str, kernel: str) -> None:
+    pod = make_pod(**spec)
+    assert (hostname(pod), host_domain(pod, SETTINGS), kernel_hostname(pod, SETTINGS)) == (name, domain, kernel)
+
+
+def test_full_host_names_fit_the_kernel() -> None:
+    pod = make_pod(hostname="h" * 50, subdomain="s", setHostnameAsFQDN=True)
+    with pytest.raises(ValueError, match=r"is too long \(64 characters is the max, 73 characters requested\)"):
+        kernel_hostname(pod, SETTINGS)
 
 
 @pytest.mark.parametrize(("context", "image", "error"), [
