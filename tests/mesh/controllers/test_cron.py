@@ -3,7 +3,7 @@
 import asyncio
 from typing import Any
 
-from kybern.client.resources import CLUSTER_ROLES, CRON_JOBS, JOBS, POD_DISRUPTION_BUDGETS, PODS
+from kybern.client.resources import CLUSTER_ROLES, CRON_JOBS, EVENTS, JOBS, POD_DISRUPTION_BUDGETS, PODS
 from kybern.kube.meta import Object
 
 
@@ -23,6 +23,17 @@ def test_a_cron_job_starts_jobs_and_keeps_few(simulate: Any) -> None:
         assert tick["status"]["lastScheduleTime"] == "2026-01-01T00:10:00Z"
         assert "lastSuccessfulTime" in tick["status"]
         assert len(await cluster.names(PODS)) == 2  # those of older jobs are gone
+
+    simulate(test)
+
+
+def test_a_day_that_never_comes_is_told_of(simulate: Any) -> None:
+    async def test(cluster: Any) -> None:
+        spec = {"schedule": "59 23 31 2 *", "jobTemplate": job_template()}
+        await cluster.create(CRON_JOBS, "never", spec=spec)
+        await asyncio.sleep(5)
+        (event,) = (await cluster.admin.list(EVENTS, "default")).items
+        assert (event["reason"], event["involvedObject"]["name"]) == ("InvalidSchedule", "never")
 
     simulate(test)
 

@@ -3,10 +3,10 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from zoneinfo import ZoneInfo
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from kybern.controllers.core.jobs import ending
-from kybern.controllers.cronjob.schedule import Schedule, parse
+from kybern.controllers.cronjob.schedule import NeverDueError, Schedule, parse
 from kybern.kube import meta
 from kybern.kube.meta import Object
 
@@ -25,7 +25,7 @@ class Next:
 
 
 def compute_next(cron_job: Object, now: datetime) -> Next:
-    """The most recent time that is due and was not used. Raises ScheduleError, ZoneInfoNotFoundError."""
+    """The most recent time that is due and was not used. Raises ScheduleError, NeverDueError, ZoneInfoNotFoundError."""
     spec: Object = cron_job["spec"]
     zone = ZoneInfo(spec["timeZone"]) if spec.get("timeZone") else UTC
     schedule = parse(spec["schedule"])
@@ -35,7 +35,9 @@ def compute_next(cron_job: Object, now: datetime) -> Next:
     if deadline is not None:
         earliest = max(earliest, now - timedelta(seconds=deadline))
     upcoming = schedule.next_after(now.astimezone(zone))
-    wait = (upcoming - now).total_seconds() if upcoming is not None else None
+    if upcoming is None:
+        raise NeverDueError("time difference between two schedules is less than 1 second")
+    wait = (upcoming - now).total_seconds()
     due, missed = _most_recent(schedule, earliest.astimezone(zone), now)
     too_late = due is not None and deadline is not None and due + timedelta(seconds=deadline) < now
     return Next(None if due is None or too_late else due.astimezone(UTC), wait, too_late, missed)
@@ -59,6 +61,16 @@ def _most_recent(schedule: Schedule, earliest: datetime, now: datetime) -> tuple
             return moment, missed
         moment = schedule.next_after(moment)
     return found, missed
+
+
+def describe_refusal(spec: Object, error: Exception) -> tuple[str, str]:
+    """(reason, message) of the event for a CronJob that can never run as it is."""
+    if isinstance(error, NeverDueError):
+        return "InvalidSchedule", f"invalid schedule: {spec['schedule']} : {error}"
+    if isinstance(error, ZoneInfoNotFoundError):
+        zone = spec["timeZone"]
+        return "UnknownTimeZone", f'invalid timeZone: "{zone}": unknown time zone {zone}'
+    return "UnparseableSchedule", f'unparseable schedule: "{spec["schedule"]}" : {error}'
 
 
 def make_job(cron_job: Object, at: datetime) -> Object:

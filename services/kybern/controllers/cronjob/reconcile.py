@@ -8,8 +8,15 @@ from kybern.client.informer import each
 from kybern.client.resources import CRON_JOBS, JOBS
 from kybern.client.store import CONTROLLER
 from kybern.controllers.context import Context
-from kybern.controllers.cronjob.core import compute_next, finished, job_reference, make_job, surplus_jobs
-from kybern.controllers.cronjob.schedule import ScheduleError
+from kybern.controllers.cronjob.core import (
+    compute_next,
+    describe_refusal,
+    finished,
+    job_reference,
+    make_job,
+    surplus_jobs,
+)
+from kybern.controllers.cronjob.schedule import NeverDueError, ScheduleError
 from kybern.controllers.pod_control import is_namespace_terminating
 from kybern.kube import meta
 from kybern.kube.meta import Object
@@ -52,8 +59,8 @@ class CronJobController:
         if not cron_job["spec"].get("suspend"):
             try:
                 wait, status = await self._start(cron_job, jobs, status)
-            except (ScheduleError, ZoneInfoNotFoundError) as error:
-                self._events.event(cron_job, WARNING, "UnparseableSchedule", f"unparseable schedule: {error}")
+            except (ScheduleError, NeverDueError, ZoneInfoNotFoundError) as error:
+                self._events.event(cron_job, WARNING, *describe_refusal(cron_job["spec"], error))
         if status != (cron_job.get("status") or {}):
             await self._client.update_status(CRON_JOBS, {**cron_job, "status": status})
         return RequeueAfter(wait + DELTA) if wait is not None else None

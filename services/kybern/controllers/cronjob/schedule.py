@@ -34,6 +34,10 @@ class ScheduleError(ValueError):
     """Not a cron schedule; says which field."""
 
 
+class NeverDueError(ValueError):
+    """A schedule whose time never comes, such as the 31st of February."""
+
+
 @dataclass(frozen=True)
 class Schedule:
     """The allowed values of each field."""

@@ -2,13 +2,13 @@
 
 from datetime import UTC, datetime, timedelta
 from typing import Any
-from zoneinfo import ZoneInfo
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from kybern.controllers.cronjob.core import compute_next, surplus_jobs
+from kybern.controllers.cronjob.core import compute_next, describe_refusal, surplus_jobs
 from kybern.controllers.cronjob.schedule import ScheduleError, parse
 
 START = datetime(2026, 1, 1, 12, 30, tzinfo=UTC)  # a Thursday
@@ -129,3 +129,32 @@ def test_history_limits() -> None:
     ]
     surplus = surplus_jobs(cron_job(successfulJobsHistoryLimit=1, failedJobsHistoryLimit=0), jobs)
     assert [j["metadata"]["name"] for j in surplus] == ["b", "d", "c"]
+
+
+@pytest.mark.parametrize(
+    ("spec", "event"),
+    [
+        (
+            {"schedule": "59 23 31 2 *"},
+            (
+                "InvalidSchedule",
+                "invalid schedule: 59 23 31 2 * : time difference between two schedules is less than 1 second",
+            ),
+        ),
+        (
+            {"schedule": "* * *"},
+            (
+                "UnparseableSchedule",
+                'unparseable schedule: "* * *" : expected exactly 5 fields, found 3: [* * *]',
+            ),
+        ),
+        (
+            {"schedule": "* * * * *", "timeZone": "Moon/Base"},
+            ("UnknownTimeZone", 'invalid timeZone: "Moon/Base": unknown time zone Moon/Base'),
+        ),
+    ],
+)
+def test_refusals(spec: dict[str, Any], event: tuple[str, str]) -> None:
+    with pytest.raises((ValueError, ZoneInfoNotFoundError)) as refused:
+        compute_next({"metadata": {}, "spec": spec}, START)
+    assert describe_refusal(spec, refused.value) == event
