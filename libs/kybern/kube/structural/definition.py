@@ -77,7 +77,7 @@ def _plain(schema: Definition, path: str) -> Errors:
         detail = "uniqueItems cannot be set to true since the runtime complexity becomes quadratic"
         yield forbidden(f"{path}.uniqueItems", detail)
     more = schema.get("additionalProperties")
-    if more is not None and schema.get("properties"):
+    if more is not None and more is not True and schema.get("properties"):
         yield forbidden(f"{path}.additionalProperties", "additionalProperties and properties are mutual exclusive")
     if more is False:
         yield forbidden(f"{path}.additionalProperties", "additionalProperties cannot be set to false")

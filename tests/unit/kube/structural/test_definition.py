@@ -37,6 +37,7 @@ SCHEMAS: dict[str, tuple[dict[str, Any], list[str]]] = {
         obj(a={"type": "object", "properties": {"b": TEXT}, "additionalProperties": TEXT}),
         [".properties[a].additionalProperties: Forbidden: additionalProperties and properties are mutual exclusive"],
     ),
+    "both, anything": (obj(a={"type": "object", "properties": {"b": TEXT}, "additionalProperties": True}), []),
     "reference": (obj(a={**TEXT, "$ref": "x"}), [".properties[a].$ref: Forbidden: $ref is not supported"]),
     "unique": (
         obj(a={"type": "array", "items": TEXT, "uniqueItems": True}),
