@@ -22,6 +22,7 @@ TOOLS = {  # program in the image -> what it is called on this host, and its Deb
     "usr/bin/ss": ("ss", "iproute2"),
     "sbin/ip": ("ip", "iproute2"),
     "usr/bin/getent": ("getent", "libc-bin"),
+    "usr/bin/printenv": ("printenv", "coreutils"),
 }
 PASSWD = "root:x:0:0:root:/root:/bin/sh\nuser-defined-in-image:x:1000:1000::/home:/bin/sh\n"
 GROUP = "root:x:0:\nuser-defined-in-image:x:1000:\ngroup-defined-in-image:x:50000:user-defined-in-image\n"
@@ -62,7 +63,7 @@ def with_bash(image: Image) -> Image:
     """The image with bash for its shell: Debian's busybox prefers its own applets to the programs of the same name."""
     bash = with_libraries({"bin/bash": find_binary(["bash"], "bash")})
     shells = (Entry("bin/sh", link="bash"), Entry("bin/ash", link="bash"))
-    return replace(image, entries=without(image.entries, *bash, *shells))
+    return replace(image, entries=without(image.entries, *bash, *shells, Entry("var/tmp", mode=0o1777)))
 
 
 class SuiteImages:
