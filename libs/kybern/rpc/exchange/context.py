@@ -1,6 +1,6 @@
 """What a handler knows of the call that it answers, whether it came alone or in an Exchange."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,6 +18,7 @@ class CallContext:
     deadline: float | None = None  # in loop.time(); the call is cancelled then
     origin: Origin | None = None
     shared: bool = False  # its replies may answer other calls too
+    push: Callable[[Sequence[Any]], bool] | None = None  # of a stream: send replies at once; False if there is no room
     flow: str = ""  # told to the client in the first reply: see Reply.flow
     seat: Any = None  # what the server's flow control keeps of the call
     audit: Any = None  # what the server's audit log keeps of the call

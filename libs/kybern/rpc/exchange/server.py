@@ -8,9 +8,10 @@ to be sent or too many calls are open.
 import asyncio
 import inspect
 import logging
-from collections.abc import AsyncIterator, Awaitable
+from collections.abc import AsyncIterator, Awaitable, Sequence
 from contextlib import aclosing
 from enum import Enum
+from functools import partial
 from typing import Any
 
 from google.protobuf.message import DecodeError
@@ -125,7 +126,8 @@ class Exchange:
             return
         requester = call.requester if call.HasField("requester") else None
         context = CallContext(self._identity, requester, call.traceparent, started + seconds if seconds else None)
-        context.shared = field == "watch" and call.watch.shared
+        if field == "watch" and call.watch.shared:
+            context.shared, context.push = True, partial(self._push, call.id, context)
         if call.HasField("origin"):
             context.origin = call.origin
         try:
@@ -243,6 +245,14 @@ class Exchange:
         if response is not None:
             getattr(reply, field).CopyFrom(response)
         self._outbox.put(envelope.SerializeToString())
+
+    def _push(self, call_id: int, context: CallContext, responses: Sequence[Any]) -> bool:
+        """Send replies of a stream from outside its handler; False, and nothing sent, if they have to wait."""
+        if context.flow or not self._outbox.has_room:
+            return False
+        for response in responses:
+            self._share(call_id, response)
+        return True
 
     def _share(self, call_id: int, response: Any) -> None:
         """Answer together with the calls before, if they were sent the same response."""

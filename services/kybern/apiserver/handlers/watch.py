@@ -48,6 +48,8 @@ async def watch(server: ApiServer, message: WatchRequest, call: CallContext) -> 
                 yield WatchResponse(events=[_bookmark(request, since, True)])
         if call.seat is not None:  # a watch that stands needs no seat
             server.flow.leave(call, 0.0)
+        if request.served.conversion is None:
+            watcher.direct = call.push
         async for response in _follow(server, request, watcher, message, since, late):
             yield response
     finally:
@@ -87,7 +89,6 @@ async def _follow(
     bookmark_at = loop.time() + BOOKMARK_SECONDS
     while not watcher.cut_off:
         left = min(deadline, bookmark_at) - loop.time()
-        revision = server.feed.revision
         events = await watcher.wait(left) if left > 0 else []
         if events and request.served.conversion is not None:
             events = await request.served.conversion.events(events, request.served.info.api_version)
@@ -97,8 +98,10 @@ async def _follow(
         if events:
             continue
         now = loop.time()
-        if message.allow_bookmarks and (now >= bookmark_at or now >= deadline) and not watcher.queue:
-            yield WatchResponse(events=[_bookmark(request, max(revision, since), False)])
+        if message.allow_bookmarks and (now >= bookmark_at or now >= deadline):
+            watcher.audience.tell()
+            if not watcher.queue:
+                yield WatchResponse(events=[_bookmark(request, max(server.feed.revision, since), False)])
         if now >= deadline:
             return
         if now >= bookmark_at:

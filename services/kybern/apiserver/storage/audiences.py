@@ -29,7 +29,7 @@ class Audiences:
         audience = watcher.audience
         value, key = audience.selection.pinned(self._trigger), audience.key
         self._audiences.setdefault(value, {})[key] = audience
-        audience.members[watcher] = None
+        audience.join(watcher)
         watcher.stop = lambda: self._leave(watcher, value)
 
     def _leave(self, watcher: Watcher, value: str | None) -> None:

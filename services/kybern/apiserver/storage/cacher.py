@@ -176,10 +176,10 @@ class Cacher:
             raise service_unavailable("the apiserver is shutting down")
         audience = self._audiences.audience(selection, convert)
         watcher = Watcher(audience)
-        for event in self._since(since):
-            message = audience.message(event)
-            if message is not None:
-                watcher.push(message)
+        messages = [audience.message(event) for event in self._since(since)]
+        missed = [message for message in messages if message is not None]
+        if missed:
+            watcher.push(missed)
         self._audiences.join(watcher)
         return watcher
 

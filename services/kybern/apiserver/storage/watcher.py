@@ -1,8 +1,10 @@
 """Watcher: one client's watch on one cache. It is offered events as they are committed and takes them in batches.
 
 Watchers that select the same are one audience: an event is judged and put into a message once for all of them, and the
-batches they take at the same time are the same. A watcher's queue is bounded: a client that does not keep up is cut off
-(its stream ends, it watches again from where it was) and never slows the others down.
+batches they take at the same time are the same. A crowd hears the first event at once and what follows it together a
+few milliseconds later: an event costs a share of what it costs to reach everybody. A watcher's queue is bounded: a
+client that does not keep up is cut off (its stream ends, it watches again from where it was) and never slows the others
+down.
 """
 
 import asyncio
@@ -13,6 +15,8 @@ from kybern.apiserver.storage.selection import Selection
 from kybern.protos.api.v1.objects_pb2 import EventType, WatchEvent, WatchResponse
 
 LIMIT = 16_384  # events
+CROWD = 16  # members from which an audience is told of several events at a time
+PAUSE, LONGEST_PAUSE = 0.0001, 0.05  # seconds between two times: for each member, and at most
 BATCH_EVENTS, BATCH_BYTES = 1000, 1 << 20
 ADDED, MODIFIED, DELETED = (
     EventType.EVENT_TYPE_ADDED,
@@ -21,27 +25,37 @@ ADDED, MODIFIED, DELETED = (
 )
 
 
-class Watcher:
-    """Events that match a selection, in order, none lost or repeated, until it is cut off."""
+Direct = Callable[[list[WatchResponse]], bool]
 
-    __slots__ = ("_wake", "audience", "cut_off", "limit", "queue", "stop")
+
+class Watcher:
+    """Events that match a selection, in order, none lost or repeated, until it is cut off.
+
+    Who sets `direct` is handed batches there while they wait for one; it says whether it could take them.
+    """
+
+    __slots__ = ("_waits", "_wake", "audience", "cut_off", "direct", "limit", "queue", "stop")
 
     def __init__(self, audience: "Audience", limit: int = LIMIT) -> None:
         self.audience = audience
         self.queue: list[WatchEvent] = []
         self.cut_off = False
         self.limit = limit
+        self.direct: Direct | None = None
         self.stop: Callable[[], None] = lambda: None
         self._wake = asyncio.Event()
+        self._waits = False
 
-    def push(self, event: WatchEvent) -> None:
-        """Queue an event that concerns the selection."""
+    def push(self, events: list[WatchEvent]) -> None:
+        """Hand over events that concern the selection, or queue them."""
         if self.cut_off:
             return
-        if len(self.queue) >= self.limit:
+        if self._waits and not self.queue and self.direct is not None and self.direct(self.audience.responses(events)):
+            return
+        if len(self.queue) + len(events) > self.limit:
             self.end()
             return
-        self.queue.append(event)
+        self.queue += events
         self._wake.set()
 
     def end(self) -> None:
@@ -53,11 +67,14 @@ class Watcher:
     async def wait(self, seconds: float | None) -> list[WatchEvent]:
         """The next batch; empty after `seconds` without one, or at the end."""
         if not self.queue and not self.cut_off:
+            self._waits = True
             try:
                 async with asyncio.timeout(seconds):
                     await self._wake.wait()
             except TimeoutError:
                 return []
+            finally:
+                self._waits = False
         self._wake.clear()
         batch, self.queue = self.queue, []
         return batch
@@ -66,12 +83,14 @@ class Watcher:
 class Audience:
     """The watchers with one selection that see objects in one version."""
 
-    __slots__ = ("_convert", "_events", "_responses", "members", "selection")
+    __slots__ = ("_convert", "_events", "_pending", "_responses", "_told", "members", "selection")
 
     def __init__(self, selection: Selection, convert: Convert | None = None) -> None:
         self.selection = selection
         self.members: dict[Watcher, None] = {}  # in order of arrival, so that a simulation repeats itself
         self._convert = convert
+        self._pending: list[WatchEvent] = []  # what the members have not been told
+        self._told = 0.0  # when they were told last, in the loop's time, or will be told
         self._events: list[WatchEvent] = []
         self._responses: list[WatchResponse] = []
 
@@ -80,12 +99,34 @@ class Audience:
         """What its members have in common."""
         return self.selection, self._convert
 
+    def join(self, member: Watcher) -> None:
+        """Tell the watcher everything from now on."""
+        self.tell()
+        self.members[member] = None
+
     def offer(self, event: CacheEvent) -> None:
-        """Give the event to every member, if it concerns them."""
+        """Give the event to every member, if it concerns them; a crowd that has just been told waits a moment."""
         message = self.message(event)
-        if message is not None:
+        if message is None:
+            return
+        self._pending.append(message)
+        if len(self.members) < CROWD:
+            self.tell()
+        elif len(self._pending) == 1:
+            loop = asyncio.get_running_loop()
+            now = loop.time()
+            self._told = max(now, self._told + min(len(self.members) * PAUSE, LONGEST_PAUSE))
+            if self._told > now:
+                loop.call_at(self._told, self.tell)
+            else:
+                self.tell()
+
+    def tell(self) -> None:
+        """Let the members know of everything that was offered."""
+        events, self._pending = self._pending, []
+        for part in parts(events):
             for member in tuple(self.members):
-                member.push(message)
+                member.push(part)
 
     def message(self, event: CacheEvent) -> WatchEvent | None:
         """What an event looks like through the selection; None if it is not seen."""
@@ -115,13 +156,19 @@ class Audience:
 
 def batches(events: Iterable[WatchEvent]) -> Iterator[WatchResponse]:
     """Events in messages of bounded size."""
-    batch: list[WatchEvent] = []
+    for part in parts(events):
+        yield WatchResponse(events=part)
+
+
+def parts(events: Iterable[WatchEvent]) -> Iterator[list[WatchEvent]]:
+    """Events in lists of bounded size."""
+    part: list[WatchEvent] = []
     size = 0
     for event in events:
-        batch.append(event)
+        part.append(event)
         size += len(event.object)
-        if len(batch) >= BATCH_EVENTS or size >= BATCH_BYTES:
-            yield WatchResponse(events=batch)
-            batch, size = [], 0
-    if batch:
-        yield WatchResponse(events=batch)
+        if len(part) >= BATCH_EVENTS or size >= BATCH_BYTES:
+            yield part
+            part, size = [], 0
+    if part:
+        yield part
