@@ -11,7 +11,7 @@ import socket
 import sys
 import time
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -57,23 +57,6 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--foreground", action="store_true", help="stay, and stop the cluster on Ctrl-C")
 
 
-GIVEN = (
-    "secure_port",
-    "bind_address",
-    "nodes",
-    "simulated_nodes",
-    "runtime_endpoint",
-    "store",
-    "etcd_cafile",
-    "etcd_certfile",
-    "etcd_keyfile",
-    "encryption_provider_config",
-    "otlp_endpoint",
-    "certificate_hours",
-    "apiserver_flags",
-)
-
-
 def given(options: argparse.Namespace, name: str) -> Any:
     """A flag's value; None if it was not given."""
     value = getattr(options, name)
@@ -84,7 +67,7 @@ def run(options: argparse.Namespace, layout: Layout) -> int:
     """Start the cluster; 0 when it is ready."""
     progress = Progress()
     saved = layout.cluster.read_text() if layout.cluster.exists() else ""
-    asked = merge_options(saved, {name: given(options, name) for name in GIVEN})
+    asked = merge_options(saved, {field.name: given(options, field.name) for field in fields(ClusterOptions)})
     decision = decide_nodes(asked, look_at_host())
     cluster, host = decision.options, primary_address()
     if cluster.nodes:

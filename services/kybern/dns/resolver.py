@@ -1,6 +1,5 @@
 """A question's way: the zone, else upstream; from bytes to bytes, over any wire."""
 
-import asyncio
 import logging
 from collections.abc import Iterable
 
@@ -61,8 +60,6 @@ class Resolver:
         try:
             found = self.local(data, tcp=tcp)
             return await self.remote(found, tcp=tcp) if isinstance(found, Query) else found
-        except asyncio.CancelledError:
-            raise
         except Exception:
             return self.broken(data)
 

@@ -43,17 +43,17 @@ class Syncer:
         async with self._writing:
             dirty, self._dirty = self._dirty, set()
             text = self.table.change({key: self._compute(key) for key in dirty})
-            whole, self._whole = whole or self._whole, False
-            commands = self.table.whole() if whole else text
+            commands = self.table.whole() if whole or self._whole else text
             if not commands:
                 return 0
+            self._whole = True  # until the kernel has taken it: it may fail, or nobody wait for it any longer
             try:
                 with self._seconds.time():
                     await asyncio.to_thread(self._nftables.run, commands)
             except NftablesError:
-                self._whole = True
                 self._failures.inc()
                 raise
+            self._whole = False
             self._last.set_to_current_time()
             return commands.count("\n")
 

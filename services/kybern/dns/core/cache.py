@@ -39,7 +39,7 @@ class ReplyCache:
         if code not in (0, NXDOMAIN) or not positions:
             return
         most = MOST if code == 0 and answers else MOST_NEGATIVE
-        seconds = min(most, *(ttl for _, ttl in positions), most)
+        seconds = min(most, *(ttl for _, ttl in positions))
         if seconds <= 0:
             return
         self._kept[key] = Kept(message, tuple(positions), now, now + seconds)

@@ -31,11 +31,12 @@ class Evaluation:
 
     def __init__(self, profile: Profile, facts: Facts, nodes: Snapshot) -> None:
         self.facts = facts
-        self._profile, self._facts, self._nodes = profile, facts, nodes
+        self._profile, self._nodes = profile, nodes
         self._epoch = -1
         self._read = 0
         self._masks: dict[str, Mask] = {}
         self._raw: dict[str, Ints] = {}
+        self._normalized: dict[str, Ints] = {}
         self._scored = False
         self._steady = False
         self.feasible: Mask = np.zeros(0, np.bool_)
@@ -74,7 +75,7 @@ class Evaluation:
             self._epoch = self._nodes.epoch
             self._masks = {}
             for plugin in self._profile.filters:
-                mask = plugin.filter(self._facts, self._nodes, ALL)
+                mask = plugin.filter(self.facts, self._nodes, ALL)
                 if mask is not None:
                     self._masks[plugin.name] = mask
         self._read = len(self._nodes.changes)
@@ -100,12 +101,12 @@ class Evaluation:
             if not _touched(plugin.scope, nodes_changed):
                 continue
             if plugin.scope in WIDE:
-                mask = plugin.filter(self._facts, self._nodes, ALL)
+                mask = plugin.filter(self.facts, self._nodes, ALL)
                 if mask is not None or plugin.name in self._masks:
                     wide = True
                     self._masks[plugin.name] = np.ones(self._nodes.capacity, np.bool_) if mask is None else mask
             elif plugin.name in self._masks:
-                mask = plugin.filter(self._facts, self._nodes, rows)
+                mask = plugin.filter(self.facts, self._nodes, rows)
                 assert mask is not None, plugin.name
                 self._masks[plugin.name][rows] = mask
         return wide
@@ -123,7 +124,7 @@ class Evaluation:
                     self._raw.pop(plugin.name, None)
                 everywhere = everywhere or raw is not None or known is not None
             elif known is not None:
-                raw = plugin.score(self._facts, self._nodes, rows)
+                raw = plugin.score(self.facts, self._nodes, rows)
                 assert raw is not None, plugin.name
                 everywhere = everywhere or (plugin.normalizes and bool((known[rows] != raw).any()))
                 known[rows] = raw
@@ -135,9 +136,9 @@ class Evaluation:
     def _score_all(self, plugin: ScorePlugin) -> Ints | None:
         """Raw scores of every node; what looks at the whole cluster is told which nodes are feasible."""
         if plugin.scope is not Scope.CLUSTER:
-            return plugin.score(self._facts, self._nodes, ALL)
+            return plugin.score(self.facts, self._nodes, ALL)
         rows = np.flatnonzero(self.feasible)
-        scores = plugin.score(self._facts, self._nodes, rows)
+        scores = plugin.score(self.facts, self._nodes, rows)
         if scores is None:
             return None
         raw: Ints = np.zeros(self._nodes.capacity, np.int64)
@@ -159,7 +160,7 @@ class Evaluation:
 
     def _sum(self) -> None:
         """Normalize over the feasible nodes, and add up."""
-        self._normalized: dict[str, Ints] = {}
+        self._normalized = {}
         self._steady = not any(plugin.scope is Scope.CLUSTER for plugin, _, _ in self._active())
         self.total = np.where(self.feasible, 0, NOWHERE)
         for plugin, weight, raw in self._active():
