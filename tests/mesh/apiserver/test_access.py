@@ -321,3 +321,76 @@ async def test_node_agents_touch_only_what_is_theirs(admin: Client, cluster: Any
     assert (await one.create(LEASES, lease))["spec"]["holderIdentity"] == "one"
     lease["metadata"]["name"] = "two"  # type: ignore[index]
     assert (await refused(one.create(LEASES, lease))).code == 403
+
+
+RESTRICTED = {"node-restriction.kubernetes.io/tenant": "a"}
+ROLE = {"node-role.kubernetes.io/control-plane": ""}
+
+
+async def test_node_agents_give_themselves_no_labels_that_are_not_theirs(admin: Client, cluster: Any) -> None:
+    one = cluster.client("system:node:one", "system:nodes")
+    for labels in (RESTRICTED, ROLE):
+        error = await refused(one.create(NODES, {"metadata": {"name": "one", "labels": labels}}))
+        assert error.code == 403
+        assert f"is not allowed to set the following labels: {next(iter(labels))}" in error.message
+    await one.create(NODES, {"metadata": {"name": "one", "labels": {"topology.kubernetes.io/zone": "a", "mine": "b"}}})
+    for subresource in ("", "status"):
+        patch = {"metadata": {"labels": ROLE}}
+        error = await refused(one.patch(NODES, "one", patch=patch, subresource=subresource))
+        assert "is not allowed to modify labels: node-role.kubernetes.io/control-plane" in error.message
+    owner = {"apiVersion": "v1", "kind": "ConfigMap", "name": "x", "uid": "u"}
+    error = await refused(one.patch(NODES, "one", patch={"metadata": {"ownerReferences": [owner]}}))
+    assert 'node "one" is not allowed to modify ownerReferences' in error.message
+
+
+@pytest.mark.parametrize(
+    ("spec", "owner", "words"),
+    [
+        ({}, {}, ""),
+        ({}, None, 'node "one" can only create pods with an owner reference set to itself'),
+        ({}, {"kind": "ConfigMap"}, 'node "one" can only create pods with an owner reference set to itself'),
+        ({}, {"controller": False}, "with a controller owner reference set to itself"),
+        ({}, {"blockOwnerDeletion": True}, "must not set blockOwnerDeletion on an owner reference"),
+        ({}, {"uid": "other"}, "node one UID mismatch"),
+        ({"serviceAccountName": "default"}, {}, "can not create pods that reference a service account"),
+        ({"volumes": [{"name": "v", "secret": {"secretName": "s"}}]}, {}, "can not create pods that reference secrets"),
+        (
+            {"volumes": [{"name": "v", "configMap": {"name": "c"}}]},
+            {},
+            "can not create pods that reference configmaps",
+        ),
+        (
+            {"volumes": [{"name": "v", "persistentVolumeClaim": {"claimName": "c"}}]},
+            {},
+            "can not create pods that reference persistentvolumeclaims",
+        ),
+    ],
+)
+async def test_mirror_pods_lead_to_nothing_else(
+    admin: Client, cluster: Any, spec: dict[str, Any], owner: dict[str, Any] | None, words: str
+) -> None:
+    one = cluster.client("system:node:one", "system:nodes")
+    node = await one.create(NODES, {"metadata": {"name": "one"}})
+    own = {"apiVersion": "v1", "kind": "Node", "name": "one", "uid": node["metadata"]["uid"], "controller": True}
+    metadata = {
+        "name": "static-one",
+        "namespace": "default",
+        "annotations": {"kubernetes.io/config.mirror": "x"},
+        "ownerReferences": [{**own, **owner}] if owner is not None else [],
+    }
+    pod = {"metadata": metadata, "spec": {"nodeName": "one", "containers": [{"name": "c", "image": "i"}], **spec}}
+    if not words:
+        assert (await one.create(PODS, pod))["spec"]["nodeName"] == "one"
+        return
+    error = await refused(one.create(PODS, pod))
+    assert error.code == 403
+    assert words in error.message
+
+
+async def test_node_agents_do_not_label_pods(admin: Client, cluster: Any) -> None:
+    one = cluster.client("system:node:one", "system:nodes")
+    spec = {"nodeName": "one", "containers": [{"name": "c", "image": "i"}]}
+    await admin.create(PODS, {"metadata": {"name": "a", "namespace": "default"}, "spec": spec})
+    patch = {"metadata": {"labels": {"app": "database"}}, "status": {"phase": "Running"}}
+    error = await refused(one.patch(PODS, "a", "default", patch=patch, subresource="status"))
+    assert 'node "one" cannot update labels through pod status' in error.message
