@@ -3,6 +3,7 @@
 from kybern.client.informer import EventHandler, SharedInformer
 from kybern.kube import meta
 from kybern.kube.meta import Object
+from kybern.scheduler.core.framework import Event
 from kybern.scheduler.core.preemption import Budget
 from kybern.scheduler.loop import Loop
 
@@ -16,6 +17,7 @@ def watch_nodes(informer: SharedInformer, loop: Loop) -> None:
 
     def deleted(node: Object, final_state_unknown: bool) -> None:
         loop.cache.remove_node(meta.name(node))
+        loop.move(Event.NODE_DELETE, node)
 
     informer.add_handler(EventHandler(changed, lambda old, new: changed(new), deleted))
 

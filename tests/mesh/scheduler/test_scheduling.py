@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
+from functools import partial
 from typing import Any
 
 import pytest
@@ -116,6 +117,28 @@ async def test_a_pod_waits_until_something_helps(net: Mesh, admin: Client) -> No
     assert await node_of(admin, "big") == "large"
     why = await stub.Explain(pb.ExplainRequest(namespace="default", name="big"))
     assert why.node_name == "large"
+
+
+async def test_a_node_that_goes_may_even_out_what_is_left(net: Mesh, admin: Client) -> None:
+    await add_node(admin, make_node("a"))
+    await add_node(admin, make_node("b", taints=[("k", "v", "NoSchedule")]))
+    await net.start(SCHEDULER)
+    spread = {
+        "maxSkew": 1,
+        "topologyKey": "kubernetes.io/hostname",
+        "whenUnsatisfiable": "DoNotSchedule",
+        "labelSelector": {"matchLabels": {"app": "web"}},
+    }
+    for name in ("first", "second"):
+        await add_pod(admin, make_pod(name, labels={"app": "web"}, topologySpreadConstraints=[spread]))
+        await eventually(partial(any_verdict, admin, name))
+    assert (await unschedulable(admin, "second"))["reason"] == "Unschedulable"
+    await admin.delete(NODES, "b")
+    assert await node_of(admin, "second") == "a"
+
+
+async def any_verdict(admin: Client, name: str) -> bool:
+    return get_condition(await admin.get(PODS, name, "default"), "PodScheduled") is not None
 
 
 async def test_pods_wait_for_the_first_node(net: Mesh, admin: Client) -> None:

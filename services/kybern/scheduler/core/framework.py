@@ -32,10 +32,10 @@ class Event(Enum):
     NODE_ALLOCATABLE = "NodeAllocatableChange"
     NODE_LABEL = "NodeLabelChange"
     NODE_TAINT = "NodeTaintChange"
+    NODE_DELETE = "NodeDelete"
     POD_ADD = "AssignedPodAdd"
     POD_UPDATE = "AssignedPodUpdate"
     POD_DELETE = "AssignedPodDelete"
-    FLUSH = "UnschedulableTimeout"
 
 
 # Whether the event, about this object (a Node, or the facts of an assigned pod), may help a pod that was turned down.

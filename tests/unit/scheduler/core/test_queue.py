@@ -117,7 +117,7 @@ def test_a_status_change_alone_is_not_worth_an_attempt_but_a_spec_change_is() ->
     assert queue.pop_run(20) == []
     queue.put(pod("a", requests={"cpu": "1"}), 20, WALL)
     assert names(queue.pop_run(20)) == ["a"]
-    assert queue.move(Event.FLUSH, None, 30, WALL) == 0
+    assert queue.move(Event.NODE_DELETE, make_node("n"), 30, WALL) == 0
 
 
 def test_removed_pods_are_not_popped() -> None:

@@ -42,6 +42,7 @@ class PodTopologySpread:
         Event.NODE_ADD: node_has_the_labels,
         Event.NODE_LABEL: node_has_the_labels,
         Event.NODE_TAINT: node_has_the_labels,
+        Event.NODE_DELETE: node_has_the_labels,  # its domain may have been the one with the fewest pods
         Event.POD_ADD: pod_counts,
         Event.POD_UPDATE: pod_counts,
         Event.POD_DELETE: pod_counts,
