@@ -7,7 +7,7 @@ import orjson
 import pytest
 
 from kybern.apiserver.service import compact_once
-from kybern.client.objects import JSON_PATCH, STRATEGIC_MERGE_PATCH, Client
+from kybern.client.objects import JSON_PATCH, MERGE_PATCH, STRATEGIC_MERGE_PATCH, Client
 from kybern.client.resources import CONFIG_MAPS, DEPLOYMENTS, NAMESPACES, NODES, PODS, REPLICA_SETS, SECRETS, Resource
 from kybern.kube.status import StatusError
 from kybern.protos.api.v1 import objects_pb2 as pb
@@ -186,6 +186,28 @@ async def test_patches(admin: Client) -> None:
     assert (await refused(admin.patch(DEPLOYMENTS, "d", "default", patch=bad))).reason == "Invalid"
     stale = {"metadata": {"resourceVersion": "1"}, "spec": {"replicas": 2}}
     assert (await refused(admin.patch(DEPLOYMENTS, "d", "default", patch=stale))).reason == "Conflict"
+
+
+@pytest.mark.parametrize(
+    ("patch_type", "shown", "detail"),
+    [
+        (STRATEGIC_MERGE_PATCH, "map[metadata:map[labels:wrong]]", "cannot restore map from string"),
+        (
+            MERGE_PATCH,
+            '{\\"kind\\":\\"ConfigMap\\",',
+            'ConfigMap in version "v1" cannot be handled as a ConfigMap: json: cannot unmarshal string into Go struct '
+            "field ObjectMeta.metadata.labels of type map[string]string",
+        ),
+    ],
+    ids=["strategic", "merge"],
+)
+async def test_a_patch_of_a_wrong_type(admin: Client, patch_type: str, shown: str, detail: str) -> None:
+    await admin.create(CONFIG_MAPS, {"apiVersion": "v1", "kind": "ConfigMap", **config_map("a", x="1")})
+    patch = {"metadata": {"labels": "wrong"}}
+    error = await refused(admin.patch(CONFIG_MAPS, "a", "default", patch=patch, patch_type=patch_type))
+    assert (error.code, error.reason) == (422, "Invalid")
+    assert error.message.startswith(f' "" is invalid: patch: Invalid value: "{shown}')
+    assert error.message.endswith(f'": {detail}')
 
 
 async def test_a_json_patch_adds_to_a_status_that_is_empty(admin: Client) -> None:

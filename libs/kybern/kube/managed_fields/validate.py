@@ -4,6 +4,7 @@ from typing import Any
 
 import orjson
 
+from kybern.kube.go_values import printed
 from kybern.kube.managed_fields.field_set import readable
 from kybern.kube.managed_fields.types import ANYTHING, BOOLEAN, LIST, MAP, NUMERIC, STRING, Type, list_element
 
@@ -31,7 +32,7 @@ def _errors(of: Type, value: Any, path: str) -> list[tuple[str, str]]:
 
 def _map_errors(of: Type, value: Any, path: str) -> list[tuple[str, str]]:
     if type(value) is not dict:
-        return [(path, f"expected map, got &{{{_go(value)}}}")]
+        return [(path, f"expected map, got &{{{printed(value)}}}")]
     found: list[tuple[str, str]] = []
     for name, child in value.items():
         field = of.fields.get(name)
@@ -43,7 +44,7 @@ def _map_errors(of: Type, value: Any, path: str) -> list[tuple[str, str]]:
 
 def _list_errors(of: Type, value: Any, path: str) -> list[tuple[str, str]]:
     if type(value) is not list:
-        return [(path, f"expected list, got &{{{_go(value)}}}")]
+        return [(path, f"expected list, got &{{{printed(value)}}}")]
     found: list[tuple[str, str]] = []
     seen: set[str] = set()
     for index, item in enumerate(value):
@@ -87,18 +88,7 @@ def _scalar_error(scalar: str, value: Any) -> str:
     if scalar == NUMERIC and kind not in (int, float):
         return f"expected numeric (int or float), got {_GO_TYPES[kind]}"
     if scalar == STRING and kind is not str:
-        return f"expected string, got &value.valueUnstructured{{Value:{_go(value)}}}"
+        return f"expected string, got &value.valueUnstructured{{Value:{printed(value)}}}"
     if scalar == BOOLEAN and kind is not bool:
-        return f"expected boolean, got &{{{_go(value)}}}"
-    return f"expected any scalar, got &{{{_go(value)}}}" if kind in (dict, list) else ""
-
-
-def _go(value: Any) -> str:
-    """A value about as Go prints it."""
-    if type(value) is dict:
-        return "map[" + " ".join(f"{name}:{_go(child)}" for name, child in sorted(value.items())) + "]"
-    if type(value) is list:
-        return "[" + " ".join(map(_go, value)) + "]"
-    if type(value) is bool:
-        return "true" if value else "false"
-    return "<nil>" if value is None else str(value)
+        return f"expected boolean, got &{{{printed(value)}}}"
+    return f"expected any scalar, got &{{{printed(value)}}}" if kind in (dict, list) else ""

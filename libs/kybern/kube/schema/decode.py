@@ -11,6 +11,7 @@ from datetime import datetime
 from typing import Any
 
 from kybern.kube import quantity
+from kybern.kube.schema.restore_errors import restore_error
 from kybern.kube.schema.table import Definition, load
 from kybern.kube.status import StatusError, bad_request
 
@@ -20,7 +21,11 @@ _META_TIME = "2006-01-02T15:04:05Z07:00"
 
 
 class DecodeError(ValueError):
-    """The value cannot be read as its kind; the message is the decoder's."""
+    """The value cannot be read as its kind; the message is the decoder's, `restoring` that of a patch."""
+
+    def __init__(self, message: str, restoring: str = "") -> None:
+        super().__init__(message)
+        self.restoring = restoring or message
 
 
 def check(definition: Definition, obj: Any) -> tuple[list[str], list[str]]:
@@ -38,7 +43,7 @@ def prune(definition: Definition, obj: dict[str, Any]) -> list[str]:
     walk = _Walk()
     walk.value(definition, obj, "", "")
     if walk.errors:
-        raise DecodeError(walk.errors[0])
+        raise DecodeError(walk.errors[0], walk.restoring)
     for holder, name, value in walk.fixes:
         if value is None:
             del holder[name]
@@ -53,9 +58,14 @@ def decode_error(gvk: tuple[str, str, str], message: str) -> StatusError:
     return bad_request(f'{kind} in version "{version}" cannot be handled as a {kind}: {message}')
 
 
+def strict_problem(problems: Sequence[str]) -> str:
+    """What fieldValidation=Strict says of problems; with Warn each of them is a warning instead."""
+    return "strict decoding error: " + ", ".join(problems)
+
+
 def strict_error(gvk: tuple[str, str, str], problems: Sequence[str]) -> StatusError:
-    """BadRequest of fieldValidation=Strict; with Warn each of the problems is a warning instead."""
-    return decode_error(gvk, "strict decoding error: " + ", ".join(problems))
+    """BadRequest of fieldValidation=Strict."""
+    return decode_error(gvk, strict_problem(problems))
 
 
 class _Walk:
@@ -63,6 +73,7 @@ class _Walk:
 
     def __init__(self) -> None:
         self.errors: list[str] = []
+        self.restoring = ""  # the first error in the words of a strategic merge patch, if it has its own
         self.unknown: list[str] = []
         self.fixes: list[tuple[Any, str | int, Any]] = []
         self.definitions = load().definitions
@@ -206,6 +217,8 @@ class _Walk:
 
     def mismatch(self, value: Any, path: str, owner: str, wanted: str) -> None:
         got = _json_type(value, wanted)
+        if not self.errors:
+            self.restoring = restore_error(value, wanted)
         where = f"Go struct field {owner}.{_without_indexes(path)}" if path else "Go value"
         self.errors.append(f"json: cannot unmarshal {got} into {where} of type {wanted}")
 

@@ -1,5 +1,6 @@
 """From a request's body to an object in storage version: shape, unknown fields, defaults."""
 
+from collections.abc import Callable
 from typing import Any
 
 import orjson
@@ -9,10 +10,11 @@ from kybern.kube import schema
 from kybern.kube.defaults import apply_defaults
 from kybern.kube.document_limits import TooDeep, check_depth
 from kybern.kube.meta import join_group_version
-from kybern.kube.status import bad_request, request_entity_too_large
+from kybern.kube.status import StatusError, bad_request, request_entity_too_large
 
 Object = dict[str, Any]
 GVK = tuple[str, str, str]
+Refuse = Callable[[GVK, schema.DecodeError | str], StatusError]
 LARGEST = 3 << 20  # bytes of a request body
 VALIDATIONS = ("", "Ignore", "Warn", "Strict")
 
@@ -55,10 +57,15 @@ def decode(request: Request, data: bytes, gvk: GVK) -> Object:
     return obj
 
 
-def prune(request: Request, obj: Object, gvk: GVK, data: bytes = b"") -> None:
+def refuse_body(gvk: GVK, problem: schema.DecodeError | str) -> StatusError:
+    """A body that is not of its kind, or has what strict decoding refuses."""
+    return schema.decode_error(gvk, str(problem))
+
+
+def prune(request: Request, obj: Object, gvk: GVK, data: bytes = b"", refuse: Refuse = refuse_body) -> None:
     """Refuse wrong types, drop unknown fields; say so as fieldValidation asks, and what else is wrong in `data`.
 
-    Raises StatusError (400).
+    Raises what `refuse` makes of it, and StatusError (400).
     """
     if request.field_validation not in VALIDATIONS:
         raise bad_request(f'invalid fieldValidation value "{request.field_validation}"')
@@ -69,11 +76,11 @@ def prune(request: Request, obj: Object, gvk: GVK, data: bytes = b"") -> None:
     try:
         unknown = custom.prune(obj) if custom is not None else schema.prune(definition or {}, obj)
     except schema.DecodeError as error:
-        raise schema.decode_error(gvk, str(error)) from None
+        raise refuse(gvk, error) from None
     if request.field_validation != "Ignore":
         problems = _problems(request, unknown, data, custom is None)
         if problems and request.field_validation == "Strict":
-            raise schema.strict_error(gvk, problems)
+            raise refuse(gvk, schema.strict_problem(problems))
         request.warnings += problems
     if not isinstance(obj.get("metadata"), dict):
         obj["metadata"] = {}

@@ -1,18 +1,20 @@
 """Patching an object of any kind: JSON patch, merge patch, strategic merge patch, on its served version."""
 
+from functools import partial
 from typing import Any
 
 import orjson
 
-from kybern.apiserver.registry.decode import LARGEST, parse, prune, to_storage
+from kybern.apiserver.registry.decode import LARGEST, parse, prune, refuse_body, to_storage
 from kybern.apiserver.registry.request import Request
 from kybern.apiserver.registry.update import change
-from kybern.kube import schema
+from kybern.kube import field, schema
 from kybern.kube.document_limits import TooDeep, check_depth
+from kybern.kube.go_values import printed
 from kybern.kube.patch import json as json_patch
 from kybern.kube.patch import merge as merge_patch
 from kybern.kube.patch import schema_facts, strategic
-from kybern.kube.status import bad_request, request_entity_too_large, unsupported_media_type
+from kybern.kube.status import StatusError, bad_request, invalid, request_entity_too_large, unsupported_media_type
 
 Object = dict[str, Any]
 JSON, MERGE, STRATEGIC = (
@@ -51,6 +53,18 @@ def apply_patch(patch_type: str, current: Object, patch: Any, gvk: GVK) -> Objec
     raise unsupported_media_type(TYPES)
 
 
+def refuse_patched(
+    patch_type: str, wanted: Any, patched: bytes, gvk: GVK, problem: schema.DecodeError | str
+) -> StatusError:
+    """What a patch made is not of its kind: upstream blames a strategic merge patch, or else all that came of it."""
+    if patch_type == STRATEGIC:
+        shown, detail = printed(wanted), problem.restoring if isinstance(problem, schema.DecodeError) else problem
+    else:
+        is_strict = isinstance(problem, str)
+        shown, detail = patched.decode(), str(problem) if is_strict else refuse_body(gvk, problem).message
+    return invalid("", "", "", [field.invalid("patch", shown, detail)])
+
+
 async def patch(request: Request, patch_type: str, data: bytes) -> bytes:
     """PATCH of an existing object; bytes in the request's version."""
     served = request.served
@@ -67,7 +81,7 @@ async def patch(request: Request, patch_type: str, data: bytes) -> bytes:
             raise bad_request(f"the patched object cannot be written: {error}") from None
         obj = parse(body, served.info.gvk)
         request.warnings.clear()
-        prune(request, obj, served.info.gvk)
+        prune(request, obj, served.info.gvk, refuse=partial(refuse_patched, patch_type, wanted, body))
         if obj["metadata"].get("resourceVersion") == current["metadata"]["resourceVersion"]:
             obj["metadata"].pop("resourceVersion")  # the patch names no version: another writer is no conflict
             if _names_version(wanted):
