@@ -51,6 +51,7 @@ def make_revision(owner: Object, revisions: Sequence[Object], collision_count: i
             "name": f"{meta.name(owner)}-{digest}",
             "namespace": meta.namespace(owner),
             "labels": {**labels, HASH_LABEL: digest},
+            "annotations": {**(owner["metadata"].get("annotations") or {})},  # the cause of the change among them
             "ownerReferences": [meta.owner_reference(owner)],
         },
         "data": data,
