@@ -33,7 +33,16 @@ class Cluster:
     @property
     def memory_mb(self) -> float:
         """PSS of all services together."""
-        return sum(float(row["pss_kb"]) for row in self.status["processes"] if row["service"]) / 1024
+        return sum(self._pss_mb().values())
+
+    @property
+    def api_memory_mb(self) -> float:
+        """PSS of what answers the API: apiserver (with its store) and gateway."""
+        pss = self._pss_mb()
+        return pss["apiserver"] + pss["gateway"]
+
+    def _pss_mb(self) -> dict[str, float]:
+        return {row["name"]: float(row["pss_kb"]) / 1024 for row in self.status["processes"] if row["service"]}
 
     def kubectl(self, *arguments: str, stdin: str = "") -> str:
         command = ["kubectl", "--kubeconfig", str(self.data_dir / "admin.kubeconfig"), *arguments]

@@ -1,102 +1,169 @@
 """Watch fan-out: 100 watchers of ConfigMaps while 16 clients create them; events a second and how late they are.
 
 Each object carries the time of its POST, so that a watcher, in a process of its own, knows how long the event took.
+Every watcher counts its events by their bytes, one in ten also reads the times. The clients share two cores with what
+they measure: they are plain sockets and no event loop, and what they and the services cost is shown beside the result.
 """
 
-import asyncio
 import json
+import os
 import re
+import select
+import socket
 import ssl
 import time
+from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass, field
 from multiprocessing import get_context
+from typing import TypeVar
 
-from cluster import Cluster, cluster
+from cluster import Cluster, cluster, cpu_seconds
 from load import Api, api, percentile
 
 PATH = "/api/v1/namespaces/default/configmaps"
 WATCHERS, WRITERS, SECONDS = 100, 16, 5.0
-SENT = re.compile(rb'"sent":"([0-9.]+)"')
+TIMED = 10  # one watcher in so many reads the times
+MARK = b'"sent":"'
+SENT = re.compile(MARK + rb'([0-9.]+)"')
+LENGTH = re.compile(rb"\r\nContent-Length: (\d+)\r\n")
+T = TypeVar("T")
 
 
-async def watch(a: Api, late: list[float], opened: asyncio.Event, until: float) -> None:
-    """Note how late each event comes."""
+def connect(a: Api) -> ssl.SSLSocket:
     host, _, port = a.url.removeprefix("https://").partition(":")
     context = ssl.create_default_context(cafile=str(a.ca))
-    reader, writer = await asyncio.open_connection(host, int(port), ssl=context, limit=1 << 20)
-    writer.write(f"GET {PATH}?watch=true HTTP/1.1\r\nHost: {host}\r\n{a.authorization}\r\n\r\n".encode())
-    await reader.readuntil(b"\r\n\r\n")
-    opened.set()
-    rest = b""
-    try:
-        async with asyncio.timeout_at(asyncio.get_running_loop().time() + until - time.monotonic()):
-            while data := await reader.read(1 << 18):
-                data, now = rest + data, time.monotonic()
+    connection = socket.create_connection((host, int(port)))
+    connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    return context.wrap_socket(connection, server_hostname=host)
+
+
+def head(a: Api, method: str, query: str = "") -> str:
+    host = a.url.removeprefix("https://")
+    return f"{method} {PATH}{query} HTTP/1.1\r\nHost: {host}\r\n{a.authorization}\r\n"
+
+
+def poll(connections: dict[int, ssl.SSLSocket], ready: Callable[[int], None], until: float) -> None:
+    """Call back for connections that have something to read."""
+    epoll = select.epoll()
+    for number in connections:
+        connections[number].setblocking(False)
+        epoll.register(number, select.EPOLLIN)
+    while connections and time.monotonic() < until:
+        for number, _ in epoll.poll(0.05):
+            try:
+                ready(number)
+            except ssl.SSLWantReadError:
+                pass  # half a TLS record
+    epoll.close()
+
+
+@dataclass
+class Seen:
+    """What the watchers have seen."""
+
+    events: int = 0
+    late: list[float] = field(default_factory=list)  # seconds, of those that read the times
+
+
+def watch_all(a: Api, until: float) -> Seen:
+    """All watchers, in this process."""
+    connections, seen = {}, Seen()
+    buffer = bytearray(1 << 18)
+    after_tail = memoryview(buffer)[len(MARK) - 1 :]
+    for _ in range(WATCHERS):
+        connection = connect(a)
+        connection.sendall(f"{head(a, 'GET', '?watch=true')}\r\n".encode())
+        assert b" 200 " in connection.recv(1 << 16)[:16]
+        connections[connection.fileno()] = connection
+    timed = {number: b"" for number in list(connections)[::TIMED]}
+    tails = {number: bytes(len(MARK) - 1) for number in connections}  # where a mark may have been cut in two
+
+    def ready(number: int) -> None:
+        connection = connections[number]
+        while True:
+            size = connection.recv_into(after_tail)
+            if not size:
+                raise SystemExit("a watch has ended")
+            end = size + len(MARK) - 1
+            buffer[: len(MARK) - 1] = tails[number]
+            tails[number] = bytes(buffer[size:end])
+            seen.events += buffer.count(MARK, 0, end)
+            if number in timed:
+                now, data = time.monotonic(), timed[number] + after_tail[:size]
                 found = SENT.findall(data)
-                late += [now - float(sent) for sent in found]
-                rest = data[data.rfind(b"\n") + 1 :]
-                if rest.find(b'"sent"') >= 0:
-                    rest = b""
-    except TimeoutError:
-        pass
-    writer.close()
+                seen.late += [now - float(sent) for sent in found]
+                timed[number] = data[max(data.rfind(b"\n"), data.rfind(found[-1]) if found else 0) :]
+            if not connection.pending():
+                return
 
-
-def watch_all(a: Api, count: int, until: float) -> list[float]:
-    """Many watches in this process."""
-
-    async def run() -> list[float]:
-        late: list[float] = []
-        opened = [asyncio.Event() for _ in range(count)]
-        await asyncio.gather(*(watch(a, late, event, until) for event in opened))
-        return late
-
-    return asyncio.run(run())
-
-
-async def write(a: Api, number: int, until: float) -> int:
-    """Create objects one after the other; how many."""
-    host, _, port = a.url.removeprefix("https://").partition(":")
-    reader, writer = await asyncio.open_connection(host, int(port), ssl=ssl.create_default_context(cafile=str(a.ca)))
-    head = f"POST {PATH} HTTP/1.1\r\nHost: {host}\r\n{a.authorization}\r\nContent-Type: application/json\r\n"
-    count = 0
-    while time.monotonic() < until:
-        data = {"sent": f"{time.monotonic():.6f}", "text": "x" * 300}
-        body = json.dumps({"metadata": {"name": f"w{number}-{count}"}, "data": data}, separators=(",", ":"))
-        writer.write(f"{head}Content-Length: {len(body)}\r\n\r\n{body}".encode())
-        answer = await reader.readuntil(b"\r\n\r\n")
-        length = re.search(rb"Content-Length: (\d+)", answer)
-        assert length
-        await reader.readexactly(int(length[1]))
-        if b" 201 " not in answer[:16]:
-            raise SystemExit(answer.decode())
-        count += 1
-    writer.close()
-    return count
+    poll(connections, ready, until)
+    return seen
 
 
 def write_all(a: Api, until: float) -> int:
-    """All writers, in this process."""
+    """All writers, in this process: each creates objects one after the other; how many."""
+    connections, counts = {}, {}
+    start = head(a, "POST")
+    written = 0
 
-    async def run() -> int:
-        return sum(await asyncio.gather(*(write(a, number, until) for number in range(WRITERS))))
+    def send(number: int) -> None:
+        data = {"sent": f"{time.monotonic():.6f}", "text": "x" * 300}
+        body = json.dumps({"metadata": {"name": f"w{number}-{counts[number]}"}, "data": data}, separators=(",", ":"))
+        request = f"{start}Content-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n{body}"
+        connections[number].sendall(request.encode())
 
-    return asyncio.run(run())
+    for _ in range(WRITERS):
+        connection = connect(a)
+        connections[connection.fileno()] = connection
+        counts[connection.fileno()] = 0
+    answers = dict.fromkeys(connections, b"")
+
+    def ready(number: int) -> None:
+        nonlocal written
+        answers[number] += connections[number].recv(1 << 16)
+        answer = answers[number]
+        length, end = LENGTH.search(answer), answer.find(b"\r\n\r\n")
+        if length is None or end < 0 or len(answer) < end + 4 + int(length[1]):
+            return
+        if b" 201 " not in answer[:16]:
+            raise SystemExit(answer.decode())
+        written += 1
+        counts[number] += 1
+        answers[number] = b""
+        send(number)
+
+    for number in connections:
+        send(number)
+    poll(connections, ready, until)
+    return written
+
+
+def costing(run: Callable[..., T], *arguments: object) -> tuple[T, float]:
+    """What it returns, and the CPU seconds of this process meanwhile."""
+    before = time.process_time()
+    return run(*arguments), time.process_time() - before
 
 
 def measure(c: Cluster) -> None:
     a = api(c)
     with ProcessPoolExecutor(2, mp_context=get_context("spawn")) as pool:
+        list(pool.map(os.getppid, ()))
         start = time.monotonic() + 3.0
-        watching = pool.submit(watch_all, a, WATCHERS, start + SECONDS + 1.0)
+        watching = pool.submit(costing, watch_all, a, start + SECONDS + 1.0)
         time.sleep(max(0.0, start - time.monotonic()))
-        written = pool.submit(write_all, a, start + SECONDS).result()
-        late = watching.result()
+        before = cpu_seconds(c)
+        written, writers_cpu = pool.submit(costing, write_all, a, start + SECONDS).result()
+        seen, watchers_cpu = watching.result()
+    cpu = {name: seconds - before[name] for name, seconds in cpu_seconds(c).items()}
+    cpu |= {"the watching client": watchers_cpu, "the writing client": writers_cpu}
     print(
-        f"{WATCHERS} watchers, {WRITERS} writers: {written / SECONDS:,.0f} POST/s, {len(late) / SECONDS:,.0f} events/s "
-        f"({len(late) / (written * WATCHERS):.1%} of all), late by {percentile(late, 0.5) * 1000:.0f} ms (median), "
-        f"{percentile(late, 0.99) * 1000:.0f} ms (p99)"
+        f"{WATCHERS} watchers, {WRITERS} writers: {written / SECONDS:,.0f} POST/s, {seen.events / SECONDS:,.0f} events/s "
+        f"({seen.events / (written * WATCHERS):.1%} of all), late by {percentile(seen.late, 0.5) * 1000:.0f} ms (median), "
+        f"{percentile(seen.late, 0.99) * 1000:.0f} ms (p99)"
     )
+    costs = ", ".join(f"{name} {1e6 * seconds / seen.events:.1f}" for name, seconds in cpu.items() if seconds > 0.1)
+    print(f"CPU for each event, in µs: {costs}; {1e6 * sum(cpu.values()) / seen.events:.1f} in all")
 
 
 if __name__ == "__main__":
