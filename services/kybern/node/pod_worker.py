@@ -224,7 +224,8 @@ class PodWorker:
     async def _kill(self, kill: pod_actions.Kill) -> None:
         sandbox = self.runtime.ready_sandbox
         address = sandbox.ips[0] if sandbox and sandbox.ips else ""
-        again = kill.reason in ("Unhealthy", "Changed") and pod_actions.restart_policy(self.pod) != "Never"
+        never = pod_actions.container_policy(self.pod, kill.container.name) == "Never"
+        again = kill.reason in ("Unhealthy", "Changed") and not never
         text = f"{kill.message}, will be restarted" if again else kill.message
         grace = self._grace_period() if kill.grace is None else kill.grace
         await kill_container(self.node, self.pod, kill.container, grace, text, address)

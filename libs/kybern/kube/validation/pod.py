@@ -2,7 +2,7 @@
 
 import re
 
-from kybern.kube.field import duplicate, forbidden, invalid, not_found, not_supported, required, too_long
+from kybern.kube.field import duplicate, forbidden, invalid, not_found, not_supported, required, too_long, too_many
 from kybern.kube.validation.container import host_port_conflicts, validate_container
 from kybern.kube.validation.fields import (
     Errors,
@@ -29,6 +29,9 @@ from kybern.kube.validation.security import validate_seccomp
 from kybern.kube.validation.volume import validate_volumes
 
 RESTART_POLICIES = ("Always", "OnFailure", "Never")
+MAX_RESTART_RULES, MAX_EXIT_CODES = 20, 255
+_RESTART_ACTIONS = ("Restart", "RestartAllContainers")
+_EXIT_CODE_OPERATORS = ("In", "NotIn")
 _DNS_POLICIES = ("ClusterFirst", "ClusterFirstWithHostNet", "Default", "None")
 _MAX_INT32 = 2**31 - 1
 MIRROR = "kubernetes.io/config.mirror"
@@ -136,10 +139,31 @@ def _containers(spec: Object, volumes: Volumes, path: str) -> Errors:
             yield duplicate(f"{at}.name", name)
         names.add(name)
         yield from _running(container, at)
-        policy = container.get("restartPolicy")
-        if policy and policy not in RESTART_POLICIES:
-            yield not_supported(f"{at}.restartPolicy", policy, RESTART_POLICIES)
+        yield from _restarts(container, at)
     yield from host_port_conflicts(containers, path)
+
+
+def _restarts(container: Object, path: str) -> Errors:
+    """A container's own restart policy, and what it does about certain exit codes."""
+    policy, rules = container.get("restartPolicy"), items(container, "restartPolicyRules")
+    if policy is None and rules:
+        yield required(f"{path}.restartPolicy", "must specify restartPolicy when restart rules are used")
+    elif policy is not None and policy not in RESTART_POLICIES:
+        yield not_supported(f"{path}.restartPolicy", policy, sorted(RESTART_POLICIES))
+    if len(rules) > MAX_RESTART_RULES:
+        yield too_many(f"{path}.restartPolicyRules", len(rules), MAX_RESTART_RULES)
+    for index, rule in enumerate(rules):
+        at = f"{path}.restartPolicyRules[{index}]"
+        if rule.get("action") not in _RESTART_ACTIONS:
+            yield not_supported(f"{at}.action", rule.get("action") or "", _RESTART_ACTIONS)
+        codes = rule.get("exitCodes")
+        if codes is None:
+            yield required(f"{at}.exitCodes", "must be specified")
+            continue
+        if codes.get("operator") not in _EXIT_CODE_OPERATORS:
+            yield not_supported(f"{at}.exitCodes.operator", codes.get("operator") or "", _EXIT_CODE_OPERATORS)
+        if len(items(codes, "values")) > MAX_EXIT_CODES:
+            yield too_many(f"{at}.exitCodes.values", len(codes["values"]), MAX_EXIT_CODES)
 
 
 def _running(container: Object, path: str) -> Errors:
@@ -166,11 +190,10 @@ def _init_containers(spec: Object, volumes: Volumes, path: str) -> Errors:
         if name and name in names:
             yield duplicate(f"{at}.name", name)
         names.add(name)
+        yield from _restarts(container, at)
         if container.get("restartPolicy") == "Always":
             yield from _running(container, at)
             continue
-        if container.get("restartPolicy") and container["restartPolicy"] not in RESTART_POLICIES:
-            yield not_supported(f"{at}.restartPolicy", container["restartPolicy"], RESTART_POLICIES)
         for field in ("lifecycle", "livenessProbe", "readinessProbe", "startupProbe"):
             if container.get(field) is not None:
                 yield forbidden(f"{at}.{field}", "may not be set for init containers without restartPolicy=Always")

@@ -3,6 +3,7 @@
 import copy
 from typing import Any
 
+from kybern.kube.container_restarts import restarts_after
 from kybern.kube.defaults.create import qos_class
 from kybern.kube.field import duplicate, forbidden, invalid, not_found, required
 from kybern.kube.validation.env import validate_env, validate_env_from
@@ -176,21 +177,17 @@ def validate_pod_status_update(pod: Object, old: Object) -> Errors:
     for field in ("podIPs", "hostIPs"):
         for index, entry in enumerate(items(status, field)):
             yield from text(entry.get("ip") or "", f"status.{field}[{index}]", ip_address)
-    policy = child(pod, "spec").get("restartPolicy")
-    if policy in ("Never", "OnFailure"):
-        yield from _no_revival(status, before, policy)
+    yield from _no_revival(status, before, child(pod, "spec"))
 
 
-def _no_revival(status: Object, before: Object, policy: str) -> Errors:
-    ended = {
-        entry.get("name"): child(child(entry, "state"), "terminated")
-        for entry in items(before, "containerStatuses")
-        if child(entry, "state").get("terminated") is not None
-    }
-    for index, entry in enumerate(items(status, "containerStatuses")):
-        last = ended.get(entry.get("name"))
-        if last is None or child(entry, "state").get("terminated") is not None:
+def _no_revival(status: Object, before: Object, spec: Object) -> Errors:
+    known = {one.get("name"): one for one in items(spec, "containers")}
+    now = {entry.get("name"): entry for entry in items(status, "containerStatuses")}
+    for index, entry in enumerate(items(before, "containerStatuses")):
+        ended, new = child(entry, "state").get("terminated"), now.get(entry.get("name"))
+        if ended is None or new is None or child(new, "state").get("terminated") is not None:
             continue
-        if policy == "Never" or last.get("exitCode") == 0:
+        container = known.get(entry.get("name"))
+        if container is None or not restarts_after(spec, container, ended.get("exitCode") or 0):
             detail = "may not be transitioned to non-terminated state"
             yield forbidden(f"status.containerStatuses[{index}].state", detail)

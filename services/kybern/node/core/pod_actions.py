@@ -8,8 +8,10 @@ are started once, in a pod that runs.
 from collections.abc import Mapping, Set
 from dataclasses import dataclass, field
 
+from kybern.kube.container_restarts import policy_of, restarts_after
 from kybern.kube.meta import Object
 from kybern.node.core.labels import container_hash
+from kybern.node.core.resources import startable_containers
 from kybern.node.core.runtime_pod import Container, RuntimePod, State
 
 MESSAGE_CHANGED = "Container spec hash changed"
@@ -52,6 +54,11 @@ def restart_policy(pod: Object) -> str:
     return pod["spec"].get("restartPolicy") or "Always"
 
 
+def container_policy(pod: Object, name: str) -> str:
+    """The restartPolicy of a container by its name."""
+    return next(policy_of(pod["spec"], one) for one in startable_containers(pod) if one["name"] == name)
+
+
 def is_sidecar(container: Object) -> bool:
     """An init container that keeps running beside the others."""
     return bool(container.get("restartPolicy") == "Always")
@@ -61,8 +68,7 @@ def should_restart(pod: Object, container: Object, last: Container | None) -> bo
     """Whether a container that is not running is to be started (again)."""
     if last is None or last.state in (State.UNKNOWN, State.CREATED):
         return True
-    policy = container.get("restartPolicy") or restart_policy(pod)
-    return bool(policy == "Always" or (policy == "OnFailure" and last.exit_code != 0))
+    return restarts_after(pod["spec"], container, last.exit_code)
 
 
 def sandbox_change(pod: Object, runtime: RuntimePod) -> tuple[bool, int]:
@@ -101,7 +107,8 @@ def decide_new_sandbox(pod: Object, runtime: RuntimePod, attempt: int) -> PodAct
     if attempt and runtime.containers and restart_policy(pod) == "Never":
         return PodActions(kill_pod=True, attempt=attempt)
     containers = pod["spec"]["containers"]
-    wanted = [c for c in containers if restart_policy(pod) != "OnFailure" or not succeeded(runtime.latest(c["name"]))]
+    spec = pod["spec"]
+    wanted = [c for c in containers if policy_of(spec, c) != "OnFailure" or not succeeded(runtime.latest(c["name"]))]
     if not wanted:
         return PodActions(kill_pod=True, attempt=attempt)
     kill_pod = bool(runtime.sandboxes)
@@ -147,9 +154,7 @@ def decide_init_containers(
 
 
 def init_failed(pod: Object, runtime: RuntimePod, sandbox: str) -> bool:
-    """Whether an init container failed in a pod that never restarts."""
-    if restart_policy(pod) != "Never":
-        return False
+    """Whether an init container failed and is not started again."""
     for container in pod["spec"].get("initContainers") or []:
         last = runtime.latest(container["name"])
         if (
@@ -158,6 +163,7 @@ def init_failed(pod: Object, runtime: RuntimePod, sandbox: str) -> bool:
             and last.sandbox == sandbox
             and last.state is State.EXITED
             and last.exit_code
+            and not restarts_after(pod["spec"], container, last.exit_code)
         ):
             return True
     return False
@@ -180,7 +186,7 @@ def decide_containers(
                         Kill(last, "Unknown", f"Container is in {last.state} state, try killing it before restart")
                     )
             continue
-        restart = restart_policy(pod) != "Never"
+        restart = policy_of(pod["spec"], container) != "Never"
         if last.hash and last.hash != container_hash(container):
             kills.append(Kill(last, "Changed", f"Container {last.name} definition changed"))
             starts.append(container["name"])

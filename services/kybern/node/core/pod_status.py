@@ -5,8 +5,9 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+from kybern.kube.container_restarts import restarts_after
 from kybern.kube.meta import Object, format_time
-from kybern.node.core.pod_actions import Health, is_sidecar, restart_policy
+from kybern.node.core.pod_actions import Health, is_sidecar
 from kybern.node.core.resize import Given, resources_of
 from kybern.node.core.runtime_pod import Container, RuntimePod, State
 
@@ -109,34 +110,39 @@ def is_initialized(inits: list[Object], statuses: list[Status]) -> bool:
 
 def compute_phase(pod: Object, inits: list[Status], statuses: list[Status], initialized: bool) -> str:
     """Pending, Running, Succeeded or Failed, by upstream's getPhase."""
-    policy = restart_policy(pod)
     specs = pod["spec"].get("initContainers") or []
-    if not initialized and policy == "Never":
+    if not initialized:
         for spec, status in zip(specs, inits, strict=True):
-            if not is_sidecar(spec) and status["state"].get("terminated", {}).get("exitCode", 0) != 0:
+            code = exit_code(status)
+            if not is_sidecar(spec) and code and not restarts_after(pod["spec"], spec, code):
                 return "Failed"
     if not initialized and not any("containerID" in status for status in statuses):
         return "Pending"
-    running = waiting = stopped = good = 0
-    for status in statuses:
-        state = status["state"]
-        if "running" in state:
+    running = waiting = restarting = bad = 0
+    for spec, status in zip(pod["spec"]["containers"], statuses, strict=True):
+        code = exit_code(status)
+        if "running" in status["state"]:
             running += 1
-        elif "terminated" in state:
-            stopped += 1
-            good += state["terminated"]["exitCode"] == 0
-        elif status["lastState"].get("terminated"):
-            stopped += 1
-            good += status["lastState"]["terminated"]["exitCode"] == 0 and policy != "Always"
-        else:
+        elif code is None:
             waiting += 1
+        else:
+            restarting += restarts_after(pod["spec"], spec, code)
+            bad += code != 0
     if waiting:
         return "Pending"
-    if running or policy == "Always":
+    if running or restarting:
         return "Running"
-    if good == stopped:
-        return "Succeeded"
-    return "Failed" if policy == "Never" else "Running"
+    return "Failed" if bad else "Succeeded"
+
+
+def exit_code(status: Status) -> int | None:
+    """How a container that does not run has ended, now or the last time."""
+    for state in (status["state"], status.get("lastState") or {}):
+        if "running" in state:
+            return None
+        if ended := state.get("terminated"):
+            return int(ended["exitCode"])
+    return None
 
 
 def terminal(pod: Object, statuses: list[Status], phase: str) -> str:

@@ -222,6 +222,11 @@ CREATE: list[tuple[str, str, Any, list[str]]] = [
     ("Pod", f"{C}.name", "", ["spec.containers[0].name: Required value"]),
     ("Pod", f"{C}.name", "A", [f'spec.containers[0].name: Invalid value: "A": {LABEL}']),
     ("Pod", f"{C}.name", "i", ['spec.initContainers[0].name: Duplicate value: "i"']),
+    ("Pod", f"{C}.restartPolicy", "Sometimes", [
+        'spec.containers[0].restartPolicy: Unsupported value: "Sometimes": supported values: "Always", "Never", '
+        '"OnFailure"']),
+    ("Pod", f"{C}.restartPolicyRules", [{"action": "Restart", "exitCodes": {"operator": "In", "values": [1]}}],
+     ["spec.containers[0].restartPolicy: Required value: must specify restartPolicy when restart rules are used"]),
     ("Pod", f"{C}.image", "", ["spec.containers[0].image: Required value"]),
     ("Pod", f"{C}.image", " x",
      ['spec.containers[0].image: Invalid value: " x": must not have leading or trailing whitespace']),

@@ -30,6 +30,11 @@ def runtime(*containers: Container, sandboxes: tuple[Sandbox, ...] = (Sandbox("s
     return RuntimePod("u", "d", "p", sandboxes, containers)
 
 
+def ruled(*codes: int) -> dict[str, Any]:
+    rule = {"action": "Restart", "exitCodes": {"operator": "In", "values": list(codes)}}
+    return {"name": "a", "image": "x", "restartPolicy": "Never", "restartPolicyRules": [rule]}
+
+
 A, B = container("a"), container("b")
 DEAD_A, FAILED_A = container("a", State.EXITED), container("a", State.EXITED, 1)
 DEAD_B = container("b", State.EXITED)
@@ -60,6 +65,16 @@ CASES: dict[str, tuple[dict[str, Any], RuntimePod, Health, PodActions]] = {
                                replace(READY, start=("a",))),
     "one failed, never": (pod(restartPolicy="Never"), runtime(FAILED_A, B), HEALTHY, READY),
     "all ended, never": (pod(restartPolicy="Never"), runtime(FAILED_A, DEAD_B), HEALTHY, replace(READY, kill_pod=True)),
+    "one failed, a rule wants it back": (pod(restartPolicy="Never", containers=[ruled(1), {"name": "b", "image": "x"}]),
+                                         runtime(FAILED_A, B), HEALTHY, replace(READY, start=("a",))),
+    "one failed, no rule for that": (pod(restartPolicy="Never", containers=[ruled(2), {"name": "b", "image": "x"}]),
+                                     runtime(FAILED_A, B), HEALTHY, READY),
+    "init failed, its own policy": (
+        pod(initContainers=[{**INIT, "restartPolicy": "OnFailure"}], restartPolicy="Never"),
+        runtime(container("init", State.EXITED, 1)), HEALTHY, PodActions(sandbox="s0", start=("init",))),
+    "init failed, never again": (
+        pod(initContainers=[{**INIT, "restartPolicy": "Never"}]),
+        runtime(container("init", State.EXITED, 1)), HEALTHY, PodActions(kill_pod=True, sandbox="s0")),
     "init to do": (pod(initContainers=[INIT]), runtime(sandboxes=()), HEALTHY,
                    PodActions(create_sandbox=True, start=("init",))),
     "init runs": (pod(initContainers=[INIT]), runtime(container("init")), HEALTHY, PodActions(sandbox="s0")),
