@@ -40,17 +40,28 @@ install_packages() {
 	trap - EXIT
 }
 
+# Debian's own Python, where it is new enough, is built with profiles and a quarter faster than most that people build.
+find_python() {
+	for python in /usr/bin/python3 python3.11 python3; do
+		command -v "$python" >/dev/null 2>&1 && "$python" -c "$1" 2>/dev/null && return 0
+	done
+	return 1
+}
+
 make_environment() {
-	command -v python3 >/dev/null 2>&1 || install_packages python3 python3-venv
-	python=$(command -v python3.11 || command -v python3 || true)
-	if [ -z "$python" ] || ! "$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))'; then
-		echo "[setup] Python 3.11 or newer is needed (apt-get install python3)" >&2
+	enough='import sys; assert sys.version_info >= (3, 11)'
+	find_python "$enough" || install_packages python3 python3-venv
+	if ! find_python "$enough"; then
+		echo "[setup] Python 3.11 or newer is needed (apt-get install python3 python3-venv)" >&2
 		exit 1
 	fi
-	if ! "$python" -c 'import ensurepip, venv' 2>/dev/null; then
-		install_packages python3-venv
-		python=/usr/bin/python3
-	fi
+	case $python in
+		/usr/bin/*) "$python" -c 'import ensurepip, venv' 2>/dev/null || install_packages python3-venv ;;
+	esac
+	find_python "$enough; import ensurepip, venv" || {
+		echo "[setup] Python's venv module is needed (apt-get install python3-venv)" >&2
+		exit 1
+	}
 	stamp=.venv/.lock
 	if [ ! -x .venv/bin/python ] || ! cmp -s requirements-dev.lock "$stamp"; then
 		step "making the virtual environment from requirements-dev.lock"
