@@ -90,15 +90,18 @@ class LeaderElector:
         """Wait to become the leader, then `lead` while renewing. Raises LeadershipLost; releases on cancellation."""
         await self._acquire()
         self._log.info("became leader of %s/%s", self._namespace, self._name)
+        lost = False
         try:
             async with asyncio.TaskGroup() as tasks:
                 renewal = tasks.create_task(self._renew())
                 await lead()
                 renewal.cancel()
-        except* LeadershipLost as lost:
-            raise LeadershipLost(f"lost the lease {self._namespace}/{self._name}") from lost
+        except* LeadershipLost:
+            lost = True  # raised below: from here, some versions of Python would wrap it in a group
         finally:
             await asyncio.shield(self._release())
+        if lost:
+            raise LeadershipLost(f"lost the lease {self._namespace}/{self._name}")
 
     async def _acquire(self) -> None:
         while True:
