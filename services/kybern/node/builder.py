@@ -1,5 +1,6 @@
 """Puts the parts of one node's agent together: on a real machine, or simulated."""
 
+import asyncio
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -139,6 +140,6 @@ def pressure_of(root: Path | None) -> Pressure:
     """How to learn which resources are short."""
 
     async def measure() -> NodeHealth:
-        return NodeHealth() if root is None else machine.health(root)
+        return NodeHealth() if root is None else await asyncio.to_thread(machine.health, root)
 
     return measure

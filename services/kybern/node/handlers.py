@@ -6,6 +6,8 @@ import ssl
 from dataclasses import dataclass
 from functools import cache
 from importlib import import_module
+from typing import Any
+from urllib.parse import urljoin, urlsplit
 
 import grpc
 
@@ -14,6 +16,7 @@ from kybern.node.core.probe import resolve_port
 from kybern.node.cri.client import CriError, Runtime
 
 MAX_BODY = 10 * 1024
+MAX_REDIRECTS, REDIRECTS = 10, (301, 302, 303, 307, 308)
 
 
 @dataclass(frozen=True)
@@ -68,7 +71,7 @@ async def run_exec(action: Object, target: Target, timeout: float) -> Outcome:
 
 
 async def run_http(action: Object, target: Target, timeout: float) -> Outcome:
-    """A status from 200 to 399 is success; certificates are not checked, redirects to other hosts not followed."""
+    """A status from 200 to 399 is success; certificates are not checked."""
     scheme = (action.get("scheme") or "HTTP").lower()
     host, port = action.get("host") or target.address, resolve_port(target.container, action["port"])
     path = action.get("path") or "/"
@@ -78,13 +81,10 @@ async def run_http(action: Object, target: Target, timeout: float) -> Outcome:
     http = await asyncio.to_thread(import_module, "aiohttp")  # a large import that many nodes never need
     connector = http.TCPConnector(ssl=unchecked() if scheme == "https" else True, force_close=True)
     try:
-        async with (
-            http.ClientSession(connector=connector, timeout=http.ClientTimeout(total=timeout)) as session,
-            session.get(url, headers=headers, allow_redirects=True) as response,
-        ):
-            await response.content.read(MAX_BODY)
-            good = 200 <= response.status < 400
-            return Outcome(good, "" if good else f"HTTP probe failed with statuscode: {response.status}")
+        async with asyncio.timeout(timeout), http.ClientSession(connector=connector) as session:
+            status = await fetch(session, url, headers)
+        good = 200 <= status < 400
+        return Outcome(good, "" if good else f"HTTP probe failed with statuscode: {status}")
     except TimeoutError:
         why = "context deadline exceeded (Client.Timeout exceeded while awaiting headers)"
         return Outcome(False, f'Get "{url}": {why}')
@@ -92,6 +92,19 @@ async def run_http(action: Object, target: Target, timeout: float) -> Outcome:
         return Outcome(False, f'Get "{url}": dial tcp {host}:{port}: connect: {reason(error.os_error)}')
     except (http.ClientError, OSError) as error:
         return Outcome(False, f'Get "{url}": {error}')
+
+
+async def fetch(session: Any, url: str, headers: dict[str, str]) -> int:
+    """The status of the answer. Redirects are followed on the same host; one to elsewhere is itself the answer."""
+    for _ in range(MAX_REDIRECTS):
+        async with session.get(url, headers=headers, allow_redirects=False) as response:
+            await response.content.read(MAX_BODY)
+            target = urljoin(url, response.headers.get("Location", ""))
+            away = urlsplit(target).hostname != urlsplit(url).hostname
+            if response.status not in REDIRECTS or target == url or away:
+                return int(response.status)
+            url = target
+    raise OSError(f"stopped after {MAX_REDIRECTS} redirects")
 
 
 @cache

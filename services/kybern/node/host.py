@@ -162,11 +162,15 @@ class RealHost:
         await asyncio.to_thread(remove_cgroup, pod_cgroup(pod, self.cgroup_root))
 
     async def pods(self) -> list[str]:
-        folder = self.root / "pods"
-        return [entry.name for entry in folder.iterdir()] if folder.is_dir() else []
+        return await asyncio.to_thread(entries, self.root / "pods")
 
     async def forget_directory(self, uid: str) -> None:
         await asyncio.to_thread(on_host.remove_pod_directory, self.directory(uid))
+
+
+def entries(folder: Path) -> list[str]:
+    """What is in a folder; nothing if there is none. Blocking."""
+    return [entry.name for entry in folder.iterdir()] if folder.is_dir() else []
 
 
 def hosts_text(pod: Object, ips: tuple[str, ...], hostname: str, domain: str) -> str:

@@ -10,7 +10,7 @@ import asyncio
 import html
 from collections.abc import AsyncIterator
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, BinaryIO
 from urllib.parse import parse_qs, quote
 
 import orjson
@@ -57,7 +57,7 @@ async def serve(
             async for part in _container_logs(service, agent, namespace, pod, container, query):
                 yield part
         case ["logs", *rest]:
-            for part in await asyncio.to_thread(_host_logs, agent, "/".join(rest)):
+            async for part in _host_logs(agent, "/".join(rest)):
                 yield part
         case ["run", namespace, pod, *_, container] if request.method == "POST":
             yield await _run(agent, namespace, pod, container, query)
@@ -169,22 +169,33 @@ async def _run(agent: NodeAgent, namespace: str, pod: str, container: str, query
     return answer(done.stdout + done.stderr, TEXT, 200 if done.exit_code == 0 else 500)
 
 
-def _host_logs(agent: NodeAgent, path: str) -> list[pb.ServeResponse]:
+async def _host_logs(agent: NodeAgent, path: str) -> AsyncIterator[pb.ServeResponse]:
     """/var/log of the machine: a listing or a file, nothing outside. A simulated node has none."""
     if agent.node.simulated:
-        return [answer("<pre>\n</pre>\n", HTML) if not path else NOT_FOUND]
+        yield answer("<pre>\n</pre>\n", HTML) if not path else NOT_FOUND
+        return
+    found = await asyncio.to_thread(open_host_log, path)
+    if found is None:
+        yield NOT_FOUND
+    elif isinstance(found, str):
+        yield answer(found, HTML)
+    else:
+        with found:
+            yield answer(await asyncio.to_thread(found.read, CHUNK))
+            while data := await asyncio.to_thread(found.read, CHUNK):
+                yield pb.ServeResponse(data=data)
+
+
+def open_host_log(path: str) -> BinaryIO | str | None:
+    """A file of /var/log, the listing of a folder, or None for what is not there, or elsewhere. Blocking."""
     try:
         root = HOST_LOGS.resolve(strict=True)
         found = (root / path).resolve(strict=True)
         if found != root and root not in found.parents:
-            return [NOT_FOUND]
-        if found.is_dir():
-            return [answer(listing(found), HTML)]
-        data = found.read_bytes()
+            return None
+        return listing(found) if found.is_dir() else found.open("rb")
     except (OSError, ValueError):
-        return [NOT_FOUND]
-    rest = [pb.ServeResponse(data=data[at : at + CHUNK]) for at in range(CHUNK, len(data), CHUNK)]
-    return [answer(data[:CHUNK]), *rest]
+        return None
 
 
 def listing(folder: Path) -> str:

@@ -22,7 +22,7 @@ class ImageCollector:
         """One round; the images that were removed. Raises CriError."""
         listed = await self._runtime.list_images()
         containers = await self._runtime.list_containers({})
-        images = [ImageUse(i.id, i.size, i.pinned or any("pause" in tag for tag in i.repo_tags)) for i in listed]
+        images = [ImageUse(i.id, i.size, i.pinned or any(map(is_pause, i.repo_tags))) for i in listed]
         in_use = frozenset(name for c in containers for name in (c.image_ref, c.image.image))
         self._last_used = update_last_used(self._last_used, images, in_use, now)
         removed = decide_removals(await self._disk(), images, in_use, self._last_used, now)
@@ -37,6 +37,11 @@ class ImageCollector:
             if found.capacity:
                 return found
         return Disk(0, 0)
+
+
+def is_pause(tag: str) -> bool:
+    """Whether an image is what sandboxes are made of; not every runtime says that it is in use."""
+    return tag.rpartition("/")[2].partition(":")[0] == "pause"
 
 
 def disk_of(path: Path) -> Disk:

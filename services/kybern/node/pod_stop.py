@@ -9,6 +9,7 @@ from kybern.kube.meta import Object
 from kybern.node.context import NodeContext
 from kybern.node.core import labels
 from kybern.node.core.pod_actions import is_sidecar
+from kybern.node.core.resources import startable_containers
 from kybern.node.core.runtime_pod import Container, RuntimePod, State
 from kybern.node.handlers import Target, run_handler
 
@@ -32,9 +33,8 @@ async def kill_container(
         begin = loop.time()
         try:
             async with asyncio.timeout(grace):
-                outcome = await run_handler(
-                    hook, Target(node.runtime, container.id, {"name": container.name}, address), grace
-                )
+                target = Target(node.runtime, container.id, spec_of(pod, container.name), address)
+                outcome = await run_handler(hook, target, grace)
             failed = not outcome.success
         except TimeoutError:
             failed = True
@@ -42,6 +42,11 @@ async def kill_container(
             node.event(pod, "Warning", "FailedPreStopHook", "PreStopHook failed", container.name)
         grace = max(MIN_GRACE_AFTER_PRE_STOP, grace - (loop.time() - begin))
     await node.runtime.stop_container(container.id, grace)
+
+
+def spec_of(pod: Object, name: str) -> Object:
+    """A container as the pod describes it; of a pod that is not known any more, its name."""
+    return next((spec for spec in startable_containers(pod) if spec["name"] == name), {"name": name})
 
 
 async def kill_all(node: NodeContext, pod: Object, containers: Sequence[Container], grace: float, address: str) -> None:

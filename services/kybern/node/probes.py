@@ -8,6 +8,7 @@ from kybern.kube.meta import Object
 from kybern.node.context import NodeContext
 from kybern.node.core import probe as rules
 from kybern.node.core.pod_actions import Health
+from kybern.node.core.pod_status import STATUS_LISTS
 from kybern.node.core.probe import FIELDS, Kind, ProbeState
 from kybern.node.core.resources import startable_containers
 from kybern.node.core.runtime_pod import Container, RuntimePod, State
@@ -29,6 +30,7 @@ class Probes:
         for key in [key for key in self._running if key[0] not in running]:
             self._running.pop(key).cancel()
             self._states.pop(key, None)
+            self._grace.pop(key, None)
         sandbox = runtime.ready_sandbox
         ips = self._node.host_ips if pod["spec"].get("hostNetwork") else sandbox.ips if sandbox else ()
         specs = {c["name"]: c for c in startable_containers(pod)}
@@ -46,10 +48,11 @@ class Probes:
     def _initial(self, pod: Object, container: Container, kind: Kind, probe: Object) -> ProbeState:
         """A new probe's state; an agent that starts anew takes over the verdicts in the pod's status."""
         state = rules.initial(kind, probe)
-        for status in (pod.get("status") or {}).get("containerStatuses") or []:
+        known = pod.get("status") or {}
+        for status in (one for name in STATUS_LISTS for one in known.get(name) or []):
             if status.get("containerID") == f"containerd://{container.id}":
-                known = {Kind.STARTUP: bool(status.get("started")), Kind.READINESS: bool(status.get("ready"))}
-                return replace(state, passing=known.get(kind, state.passing))
+                said = {Kind.STARTUP: bool(status.get("started")), Kind.READINESS: bool(status.get("ready"))}
+                return replace(state, passing=said.get(kind, state.passing))
         return state
 
     def stop(self) -> None:

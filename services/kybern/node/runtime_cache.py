@@ -6,6 +6,7 @@ compares states alone and says which pods need a look.
 
 import asyncio
 from collections.abc import Callable
+from os import SEEK_END
 from pathlib import Path
 
 import grpc
@@ -25,6 +26,7 @@ STATES = {
 }
 MESSAGE_BYTES = 4096
 FALLBACK_BYTES, FALLBACK_LINES = 2048, 80
+FALLBACK_READ = 64 << 10  # bytes of the log in which that many lines are looked for
 
 
 class RuntimeCache:
@@ -151,5 +153,7 @@ def message_of(status: cri.ContainerStatus) -> str:
             text = file.read(MESSAGE_BYTES).decode(errors="replace")
     fallback = annotations.get(labels.TERMINATION_POLICY) == "FallbackToLogsOnError" and status.exit_code != 0
     if not text and fallback and status.log_path and Path(status.log_path).is_file():
-        text = tail_message(Path(status.log_path).read_bytes()[-65536:], FALLBACK_BYTES, FALLBACK_LINES)
+        with Path(status.log_path).open("rb") as file:
+            file.seek(max(0, file.seek(0, SEEK_END) - FALLBACK_READ))
+            text = tail_message(file.read(), FALLBACK_BYTES, FALLBACK_LINES)
     return text

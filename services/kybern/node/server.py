@@ -65,7 +65,7 @@ class NodeAgentService(NodeAgentServicer):
         rule = Filter(since, STREAMS.get(request.stream, ""), request.timestamps)
         tail = request.tail_lines if request.HasField("tail_lines") else None
         limit = request.limit_bytes if request.HasField("limit_bytes") else None
-        simulated = getattr(agent.node.runtime, "simulated", None)
+        simulated = agent.node.runtime.simulated
         if simulated is not None:
             lines = simulated.log_lines(container.id)
             chosen = select(lines, rule, tail)
@@ -87,7 +87,7 @@ class NodeAgentService(NodeAgentServicer):
         first = await anext(aiter(request_iterator))
         start = first.start
         agent, container = self._running(start.container)
-        if (simulated := getattr(agent.node.runtime, "simulated", None)) is not None:
+        if (simulated := agent.node.runtime.simulated) is not None:
             done = simulated.run_command(container.id, list(start.command))
             yield pb.ExecResponse(stdout=done.stdout)
             yield pb.ExecResponse(status=orjson.dumps(exit_status(done.exit_code)))
@@ -108,7 +108,7 @@ class NodeAgentService(NodeAgentServicer):
         first = await anext(aiter(request_iterator))
         start = first.start
         agent, container = self._running(start.container)
-        if getattr(agent.node.runtime, "simulated", None) is not None:
+        if agent.node.runtime.simulated is not None:
             raise status.bad_request("simulated containers have no streams to attach to")
         asked = cri.AttachRequest(
             container_id=container.id,

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator
 from typing import Any
+from urllib.parse import urlencode
 
 import grpc
 import pytest
@@ -24,6 +25,10 @@ async def http_port() -> AsyncIterator[int]:
         if request.path == "/slow":
             await asyncio.sleep(0.5)
         assert request.headers["User-Agent"].startswith("kube-probe/")
+        if request.path == "/round":
+            raise web.HTTPFound(f"/round?{len(request.query_string) * 'x'}x")
+        if request.path == "/moved":
+            raise web.HTTPFound(request.query["to"])
         return web.Response(status=int(request.headers.get("X-Status", "200")))
 
     app = web.Application()
@@ -44,6 +49,27 @@ async def test_http(http_port: int, status: str, good: bool) -> None:
     )
     assert outcome.success == good
     assert good or outcome.message == f"HTTP probe failed with statuscode: {status}"
+
+
+@pytest.mark.parametrize(
+    ("to", "message"),
+    [
+        pytest.param("/there", "", id="on the same host"),
+        pytest.param("/moved?to=/there", "", id="twice"),
+        pytest.param("http://localhost:1/", "", id="to another host, which is not asked"),
+        pytest.param("http://127.0.0.1:1/", "connection refused", id="to another port, which is"),
+        pytest.param("/moved?to=/moved%3Fto%3D/there%26again", "", id="three times"),
+    ],
+)
+async def test_http_redirects(http_port: int, to: str, message: str) -> None:
+    path = f"/moved?{urlencode({'to': to})}"
+    outcome = await run_handler({"httpGet": {"port": http_port, "path": path}}, target(), 5)
+    assert (outcome.success, outcome.message.endswith(message)) == (not message, True)
+
+
+async def test_http_redirects_without_end(http_port: int) -> None:
+    outcome = await run_handler({"httpGet": {"port": http_port, "path": "/round"}}, target(), 5)
+    assert outcome.message.endswith("stopped after 10 redirects")
 
 
 async def test_http_times_out(http_port: int) -> None:

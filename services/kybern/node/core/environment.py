@@ -1,6 +1,7 @@
 """A container's environment: services, envFrom and env in order, with `$(NAME)` replaced by what came before."""
 
 import re
+from collections import ChainMap
 from collections.abc import Callable, Iterable, Mapping
 
 from kybern.kube.meta import Object
@@ -101,7 +102,8 @@ def make_environment(
 
     Raises MissingReference. Precedence, weakest first: services, envFrom, env.
     """
-    found = dict(env_from(container, config_maps, secrets))
+    found = env_from(container, config_maps, secrets)
+    known = ChainMap(found, dict(services))
     for variable in container.get("env") or []:
         source = variable.get("valueFrom") or {}
         value: str | None
@@ -114,7 +116,7 @@ def make_environment(
         elif ref := source.get("resourceFieldRef"):
             value = resource(ref)
         else:
-            value = expand(variable.get("value") or "", {**services, **found})
+            value = expand(variable.get("value") or "", known)
         if value is not None:
             found[variable["name"]] = value
-    return {**services, **found}
+    return dict(known)

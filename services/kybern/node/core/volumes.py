@@ -96,21 +96,6 @@ class Reference:
     name: str
 
 
-def volume_references(volume: Object) -> list[Reference]:
-    """The objects behind one volume."""
-    found = []
-    if source := volume.get("configMap"):
-        found.append(Reference("configmap", source["name"]))
-    if source := volume.get("secret"):
-        found.append(Reference("secret", source["secretName"]))
-    for source in (volume.get("projected") or {}).get("sources") or []:
-        if source.get("configMap"):
-            found.append(Reference("configmap", source["configMap"]["name"]))
-        if source.get("secret"):
-            found.append(Reference("secret", source["secret"]["name"]))
-    return found
-
-
 def environment_references(container: Object) -> list[Reference]:
     """The objects behind a container's environment."""
     found = []
@@ -126,14 +111,3 @@ def environment_references(container: Object) -> list[Reference]:
         if ref := source.get("secretRef"):
             found.append(Reference("secret", ref["name"]))
     return found
-
-
-def pod_references(pod: Object) -> list[Reference]:
-    """Every object a pod needs, each once."""
-    found: dict[Reference, None] = {}
-    for volume in pod["spec"].get("volumes") or []:
-        found.update(dict.fromkeys(volume_references(volume)))
-    for container in [*(pod["spec"].get("initContainers") or []), *pod["spec"]["containers"]]:
-        found.update(dict.fromkeys(environment_references(container)))
-    found.update(dict.fromkeys(Reference("secret", s["name"]) for s in pod["spec"].get("imagePullSecrets") or []))
-    return list(found)

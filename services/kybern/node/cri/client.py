@@ -82,10 +82,12 @@ class Runtime:
                 raise
 
     async def version(self) -> cri.VersionResponse:
-        return await self._call("Version", cri.VersionRequest(), SHORT)  # type: ignore[no-any-return]
+        found: cri.VersionResponse = await self._call("Version", cri.VersionRequest(), SHORT)
+        return found
 
     async def status(self) -> cri.RuntimeStatus:
-        return (await self._call("Status", cri.StatusRequest(), SHORT)).status  # type: ignore[no-any-return]
+        found: cri.StatusResponse = await self._call("Status", cri.StatusRequest(), SHORT)
+        return found.status
 
     async def run_pod_sandbox(self, config: cri.PodSandboxConfig, handler: str = "") -> str:
         """Create and start a sandbox with its network; its id."""
@@ -100,7 +102,8 @@ class Runtime:
 
     async def pod_sandbox_status(self, sandbox: str) -> cri.PodSandboxStatus:
         request = cri.PodSandboxStatusRequest(pod_sandbox_id=sandbox)
-        return (await self._call("PodSandboxStatus", request, SHORT)).status  # type: ignore[no-any-return]
+        found: cri.PodSandboxStatusResponse = await self._call("PodSandboxStatus", request, SHORT)
+        return found.status
 
     async def sandbox_pid(self, sandbox: str) -> int:
         """A process in the sandbox's namespaces; 0 when the runtime does not tell."""
@@ -137,7 +140,8 @@ class Runtime:
 
     async def container_status(self, container: str) -> cri.ContainerStatus:
         request = cri.ContainerStatusRequest(container_id=container)
-        return (await self._call("ContainerStatus", request, SHORT)).status  # type: ignore[no-any-return]
+        found: cri.ContainerStatusResponse = await self._call("ContainerStatus", request, SHORT)
+        return found.status
 
     async def update_container_resources(self, container: str, linux: cri.LinuxContainerResources) -> None:
         request = cri.UpdateContainerResourcesRequest(container_id=container, linux=linux)

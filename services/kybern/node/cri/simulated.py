@@ -18,7 +18,7 @@ from collections.abc import AsyncIterator, Callable
 from ipaddress import IPv4Network
 from typing import Any
 
-import grpc
+from grpc import StatusCode
 
 from kybern.clock import Clock
 from kybern.kube.meta import format_micro_time
@@ -38,7 +38,6 @@ from kybern.node.cri.simulated_state import (
 from kybern.protos.runtime.v1 import api_pb2 as cri
 
 MISSING_IMAGE = "docker.io/simulated/missing"
-OK = grpc.StatusCode
 
 
 class SimulatedRuntime:
@@ -170,7 +169,7 @@ class SimulatedRuntime:
                 metadata=one.config.metadata,
                 image=one.config.image,
                 image_ref=one.config.image.image,
-                state=one.state,  # type: ignore[arg-type]
+                state=one.state,  # type: ignore[arg-type]  # an int is what messages hold
                 created_at=one.created_at,
                 labels=one.config.labels,
             )
@@ -218,7 +217,7 @@ class SimulatedRuntime:
         name = normalize(request.image.image)
         await self._delay(request.sandbox_config, "pull-seconds")
         if name.startswith(MISSING_IMAGE):
-            raise failure(OK.NOT_FOUND, f'failed to resolve reference "{name}": not found')
+            raise failure(StatusCode.NOT_FOUND, f'failed to resolve reference "{name}": not found')
         self.images.add(name)
         return cri.PullImageResponse(image_ref=name)
 
@@ -252,12 +251,12 @@ class SimulatedRuntime:
 
     def _sandbox(self, id_: str) -> SimulatedSandbox:
         if id_ not in self.sandboxes:
-            raise failure(OK.NOT_FOUND, f'an error occurred when try to find sandbox "{id_}": not found')
+            raise failure(StatusCode.NOT_FOUND, f'an error occurred when try to find sandbox "{id_}": not found')
         return self.sandboxes[id_]
 
     def _container(self, id_: str) -> SimulatedContainer:
         if id_ not in self.containers:
-            raise failure(OK.NOT_FOUND, f'an error occurred when try to find container "{id_}": not found')
+            raise failure(StatusCode.NOT_FOUND, f'an error occurred when try to find container "{id_}": not found')
         return self.containers[id_]
 
     def _finish(self, container: SimulatedContainer, code: int) -> None:
@@ -285,7 +284,7 @@ class DirectStub:
     def __getattr__(self, method: str) -> Callable[..., Any]:
         handler = getattr(self._servicer, method, None)
         if handler is None:
-            raise failure(OK.UNIMPLEMENTED, f"unknown method {method}")
+            raise failure(StatusCode.UNIMPLEMENTED, f"unknown method {method}")
 
         def call(request: Any, timeout: float | None = None) -> Any:
             return handler(request)

@@ -71,7 +71,7 @@ def container_status(one: SimulatedContainer) -> cri.ContainerStatus:
     return cri.ContainerStatus(
         id=one.id,
         metadata=one.config.metadata,
-        state=one.state,  # type: ignore[arg-type]
+        state=one.state,  # type: ignore[arg-type]  # an int is what messages hold
         created_at=one.created_at,
         started_at=one.started_at,
         finished_at=one.finished_at,

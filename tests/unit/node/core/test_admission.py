@@ -25,7 +25,7 @@ CASES: dict[str, tuple[Object, list[Object], str]] = {
     "cpu that fits": (pod(cpu="600m"), [pod(cpu="400m")], ""),
     "too much cpu": (pod(cpu="601m"), [pod(cpu="400m")], "OutOfcpu"),
     "too many pods": (pod(), [pod(), pod(), pod()], "OutOfpods"),
-    "a resource the node does not list": (pod(**{"example.com/x": "1"}), [], ""),
+    "a resource the node does not list": (pod(0, **{"example.com/x": "1"}), [], ""),
     "nothing wanted on a full node": (pod(), [pod(cpu="2")], ""),
 }
 

@@ -21,7 +21,7 @@ from kybern.node.core.pod_sandbox import (
     sandbox_config,
 )
 from kybern.node.core.probe import Kind
-from kybern.node.core.volumes import File, VolumeError, pod_references, select
+from kybern.node.core.volumes import File, VolumeError, environment_references, select
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 SETTINGS = NodeSettings("n", ("10.96.0.10",), host_dns=(("9.9.9.9",), ("corp",), ("rotate",)))
@@ -272,12 +272,10 @@ def test_volume_files() -> None:
 
 
 def test_references() -> None:
-    pod = make_pod(volumes=[
-        {"name": "v", "projected": {"sources": [{"configMap": {"name": "m"}}, {"secret": {"name": "s"}}]}},
-        {"name": "w", "secret": {"secretName": "t"}},
-    ])  # fmt: skip
-    pod["spec"]["containers"][0]["envFrom"] = [{"configMapRef": {"name": "m"}}]
-    assert [(r.kind, r.name) for r in pod_references(pod)] == [("configmap", "m"), ("secret", "s"), ("secret", "t")]
+    env = [{"name": "A", "valueFrom": {"secretKeyRef": {"name": "s", "key": "k"}}}, {"name": "B", "value": "b"}]
+    container = {"env": env, "envFrom": [{"configMapRef": {"name": "m"}}, {"secretRef": {"name": "t"}}]}
+    found = [(ref.kind, ref.name) for ref in environment_references(container)]
+    assert found == [("secret", "s"), ("configmap", "m"), ("secret", "t")]
 
 
 def test_cni() -> None:
