@@ -21,7 +21,7 @@ from kybern.kube.validation import (
     workloads,
 )  # fmt: skip
 from kybern.kube.validation.fields import Object
-from kybern.kube.validation.names import Check, dns1035_label, dns1123_label, dns1123_subdomain, path_segment
+from kybern.kube.validation.names import Check, dns1123_label, dns1123_subdomain, path_segment
 
 Validate = Callable[[Object], Iterator[FieldError]]
 ValidateUpdate = Callable[[Object, Object], Iterator[FieldError]]
@@ -57,7 +57,7 @@ RULES: dict[tuple[str, str], Rules] = {
     ("", "ReplicationController"): Rules(workloads.validate_replication_controller),
     ("", "ResourceQuota"): Rules(config.validate_resource_quota, config.validate_resource_quota_update),
     ("", "Secret"): Rules(config.validate_secret, config.validate_secret_update),
-    ("", "Service"): Rules(service.validate_service, service.validate_service_update, name=dns1035_label),
+    ("", "Service"): Rules(service.validate_service, service.validate_service_update, name=dns1123_label),
     ("", "ServiceAccount"): Rules(config.validate_service_account),
     (_ADMISSION, "MutatingAdmissionPolicy"): Rules(extension.validate_mutating_policy),
     (_ADMISSION, "MutatingAdmissionPolicyBinding"): Rules(extension.validate_policy_binding),

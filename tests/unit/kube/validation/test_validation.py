@@ -214,6 +214,8 @@ CREATE: list[tuple[str, str, Any, list[str]]] = [
     ("ConfigMap", "metadata.finalizers", ["mine"], [
         'metadata.finalizers[0]: Invalid value: "mine": name is neither a standard finalizer name nor is it fully '
         "qualified"]),
+    ("Service", "metadata.name", "1a", []),
+    ("Service", "metadata.name", "a.b", [f'metadata.name: Invalid value: "a.b": {LABEL}']),
     ("Pod", "spec.hostnameOverride", "a.b", []),
     ("Pod", "spec.hostnameOverride", "A", [f'spec.hostnameOverride: Invalid value: "A": {SUBDOMAIN}']),
     ("Pod", "spec.hostnameOverride", "a" * 65,
