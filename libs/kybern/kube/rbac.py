@@ -10,6 +10,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from kybern.kube.selected import Selected
+
 SERVICE_ACCOUNT_PREFIX = "system:serviceaccount:"
 
 
@@ -24,6 +26,8 @@ class Attributes:
     namespace: str = ""
     name: str = ""
     path: str = ""
+    fields: Selected = ()  # what a list, watch or deletecollection is limited to
+    labels: Selected = ()
 
     @property
     def is_resource_request(self) -> bool:

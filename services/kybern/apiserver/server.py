@@ -100,8 +100,7 @@ class ApiServer:
         self.webhooks = WebhookClient(self.resolver, WebhookMetrics(telemetry.registry))
         self.aggregator = Aggregator(self, ExtensionClient(self.resolver, settings.proxy_client))
         self.admission: Chain = admission_registry.build(settings.admission)
-        judges = [WebhookAuthorizer(one, self.webhooks, telemetry.log) for one in settings.authorization.webhooks]
-        self.authorizer = Authorizer(node_rules(), settings.authorization, judges)
+        self.authorizer = Authorizer(node_rules(), settings.authorization, self.judges(settings.authorization))
         self.addresses = ServiceAddresses(settings.service_cidr)
         self.node_ports = PortAllocator()
         self.claim_repair = ClaimRepair(self)
@@ -130,6 +129,10 @@ class ApiServer:
             self._verifiers(settings),
             settings.authentication.basic,
         )
+
+    def judges(self, settings: AuthorizationSettings) -> list[WebhookAuthorizer]:
+        """The webhooks that authorization asks."""
+        return [WebhookAuthorizer(one, self.webhooks, self.telemetry.log) for one in settings.webhooks]
 
     def _verifiers(self, settings: Settings) -> list[Verify]:
         """Who is asked about a token that is neither static nor a service account's, in order."""

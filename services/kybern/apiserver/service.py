@@ -13,6 +13,7 @@ from kybern.apiserver.authentication.flags import add_authentication_flags, read
 from kybern.apiserver.authentication.reload import ConfigurationFollower
 from kybern.apiserver.authentication.service_account import DEFAULT_ISSUER
 from kybern.apiserver.authentication.token_file import read_token_file
+from kybern.apiserver.authorization.reload import AuthorizationFollower
 from kybern.apiserver.bootstrap.run import bootstrap
 from kybern.apiserver.flowcontrol.flags import add_flow_flags, check_flow_flags
 from kybern.apiserver.handlers.discovery import Discovery
@@ -144,6 +145,8 @@ async def serve(
         issuers = [tasks.create_task(server.oidc.run())]
         if settings.authentication.file is not None:
             issuers.append(tasks.create_task(ConfigurationFollower(server, settings.authentication.file).run()))
+        if settings.authorization.file is not None:
+            issuers.append(tasks.create_task(AuthorizationFollower(server, settings.authorization.file).run()))
         audits = [tasks.create_task(backend.run()) for backend in server.audit.backends] if server.audit else []
         flows = tasks.create_task(server.flow_controller.run()) if server.flow_controller is not None else None
         try:

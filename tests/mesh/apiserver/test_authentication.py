@@ -2,6 +2,7 @@
 
 import asyncio
 import base64
+import hashlib
 import ssl
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field, replace
@@ -15,8 +16,8 @@ import pytest
 from aiohttp import web
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
+from kybern.apiserver.authentication import reload
 from kybern.apiserver.authentication.flags import AuthenticationSettings, read_structured
-from kybern.apiserver.authentication.reload import ConfigurationFollower
 from kybern.apiserver.core.authentication.jwt_config import Anonymous, Issuer, Mapped
 from kybern.apiserver.core.user import User
 from kybern.client.objects import Client
@@ -182,17 +183,20 @@ def configuration(provider: Provider, prefix: str, **members: Any) -> bytes:
 
 
 async def test_a_changed_configuration_is_read_again(
-    running: Any, provider: Provider, tmp_path: Path, caplog: pytest.LogCaptureFixture
+    running: Any,
+    provider: Provider,
+    tmp_path: Path,
+    caplog: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    monkeypatch.setattr(reload, "LOOK", 0.02)
     path = tmp_path / "authentication.yaml"
     await asyncio.to_thread(path.write_bytes, configuration(provider, "one:"))
     issuers = read_structured(path, configuration(provider, "one:")).issuers
     async with (
         running(authentication=AuthenticationSettings(issuers, file=path)) as cluster,
         ExchangeClient(cluster.channel("system:kybern:gateway")) as gateway,
-        asyncio.TaskGroup() as tasks,
     ):
-        follower = tasks.create_task(ConfigurationFollower(cluster.server, path, 0.02).run())
         token = provider.token("one")
         assert (await who(gateway, token))["username"] == "one:alice"
         for data, expected in (
@@ -206,7 +210,17 @@ async def test_a_changed_configuration_is_read_again(
         assert "it must be an AuthenticationConfiguration; what was read before stays" in caplog.text
         with pytest.raises(StatusError, match="Unauthorized"):
             await gateway.call(WHO, requester=pb.Requester())
-        follower.cancel()
+        name, counted = "apiserver_authentication_config_controller", {}
+        for metric in cluster.telemetry.registry.collect():
+            for sample in metric.samples:
+                if sample.name.startswith(name) and not sample.name.endswith(("_created", "_seconds")):
+                    counted[sample.name, sample.labels.get("status", sample.labels.get("hash"))] = sample.value
+        digest = hashlib.sha256(await asyncio.to_thread(path.read_bytes)).hexdigest()
+        assert counted == {
+            (f"{name}_automatic_reloads_total", "success"): 2,
+            (f"{name}_automatic_reloads_total", "failure"): 1,
+            (f"{name}_last_config_info", f"sha256:{digest}"): 1,
+        }
 
 
 async def test_bootstrap_tokens(running: Any) -> None:

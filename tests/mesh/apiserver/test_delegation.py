@@ -12,6 +12,7 @@ import orjson
 import pytest
 import yaml
 
+from kybern.apiserver.authentication import reload
 from kybern.apiserver.authentication.webhook import TokenSettings
 from kybern.apiserver.authorization.abac import read_policies
 from kybern.apiserver.authorization.configuration import read_configuration
@@ -208,7 +209,7 @@ async def test_several_webhooks(running: Any, tmp_path: Path) -> None:
             judge("first", "NoOpinion", named, "!('system:masters' in request.groups)"),
             judge("none", "Deny", "request.user == 'eve'"),
             {"type": "RBAC", "name": "rbac"},
-            {"type": "AlwaysAllow", "name": "all"},
+            {"type": "AlwaysAllow", "name": "alwaysallow"},
         ]
         file = tmp_path / "authorization.yaml"
         frame = {"apiVersion": "apiserver.config.k8s.io/v1", "kind": "AuthorizationConfiguration"}
@@ -229,13 +230,83 @@ async def test_several_webhooks(running: Any, tmp_path: Path) -> None:
             assert len(hooks.reviews) == asked  # the conditions do not match
 
 
+async def test_webhooks_are_told_of_selectors_and_their_configuration_is_followed(
+    running: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(reload, "LOOK", 0.02)
+    async with webhook_server(tmp_path) as hooks:
+        for path in ("/first", "/second"):
+            hooks.answer(path, lambda asked: {**asked, "status": {"allowed": asked["spec"]["user"] == "bob"}})
+            kubeconfig(tmp_path, hooks, path)
+        file = tmp_path / "authorization.yaml"
+
+        def authorizer(kind: str) -> dict[str, Any]:
+            if kind in ("RBAC", "Node"):
+                return {"type": kind, "name": kind.lower()}
+            webhook = {"timeout": "3s", "subjectAccessReviewVersion": "v1", "failurePolicy": "Deny"}
+            connection = {"type": "KubeConfigFile", "kubeConfigFile": f"{kind}.yaml"}
+            return {"type": "Webhook", "name": kind, "webhook": {**webhook, "connectionInfo": connection}}
+
+        def write(*kinds: str) -> None:
+            frame = {"apiVersion": "apiserver.config.k8s.io/v1", "kind": "AuthorizationConfiguration"}
+            file.write_text(yaml.safe_dump({**frame, "authorizers": [authorizer(kind) for kind in kinds]}))
+
+        write("RBAC", "first")
+        parser = ArgumentParser()
+        add_delegation_flags(parser)
+        settings = read_authorization(parser.parse_args([f"--authorization-config={file}"]))
+        async with running(authorization=settings) as cluster, cluster.client("bob") as bob:
+            await bob.list(CONFIG_MAPS, "default", label_selector="a in (b),!c", field_selector="metadata.name!=x")
+            assert hooks.reviews[-1]["spec"]["resourceAttributes"] == {
+                "namespace": "default",
+                "verb": "list",
+                "resource": "configmaps",
+                "fieldSelector": {"requirements": [{"key": "metadata.name", "operator": "NotIn", "values": ["x"]}]},
+                "labelSelector": {
+                    "requirements": [
+                        {"key": "a", "operator": "In", "values": ["b"]},
+                        {"key": "c", "operator": "DoesNotExist"},
+                    ]
+                },
+            }
+            named = {"rawSelector": "metadata.name=y"}
+            broken = {"requirements": [{"key": "a", "operator": "Like", "values": ["b"]}]}
+            attributes = {"verb": "watch", "resource": "pods", "fieldSelector": named, "labelSelector": broken}
+            async with cluster.client() as admin:
+                spec = {"user": "bob", "extra": {"k": ["v"]}, "resourceAttributes": attributes}
+                status = (await admin.create(REVIEWS, {"spec": spec}))["status"]
+            words = "spec.resourceAttributes.labelSelector ignored due to parse error"
+            assert (status["allowed"], status["evaluationError"]) == (True, words)
+            asked = hooks.reviews[-1]["spec"]
+            assert asked["extra"] == {"k": ["v"]}
+            assert "labelSelector" not in asked["resourceAttributes"]
+            requirement = {"key": "metadata.name", "operator": "In", "values": ["y"]}
+            assert asked["resourceAttributes"]["fieldSelector"] == {"requirements": [requirement]}
+            total = "apiserver_authorization_config_controller_automatic_reloads_total"
+
+            def counted() -> dict[str, float]:
+                samples = (s for m in cluster.telemetry.registry.collect() for s in m.samples if s.name == total)
+                return {sample.labels["status"]: sample.value for sample in samples}
+
+            for kinds, expected in (
+                (("RBAC",), (403, {"success": 1})),
+                (("second",), (403, {"success": 1, "failure": 1})),  # without RBAC
+                (("RBAC", "Node"), (403, {"success": 1, "failure": 2})),  # there was no Node at the start
+                (("second", "RBAC"), (404, {"success": 2, "failure": 2})),
+            ):
+                await asyncio.to_thread(write, *kinds)
+                await asyncio.sleep(0.2)
+                found = await code_of(bob.get(CONFIG_MAPS, "missing", "default"))
+                assert (found[0], counted()) == expected
+
+
 WRONG: dict[str, tuple[dict[str, Any], str]] = {
     "no kind": ({"kind": "X"}, "not an AuthorizationConfiguration"),
     "no authorizer": ({"authorizers": []}, "authorizers: Required value: at least one authorization mode"),
     "a type": ({"authorizers": [{"type": "X", "name": "x"}]}, 'authorizers[0].type: Unsupported value: "X"'),
     "no name": ({"authorizers": [{"type": "RBAC"}]}, "authorizers[0].name: Required value"),
     "twice": (
-        {"authorizers": [{"type": "RBAC", "name": "a"}, {"type": "RBAC", "name": "b"}]},
+        {"authorizers": [{"type": "RBAC", "name": "rbac"}, {"type": "RBAC", "name": "b"}]},
         'authorizers[1].type: Duplicate value: "RBAC"',
     ),
     "no timeout": (

@@ -17,7 +17,15 @@ from kybern.kube.validation.fields import (
     text,
 )  # fmt: skip
 from kybern.kube.validation.metadata import validate_selector
-from kybern.kube.validation.names import cidr, dns1035_label, dns1123_label, dns1123_subdomain, path_segment
+from kybern.kube.validation.names import (
+    cidr,
+    dns1035_label,
+    dns1123_label,
+    dns1123_subdomain,
+    label_value,
+    path_segment,
+    qualified_name,
+)
 
 
 def validate_admission_policy(obj: Object) -> Errors:
@@ -271,8 +279,35 @@ def validate_access_review(obj: Object) -> Errors:
     elif resource is None and other is None:
         detail = "exactly one of nonResourceAttributes or resourceAttributes must be specified"
         yield invalid("spec.resourceAttributes", other, detail)
+    if resource is not None:
+        yield from _review_selector(resource.get("fieldSelector"), "fieldSelector", labels=False)
+        yield from _review_selector(resource.get("labelSelector"), "labelSelector", labels=True)
     if obj.get("kind") != "SelfSubjectAccessReview" and not spec.get("user") and not items(spec, "groups"):
         yield invalid("spec.user", "", "at least one of user or group must be specified")
+
+
+def _review_selector(selector: Object | None, name: str, labels: bool) -> Errors:
+    if selector is None:
+        return
+    at = f"spec.resourceAttributes.{name}"
+    raw, requirements = selector.get("rawSelector") or "", items(selector, "requirements")
+    if raw and requirements:
+        yield invalid(f"{at}.rawSelector", raw, "may not specified at the same time as requirements")
+    if not raw and not requirements:
+        detail = f"when {at} is specified, requirements or rawSelector is required"
+        yield required(f"{at}.requirements", detail)
+    for index, one in enumerate(requirements):
+        path, values = f"{at}.requirements[{index}]", items(one, "values")
+        if not labels and not one.get("key"):
+            yield required(f"{path}.key", "must be specified")
+        if one.get("operator") in ("In", "NotIn") and not values:
+            yield required(f"{path}.values", "must be specified when `operator` is 'In' or 'NotIn'")
+        elif one.get("operator") in ("Exists", "DoesNotExist") and values:
+            yield forbidden(f"{path}.values", "may not be specified when `operator` is 'Exists' or 'DoesNotExist'")
+        if labels:
+            yield from text(one.get("key") or "", f"{path}.key", qualified_name)
+            for number, value in enumerate(values):
+                yield from text(value, f"{path}.values[{number}]", label_value)
 
 
 def validate_token_review(obj: Object) -> Errors:

@@ -29,8 +29,15 @@ class Authorizer:
         self.rbac = RbacAuthorizer()
         self.node = NodeAuthorizer(node_rules)
         self.modes: Modes | None = None  # None: Node, RBAC
-        if settings is not None and settings.modes != DEFAULT:
-            self.modes = Modes(settings, self.node.decide, self.rbac.may, webhooks)
+        self.selects = False  # whether somebody who is asked looks at selectors
+        if settings is not None:
+            self.configure(settings, webhooks)
+
+    def configure(self, settings: AuthorizationSettings, webhooks: Sequence[WebhookAuthorizer]) -> None:
+        """From now on these are asked."""
+        other = settings.modes != DEFAULT
+        self.modes = Modes(settings, self.node.decide, self.rbac.may, webhooks) if other else None
+        self.selects = bool(webhooks)
 
     @property
     def index(self) -> RbacIndex:

@@ -18,10 +18,10 @@ ONCE = KINDS[1:]
 POLICIES = ("NoOpinion", "Deny")
 
 
-def read_configuration(path: Path) -> tuple[tuple[str, ...], tuple[AccessSettings, ...]]:
-    """(modes in order, the webhooks among them). Raises OSError, ValueError with a sentence."""
+def read_configuration(path: Path, data: bytes | None = None) -> tuple[tuple[str, ...], tuple[AccessSettings, ...]]:
+    """(modes in order, the webhooks among them) of a file or its data. Raises OSError, ValueError with a sentence."""
     try:
-        config = yaml.safe_load(path.read_bytes())
+        config = yaml.safe_load(path.read_bytes() if data is None else data)
     except yaml.YAMLError as error:
         raise ValueError(str(error)) from None
     if not isinstance(config, dict) or config.get("kind") != "AuthorizationConfiguration":
@@ -42,6 +42,8 @@ def read_configuration(path: Path) -> tuple[tuple[str, ...], tuple[AccessSetting
             raise ValueError(f'{at}.type: Duplicate value: "{kind}"')
         if not name or name in names:
             raise ValueError(f'{at}.name: Duplicate value: "{name}"' if name else f"{at}.name: Required value")
+        if kind in ONCE and name != kind.lower():
+            raise ValueError(f"expected name {kind.lower()} for authorizer {kind} instead of {name}")
         modes.append(kind)
         names.append(name)
         if kind == "Webhook":

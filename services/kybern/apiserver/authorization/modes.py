@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from kybern.apiserver.authorization.abac import AbacAuthorizer, Policy
 from kybern.apiserver.authorization.refusal import Denied
@@ -23,6 +24,7 @@ class AuthorizationSettings:
     modes: tuple[str, ...] = DEFAULT
     policies: tuple[Policy, ...] = ()
     webhooks: tuple[AccessSettings, ...] = ()  # one for each mode Webhook
+    file: Path | None = None  # the AuthorizationConfiguration, to be followed
 
 
 class Modes:

@@ -14,6 +14,7 @@ from kybern.apiserver.core.user import User
 from kybern.apiserver.webhooks.asked_once import AskedOnce
 from kybern.apiserver.webhooks.client import CallFailed, WebhookClient
 from kybern.apiserver.webhooks.kubeconfig import Remote
+from kybern.kube import selected
 from kybern.kube.rbac import Attributes
 
 Object = dict[str, Any]
@@ -60,7 +61,14 @@ class MatchConditions:
         """Raises CompileError."""
         from kybern.kube.cel import compile_expression  # CEL is a large library: loaded when first needed
 
+        self.expressions = expressions
         self._programs = [compile_expression(expression, ("request",)) for expression in expressions]
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, MatchConditions) and self.expressions == other.expressions
+
+    def __hash__(self) -> int:
+        return hash(self.expressions)
 
     def match(self, spec: Object) -> bool:
         """Raises ValueError for a condition without a value, unless another is false."""
@@ -129,7 +137,12 @@ def review_of(user: User, asked: Attributes, version: str) -> Object:
             "namespace": asked.namespace, "verb": asked.verb, "group": asked.group, "resource": asked.resource,
             "subresource": asked.subresource, "name": asked.name,
         }  # fmt: skip
-        spec["resourceAttributes"] = {name: value for name, value in named.items() if value}
+        resource: Object = {name: value for name, value in named.items() if value}
+        if asked.fields:
+            resource["fieldSelector"] = selected.shown(asked.fields)
+        if asked.labels:
+            resource["labelSelector"] = selected.shown(asked.labels)
+        spec["resourceAttributes"] = resource
     else:
         spec["nonResourceAttributes"] = {"path": asked.path, "verb": asked.verb}
     if user.groups:

@@ -1,16 +1,19 @@
 """What every verb starts with: find the resource, authenticate, authorize, see whether the verb is served."""
 
-from kybern.apiserver.core import fields
+from dataclasses import replace
+
+from kybern.apiserver.core import fields as field_labels
 from kybern.apiserver.flowcontrol.width import list_width
 from kybern.apiserver.registry.request import Request, attributes, namespace_of
 from kybern.apiserver.registry.resource_table import Served, supports
 from kybern.apiserver.server import ApiServer
 from kybern.apiserver.storage.selection import Selection, renamed
-from kybern.kube import field_selectors, selectors
+from kybern.kube import field_selectors, selected, selectors
 from kybern.kube.rbac import Attributes
+from kybern.kube.selected import forgiving
 from kybern.kube.selectors import SelectorError
 from kybern.kube.status import StatusError, bad_request, unknown_resource
-from kybern.protos.api.v1.objects_pb2 import ListRequest, Resource
+from kybern.protos.api.v1.objects_pb2 import DeleteCollectionRequest, ListRequest, Resource, WatchRequest
 from kybern.rpc.exchange.context import CallContext
 
 
@@ -21,6 +24,7 @@ def begin(
     resource: Resource,
     name: str = "",
     listing: ListRequest | None = None,
+    selecting: ListRequest | WatchRequest | DeleteCollectionRequest | None = None,
 ) -> Request:
     """The request, allowed. Raises StatusError (401, 403, 404, 405, 429), MustWait."""
     user = server.authenticator.authenticate(call)
@@ -31,6 +35,9 @@ def begin(
         raise unknown_resource()
     namespace = namespace_of(served, resource)
     asked = attributes(served, verb, resource.subresource, namespace, name)
+    if server.authorizer.selects and selecting is not None:
+        fields, labels = selecting.field_selector, selecting.label_selector
+        asked = replace(asked, fields=forgiving(selected.fields, fields), labels=forgiving(selected.labels, labels))
     if call.seat is None:
         server.flow.enter(call, user, asked, list_width(served, namespace, listing) if listing is not None else 1)
     server.authorizer.check(user, asked)
@@ -72,7 +79,7 @@ def selection(served: Served, namespace: str, labels: str, field_text: str, name
         if requirement.field not in served.selectable:
             if served.custom is not None:
                 raise bad_request(f"field label not supported: {requirement.field}")
-            raise bad_request(fields.unsupported(served.group, served.resource, requirement.field))
+            raise bad_request(field_labels.unsupported(served.group, served.resource, requirement.field))
     return Selection(namespace, name, by_label, renamed(by_field, served.aliases))
 
 

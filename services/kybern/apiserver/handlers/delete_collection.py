@@ -17,7 +17,7 @@ async def delete_collection(
     server: ApiServer, message: DeleteCollectionRequest, call: CallContext
 ) -> DeleteCollectionResponse:
     """The list of what was deleted, as it was."""
-    request = begin(server, call, "deletecollection", message.resource)
+    request = begin(server, call, "deletecollection", message.resource, selecting=message)
     options = read_options(message.options)
     chosen = selection(request.served, request.namespace, message.label_selector, message.field_selector)
     late = late_selection(request.served, chosen)

@@ -31,7 +31,7 @@ async def list_objects(
     server: ApiServer, message: ListRequest, call: CallContext
 ) -> AsyncGenerator[ListResponse, None]:
     """The chunks of one list."""
-    request = begin(server, call, "list", message.resource, pinned_name(message.field_selector), message)
+    request = begin(server, call, "list", message.resource, pinned_name(message.field_selector), message, message)
     if request.served.cacher is None:
         head = encoding.head("ComponentStatus", "v1")
         found = [orjson.dumps(await component_status.get(server, name)) for name in component_status.NAMES]

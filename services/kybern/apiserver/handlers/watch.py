@@ -22,7 +22,7 @@ BOOKMARK_SECONDS = 60.0
 async def watch(server: ApiServer, message: WatchRequest, call: CallContext) -> AsyncGenerator[WatchResponse, None]:
     """Batches until the client, its timeout, or a full queue ends the stream."""
     resource = message.resource
-    request = begin(server, call, "watch", resource, message.name or pinned_name(message.field_selector))
+    request = begin(server, call, "watch", resource, message.name or pinned_name(message.field_selector), None, message)
     cacher = request.served.storage
     chosen = selection(request.served, request.namespace, message.label_selector, message.field_selector, message.name)
     late = late_selection(request.served, chosen)

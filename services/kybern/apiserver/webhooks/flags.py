@@ -63,10 +63,11 @@ def _read_file(options: Namespace) -> AuthorizationSettings:
             "--authorization-config can not be specified when --authorization-mode or --authorization-webhook-* flags "
             "are defined"
         )
-    modes, webhooks = read_configuration(Path(options.authorization_config))
+    file = Path(options.authorization_config)
+    modes, webhooks = read_configuration(file)
     policies = options.authorization_policy_file
     _together(modes, "ABAC", "authorization policy file", policies, "authorization-policy-file")
-    return AuthorizationSettings(modes, read_policies(Path(policies)) if policies else (), webhooks)
+    return AuthorizationSettings(modes, read_policies(Path(policies)) if policies else (), webhooks, file)
 
 
 def _together(modes: tuple[str, ...], mode: str, what: str, given: str, flag: str) -> None:

@@ -70,7 +70,7 @@ def test_the_authorizer_is_asked() -> None:
             Attributes("get", "", "pods"), "system:serviceaccount:ns:sa", True,
         ),
         "authorizer.group('').resource('pods').fieldSelector('a=b').check('list').errored()": (
-            Attributes("list", "", "pods"), None, False,
+            Attributes("list", "", "pods", fields=(("a", "In", ("b",)),)), None, False,
         ),
     }  # fmt: skip
     for expression, (what, account, answer) in checks.items():

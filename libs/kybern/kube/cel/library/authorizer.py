@@ -5,12 +5,14 @@ Who answers is given with the value: a function of attributes and of the user, N
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import ClassVar
+from typing import Any, ClassVar
 
+from kybern.kube import selected
 from kybern.kube.cel.errors import EvaluationError
 from kybern.kube.cel.overloads import Overload, member
 from kybern.kube.cel.values import Opaque
 from kybern.kube.rbac import Attributes
+from kybern.kube.selected import forgiving
 from kybern.kube.validation.names import dns1123_label, dns1123_subdomain
 
 PREFIX = "kubernetes.authorization."
@@ -98,12 +100,19 @@ def _resource(check: GroupCheck, resource: str) -> ResourceCheck:
 
 
 def _with(member_name: str) -> Callable[[ResourceCheck, str], ResourceCheck]:
-    return lambda check, value: replace(check, asked=replace(check.asked, **{member_name: value}))
+    def step(check: ResourceCheck, value: str) -> ResourceCheck:
+        changed: dict[str, Any] = {member_name: value}
+        return replace(check, asked=replace(check.asked, **changed))
+
+    return step
 
 
-def _selected(check: ResourceCheck, _: str) -> ResourceCheck:
-    """Authorizers that are asked do not read selectors: what they allow without one they allow with one."""
-    return check
+def _fields(check: ResourceCheck, text: str) -> ResourceCheck:
+    return replace(check, asked=replace(check.asked, fields=forgiving(selected.fields, text)))
+
+
+def _labels(check: ResourceCheck, text: str) -> ResourceCheck:
+    return replace(check, asked=replace(check.asked, labels=forgiving(selected.labels, text)))
 
 
 def _check_resource(check: ResourceCheck, verb: str) -> Decision:
@@ -128,8 +137,8 @@ OVERLOADS: list[Overload] = [
     member("subresource", f"{_R}, string -> {_R}", _with("subresource")),
     member("namespace", f"{_R}, string -> {_R}", _with("namespace")),
     member("name", f"{_R}, string -> {_R}", _with("name")),
-    member("fieldSelector", f"{_R}, string -> {_R}", _selected),
-    member("labelSelector", f"{_R}, string -> {_R}", _selected),
+    member("fieldSelector", f"{_R}, string -> {_R}", _fields),
+    member("labelSelector", f"{_R}, string -> {_R}", _labels),
     member("check", f"{_R}, string -> {_D}", _check_resource, _expensive),
     member("check", f"{_P}, string -> {_D}", _check_path, _expensive),
     member("allowed", f"{_D} -> bool", lambda decision: decision.answer.allowed),

@@ -3,26 +3,14 @@
 import orjson
 
 from kybern.apiserver.authentication.service_account import TokenInvalid
-from kybern.apiserver.core.user import User
+from kybern.apiserver.core.user import User, user_info
 from kybern.apiserver.registry.decode import decode
 from kybern.apiserver.registry.request import Request
 from kybern.apiserver.registry.reviewed import admit
 from kybern.apiserver.registry.strategy import Object, Strategy
-from kybern.kube import meta
+from kybern.kube import meta, selected
 from kybern.kube.rbac import Attributes
 from kybern.kube.status import bad_request
-
-
-def user_info(user: User) -> Object:
-    """authentication/v1 UserInfo."""
-    info: Object = {"username": user.name}
-    if user.uid:
-        info["uid"] = user.uid
-    if user.groups:
-        info["groups"] = list(user.groups)
-    if user.extra:
-        info["extra"] = {name: list(values) for name, values in user.extra.items()}
-    return info
 
 
 async def _read(request: Request, data: bytes) -> Object:
@@ -47,7 +35,19 @@ def _asked(spec: Object, namespace: str = "") -> Attributes:
         resource.get("subresource") or "",
         namespace or resource.get("namespace") or "",
         resource.get("name") or "",
+        fields=selected.reviewed_fields(resource.get("fieldSelector"))[0],
+        labels=selected.reviewed_labels(resource.get("labelSelector"))[0],
     )
+
+
+def _unread(spec: Object) -> list[str]:
+    """What is said of selectors that could not be read."""
+    resource = spec.get("resourceAttributes") or {}
+    found = {
+        "fieldSelector": selected.reviewed_fields(resource.get("fieldSelector")),
+        "labelSelector": selected.reviewed_labels(resource.get("labelSelector")),
+    }
+    return [selected.ignored(name, kept) for name, (kept, whole) in found.items() if not whole]
 
 
 def _answer(request: Request, review: Object, user: User, asked: Attributes) -> bytes:
@@ -57,8 +57,9 @@ def _answer(request: Request, review: Object, user: User, asked: Attributes) -> 
         status["denied"] = True
     if opinion.reason:
         status["reason"] = opinion.reason
-    if opinion.error:
-        status["evaluationError"] = opinion.error
+    errors = [*([opinion.error] if opinion.error else []), *_unread(review.get("spec") or {})]
+    if errors:
+        status["evaluationError"] = "; ".join(errors)
     review["status"] = status
     return orjson.dumps(review)
 
@@ -78,7 +79,8 @@ async def access(request: Request, data: bytes) -> bytes:
         raise bad_request("spec.user: Invalid value: at least one of user or group must be specified")
     if request.namespace:
         review["metadata"].setdefault("namespace", request.namespace)
-    user = User(spec.get("user") or "", tuple(groups), spec.get("uid") or "")
+    extra = {name: tuple(values or ()) for name, values in (spec.get("extra") or {}).items()}
+    user = User(spec.get("user") or "", tuple(groups), spec.get("uid") or "", extra)
     return _answer(request, review, user, _asked(spec, request.namespace))
 
 
