@@ -215,7 +215,7 @@ CREATE: list[tuple[str, str, Any, list[str]]] = [
         'metadata.finalizers[0]: Invalid value: "mine": name is neither a standard finalizer name nor is it fully '
         "qualified"]),
     ("Service", "metadata.name", "1a", []),
-    ("Service", "metadata.name", "a.b", [f'metadata.name: Invalid value: "a.b": {LABEL}']),
+    ("Service", "metadata.name", "A", [f'metadata.name: Invalid value: "A": {LABEL}']),
     ("Pod", "spec.hostnameOverride", "a.b", []),
     ("Pod", "spec.hostnameOverride", "A", [f'spec.hostnameOverride: Invalid value: "A": {SUBDOMAIN}']),
     ("Pod", "spec.hostnameOverride", "a" * 65,
