@@ -5,7 +5,6 @@ deletion, or the end of all containers  →  kill_pod in a task of its own, so t
 """
 
 import asyncio
-from dataclasses import replace
 from datetime import datetime
 
 from kybern.client.resources import PODS
@@ -17,19 +16,18 @@ from kybern.node.context import NodeContext
 from kybern.node.core import pod_actions
 from kybern.node.core.pod_actions import PodActions
 from kybern.node.core.pod_update import drifted, same_wish
-from kybern.node.core.resize import compute_resize, room_for_both, update_request
 from kybern.node.core.runtime_pod import RuntimePod
 from kybern.node.core.volumes import VolumeError
 from kybern.node.cri.client import CriError
+from kybern.node.pod_agenda import FIRST_RETRY, LONGEST_RETRY, Agenda
 from kybern.node.pod_report import PodReport
+from kybern.node.pod_resize import apply_resize
 from kybern.node.pod_start import PodStart
 from kybern.node.pod_stop import collect, kill_container, kill_pod, remove_pod
 from kybern.node.probes import Probes
 from kybern.node.volumes.sources import PodFacts
 
-RESYNC_SECONDS = 60.0
 DRIFT_SECONDS = 1.0  # after which a status that somebody else has written is put right, if it still stands
-FIRST_RETRY, LONGEST_RETRY = 1.0, 10.0
 
 
 class PodWorker:
@@ -41,18 +39,13 @@ class PodWorker:
         self.runtime = RuntimePod(self.uid, meta.namespace(pod), meta.name(pod))
         self.probes = Probes(node, tasks, self.wake)
         self.report = PodReport(node)
+        self.agenda = Agenda()
         self.traceparent = ""
         self.removed = False  # the apiserver no longer has it
         self.finished = False
         self.seen: datetime = node.clock.now()
         self._tasks = tasks
-        self._wake = asyncio.Event()
-        self._wake.set()
         self._look = True
-        self._waiting: dict[str, tuple[str, str]] = {}
-        self._hold: dict[str, float] = {}  # container → when it may be tried again, in loop time
-        self._failures = 0
-        self._next: float | None = None
         self._killing: asyncio.Task[None] | None = None
         self._syncing: asyncio.Future[None] | None = None
         self._grace = float("inf")
@@ -67,16 +60,14 @@ class PodWorker:
             asyncio.get_running_loop().call_later(DRIFT_SECONDS, self._put_back, pod)
         if not same_wish(old, pod):
             self._volumes_due = True
-            crashing = {name for name, why in self._waiting.items() if why[0] == "CrashLoopBackOff"}
-            self._hold = {name: at for name, at in self._hold.items() if name in crashing}
-            self._wake.set()
+            self.agenda.release_changed()
         if meta.is_deleting(pod) and not meta.is_deleting(old):
             self._interrupt()
 
     def remove(self) -> None:
         """The apiserver has it no more: stop it, and tell nobody."""
         self.removed = True
-        self._wake.set()
+        self.agenda.wake()
         self._interrupt()
 
     def _interrupt(self) -> None:
@@ -87,22 +78,22 @@ class PodWorker:
     def wake(self, look: bool = False) -> None:
         """Something changed; `look`: in the runtime."""
         self._look |= look
-        self._wake.set()
+        self.agenda.wake()
 
     def refresh_volumes(self) -> None:
         """A ConfigMap or Secret changed: files are written anew, and what waited for it is tried again."""
         self._volumes_due = True
-        self._hold.clear()
-        self._wake.set()
+        self.agenda.release()
 
     async def run(self) -> None:
         """Work until the pod is gone."""
         while not self.finished:
-            await self._wait()
+            if not await self.agenda.wait():
+                self._look = self._volumes_due = True
             try:
                 with under(self.traceparent):
                     await self._sync_interruptibly()
-                self._failures = 0
+                self.agenda.succeeded()
             except (CriError, StatusError, VolumeError, OSError) as error:
                 self._failed(error)
             except Exception:
@@ -116,39 +107,21 @@ class PodWorker:
             await asyncio.wait([self._syncing])
             if self._syncing.cancelled():
                 self._look = True
-                self._wake.set()
+                self.agenda.wake()
             else:
                 self._syncing.result()
         finally:
             self._syncing.cancel()
             self._syncing = None
 
-    async def _wait(self) -> None:
-        loop = asyncio.get_running_loop()
-        deadline = loop.time() + RESYNC_SECONDS if self._next is None else self._next
-        try:
-            async with asyncio.timeout_at(deadline):
-                await self._wake.wait()
-        except TimeoutError:
-            self._look = self._volumes_due = True
-        self._wake.clear()
-        self._next = None
-
     def _failed(self, error: Exception | None) -> None:
         self.node.metrics.sync_errors.inc()
-        delay = min(LONGEST_RETRY, FIRST_RETRY * 2.0**self._failures)
-        self._failures += 1
         self._look = True
-        self._again(delay)
+        delay = self.agenda.failed()
         if error is not None:
             self.node.telemetry.log.warning("pod %s: again in %.0f s: %s", meta.key(self.pod), delay, error)
         if isinstance(error, VolumeError | StatusError):
             self.node.event(self.pod, "Warning", "FailedMount", str(error))
-
-    def _again(self, seconds: float | None) -> None:
-        if seconds is not None:
-            at = asyncio.get_running_loop().time() + seconds
-            self._next = at if self._next is None else min(self._next, at)
 
     @property
     def status(self) -> Object | None:
@@ -164,13 +137,16 @@ class PodWorker:
             await self._sync_terminating()
             return
         self.probes.follow(self.pod, self.runtime)
-        actions = self._without_held(self._decide())
-        if not actions.kill_pod:
-            await self._resize()
+        actions = self.agenda.without_held(self._decide())
+        if not actions.kill_pod and await apply_resize(
+            self.node, self.pod, self.runtime, self.report.given, self._kill
+        ):
+            self.runtime = await self.node.cache.fetch(self.uid)
+            self.agenda.wake()
         self._check_deadline()
         self._report(actions)
         if self.report.is_terminal(self.pod):
-            self._wake.set()
+            self.agenda.wake()
             return
         if actions.kill_pod:
             await kill_pod(self.node, self.pod, self.runtime, self._grace_period())
@@ -181,45 +157,18 @@ class PodWorker:
         elif self._volumes_due:
             await self._refresh_volumes()
         if actions.kill or actions.kill_pod:
-            self._wake.set()
+            self.agenda.wake()
         self.runtime = await collect(self.node, self.runtime)
-
-    async def _resize(self) -> None:
-        """Give running containers what the pod asks for now. Raises CriError."""
-        given = self.report.given
-        wanted = compute_resize(self.pod, self.runtime, given)
-        if not wanted.update and not wanted.restart:
-            return
-        await self.node.host.make_cgroup(self.pod, room_for_both(self.pod, self.runtime, given))
-        for container, spec in wanted.update:
-            await self.node.runtime.update_container_resources(container.id, update_request(spec))
-            given[container.id] = spec.get("resources") or {}
-        for container in wanted.restart:
-            await self._kill(
-                pod_actions.Kill(container, "Resized", f"Container {container.name} resize requires restart")
-            )
-        self.runtime = await self.node.cache.fetch(self.uid) if wanted.restart else self.runtime
-        await self.node.host.make_cgroup(self.pod)
-        self._wake.set()
 
     def _check_deadline(self) -> None:
         left = self.report.seconds_to_deadline(self.pod)
         if left is not None and left <= 0:
             self.report.fail_for_deadline(self.pod)
         else:
-            self._again(left)
+            self.agenda.again(left)
 
     def _decide(self) -> PodActions:
         return pod_actions.compute_pod_actions(self.pod, self.runtime, self.probes.health(self.runtime))
-
-    def _without_held(self, actions: PodActions) -> PodActions:
-        """Containers that failed to start, or crash, are left alone until their time has come."""
-        now = asyncio.get_running_loop().time()
-        self._hold = {name: at for name, at in self._hold.items() if at > now and name in actions.start}
-        self._waiting = {name: why for name, why in self._waiting.items() if name in actions.start}
-        for at in self._hold.values():
-            self._again(at - now)
-        return replace(actions, start=tuple(name for name in actions.start if name not in self._hold))
 
     async def _kill(self, kill: pod_actions.Kill) -> None:
         sandbox = self.runtime.ready_sandbox
@@ -239,17 +188,15 @@ class PodWorker:
             done = await PodStart(self.node, self.pod, self.runtime, self.traceparent).run(actions)
         finally:
             self.runtime = await self.node.cache.fetch(self.uid)
-        now = asyncio.get_running_loop().time()
         self._count(set(actions.start) - done.waiting.keys())
-        self._waiting |= done.waiting
-        self._hold |= {name: now + seconds for name, seconds in done.retry.items()}
+        self.agenda.hold(done)
         self.probes.follow(self.pod, self.runtime)
-        after = self._without_held(self._decide())
+        after = self.agenda.without_held(self._decide())
         if actions.start:
             self.report.begin_ready(self.pod, self.traceparent)
         self._report(after)
         if after.start or after.kill or after.kill_pod:
-            self._wake.set()
+            self.agenda.wake()
 
     def _count(self, started: set[str]) -> None:
         """Metrics of one round of starts."""
@@ -262,7 +209,7 @@ class PodWorker:
         """Compute the status and send it if it says something new."""
         health = self.probes.health(self.runtime)
         initialized = bool(actions and actions.initialized)
-        new = self.report.compute(self.pod, self.runtime, health, self._waiting, initialized, ended)
+        new = self.report.compute(self.pod, self.runtime, health, self.agenda.waiting, initialized, ended)
         if new and not self.removed:
             assert self.report.status is not None
             self.publish(self.report.status)
@@ -299,7 +246,7 @@ class PodWorker:
                 self._killing = self._tasks.create_task(self._kill_pod(grace))
             self._report(None)
             return
-        self._waiting.clear()
+        self.agenda.waiting.clear()
         self._report(None, ended=True)
         if self.removed or meta.is_deleting(self.pod):
             await self._let_go()

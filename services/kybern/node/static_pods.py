@@ -46,11 +46,11 @@ class StaticPodWorker(PodWorker):
         """The mirror as the API has it: somebody may delete it, and gets another one."""
         self.mirror = mirror
         self._unsent = True
-        self._wake.set()
+        self.agenda.wake()
 
     def publish(self, status: Object) -> None:
         self._unsent = True
-        self._wake.set()
+        self.agenda.wake()
 
     async def sync(self) -> None:
         await super().sync()
@@ -71,7 +71,7 @@ class StaticPodWorker(PodWorker):
                 self.mirror = await self.node.client.get(PODS, meta.name(self.pod), meta.namespace(self.pod))
                 if mirrored_uid(self.mirror) != self.uid:
                     await self._delete_mirror()
-            self._again(1.0)
+            self.agenda.again(1.0)
 
     async def _delete_mirror(self) -> None:
         mirror, self.mirror = self.mirror, None
