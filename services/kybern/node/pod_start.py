@@ -3,13 +3,11 @@
 import asyncio
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
-from datetime import timedelta
 from functools import partial
 
 import grpc
 
 from kybern.client.resources import RUNTIME_CLASSES
-from kybern.kube.duration import format_go
 from kybern.kube.meta import Object
 from kybern.kube.status import StatusError
 from kybern.node.context import NodeContext
@@ -17,7 +15,6 @@ from kybern.node.core import backoff, pod_sandbox
 from kybern.node.core.container_config import ConfigError, ImageFacts, container_config
 from kybern.node.core.downward import UnknownField, pod_field
 from kybern.node.core.environment import MissingReference, make_environment, service_variables
-from kybern.node.core.images import normalize, problem, pull_policy
 from kybern.node.core.pod_actions import PodActions
 from kybern.node.core.resources import startable_containers
 from kybern.node.core.runtime_pod import Container, RuntimePod, State
@@ -25,20 +22,12 @@ from kybern.node.core.volumes import VolumeError, decoded, environment_reference
 from kybern.node.cri.client import CriError
 from kybern.node.handlers import Target, run_handler
 from kybern.node.host import Volumes, hosts_text
+from kybern.node.pod_images import Images, StartFailed
 from kybern.node.volumes.sources import PodFacts, resource_reader
 from kybern.protos.runtime.v1 import api_pb2 as cri
 from kybern.telemetry import Span
 
 POST_START_TIMEOUT = 3600.0
-LONG_RETRY = 60.0  # where only a change of the pod can help
-
-
-class StartFailed(Exception):
-    """A container cannot start for now: the reason its status shows, and how long to wait."""
-
-    def __init__(self, reason: str, message: str, retry: float = 10.0) -> None:
-        super().__init__(message)
-        self.reason, self.retry = reason, retry
 
 
 @dataclass
@@ -59,6 +48,7 @@ class PodStart:
     def __init__(self, node: NodeContext, pod: Object, runtime: RuntimePod, traceparent: str) -> None:
         self.node, self.pod, self.runtime, self.traceparent = node, pod, runtime, traceparent
         self.meta = pod["metadata"]
+        self.images = Images(node, pod)
         self.result = Started()
 
     def span(self, name: str, container: str = "") -> AbstractContextManager[Span]:
@@ -159,55 +149,7 @@ class PodStart:
 
     async def traced_image(self, container: Object) -> ImageFacts:
         with self.span("pull", container["name"]):
-            return await self.ensure_image(container)
-
-    async def ensure_image(self, container: Object) -> ImageFacts:
-        """The image, pulled if its policy says so. Raises StartFailed."""
-        node, image, policy = self.node, container.get("image", ""), pull_policy(container)
-        if why := problem(image):
-            text = f'Failed to apply default image tag "{image}": {why}'
-            node.event(self.pod, "Warning", "InspectFailed", text, container["name"])
-            raise StartFailed("InvalidImageName", text, LONG_RETRY)
-        try:
-            found = await node.runtime.image_status(normalize(image))
-            if found is not None and policy != "Always":
-                text = f'Container image "{image}" already present on machine and can be accessed by the pod'
-                node.event(self.pod, "Normal", "Pulled", text, container["name"])
-                return facts_of(found)
-            if policy == "Never":
-                text = f'Container image "{image}" is not present with pull policy of Never'
-                node.event(self.pod, "Warning", "ErrImageNeverPull", text, container["name"])
-                raise StartFailed("ErrImageNeverPull", text)
-        except CriError as error:
-            raise StartFailed("ImageInspectError", f'Failed to inspect image "{image}": {error}') from None
-        return await self.pull(container, image)
-
-    async def pull(self, container: Object, image: str) -> ImageFacts:
-        node, name, now = self.node, container["name"], self.node.clock.now()
-        key = f"{self.meta['uid']}/{image}"
-        since = node.pulls.entries[key][1] if key in node.pulls.entries else now
-        if (remaining := node.pulls.remaining(key, since, now)) > 0:
-            text = f'Back-off pulling image "{image}"'
-            node.event(self.pod, "Normal", "BackOff", text, name)
-            why = node.pull_errors.get(key)
-            raise StartFailed("ImagePullBackOff", f"{text}: {why}" if why else text, remaining + 0.01)
-        node.event(self.pod, "Normal", "Pulling", f'Pulling image "{image}"', name)
-        try:
-            config = pod_sandbox.sandbox_config(self.pod, node.settings, 0, node.logs_root)
-            await node.runtime.pull_image(normalize(image), None, config)
-            found = await node.runtime.image_status(normalize(image))
-        except CriError as error:
-            node.pulls.next(key, now, node.clock.now())
-            node.event(self.pod, "Warning", "Failed", f'Failed to pull image "{image}": {error}', name)
-            node.event(self.pod, "Warning", "Failed", "Error: ErrImagePull", name)
-            node.pull_errors[key] = f"ErrImagePull: {error}"
-            raise StartFailed("ErrImagePull", str(error), 1.0) from None
-        node.pull_errors.pop(key, None)
-        took = format_go(timedelta(milliseconds=int((node.clock.now() - now).total_seconds() * 1000)))
-        size = f"Image size: {found.size if found is not None else 0} bytes."
-        text = f'Successfully pulled image "{image}" in {took} ({took} including waiting). {size}'
-        node.event(self.pod, "Normal", "Pulled", text, name)
-        return facts_of(found) if found is not None else ImageFacts(normalize(image))
+            return await self.images.ensure(container)
 
     async def start_one(
         self,
@@ -292,10 +234,6 @@ class PodStart:
             self.node.event(self.pod, "Warning", "FailedPostStartHook", "PostStartHook failed", container["name"])
             await self.node.runtime.stop_container(id_, 2)
             raise StartFailed("PostStartHookError", f"PostStartHook failed: {outcome.message}")
-
-
-def facts_of(image: cri.Image) -> ImageFacts:
-    return ImageFacts(image.id, image.uid.value if image.HasField("uid") else None, image.username)
 
 
 def next_attempt(pod: Object, name: str, last: Container | None) -> int:
