@@ -6,7 +6,6 @@ they measure: they are plain sockets and no event loop, and what they and the se
 """
 
 import json
-import os
 import re
 import select
 import socket
@@ -14,11 +13,11 @@ import ssl
 import time
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass, field
 from multiprocessing import get_context
-from typing import TypeVar
 
-from cluster import Cluster, cluster, cpu_seconds
+from cluster import Cluster, cluster, process_cpu_seconds
 from load import Api, api, percentile
 
 PATH = "/api/v1/namespaces/default/configmaps"
@@ -27,7 +26,6 @@ TIMED = 10  # one watcher in so many reads the times
 MARK = b'"sent":"'
 SENT = re.compile(MARK + rb'([0-9.]+)"')
 LENGTH = re.compile(rb"\r\nContent-Length: (\d+)\r\n")
-T = TypeVar("T")
 
 
 def connect(a: Api) -> ssl.SSLSocket:
@@ -43,19 +41,19 @@ def head(a: Api, method: str, query: str = "") -> str:
     return f"{method} {PATH}{query} HTTP/1.1\r\nHost: {host}\r\n{a.authorization}\r\n"
 
 
-def poll(connections: dict[int, ssl.SSLSocket], ready: Callable[[int], None], until: float) -> None:
-    """Call back for connections that have something to read."""
+def poll(connections: dict[int, ssl.SSLSocket], ready: Callable[[int], None], until: float) -> float:
+    """Call back for connections that have something to read; the CPU seconds of it."""
+    began = time.process_time()
     epoll = select.epoll()
     for number in connections:
         connections[number].setblocking(False)
         epoll.register(number, select.EPOLLIN)
     while connections and time.monotonic() < until:
         for number, _ in epoll.poll(0.05):
-            try:
+            with suppress(ssl.SSLWantReadError):  # half a TLS record
                 ready(number)
-            except ssl.SSLWantReadError:
-                pass  # half a TLS record
     epoll.close()
+    return time.process_time() - began
 
 
 @dataclass
@@ -63,12 +61,14 @@ class Seen:
     """What the watchers have seen."""
 
     events: int = 0
+    cpu: float = 0.0
     late: list[float] = field(default_factory=list)  # seconds, of those that read the times
 
 
 def watch_all(a: Api, until: float) -> Seen:
     """All watchers, in this process."""
-    connections, seen = {}, Seen()
+    connections: dict[int, ssl.SSLSocket] = {}
+    seen = Seen()
     buffer = bytearray(1 << 18)
     after_tail = memoryview(buffer)[len(MARK) - 1 :]
     for _ in range(WATCHERS):
@@ -76,8 +76,8 @@ def watch_all(a: Api, until: float) -> Seen:
         connection.sendall(f"{head(a, 'GET', '?watch=true')}\r\n".encode())
         assert b" 200 " in connection.recv(1 << 16)[:16]
         connections[connection.fileno()] = connection
-    timed = {number: b"" for number in list(connections)[::TIMED]}
-    tails = {number: bytes(len(MARK) - 1) for number in connections}  # where a mark may have been cut in two
+    timed = dict.fromkeys(list(connections)[::TIMED], b"")
+    tails = dict.fromkeys(connections, bytes(len(MARK) - 1))  # where a mark may have been cut in two
 
     def ready(number: int) -> None:
         connection = connections[number]
@@ -97,15 +97,14 @@ def watch_all(a: Api, until: float) -> Seen:
             if not connection.pending():
                 return
 
-    poll(connections, ready, until)
+    seen.cpu = poll(connections, ready, until)
     return seen
 
 
-def write_all(a: Api, until: float) -> int:
-    """All writers, in this process: each creates objects one after the other; how many."""
-    connections, counts = {}, {}
-    start = head(a, "POST")
-    written = 0
+def write_all(a: Api, until: float) -> tuple[int, float]:
+    """All writers, in this process: each creates objects one after the other; how many, and the CPU seconds of it."""
+    connections: dict[int, ssl.SSLSocket] = {}
+    start, written = head(a, "POST"), 0
 
     def send(number: int) -> None:
         data = {"sent": f"{time.monotonic():.6f}", "text": "x" * 300}
@@ -116,8 +115,7 @@ def write_all(a: Api, until: float) -> int:
     for _ in range(WRITERS):
         connection = connect(a)
         connections[connection.fileno()] = connection
-        counts[connection.fileno()] = 0
-    answers = dict.fromkeys(connections, b"")
+    counts, answers = dict.fromkeys(connections, 0), dict.fromkeys(connections, b"")
 
     def ready(number: int) -> None:
         nonlocal written
@@ -131,39 +129,40 @@ def write_all(a: Api, until: float) -> int:
         written += 1
         counts[number] += 1
         answers[number] = b""
-        send(number)
+        if time.monotonic() < until:
+            send(number)
+        else:
+            connections.pop(number).close()
 
     for number in connections:
         send(number)
-    poll(connections, ready, until)
-    return written
-
-
-def costing(run: Callable[..., T], *arguments: object) -> tuple[T, float]:
-    """What it returns, and the CPU seconds of this process meanwhile."""
-    before = time.process_time()
-    return run(*arguments), time.process_time() - before
+    cpu = poll(connections, ready, until + 1.0)
+    return written, cpu
 
 
 def measure(c: Cluster) -> None:
     a = api(c)
+    services = {row["name"]: row["pid"] for row in c.status["processes"] if row["pid"] and row["service"]}
+
+    def services_cpu() -> dict[str, float]:
+        return {name: process_cpu_seconds(pid) for name, pid in services.items()}
+
     with ProcessPoolExecutor(2, mp_context=get_context("spawn")) as pool:
-        list(pool.map(os.getppid, ()))
         start = time.monotonic() + 3.0
-        watching = pool.submit(costing, watch_all, a, start + SECONDS + 1.0)
+        watching = pool.submit(watch_all, a, start + SECONDS + 1.5)
         time.sleep(max(0.0, start - time.monotonic()))
-        before = cpu_seconds(c)
-        written, writers_cpu = pool.submit(costing, write_all, a, start + SECONDS).result()
-        seen, watchers_cpu = watching.result()
-    cpu = {name: seconds - before[name] for name, seconds in cpu_seconds(c).items()}
-    cpu |= {"the watching client": watchers_cpu, "the writing client": writers_cpu}
+        before = services_cpu()
+        written, writers_cpu = pool.submit(write_all, a, start + SECONDS).result()
+        seen = watching.result()
+    cpu = {name: seconds - before[name] for name, seconds in services_cpu().items()}
+    cpu |= {"the watching client": seen.cpu, "the writing client": writers_cpu}
+    events, late = seen.events, [1000 * percentile(seen.late, share) for share in (0.5, 0.99)]
     print(
-        f"{WATCHERS} watchers, {WRITERS} writers: {written / SECONDS:,.0f} POST/s, {seen.events / SECONDS:,.0f} events/s "
-        f"({seen.events / (written * WATCHERS):.1%} of all), late by {percentile(seen.late, 0.5) * 1000:.0f} ms (median), "
-        f"{percentile(seen.late, 0.99) * 1000:.0f} ms (p99)"
+        f"{WATCHERS} watchers, {WRITERS} writers: {written / SECONDS:,.0f} POST/s, {events / SECONDS:,.0f} events/s "
+        f"({events / (written * WATCHERS):.1%} of all), late by {late[0]:.0f} ms (median), {late[1]:.0f} ms (p99)"
     )
-    costs = ", ".join(f"{name} {1e6 * seconds / seen.events:.1f}" for name, seconds in cpu.items() if seconds > 0.1)
-    print(f"CPU for each event, in µs: {costs}; {1e6 * sum(cpu.values()) / seen.events:.1f} in all")
+    costs = ", ".join(f"{name} {1e6 * seconds / events:.1f}" for name, seconds in cpu.items() if seconds > 0.1)
+    print(f"CPU for each event, in µs: {costs}; {1e6 * sum(cpu.values()) / events:.1f} in all")
 
 
 if __name__ == "__main__":
