@@ -12,14 +12,13 @@ from collections.abc import AsyncGenerator, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 ABSENT = 0
 """`expected=ABSENT`: the key must not exist."""
 
 
-@dataclass(frozen=True, slots=True)
-class KeyValue:
+class KeyValue(NamedTuple):
     """One version of one key. In a DELETE event `value` is empty and only key and mod_revision mean something.
     `unreadable` says why the value cannot be read (wrong encryption key, damage); `value` is empty then."""
 
@@ -39,8 +38,7 @@ class EventKind(Enum):
     DELETE = "DELETE"
 
 
-@dataclass(frozen=True, slots=True)
-class Event:
+class Event(NamedTuple):
     """One change of one key. `prev` is the version before it, None for a creation (or when `prev` was compacted)."""
 
     kind: EventKind
@@ -88,8 +86,7 @@ class Check:
 Write = Put | Delete | Check
 
 
-@dataclass(frozen=True, slots=True)
-class TxnResult:
+class TxnResult(NamedTuple):
     """`current` has one entry per write, in order. Succeeded: the version before the transaction. Failed: the version
     now, so that the caller can tell which comparison failed and why. `revision` is the transaction's revision if it
     changed something, else the store's."""

@@ -84,8 +84,8 @@ class EncryptedStore:
                 raise Unreadable(failed[kv.key])
             value = chain.open(kv.value, kv.key.encode())
         except Unreadable as error:
-            return replace(kv, value=b"", unreadable=str(error) or "unreadable")
-        return kv if value is kv.value else replace(kv, value=value)
+            return kv._replace(value=b"", unreadable=str(error) or "unreadable")
+        return kv if value is kv.value else kv._replace(value=value)
 
     async def get(self, key: str, revision: int = 0) -> tuple[KeyValue | None, int]:
         """See Store."""
@@ -142,7 +142,7 @@ class EncryptedStore:
         await self._prepare([self._chain(write.key) for write in writes if isinstance(write, Put)])
         result = await self.inner.txn([self._seal(write) for write in writes])
         failed = await self._fetch([kv for kv in result.current if kv is not None])
-        return replace(result, current=[kv and self._open(kv, failed) for kv in result.current])
+        return result._replace(current=[kv and self._open(kv, failed) for kv in result.current])
 
     def _seal(self, write: Write) -> Write:
         if not isinstance(write, Put):

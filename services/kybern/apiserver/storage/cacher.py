@@ -6,7 +6,6 @@ revisions.
 
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import replace
 
 import orjson
 
@@ -127,7 +126,7 @@ class Cacher:
         try:
             return kv, self.entry(kv, obj)
         except (ValueError, TypeError, AttributeError, KeyError) as error:
-            return replace(kv, unreadable=f"unable to decode: {error}"), None
+            return kv._replace(unreadable=f"unable to decode: {error}"), None
 
     def _interrupt(self, key: str, kv: KeyValue, prev: Entry | None) -> None:
         """An object becomes unreadable, or is so no more: no event can say that, so all watches end and list again."""
