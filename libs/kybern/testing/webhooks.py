@@ -127,6 +127,7 @@ async def webhook_server(
         yield server
     finally:
         for transport in server.connections:
-            transport.abort()  # kept connections of clients that do not know of the end
+            if not transport.is_closing():  # what is closed cannot be aborted
+                transport.abort()  # kept connections of clients that do not know of the end
         await runner.cleanup()
         await asyncio.sleep(0)

@@ -12,6 +12,7 @@ from kybern.kube.rbac import Attributes
 from kybern.kube.status import forbidden
 
 GROUP, RESOURCE = "certificates.k8s.io", "certificatesigningrequests"
+CONCERNS = frozenset({(GROUP, RESOURCE)})
 CLIENT_SIGNER = "kubernetes.io/kube-apiserver-client"
 
 
@@ -19,10 +20,10 @@ class CertificateApproval(Plugin):
     """Approving needs the verb `approve` on the signer."""
 
     name = "CertificateApproval"
-    concerns = frozenset({("certificates.k8s.io", "certificatesigningrequests")})
+    concerns = CONCERNS
 
     async def validate(self, request: Request, operation: str, new: Object | None, old: Object | None) -> None:
-        if operation == UPDATE and _concerns(request, "approval") and old is not None:
+        if operation == UPDATE and request.subresource == "approval" and old is not None:
             _check(request, "approve", (old.get("spec") or {}).get("signerName") or "")
 
 
@@ -30,10 +31,10 @@ class CertificateSigning(Plugin):
     """Writing a certificate needs the verb `sign` on the signer."""
 
     name = "CertificateSigning"
-    concerns = frozenset({("certificates.k8s.io", "certificatesigningrequests")})
+    concerns = CONCERNS
 
     async def validate(self, request: Request, operation: str, new: Object | None, old: Object | None) -> None:
-        if operation != UPDATE or not _concerns(request, "status") or new is None or old is None:
+        if operation != UPDATE or request.subresource != "status" or new is None or old is None:
             return
         before, after = old.get("status") or {}, new.get("status") or {}
         if before.get("certificate") != after.get("certificate") or before.get("conditions") != after.get("conditions"):
@@ -44,19 +45,15 @@ class CertificateSubjectRestriction(Plugin):
     """Nobody requests a client certificate of the group system:masters."""
 
     name = "CertificateSubjectRestriction"
-    concerns = frozenset({("certificates.k8s.io", "certificatesigningrequests")})
+    concerns = CONCERNS
 
     async def validate(self, request: Request, operation: str, new: Object | None, old: Object | None) -> None:
-        if operation != CREATE or not _concerns(request, "") or new is None:
+        if operation != CREATE or request.subresource or new is None:
             return
         spec = new.get("spec") or {}
         if spec.get("signerName") == CLIENT_SIGNER and MASTERS in _organizations(spec.get("request") or ""):
             why = f"use of {CLIENT_SIGNER} signer with {MASTERS} group is not allowed"
             raise forbidden(GROUP, RESOURCE, request.name, why)
-
-
-def _concerns(request: Request, subresource: str) -> bool:
-    return (request.group, request.resource, request.subresource) == (GROUP, RESOURCE, subresource)
 
 
 def _check(request: Request, verb: str, signer: str) -> None:

@@ -3,7 +3,8 @@
 from collections.abc import Iterable, Sequence
 
 from kybern.apiserver.admission.plugin import Object, Plugin
-from kybern.apiserver.registry.request import Reinvocation, Request
+from kybern.apiserver.registry.reinvocation import Reinvocation
+from kybern.apiserver.registry.request import Request
 
 
 class ByResource:

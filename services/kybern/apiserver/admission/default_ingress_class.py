@@ -13,10 +13,10 @@ class DefaultIngressClass(Plugin):
     """See the module's docstring."""
 
     name = "DefaultIngressClass"
-    concerns = frozenset({("networking.k8s.io", "ingresses")})
+    concerns = frozenset({(GROUP, "ingresses")})
 
     async def mutate(self, request: Request, operation: str, new: Object, old: Object | None) -> None:
-        if operation != CREATE or request.resource != "ingresses" or request.group != GROUP or request.subresource:
+        if operation != CREATE or request.subresource:
             return
         spec = new.get("spec")
         named = isinstance(spec, dict) and spec.get("ingressClassName") is not None

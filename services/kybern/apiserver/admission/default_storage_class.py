@@ -16,7 +16,7 @@ class DefaultStorageClass(Plugin):
     concerns = frozenset({("", "persistentvolumeclaims")})
 
     async def mutate(self, request: Request, operation: str, new: Object, old: Object | None) -> None:
-        if operation != CREATE or request.resource != "persistentvolumeclaims" or request.group or request.subresource:
+        if operation != CREATE or request.subresource:
             return
         spec = new.get("spec")
         if not isinstance(spec, dict) or spec.get("storageClassName") is not None:

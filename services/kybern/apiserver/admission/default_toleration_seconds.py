@@ -17,7 +17,7 @@ class DefaultTolerationSeconds(Plugin):
     concerns = frozenset({("", "pods")})
 
     async def mutate(self, request: Request, operation: str, new: Object, old: Object | None) -> None:
-        if operation not in (CREATE, UPDATE) or request.resource != "pods" or request.group or request.subresource:
+        if operation not in (CREATE, UPDATE) or request.subresource:
             return
         spec = new.get("spec") or {}
         have = spec.get("tolerations") or []

@@ -21,7 +21,7 @@ class LimitRanger(Plugin):
                         set_defaults(new, item)
 
     async def validate(self, request: Request, operation: str, new: Object | None, old: Object | None) -> None:
-        if new is None or request.group or _is_ending(old):
+        if new is None or _is_ending(old):
             return
         is_claim = request.resource == "persistentvolumeclaims" and not request.subresource
         if not _is_pod(request, operation) and not (is_claim and operation in (CREATE, UPDATE)):
@@ -52,9 +52,7 @@ def _of_claim(item: Object, claim: Object) -> list[str]:
 
 def _is_pod(request: Request, operation: str) -> bool:
     """A pod whose containers' resources may change."""
-    if request.resource != "pods" or request.group:
-        return False
-    return (operation, request.subresource) in ((CREATE, ""), (UPDATE, "resize"))
+    return request.resource == "pods" and (operation, request.subresource) in ((CREATE, ""), (UPDATE, "resize"))
 
 
 def _is_ending(old: Object | None) -> bool:

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 
 import orjson
 
-from kybern.apiserver.admission.plugin import DELETE, Object, Plugin
-from kybern.apiserver.admission.policy_metrics import INVALID, NO_ERROR, PolicyMetrics
+from kybern.apiserver.admission.plugin import DELETE, Object
+from kybern.apiserver.admission.policy_metrics import INVALID, NO_ERROR
+from kybern.apiserver.admission.policy_plugin import PolicyPlugin
 from kybern.apiserver.admission.webhook_calls import Write, write_of
 from kybern.apiserver.admission.webhook_patch import hide, take_over
 from kybern.apiserver.registry.field_managers import kind_of
@@ -18,41 +19,27 @@ from kybern.kube import managed_fields, meta, schema
 from kybern.kube.status import StatusError
 
 if TYPE_CHECKING:
-    from kybern.apiserver.admission.policy_compiled import Policies
     from kybern.apiserver.admission.policy_dispatch import Denial, Invocation, Speaker
     from kybern.apiserver.admission.policy_mutation import Mutating
 
-GROUP, POLICIES = "admissionregistration.k8s.io", "mutatingadmissionpolicies"
-BINDINGS = "mutatingadmissionpolicybindings"
 
-
-class MutatingAdmissionPolicy(Plugin):
+class MutatingAdmissionPolicy(PolicyPlugin["Mutating"]):
     """See the module's docstring."""
 
-    name = "MutatingAdmissionPolicy"
+    name, kind = "MutatingAdmissionPolicy", "mutating"
 
-    def __init__(self) -> None:
-        self._policies: Policies[Mutating] | None = None
-        self._metrics: PolicyMetrics | None = None
+    def compile(self, policy: Object) -> "Mutating":
+        from kybern.apiserver.admission.policy_mutation import compile_policy
 
-    def _bound(self, request: Request) -> "list[Mutating]":
-        table = request.server.table
-        if self._policies is None:
-            if not table.cacher(GROUP, POLICIES).entries:
-                return []
-            from kybern.apiserver.admission.policy_compiled import Policies  # CEL is loaded when first needed
-            from kybern.apiserver.admission.policy_mutation import compile_policy
-
-            self._policies = Policies(table.cacher(GROUP, POLICIES), table.cacher(GROUP, BINDINGS), compile_policy)
-        return self._policies.bound()
+        return compile_policy(policy)
 
     async def mutate(self, request: Request, operation: str, new: Object, old: Object | None) -> None:
-        policies = self._bound(request)
+        policies = self.bound(request)
         if policies:
             await self._dispatch(write_of(request, operation, new, old), policies)
 
     async def before_delete(self, request: Request, old: Object) -> None:
-        policies = self._bound(request)
+        policies = self.bound(request)
         if policies:
             await self._dispatch(write_of(request, DELETE, None, old), policies)
 
@@ -62,9 +49,7 @@ class MutatingAdmissionPolicy(Plugin):
         from kybern.apiserver.admission.policy_mutation import MutationFailed
 
         passes = write.request.reinvocation
-        rounds = passes.of(self.name)
-        if passes.again and rounds.output != _text(write.new):
-            rounds.require()
+        rounds = passes.begin(self.name, write.new)
         speaker: Speaker | None = None
         denials: list[Denial] = []
         async for invocation in invocations(write, policies):
@@ -73,21 +58,19 @@ class MutatingAdmissionPolicy(Plugin):
             speaker = speaker or Speaker(write)
             try:
                 if await self._counted(write, invocation, speaker):
-                    rounds.require()
-                    passes.wanted = True
+                    passes.changed(rounds)
             except MutationFailed as error:
                 if not invocation.policy.fails_open:
                     said = f"policy {invocation.subject} denied request: {error}"
                     denials.append(Denial(said, "" if invocation.error else "Invalid"))
             if invocation.policy.reinvocable:
                 rounds.invoked.add(invocation.key)
-        rounds.output = _text(write.new)
+        rounds.end(write.new)
         if denials:
             raise _refusal(write, denials)
 
     async def _counted(self, write: Write, invocation: "Invocation", speaker: "Speaker") -> bool:
         """`_invoke`, with its time. Raises MutationFailed, StatusError."""
-        self._metrics = self._metrics or PolicyMetrics(write.request.server.telemetry.registry, "mutating")
         time, policy, binding = asyncio.get_running_loop().time, invocation.policy.name, invocation.bound
         began, error = time(), INVALID
         try:
@@ -95,7 +78,7 @@ class MutatingAdmissionPolicy(Plugin):
             error = NO_ERROR
             return changed
         finally:
-            self._metrics.count(policy, binding, time() - began, error)
+            self.metrics(write.request).count(policy, binding, time() - began, error)
 
 
 async def _invoke(write: Write, invocation: "Invocation", speaker: "Speaker") -> bool:
@@ -135,7 +118,3 @@ def _type_of(shown: Object) -> managed_fields.Type | None:
     """How parts of a built-in kind are merged: a Scale or an Eviction is not of its resource's kind."""
     name = schema.load().names.get(meta.gvk(shown))
     return None if name is None else managed_fields.built_in().named(name)
-
-
-def _text(obj: Object | None) -> bytes:
-    return b"" if obj is None else orjson.dumps(obj, option=orjson.OPT_SORT_KEYS)

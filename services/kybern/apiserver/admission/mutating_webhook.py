@@ -41,19 +41,16 @@ class MutatingAdmissionWebhook(WebhookPlugin):
 
     async def _dispatch(self, write: Write, hooks: tuple[Webhook, ...]) -> None:
         passes = write.request.reinvocation
-        rounds = passes.of(self.name)
-        if passes.again and rounds.output != _text(write.new):
-            rounds.require()
+        rounds = passes.begin(self.name, write.new)
         for index, hook in enumerate(concerns(write.request, hooks)):
             served = await match(hook, write)
             if served is None or (passes.again and hook.uid not in rounds.due):
                 continue
             if await _call(hook, write, served, f"round_{int(passes.again)}_index_{index}"):
-                rounds.require()
-                passes.wanted = True
+                passes.changed(rounds)
             if hook.reinvocable:
                 rounds.invoked.add(hook.uid)
-        rounds.output = _text(write.new)
+        rounds.end(write.new)
 
 
 async def _call(hook: Webhook, write: Write, served: Served, at: str) -> bool:
@@ -104,7 +101,3 @@ async def _changed(hook: Webhook, write: Write, served: Served, shown: Object | 
     except StatusError as error:
         raise error if error.code >= 500 else internal(error.message) from None
     return True
-
-
-def _text(obj: Object | None) -> bytes:
-    return b"" if obj is None else orjson.dumps(obj, option=orjson.OPT_SORT_KEYS)

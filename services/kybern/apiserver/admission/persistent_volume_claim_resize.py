@@ -16,7 +16,7 @@ class PersistentVolumeClaimResize(Plugin):
     concerns = frozenset({("", "persistentvolumeclaims")})
 
     async def validate(self, request: Request, operation: str, new: Object | None, old: Object | None) -> None:
-        if operation != UPDATE or request.resource != "persistentvolumeclaims" or request.group or request.subresource:
+        if operation != UPDATE or request.subresource:
             return
         if new is None or old is None or _size(new) <= _size(old):
             return

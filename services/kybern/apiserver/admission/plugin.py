@@ -9,10 +9,10 @@ CREATE, UPDATE, DELETE = "CREATE", "UPDATE", "DELETE"
 
 
 class Plugin:
-    """Both methods raise StatusError to refuse. `new` is None for DELETE, `old` is None for CREATE."""
+    """Every method raises StatusError to refuse. `new` is None for DELETE, `old` is None for CREATE."""
 
     name = ""
-    concerns: frozenset[tuple[str, str]] = frozenset()  # (group, resource) of what it looks at; empty: at everything
+    concerns: frozenset[tuple[str, str]] = frozenset()  # (group, resource) that it is called for; empty: for all
 
     async def mutate(self, request: Request, operation: str, new: Object, old: Object | None) -> None:
         """Change `new` in place."""

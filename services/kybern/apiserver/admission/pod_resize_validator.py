@@ -17,7 +17,7 @@ class PodResizeValidator(Plugin):
     concerns = frozenset({("", "pods")})
 
     async def validate(self, request: Request, operation: str, new: Object | None, old: Object | None) -> None:
-        if operation != UPDATE or request.group or (request.resource, request.subresource) != ("pods", "resize"):
+        if operation != UPDATE or request.subresource != "resize":
             return
         if new is None or old is None or new.get("spec") == old.get("spec"):
             return

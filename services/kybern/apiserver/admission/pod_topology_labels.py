@@ -13,7 +13,7 @@ class PodTopologyLabels(Plugin):
     concerns = frozenset({("", "pods"), ("", "bindings")})
 
     async def mutate(self, request: Request, operation: str, new: Object, old: Object | None) -> None:
-        if operation != CREATE or request.group:
+        if operation != CREATE:
             return
         if (request.resource, request.subresource) in (("pods", "binding"), ("bindings", "")):
             name = (new.get("target") or {}).get("name")

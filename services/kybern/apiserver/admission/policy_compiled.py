@@ -4,16 +4,15 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
 
+from kybern.apiserver.admission.compiled import Compiled
 from kybern.apiserver.admission.conditions import Conditions
 from kybern.apiserver.storage.cacher import Cacher
-from kybern.apiserver.storage.entry import Entry
 from kybern.kube import selectors
 from kybern.kube.cel import CompileError, Program
 from kybern.kube.cel.policy import Composition, Scope
 from kybern.kube.selectors import Selector
 
 Object = dict[str, Any]
-T = TypeVar("T")
 P = TypeVar("P", bound="Policy")
 
 
@@ -112,33 +111,6 @@ def frame(policy: Object, composition: Composition) -> dict[str, Any]:
     }
 
 
-class Compiled(Generic[T]):
-    """What the objects of a cache compile to, by name; an object that did not change is not compiled again."""
-
-    def __init__(self, cacher: Cacher, make: Callable[[Object], T]) -> None:
-        self._cacher, self._make = cacher, make
-        self._seen = -1
-        self._known: dict[str, tuple[Entry, T]] = {}
-
-    @property
-    def seen(self) -> int:
-        """What the cache knew when it was last looked at."""
-        return self._cacher.changed
-
-    def all(self) -> list[T]:
-        """In the order of their names."""
-        if self._cacher.changed != self._seen:
-            self._seen = self._cacher.changed
-            before, self._known = self._known, {}
-            for name in sorted(self._cacher.entries):
-                entry = self._cacher.entries[name]
-                known = before.get(name)
-                if known is None or known[0] is not entry:
-                    known = (entry, self._make(entry.decode()))
-                self._known[name] = known
-        return [one for _, one in self._known.values()]
-
-
 class Policies(Generic[P]):
     """All policies of a kind that are bound to something."""
 
@@ -150,7 +122,7 @@ class Policies(Generic[P]):
 
     def bound(self) -> list[P]:
         """In the order of their names, each with its bindings in theirs."""
-        now = (self._policies.seen, self._bindings.seen)
+        now = (self._policies.version, self._bindings.version)
         if now != self._seen:
             self._seen = now
             by_policy: dict[str, list[Binding]] = {}

@@ -2,12 +2,12 @@
 
 from typing import TYPE_CHECKING, Any
 
-from kybern.apiserver.core.user import MASTERS, User
+from kybern.apiserver.core.user import APISERVER
 from kybern.apiserver.reconciler import Reconciler
 from kybern.apiserver.registry.request import Request
 from kybern.apiserver.registry.resource_table import Served
 from kybern.apiserver.registry.update import change
-from kybern.kube.status import StatusError
+from kybern.kube.status import allowing
 
 if TYPE_CHECKING:
     from kybern.apiserver.server import ApiServer
@@ -15,7 +15,6 @@ if TYPE_CHECKING:
 
 Object = dict[str, Any]
 GROUP, VERSION, RESOURCE = "admissionregistration.k8s.io", "v1", "validatingadmissionpolicies"
-SELF = User("system:apiserver", (MASTERS,))
 MANAGER = "kube-controller-manager"
 
 
@@ -43,12 +42,11 @@ class PolicyStatusController(Reconciler):
             return {**current, "status": status}
 
         served = self._server.table.find(GROUP, VERSION, RESOURCE)
-        request = Request(self._server, SELF, "update", served, "", name, subresource="status", field_manager=MANAGER)
-        try:
+        request = Request(
+            self._server, APISERVER, "update", served, "", name, subresource="status", field_manager=MANAGER
+        )
+        with allowing(404):
             await change(request, produce)
-        except StatusError as error:
-            if error.code != 404:
-                raise
         return False
 
     def _check(self, policy: Object) -> Object:

@@ -12,10 +12,10 @@ class Priority(Plugin):
     """See the module's docstring."""
 
     name = "Priority"
-    concerns = frozenset({("", "pods"), ("scheduling.k8s.io", "priorityclasses")})
+    concerns = frozenset({("", "pods"), (GROUP, "priorityclasses")})
 
     async def mutate(self, request: Request, operation: str, new: Object, old: Object | None) -> None:
-        if request.resource != "pods" or request.group or request.subresource:
+        if request.resource != "pods" or request.subresource:
             return
         spec = new.get("spec")
         if not isinstance(spec, dict):
@@ -29,9 +29,7 @@ class Priority(Plugin):
             _set(request, spec)
 
     async def validate(self, request: Request, operation: str, new: Object | None, old: Object | None) -> None:
-        if request.group != GROUP or request.resource != "priorityclasses" or new is None:
-            return
-        if new.get("globalDefault"):
+        if request.resource == "priorityclasses" and new is not None and new.get("globalDefault"):
             default = _default(request)
             if default is not None and default["metadata"]["name"] != request.name:
                 name = default["metadata"]["name"]

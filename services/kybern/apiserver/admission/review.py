@@ -3,10 +3,9 @@
 from typing import Any
 
 from kybern.apiserver.admission.plugin import CREATE, DELETE
-from kybern.apiserver.core.user import User
+from kybern.apiserver.core.user import user_info
 from kybern.apiserver.registry.request import Request
 from kybern.apiserver.registry.resource_table import Served
-from kybern.kube import schema
 
 Object = dict[str, Any]
 OPTIONS = {"CREATE": "CreateOptions", "UPDATE": "UpdateOptions", "DELETE": "DeleteOptions"}
@@ -87,20 +86,3 @@ def _delete_options(request: Request) -> Object:
     if request.dry_run:
         found["dryRun"] = ["All"]
     return found
-
-
-def user_info(user: User) -> Object:
-    """The user as authentication.k8s.io/v1 UserInfo."""
-    found: Object = {"username": user.name, "groups": list(user.groups)}
-    if user.uid:
-        found["uid"] = user.uid
-    if user.extra:
-        found["extra"] = {name: list(values) for name, values in user.extra.items()}
-    return found
-
-
-def in_version(obj: Object | None, served: Served) -> Object | None:
-    """An object as it is in a version of its resource: the same object if it is that already."""
-    if obj is None or obj.get("apiVersion") == served.info.api_version:
-        return obj
-    return schema.convert(obj, served.info.api_version)

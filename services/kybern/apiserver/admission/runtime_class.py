@@ -15,7 +15,7 @@ class RuntimeClass(Plugin):
     concerns = frozenset({("", "pods")})
 
     async def mutate(self, request: Request, operation: str, new: Object, old: Object | None) -> None:
-        if operation != CREATE or request.resource != "pods" or request.group or request.subresource:
+        if operation != CREATE or request.subresource:
             return
         spec = new.get("spec") or {}
         name = spec.get("runtimeClassName")

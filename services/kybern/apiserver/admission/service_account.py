@@ -19,7 +19,7 @@ class ServiceAccount(Plugin):
     concerns = frozenset({("", "pods")})
 
     async def mutate(self, request: Request, operation: str, new: Object, old: Object | None) -> None:
-        if operation != CREATE or request.resource != "pods" or request.group or request.subresource:
+        if operation != CREATE or request.subresource:
             return
         spec = new.get("spec")
         if not isinstance(spec, dict) or MIRROR in (new["metadata"].get("annotations") or {}):

@@ -13,10 +13,10 @@ class StorageObjectInUseProtection(Plugin):
     """The controllers of the same names take the finalizers away."""
 
     name = "StorageObjectInUseProtection"
-    concerns = frozenset({("", "persistentvolumes"), ("", "persistentvolumeclaims")})
+    concerns = frozenset({("", resource) for resource in FINALIZERS})
 
     async def mutate(self, request: Request, operation: str, new: Object, old: Object | None) -> None:
-        if operation != CREATE or request.group or request.subresource or request.resource not in FINALIZERS:
+        if operation != CREATE or request.subresource:
             return
         finalizers = new["metadata"].get("finalizers") or []
         wanted = FINALIZERS[request.resource]

@@ -13,7 +13,7 @@ class TaintNodesByCondition(Plugin):
     concerns = frozenset({("", "nodes")})
 
     async def mutate(self, request: Request, operation: str, new: Object, old: Object | None) -> None:
-        if operation != CREATE or request.resource != "nodes" or request.group or request.subresource:
+        if operation != CREATE or request.subresource:
             return
         if not isinstance(new.get("spec"), dict):
             new["spec"] = {}

@@ -5,57 +5,42 @@ from typing import TYPE_CHECKING
 
 import orjson
 
-from kybern.apiserver.admission.plugin import Object, Plugin
+from kybern.apiserver.admission.plugin import Object
 from kybern.apiserver.admission.policy_metrics import INVALID, NO_ERROR, PolicyMetrics
+from kybern.apiserver.admission.policy_plugin import PolicyPlugin
 from kybern.apiserver.admission.webhook_calls import Write, write_of
 from kybern.apiserver.registry.request import Request
 
 if TYPE_CHECKING:
-    from kybern.apiserver.admission.policy_compiled import Policies
     from kybern.apiserver.admission.policy_dispatch import Denial, Invocation
     from kybern.apiserver.admission.policy_validation import Judged, Validating, Verdict
 
-GROUP, POLICIES = "admissionregistration.k8s.io", "validatingadmissionpolicies"
-BINDINGS = "validatingadmissionpolicybindings"
 FAILURES = "validation.policy.admission.k8s.io/validation_failure"
-
-
 CODES = {"Unauthorized": 401, "Forbidden": 403, "RequestEntityTooLarge": 413, "Invalid": 422}
 
 
-class ValidatingAdmissionPolicy(Plugin):
+class ValidatingAdmissionPolicy(PolicyPlugin["Validating"]):
     """See the module's docstring."""
 
-    name = "ValidatingAdmissionPolicy"
+    name, kind = "ValidatingAdmissionPolicy", "validating"
 
-    def __init__(self) -> None:
-        self._policies: Policies[Validating] | None = None
-        self._metrics: PolicyMetrics | None = None
+    def compile(self, policy: Object) -> "Validating":
+        from kybern.apiserver.admission.policy_validation import compile_policy
 
-    def _bound(self, request: Request) -> "list[Validating]":
-        table = request.server.table
-        if self._policies is None:
-            if not table.cacher(GROUP, POLICIES).entries:
-                return []
-            from kybern.apiserver.admission.policy_compiled import Policies  # CEL is loaded when first needed
-            from kybern.apiserver.admission.policy_validation import compile_policy
-
-            self._policies = Policies(table.cacher(GROUP, POLICIES), table.cacher(GROUP, BINDINGS), compile_policy)
-        return self._policies.bound()
+        return compile_policy(policy)
 
     async def validate(self, request: Request, operation: str, new: Object | None, old: Object | None) -> None:
-        policies = self._bound(request)
+        policies = self.bound(request)
         if policies:
-            self._metrics = self._metrics or PolicyMetrics(request.server.telemetry.registry, "validating")
-            await _dispatch(write_of(request, operation, new, old), policies, self._metrics)
+            await _dispatch(write_of(request, operation, new, old), policies, self.metrics(request))
 
 
 async def _dispatch(write: Write, policies: "list[Validating]", metrics: PolicyMetrics) -> None:
     """Evaluate everything, then refuse with the first denial. Raises StatusError."""
-    time = asyncio.get_running_loop().time
     from kybern.apiserver.admission.policy_dispatch import Speaker, invocations, refusal
     from kybern.apiserver.admission.policy_validation import evaluate
 
+    time = asyncio.get_running_loop().time
     speaker: Speaker | None = None
     denied: Denial | None = None
     failures: list[Object] = []

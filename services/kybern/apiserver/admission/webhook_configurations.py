@@ -4,13 +4,13 @@ Webhooks are in the order in which they are called: configurations by name, then
 """
 
 from dataclasses import dataclass, field
+from itertools import chain
 from typing import TYPE_CHECKING, Any
 
+from kybern.apiserver.admission.compiled import Compiled
 from kybern.apiserver.admission.plugin import Plugin
 from kybern.apiserver.registry.request import Request
 from kybern.apiserver.registry.resource_table import Served
-from kybern.apiserver.storage.cacher import Cacher
-from kybern.apiserver.storage.entry import Entry
 from kybern.apiserver.webhooks.kubeconfig import Users
 from kybern.apiserver.webhooks.target import ANONYMOUS, Credentials, Target, read_target
 from kybern.kube import selectors
@@ -95,33 +95,6 @@ def _conditions(wanted: list[Object] | None) -> "Conditions | None":
     return Conditions(wanted)
 
 
-class Configurations:
-    """All webhooks of one kind of configuration, as its cache has them."""
-
-    def __init__(self, cacher: Cacher, users: Users) -> None:
-        self._cacher, self._users = cacher, users
-        self._seen = -1
-        self._compiled: dict[str, tuple[Entry, tuple[Webhook, ...]]] = {}
-        self._all: tuple[Webhook, ...] = ()
-
-    def webhooks(self) -> tuple[Webhook, ...]:
-        """In order of their calls."""
-        if self._cacher.changed != self._seen:
-            self._seen = self._cacher.changed
-            self._compile()
-        return self._all
-
-    def _compile(self) -> None:
-        before, self._compiled = self._compiled, {}
-        for name in sorted(self._cacher.entries):
-            entry = self._cacher.entries[name]
-            known = before.get(name)
-            if known is None or known[0] is not entry:
-                known = (entry, compile_webhooks(entry.decode(), self._users))
-            self._compiled[name] = known
-        self._all = tuple(hook for _, hooks in self._compiled.values() for hook in hooks)
-
-
 class WebhookPlugin(Plugin):
     """What both webhook plugins have: the webhooks of the configurations of one resource, and their users."""
 
@@ -129,9 +102,11 @@ class WebhookPlugin(Plugin):
 
     def __init__(self, users: Users | None = None) -> None:
         self._users = users or Users()
-        self._configurations: Configurations | None = None
+        self._configurations: Compiled[tuple[Webhook, ...]] | None = None
 
     def _webhooks(self, request: Request) -> tuple[Webhook, ...]:
+        """In order of their calls."""
         if self._configurations is None:
-            self._configurations = Configurations(request.server.table.cacher(GROUP, self.resource), self._users)
-        return self._configurations.webhooks()
+            cacher = request.server.table.cacher(GROUP, self.resource)
+            self._configurations = Compiled(cacher, lambda found: compile_webhooks(found, self._users))
+        return tuple(chain.from_iterable(self._configurations.all()))

@@ -9,7 +9,7 @@ from kybern.apiserver.bootstrap import objects
 from kybern.apiserver.bootstrap.rbac import GROUP, bootstrap_objects, reconciled
 from kybern.apiserver.core import api_services
 from kybern.apiserver.core.flowcontrol.configuration import maintained
-from kybern.apiserver.core.user import MASTERS, User
+from kybern.apiserver.core.user import APISERVER
 from kybern.apiserver.registry.create import create_object
 from kybern.apiserver.registry.request import Request
 from kybern.apiserver.registry.update import change
@@ -21,7 +21,6 @@ from kybern.pki.source import parse_bundle
 Object = dict[str, Any]
 Reconcile = Callable[[Object, Object], Object | None]
 Row = tuple[str, str, Object, Reconcile | None]  # group, resource, object
-SELF = User("system:apiserver", (MASTERS,))
 
 
 async def bootstrap(server: ApiServer, ca: str = "") -> None:
@@ -58,7 +57,7 @@ async def ensure(server: ApiServer, group: str, resource: str, obj: Object, reco
     version = obj["apiVersion"].rpartition("/")[2]
     served = server.table.find(group, version, resource)
     request = Request(
-        server, SELF, "create", served, metadata.get("namespace", ""), metadata["name"], field_manager="kybern"
+        server, APISERVER, "create", served, metadata.get("namespace", ""), metadata["name"], field_manager="kybern"
     )
     request.unasked = True
     if served.storage.get(request.namespace, request.name) is None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 ANONYMOUS = "system:anonymous"
 AUTHENTICATED = "system:authenticated"
@@ -43,6 +44,7 @@ class User:
 
 
 ANONYMOUS_USER = User(ANONYMOUS, (UNAUTHENTICATED,))
+APISERVER = User("system:apiserver", (MASTERS,))  # what this server does of its own accord
 
 
 def authenticated(user: User) -> User:
@@ -50,3 +52,15 @@ def authenticated(user: User) -> User:
     if user.name == ANONYMOUS or AUTHENTICATED in user.groups or UNAUTHENTICATED in user.groups:
         return user
     return User(user.name, (*user.groups, AUTHENTICATED), user.uid, user.extra)
+
+
+def user_info(user: User) -> dict[str, Any]:
+    """The user as authentication.k8s.io/v1 UserInfo."""
+    info: dict[str, Any] = {"username": user.name}
+    if user.uid:
+        info["uid"] = user.uid
+    if user.groups:
+        info["groups"] = list(user.groups)
+    if user.extra:
+        info["extra"] = {name: list(values) for name, values in user.extra.items()}
+    return info

@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING, Any
 
 from kybern.apiserver.core import keys
-from kybern.apiserver.core.user import MASTERS, User
+from kybern.apiserver.core.user import APISERVER
 from kybern.apiserver.crd.definition import FINALIZER, GROUP, RESOURCE, VERSION, is_terminating
 from kybern.apiserver.crd.names import conditions, decide_status
 from kybern.apiserver.reconciler import Reconciler
@@ -12,7 +12,7 @@ from kybern.apiserver.registry.request import Request
 from kybern.apiserver.registry.update import change
 from kybern.apiserver.storage.entry import CacheEvent
 from kybern.apiserver.storage.failure import StorageFailed
-from kybern.kube.status import StatusError
+from kybern.kube.status import allowing
 from kybern.store.contract import Put, Write
 from kybern.store.errors import StoreUnavailable
 
@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from kybern.apiserver.server import ApiServer
 
 Object = dict[str, Any]
-SELF = User("system:apiserver", (MASTERS,))
 MANAGER = "kube-apiserver"
 IN_PROGRESS = ("True", "InstanceDeletionInProgress", "CustomResource deletion is in progress")
 COMPLETED = ("False", "InstanceDeletionCompleted", "removed all instances")
@@ -107,12 +106,9 @@ class DefinitionController(Reconciler):
         for entry in list(served.storage.entries.values()):
             if entry.decode()["metadata"].get("deletionTimestamp"):
                 continue
-            request = Request(self._server, SELF, "delete", served, entry.namespace, entry.name)
-            try:
+            request = Request(self._server, APISERVER, "delete", served, entry.namespace, entry.name)
+            with allowing(404):
                 await delete(request, DeleteOptions())
-            except StatusError as error:
-                if error.code != 404:
-                    raise
 
     async def _say(self, name: str, terminating: tuple[str, str, str]) -> None:
         async def produce(current: Object) -> Object:
@@ -124,10 +120,15 @@ class DefinitionController(Reconciler):
     async def _write(self, name: str, subresource: str, produce: Any, along: tuple[Write, ...] = ()) -> None:
         served = self._server.table.find(GROUP, VERSION, RESOURCE)
         request = Request(
-            self._server, SELF, "update", served, "", name, subresource=subresource, field_manager=MANAGER, along=along
+            self._server,
+            APISERVER,
+            "update",
+            served,
+            "",
+            name,
+            subresource=subresource,
+            field_manager=MANAGER,
+            along=along,
         )
-        try:
+        with allowing(404):
             await change(request, produce)
-        except StatusError as error:
-            if error.code != 404:
-                raise

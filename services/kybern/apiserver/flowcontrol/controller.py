@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 from kybern.apiserver.bootstrap.objects import FLOW, flow_objects
 from kybern.apiserver.core.flowcontrol.configuration import configuration, maintained, needs_condition
 from kybern.apiserver.core.flowcontrol.limits import PERIOD
-from kybern.apiserver.core.user import MASTERS, User
+from kybern.apiserver.core.user import APISERVER
 from kybern.apiserver.flowcontrol.gate import FlowControl
 from kybern.apiserver.registry.create import create_object
 from kybern.apiserver.registry.request import Request
@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from kybern.apiserver.server import ApiServer
 
 Object = dict[str, Any]
-SELF = User("system:apiserver", (MASTERS,))
 MANAGER = "api-priority-and-fairness-config-producer-v1"
 STATUS_MANAGER = "api-priority-and-fairness-config-consumer-v1"
 LOOK = 0.05  # seconds between looks at a busy event loop
@@ -133,7 +132,7 @@ class FlowController:
 
     def _request(self, obj: Object, verb: str, manager: str) -> Request:
         served = self._server.table.find(FLOW, "v1", RESOURCES[obj["kind"]])
-        return Request(self._server, SELF, verb, served, "", obj["metadata"]["name"], field_manager=manager)
+        return Request(self._server, APISERVER, verb, served, "", obj["metadata"]["name"], field_manager=manager)
 
 
 def _generation(obj: Object) -> int:

@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from kybern.apiserver.core.user import User
+from kybern.apiserver.registry.reinvocation import Reinvocation
 from kybern.apiserver.registry.resource_table import Served
 from kybern.kube.managed_fields import wrong_name
 from kybern.kube.rbac import Attributes
@@ -18,33 +19,6 @@ if TYPE_CHECKING:
     from kybern.apiserver.server import ApiServer
 
 Object = dict[str, Any]
-
-
-@dataclass
-class Rounds:
-    """What an admission plugin that calls others knows of its first round: whom it asked, and who is due again."""
-
-    invoked: set[str] = field(default_factory=set)
-    due: set[str] = field(default_factory=set)
-    output: bytes = b""
-
-    def require(self) -> None:
-        """Somebody has changed the object: those who saw it before are due again."""
-        self.due |= self.invoked
-        self.invoked = set()
-
-
-@dataclass
-class Reinvocation:
-    """Mutating admission runs a second time (`again`) if a plugin wants it."""
-
-    wanted: bool = False
-    again: bool = False
-    rounds: dict[str, Rounds] = field(default_factory=dict)
-
-    def of(self, plugin: str) -> Rounds:
-        """The rounds of one plugin."""
-        return self.rounds.setdefault(plugin, Rounds())
 
 
 @dataclass

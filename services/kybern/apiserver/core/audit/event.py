@@ -7,7 +7,7 @@ from typing import Any
 import orjson
 
 from kybern.apiserver.core.audit.policy import API_VERSION, LEVELS, Recorded
-from kybern.apiserver.core.user import User
+from kybern.apiserver.core.user import User, user_info
 from kybern.kube.rbac import Attributes
 
 Object = dict[str, Any]
@@ -32,18 +32,6 @@ class Audited:
     uid: str = ""
     resource_version: str = ""
     annotations: dict[str, str] = field(default_factory=dict)
-
-
-def user_info(user: User) -> Object:
-    """authentication/v1 UserInfo, as the log has it."""
-    info: Object = {"username": user.name}
-    if user.uid:
-        info["uid"] = user.uid
-    if user.groups:
-        info["groups"] = list(user.groups)
-    if user.extra:
-        info["extra"] = {name: list(values) for name, values in user.extra.items()}
-    return info
 
 
 def event(audited: Audited, stage: str, now: datetime, status: Object | None, response: bytes = b"") -> bytes:
