@@ -42,6 +42,8 @@ class Provider:
     keys: dict[str, Any] = field(default_factory=dict)
     fetches: int = 0
     failing: bool = False
+    claims: dict[str, Any] = field(default_factory=dict)  # what the endpoint of distributed claims tells
+    asked: list[str] = field(default_factory=list)  # the Authorization of each request there
 
     def add(self, kid: str, key: Any) -> None:
         self.keys[kid] = key
@@ -53,6 +55,12 @@ class Provider:
 
     async def discovery(self, request: web.Request) -> web.Response:
         return web.json_response({"issuer": self.url, "jwks_uri": f"{self.url}/keys"})
+
+    async def distributed(self, request: web.Request) -> web.Response:
+        self.asked.append(request.headers.get("Authorization", ""))
+        if "status" in self.claims:
+            return web.Response(status=self.claims["status"])
+        return web.Response(text=self.token("one", **self.claims))
 
     async def jwks(self, request: web.Request) -> web.Response:
         self.fetches += 1
@@ -78,6 +86,7 @@ async def provider(tmp_path: Path) -> AsyncIterator[Provider]:
     app = web.Application()
     app.router.add_get("/.well-known/openid-configuration", found.discovery)
     app.router.add_get("/keys", found.jwks)
+    app.router.add_get("/groups", found.distributed)
     runner = web.AppRunner(app)
     await runner.setup()
     await web.TCPSite(runner, "127.0.0.1", 0, ssl_context=context).start()
@@ -134,6 +143,39 @@ async def test_a_token_of_an_outside_issuer(running: Any, provider: Provider) ->
         answer = await admin.create(TOKEN_REVIEWS, {"spec": {"token": provider.token("one", exp=past)}})
         assert "authenticated" not in answer["status"]
         assert "oidc: token is expired" in answer["status"]["error"]
+
+
+async def test_groups_that_are_to_be_had_elsewhere(running: Any, provider: Provider) -> None:
+    async with (
+        running(authentication=of(provider)) as cluster,
+        cluster.client() as admin,
+        ExchangeClient(cluster.channel("system:kybern:gateway")) as gateway,
+    ):
+        source = {"endpoint": f"{provider.url}/groups", "access_token": "f005ba11"}
+        pointing = {"_claim_names": {"groups": "src"}, "_claim_sources": {"src": source}}
+        provider.claims = {"groups": ["a", "b"], "sub": "whoever"}
+        info = await who(gateway, provider.token("one", **pointing))
+        assert (info["username"], info["groups"]) == ("oidc:alice", ["g:a", "g:b", "system:authenticated"])
+        assert provider.asked == ["Bearer f005ba11"]
+        own = {**pointing, "groups": ["own"], "sub": "bob"}
+        assert (await who(gateway, provider.token("one", **own)))["groups"] == ["g:own", "system:authenticated"]
+        assert provider.asked == ["Bearer f005ba11"]
+        past = int(datetime.now(UTC).timestamp()) - 1
+        wrong: list[tuple[dict[str, Any], str]] = [
+            ({"status": 503}, "while getting distributed claim"),
+            ({"sub": "x"}, "did not contain claim: groups"),
+            ({"groups": ["a"], "aud": "elsewhere"}, "expected audience in"),
+            ({"groups": ["a"], "exp": past}, "token is expired"),
+            ({"groups": ["a"], "iss": "https://localhost:1"}, "no key to verify it with"),
+        ]
+        for number, (claims, error) in enumerate(wrong):
+            provider.claims = claims
+            elsewhere = {**source, "access_token": str(number)}
+            token = provider.token("one", **{**pointing, "_claim_sources": {"src": elsewhere}})
+            assert await refused(gateway, token)
+            answer = await admin.create(TOKEN_REVIEWS, {"spec": {"token": token}})
+            assert "oidc: could not expand distributed claims: " in answer["status"]["error"]
+            assert error in answer["status"]["error"]
 
 
 async def test_keys_are_fetched_again_when_a_new_one_signs(running: Any, provider: Provider) -> None:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import jwt
 import orjson
 
+from kybern.apiserver.authentication.distributed_claims import DistributedClaims
 from kybern.apiserver.authentication.service_account import TokenInvalid, TokenUnknown, TokenUser
 from kybern.apiserver.core.authentication.claims import ClaimsRefused, matching_audiences, user_of
 from kybern.apiserver.core.authentication.jwt_config import Issuer
@@ -58,6 +59,10 @@ class OidcAuthenticator:
             else Keys(issuer, self._log, self._fresh)
             for issuer in issuers
         }
+        self._distributed = {
+            url: DistributedClaims(keys, lambda one: Keys(one, self._log, self._fresh), self._decode, self._now)
+            for url, keys in self._issuers.items()
+        }
         self._changed.set()
 
     async def run(self) -> None:
@@ -89,6 +94,7 @@ class OidcAuthenticator:
         found = self._decode(keys, token, str(header.get("kid") or ""), str(algorithm))
         try:
             matching = matching_audiences(issuer, found)
+            found = self._distributed[issuer.url].expanded(found)
             user = user_of(issuer, found, self._now().timestamp())
         except ClaimsRefused as error:
             raise TokenInvalid(f"oidc: {error}") from None
@@ -151,6 +157,14 @@ class Keys:
                 self._log.warning("oidc: keys of %s: %s", self.issuer.url, str(error) or type(error).__name__)
             self._fetched = asyncio.get_running_loop().time()
 
+    async def read(self, url: str, headers: dict[str, str]) -> bytes:
+        """What is at another URL of the issuer's. Raises what aiohttp raises, ValueError."""
+        import aiohttp
+
+        timeout = aiohttp.ClientTimeout(total=TIMEOUT)
+        async with aiohttp.ClientSession(connector=self._connector(), timeout=timeout) as session:
+            return await _bytes(session, url, headers)
+
     async def _ask(self) -> dict[str, Any]:
         """Raises what aiohttp raises, ValueError, KeyError."""
         import aiohttp
@@ -172,14 +186,18 @@ class Keys:
 
 
 async def _json(session: "aiohttp.ClientSession", url: str) -> Any:
+    document = orjson.loads(await _bytes(session, url, {}))
+    if not isinstance(document, dict):
+        raise ValueError(f"{url} is no object")
+    return document
+
+
+async def _bytes(session: "aiohttp.ClientSession", url: str, headers: dict[str, str]) -> bytes:
     data = bytearray()
-    async with session.get(url) as response:
+    async with session.get(url, headers=headers) as response:
         response.raise_for_status()
         async for chunk in response.content.iter_chunked(64 << 10):
             data += chunk
             if len(data) > LARGEST:
                 raise ValueError(f"{url} is too large")
-    document = orjson.loads(data)
-    if not isinstance(document, dict):
-        raise ValueError(f"{url} is no object")
-    return document
+    return bytes(data)

@@ -16,7 +16,7 @@ class ClaimsRefused(Exception):
 
 def user_of(issuer: Issuer, claims: Claims, now: float) -> User:
     """Raises ClaimsRefused."""
-    _check_times(claims, now)
+    check_times(claims, now)
     for name, value in issuer.required.items():
         if claims.get(name) != value:
             raise ClaimsRefused(f'required claim {name} does not have the value "{value}"')
@@ -52,7 +52,8 @@ def matching_audiences(issuer: Issuer, claims: Claims) -> tuple[str, ...]:
     return found
 
 
-def _check_times(claims: Claims, now: float) -> None:
+def check_times(claims: Claims, now: float) -> None:
+    """Raises ClaimsRefused for a token that has ended, or not begun."""
     expires, begins = claims.get("exp"), claims.get("nbf")
     if not isinstance(expires, int | float) or isinstance(expires, bool):
         raise ClaimsRefused("token has no expiry")
