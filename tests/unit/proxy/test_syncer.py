@@ -21,12 +21,14 @@ class Kernel:
     def __init__(self) -> None:
         self.taken: list[str] = []
         self.refuses = False
+        self.refused = threading.Event()
         self.gate = threading.Event()
         self.gate.set()
 
     def run(self, commands: str) -> str:
         self.gate.wait(5)
         if self.refuses:
+            self.refused.set()
             raise NftablesError("no")
         self.taken.append(commands)
         return ""
@@ -76,6 +78,7 @@ async def test_a_failure_that_nobody_waited_for_counts_too(kernel: Kernel, synce
     waiting.cancel()
     kernel.gate.set()
     await asyncio.wait([waiting])
+    assert await asyncio.to_thread(kernel.refused.wait, 5)
     kernel.refuses = False
     await syncer.sync()
     assert [is_whole(commands) for commands in kernel.taken] == [True]
