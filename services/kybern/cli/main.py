@@ -52,7 +52,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"kybern {options.command}: {error}", file=sys.stderr)
         return 2
     except PermissionError as error:
-        print(f"kybern {options.command}: {error}; run as root or give a --data-dir of your own", file=sys.stderr)
+        what = f"{error.filename} may not be used" if error.filename else str(error)
+        print(f"kybern {options.command}: {what}; run as root, or give a --data-dir of your own", file=sys.stderr)
         return 2
     except (ClusterFailed, OSError) as error:
         print(f"kybern {options.command}: {error}", file=sys.stderr)

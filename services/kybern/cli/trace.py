@@ -8,25 +8,10 @@ from kybern.cli.core.options import UsageError
 from kybern.cli.core.waterfall import Row, focus, render
 from kybern.cli.running import require_running
 
-RESOURCES = {
-    "po": "pods",
-    "pod": "pods",
-    "deploy": "deployments",
-    "deployment": "deployments",
-    "rs": "replicasets",
-    "replicaset": "replicasets",
-    "svc": "services",
-    "service": "services",
-    "cm": "configmaps",
-    "configmap": "configmaps",
-    "ns": "namespaces",
-    "namespace": "namespaces",
-}
-
 
 def add_flags(parser: argparse.ArgumentParser) -> None:
     """Flags of `kybern trace`."""
-    parser.add_argument("object", metavar="KIND/NAME", help="for example pod/web-1, or trace/ID")
+    parser.add_argument("object", metavar="KIND/NAME", help="for example pod/web-1 or sts/db; or trace/ID")
     parser.add_argument("-n", "--namespace", default="default", help="namespace of the object (default: default)")
     parser.add_argument("--all", action="store_true", help="of a pod's trace, also what happened to other objects")
 
@@ -37,11 +22,16 @@ def about(span: Any) -> str:
 
 
 def parse_object(text: str) -> tuple[str, str]:
-    """`pod/web` → ("pods", "web")."""
+    """`po/web`, `pod/web` → ("pods", "web"); what is no built-in kind is taken for a resource. Raises UsageError."""
+    from kybern.kube import schema
+
     kind, slash, name = text.partition("/")
     if not slash or not kind or not name:
         raise UsageError(f"{text!r} is not KIND/NAME; try pod/{text}")
-    return RESOURCES.get(kind.lower(), kind.lower()), name
+    for known in schema.load().resources.values():
+        if kind.lower() in (known.singular, known.resource, *known.short_names):
+            return known.resource, name
+    return kind.lower(), name
 
 
 def run(options: argparse.Namespace, layout: Layout) -> int:
