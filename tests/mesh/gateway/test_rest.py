@@ -213,6 +213,32 @@ async def test_deprecated_kinds_warn(gateway: Any) -> None:
         assert "Warning" not in response.headers
 
 
+async def test_deprecated_versions_of_custom_resources_warn(gateway: Any) -> None:
+    schema = {"openAPIV3Schema": {"type": "object", "x-kubernetes-preserve-unknown-fields": True}}
+    versions = [
+        {"name": "v1", "served": True, "storage": True, "schema": schema},
+        {"name": "v1beta1", "served": True, "storage": False, "schema": schema, "deprecated": True},
+    ]
+    crd = {
+        "metadata": {"name": "widgets.example.com"},
+        "spec": {
+            "group": "example.com",
+            "names": {"plural": "widgets", "kind": "Widget"},
+            "scope": "Namespaced",
+            "versions": versions,
+        },
+    }
+    client, old = gateway.admin, "/apis/example.com/v1beta1/namespaces/default/widgets"
+    assert (await client.post("/apis/apiextensions.k8s.io/v1/customresourcedefinitions", json=crd)).status == 201
+    async with asyncio.timeout(10):
+        while (await client.get(old)).status != 200:
+            await asyncio.sleep(0.05)
+    widget = {"apiVersion": "example.com/v1beta1", "kind": "Widget", "metadata": {"name": "w"}}
+    for response in (await client.get(old), await client.post(old, json=widget), await client.get(f"{old}/w")):
+        assert response.headers.getall("Warning") == ['299 - "example.com/v1beta1 Widget is deprecated"']
+    assert "Warning" not in (await client.get(f"{old}/w".replace("v1beta1", "v1"))).headers
+
+
 async def test_health_and_metrics(gateway: Any) -> None:
     client = gateway.admin
     assert await (await client.get("/readyz")).text() == "ok"

@@ -42,6 +42,7 @@ def build_table(server: ApiServer) -> pb.ResourceTable:
                     categories=resource.categories,
                 )
                 if served.custom is not None:
+                    row.warning = served.custom.warning
                     _add_columns(row, served.custom)
                 if served.cacher is not None:
                     row.storage_version_hash = _hash(served.stored.api_version, served.stored.kind)

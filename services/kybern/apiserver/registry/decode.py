@@ -100,8 +100,6 @@ def to_storage(request: Request, obj: Object) -> Object:
     """A decoded object of the resource's own kind, in storage version and with defaults."""
     if request.served.custom is not None:
         request.served.custom.default(obj)
-        if request.served.custom.warning and request.served.custom.warning not in request.warnings:
-            request.warnings.append(request.served.custom.warning)
         return request.served.to_storage(obj)
     apply_defaults(request.served.info, obj)
     stored = request.served.to_storage(obj)

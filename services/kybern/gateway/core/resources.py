@@ -24,7 +24,7 @@ class Served:
     verbs: frozenset[str]
     subresources: dict[str, frozenset[str]]
     printing: Printing
-    warning: str = ""  # of a deprecated kind
+    warning: str = ""  # of a deprecated kind or version
     custom: bool = False  # objects have no protobuf form
 
     @property
@@ -50,7 +50,7 @@ class Resources:
                 frozenset(info.verbs),
                 {sub.name: frozenset(sub.verbs) for sub in info.subresources},
                 _printing(group.name, version.version, info),
-                DEPRECATED.get((group.name, version.version, info.name), ""),
+                info.warning or DEPRECATED.get((group.name, version.version, info.name), ""),
                 not protobuf.has_form(join_group_version(group.name, version.version), info.kind),
             )
             for group in self.table.groups
