@@ -2,14 +2,19 @@
 
 import asyncio
 from argparse import ArgumentParser, Namespace
+from collections.abc import Awaitable, Callable, Iterable
 from typing import Any
+
+from prometheus_client import Counter
 
 from kybern.client.informer import SharedInformer, SharedInformerFactory, each
 from kybern.client.objects import Client
 from kybern.client.resources import ENDPOINT_SLICES, SERVICES
 from kybern.kube import meta
 from kybern.protos.proxy.v1 import proxy_pb2, proxy_pb2_grpc
-from kybern.proxy.core.ports import SERVICE_NAME, Object, compute_service_ports
+from kybern.proxy import conntrack
+from kybern.proxy.core.conntrack import Frontends, compute_frontends
+from kybern.proxy.core.ports import SERVICE_NAME, Object, ServicePort, compute_service_ports
 from kybern.proxy.core.rules import TABLE, Fragment, compute_fragment
 from kybern.proxy.core.transaction import REMOVE, Table
 from kybern.proxy.nftables import Nftables, NftablesError
@@ -17,6 +22,7 @@ from kybern.proxy.syncer import Syncer
 from kybern.rpc.transport import Policy
 from kybern.runtime.main import ServiceFailure
 from kybern.runtime.service import Env, Service
+from kybern.telemetry import Telemetry
 
 BY_SERVICE = "service"
 POLICY = Policy({"/kybern.proxy.v1.Proxy/": frozenset({"system:kybern:gateway"})})
@@ -34,14 +40,20 @@ class Desired:
     def __init__(self, services: SharedInformer, slices: SharedInformer, node_name: str) -> None:
         self._services, self._slices, self._node = services, slices, node_name
 
-    def fragment(self, key: str) -> Fragment:
-        """The rules of one Service now."""
+    def ports(self, key: str) -> list[ServicePort]:
+        """The ports of one Service now."""
         service = self._services.get(key)
         if service is None:
-            return Fragment()
-        return compute_fragment(
-            compute_service_ports(service, self._slices.store.by_index(BY_SERVICE, key), self._node)
-        )
+            return []
+        return compute_service_ports(service, self._slices.store.by_index(BY_SERVICE, key), self._node)
+
+    def fragment(self, key: str) -> Fragment:
+        """The rules of one Service now."""
+        return compute_fragment(self.ports(key))
+
+    def frontends(self, keys: Iterable[str]) -> Frontends:
+        """Where these Services are reached over UDP."""
+        return compute_frontends(port for key in keys for port in self.ports(key))
 
 
 class Proxy(proxy_pb2_grpc.ProxyServicer):
@@ -81,7 +93,9 @@ async def run(options: Namespace, env: Env) -> None:
         services = informers.informer(SERVICES)
         slices = informers.informer(ENDPOINT_SLICES, indexers={BY_SERVICE: service_of})
         desired = Desired(services, slices, options.node_name)
-        syncer = Syncer(Table(options.cluster_cidr), nftables, desired.fragment, env.telemetry)
+        syncer = Syncer(
+            Table(options.cluster_cidr), nftables, desired.fragment, env.telemetry, forgetting(desired, env.telemetry)
+        )
 
         def mark_service(endpoint_slice: Object) -> None:
             for key in service_of(endpoint_slice):
@@ -103,6 +117,23 @@ async def run(options: Namespace, env: Env) -> None:
             await server.stop(1.0)
             if options.cleanup_on_exit:
                 nftables.run(REMOVE)
+
+
+def forgetting(desired: Desired, telemetry: Telemetry) -> Callable[[set[str]], Awaitable[None]]:
+    """What ends UDP flows to endpoints that Services no longer have."""
+    name, help_text = "kubeproxy_conntrack_reconciler_deleted_entries", "Flows forgotten"
+    deleted = Counter(name, help_text, registry=telemetry.registry)
+
+    async def forget(keys: set[str]) -> None:
+        frontends = desired.frontends(keys)
+        if not frontends:
+            return
+        try:
+            deleted.inc(await asyncio.to_thread(conntrack.clean, frontends))
+        except OSError as error:
+            telemetry.log.error("old flows were not forgotten", extra={"error": str(error)})
+
+    return forget
 
 
 async def sync_first(syncer: Syncer) -> None:

@@ -4,7 +4,7 @@ A failed transaction changes nothing in the kernel; the whole table is then writ
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 
 from prometheus_client import Counter, Gauge, Histogram
 
@@ -18,10 +18,21 @@ RETRY = 1.0  # seconds after a transaction that failed
 
 
 class Syncer:
-    """Keeps one table right. `compute` gives the fragment of a Service by key (empty when it is gone)."""
+    """Keeps one table right. `compute` gives the fragment of a Service by key (empty when it is gone).
 
-    def __init__(self, table: Table, nftables: Nftables, compute: Callable[[str], Fragment], telemetry: Telemetry):
+    `forget` is called with the keys of Services whose rules have changed, to end flows that still follow the old ones.
+    """
+
+    def __init__(
+        self,
+        table: Table,
+        nftables: Nftables,
+        compute: Callable[[str], Fragment],
+        telemetry: Telemetry,
+        forget: Callable[[set[str]], Awaitable[None]] | None = None,
+    ):
         self.table, self._nftables, self._compute, self._log = table, nftables, compute, telemetry.log
+        self._forget = forget
         self._dirty: set[str] = set()
         self._wake = asyncio.Event()
         self._whole = True
@@ -55,6 +66,8 @@ class Syncer:
                 raise
             self._whole = False
             self._last.set_to_current_time()
+            if self._forget is not None and dirty:
+                await self._forget(dirty)
             return commands.count("\n")
 
     async def run(self) -> None:

@@ -32,6 +32,24 @@ try:
 except ConnectionRefusedError: print("refused")
 except TimeoutError: print("timeout")
 """
+UDP_SERVER = """
+import socket, sys
+s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM); s.bind(("0.0.0.0", 8081)); print("up", flush=True)
+while True: s.sendto(sys.argv[1].encode(), s.recvfrom(99)[1])
+"""
+UDP_CLIENT = """
+import socket, sys
+c = socket.socket(socket.AF_INET, socket.SOCK_DGRAM); c.bind(("0.0.0.0", 5353)); c.settimeout(1.0)
+c.sendto(b"?", (sys.argv[1], int(sys.argv[2])))
+try: print(c.recv(99).decode())
+except TimeoutError: print("timeout")
+"""
+CLEAN = """
+import ast, sys
+from kybern.proxy import conntrack
+from kybern.proxy.core.conntrack import Frontends
+print(conntrack.clean(Frontends(*ast.literal_eval(sys.argv[1]))))
+"""
 APPLY = "import sys; from kybern.proxy.nftables import Nftables; Nftables().run(sys.stdin.read())"
 
 
@@ -83,8 +101,8 @@ class Net:
         sh(f"ip -n {self.ns(name)} link set eth0 up")
         sh(f"ip -n {self.ns(name)} route add default via {gateway}")
 
-    def serve(self, pod: str) -> None:
-        command = ["ip", "netns", "exec", self.ns(pod), sys.executable, "-c", SERVER, pod]
+    def serve(self, pod: str, program: str = SERVER) -> None:
+        command = ["ip", "netns", "exec", self.ns(pod), sys.executable, "-c", program, pod]
         process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
         assert process.stdout is not None
         assert process.stdout.readline() == "up\n"
@@ -97,9 +115,12 @@ class Net:
     def desire(self, *ports: ServicePort) -> None:
         self.nft(self.table.change({"default/web": compute_fragment(ports)}))
 
-    def ask(self, source: str, address: str, port: int) -> str:
-        command = ["ip", "netns", "exec", self.ns(source), sys.executable, "-c", CLIENT, address, str(port)]
-        return subprocess.run(command, capture_output=True, text=True, timeout=10).stdout.strip()
+    def ask(self, source: str, address: str, port: int, program: str = CLIENT) -> str:
+        return self.python(source, program, address, str(port))
+
+    def python(self, namespace: str, program: str, *arguments: str) -> str:
+        command = ["ip", "netns", "exec", self.ns(namespace), sys.executable, "-c", program, *arguments]
+        return subprocess.run(command, stdout=subprocess.PIPE, text=True, timeout=20, check=True).stdout.strip()
 
     def close(self) -> None:
         for process in self.processes:
@@ -177,3 +198,20 @@ def test_session_affinity_sticks_to_one_endpoint(net: Net) -> None:
 def test_external_address(net: Net) -> None:
     net.desire(replace(PORT, external_ips=("203.0.113.7",), endpoints=(A,)))
     assert net.ask("client", "203.0.113.7", 80).split()[0] == "a"
+
+
+def test_udp_flows_follow_the_endpoints_once_the_old_ones_are_forgotten(net: Net) -> None:
+    for pod in ("a", "b"):
+        net.serve(pod, UDP_SERVER)
+    old, new = Endpoint("10.244.0.5", 8081), Endpoint("10.244.0.6", 8081)
+    udp = replace(PORT, protocol="udp", port=53, node_port=30053)
+    net.desire(replace(udp, endpoints=(old,)))
+    targets = ((CLUSTER_IP, 53), ("10.99.0.1", 30053))
+    assert [net.ask("client", *target, UDP_CLIENT) for target in targets] == ["a", "a"]
+    net.desire(replace(udp, endpoints=(new,)))
+    assert [net.ask("client", *target, UDP_CLIENT) for target in targets] == ["a", "a"]  # the kernel remembers
+    both = repr(({(CLUSTER_IP, 53): {(old.ip, 8081), (new.ip, 8081)}}, {}))
+    assert net.python("router", CLEAN, both) == "0"
+    serving = {(new.ip, 8081)}
+    assert net.python("router", CLEAN, repr(({(CLUSTER_IP, 53): serving}, {30053: serving}))) == "2"
+    assert [net.ask("client", *target, UDP_CLIENT) for target in targets] == ["b", "b"]

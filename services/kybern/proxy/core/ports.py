@@ -36,6 +36,7 @@ class ServicePort:
     internal_local: bool  # internalTrafficPolicy: Local
     external_local: bool  # externalTrafficPolicy: Local
     endpoints: tuple[Endpoint, ...]
+    serving: frozenset[tuple[str, int]] = frozenset()  # all that serve, those that terminate among them
 
     @property
     def local_endpoints(self) -> tuple[Endpoint, ...]:
@@ -82,14 +83,20 @@ def compute_service_ports(service: Object, slices: Iterable[Object], node_name: 
             affinity_seconds=affinity,
             internal_local=spec.get("internalTrafficPolicy") == "Local",
             external_local=exposed and spec.get("externalTrafficPolicy") == "Local",
-            endpoints=select_endpoints(slices, port.get("name", ""), port.get("protocol", "TCP"), node_name),
+            endpoints=tuple(sorted(ready or terminating)),
+            serving=frozenset((endpoint.ip, endpoint.port) for endpoint in ready | terminating),
         )
         for port in spec.get("ports") or []
+        for ready, terminating in [
+            select_endpoints(slices, port.get("name", ""), port.get("protocol", "TCP"), node_name)
+        ]
     ]
 
 
-def select_endpoints(slices: Iterable[Object], port_name: str, protocol: str, node: str) -> tuple[Endpoint, ...]:
-    """Ready endpoints of one port, sorted; when none is ready, those that serve while they terminate."""
+def select_endpoints(
+    slices: Iterable[Object], port_name: str, protocol: str, node: str
+) -> tuple[set[Endpoint], set[Endpoint]]:
+    """The endpoints of one port that are ready, and those that serve while they terminate: used when none is ready."""
     ready: set[Endpoint] = set()
     terminating: set[Endpoint] = set()
     for endpoint_slice in slices:
@@ -103,4 +110,4 @@ def select_endpoints(slices: Iterable[Object], port_name: str, protocol: str, no
                     ready.add(found)
                 elif conditions.get("serving") and conditions.get("terminating"):
                     terminating.add(found)
-    return tuple(sorted(ready or terminating))
+    return ready, terminating
