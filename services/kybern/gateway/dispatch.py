@@ -58,7 +58,7 @@ class Gateway:
     def __init__(self, api: Api, front: Readiness, server_address: str, logs_dir: Path | None = None) -> None:
         self._api = api
         self._documents = Documents(api, server_address)
-        self._slis = HealthMetrics()
+        self._slis = HealthMetrics(api.env.clock.now().timestamp())
         self._health = Health(front, self._slis)
         self._ready = front.ready
         self._logs_dir = logs_dir

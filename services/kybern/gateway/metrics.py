@@ -9,7 +9,7 @@ from prometheus_client import CollectorRegistry
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-from kybern.telemetry.series import Series
+from kybern.telemetry.series import Series, SeriesTable
 
 BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.2, 0.4, 0.6, 0.8, 1.0, 1.25, 1.5, 2.0, 3.0, 4.0, 5.0, 10.0, 30.0, 60.0)
 
@@ -25,27 +25,27 @@ class Labels(NamedTuple):
     scope: str
 
 
+REST = Labels("OTHER", "", "", "", "", "")
+
+
 class RequestMetrics(Collector):
     """Requests by verb, resource and code; durations without long-running requests, as upstream."""
 
     def __init__(self, registry: CollectorRegistry) -> None:
-        self._series: dict[Labels, Series] = {}
+        self._series = SeriesTable(BUCKETS, REST)
         self.in_flight = 0
         self.long_running = 0
         registry.register(self)
 
     def series(self, labels: Labels) -> Series:
-        found = self._series.get(labels)
-        if found is None:
-            found = self._series[labels] = Series(BUCKETS)
-        return found
+        """Where requests of these labels are counted."""
+        return self._series.of(labels)
 
     def collect(self) -> Iterator[Metric]:
         names = list(Labels._fields)
         total = CounterMetricFamily("apiserver_request", "Requests answered, by code.", labels=[*names, "code"])
         duration = HistogramMetricFamily("apiserver_request_duration_seconds", "Time to answer.", labels=names)
-        for labels, series in list(self._series.items()):
-            series.add_to(labels, total, duration)
+        self._series.add_to(total, duration)
         yield total
         yield duration
         in_flight = GaugeMetricFamily("apiserver_current_inflight_requests", "Requests under way.")
@@ -65,10 +65,10 @@ def joined(own: bytes, others: bytes) -> bytes:
 
 
 class HealthMetrics(Collector):
-    """Outcomes of health checks: what /metrics/slis shows."""
+    """Outcomes of health checks: what /metrics/slis shows. `started` is in seconds since 1970."""
 
-    def __init__(self) -> None:
-        self.registry = CollectorRegistry()
+    def __init__(self, started: float) -> None:
+        self.registry, self._started = CollectorRegistry(), started
         self._counts: dict[tuple[str, str, str], int] = {}
         self._last: dict[tuple[str, str], bool] = {}
         self.registry.register(self)
@@ -84,6 +84,9 @@ class HealthMetrics(Collector):
         for (name, endpoint), good in self._last.items():
             last.add_metric([name, endpoint], int(good))
         yield last
+        began = GaugeMetricFamily("process_start_time_seconds", "When the process started, in seconds since 1970.")
+        began.add_metric([], self._started)
+        yield began
         names = ["name", "type", "status"]
         total = CounterMetricFamily("kubernetes_healthchecks", "Checks made, by result.", labels=names)
         for labels, count in self._counts.items():
