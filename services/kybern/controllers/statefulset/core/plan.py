@@ -110,7 +110,7 @@ def compute_status(stateful_set: Object, pods: Sequence[Object], current: str, u
         "updatedReplicas": sum(revision_of(pod) == update for pod in mine),
     }
     status: Object = {"replicas": len(alive), "currentRevision": current, "updateRevision": update}
-    done = counts["updatedReplicas"] == len(alive) == ready
+    done = counts["updatedReplicas"] == len(alive) == ready == stateful_set["spec"].get("replicas", 1)
     if done and partition(stateful_set) is not None and current != update:
         status["currentRevision"] = update
         counts["currentReplicas"] = counts["updatedReplicas"]

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from kybern.controllers.statefulset.core.plan import compute_plan
+from kybern.controllers.statefulset.core.plan import compute_plan, compute_status
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 Object = dict[str, Any]
@@ -83,3 +83,9 @@ def test_update(case: str) -> None:
     three = {**stateful_set(3, **spec), "status": {"currentReplicas": revisions.count("o")}}
     plan = compute_plan(three, pods, "old", "new", NOW)
     assert (list(plan.create), [one["metadata"]["name"] for one in plan.delete]) == wanted
+
+
+@pytest.mark.parametrize(("pods", "current"), [(3, "one"), (2, "old")])
+def test_an_update_is_over_when_all_pods_are_new_and_none_is_missing(pods: int, current: str) -> None:
+    status = compute_status(stateful_set(3), [pod(ordinal, True) for ordinal in range(pods)], "old", "one", NOW)
+    assert (status["currentRevision"], status["updatedReplicas"]) == (current, pods)
