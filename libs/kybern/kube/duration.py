@@ -6,6 +6,7 @@ import re
 from datetime import datetime, timedelta
 
 _GO_UNITS = {"ns": 1e-9, "us": 1e-6, "µs": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0, "h": 3600.0}
+_GO_LONGEST = (1 << 63) / 1e9  # seconds
 _GO_PART = re.compile(r"([0-9]+(?:\.[0-9]*)?|\.[0-9]+)(ns|us|µs|ms|s|m|h)")
 
 
@@ -55,7 +56,10 @@ def parse_go(text: str) -> timedelta:
     parts = list(_GO_PART.finditer(rest))
     if not parts or "".join(part[0] for part in parts) != rest:
         raise ValueError(f'time: invalid duration "{text}"')
-    return timedelta(seconds=sign * sum(float(part[1]) * _GO_UNITS[part[2]] for part in parts))
+    seconds = sum(float(part[1]) * _GO_UNITS[part[2]] for part in parts)
+    if seconds > _GO_LONGEST:
+        raise ValueError(f'time: invalid duration "{text}"')
+    return timedelta(seconds=sign * seconds)
 
 
 def format_go(duration: timedelta) -> str:

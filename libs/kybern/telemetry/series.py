@@ -5,8 +5,12 @@
 
 from bisect import bisect_left
 from collections.abc import Iterable, Sequence
+from typing import Generic, TypeVar
 
 from prometheus_client.core import CounterMetricFamily, HistogramMetricFamily
+
+MOST = 10_000  # sets of labels
+Labels = TypeVar("Labels", bound=tuple[str, ...])
 
 
 class Series:
@@ -38,3 +42,26 @@ class Series:
             buckets.append((bound, above))
         if above:
             duration.add_metric(names, buckets, self.seconds[-1])
+
+
+class SeriesTable(Generic[Labels]):
+    """Series by labels, `most` of them: clients may make labels up, and what comes then is counted under `rest`."""
+
+    def __init__(self, bounds: Sequence[float], rest: Labels, most: int = MOST) -> None:
+        self._bounds, self._most = bounds, most
+        self._rest = (rest, Series(bounds))
+        self._known: dict[Labels, Series] = {}
+
+    def of(self, labels: Labels) -> Series:
+        """Where requests of these labels are counted."""
+        found = self._known.get(labels)
+        if found is None:
+            if len(self._known) >= self._most:
+                return self._rest[1]
+            found = self._known[labels] = Series(self._bounds)
+        return found
+
+    def add_to(self, total: CounterMetricFamily, duration: HistogramMetricFamily) -> None:
+        """Add all of them to the families of a scrape."""
+        for labels, series in [*self._known.items(), self._rest]:
+            series.add_to(labels, total, duration)

@@ -6,7 +6,7 @@ from prometheus_client import CollectorRegistry, Gauge
 from prometheus_client.core import CounterMetricFamily, HistogramMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-from kybern.telemetry.series import Series
+from kybern.telemetry.series import Series, SeriesTable
 
 BUCKETS = (0.001, 0.005, 0.025, 0.1, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0)
 LABELS = ("verb", "group", "resource", "subresource")
@@ -16,7 +16,7 @@ class ApiMetrics(Collector):
     """Requests by verb, resource and HTTP status code."""
 
     def __init__(self, registry: CollectorRegistry) -> None:
-        self._series: dict[tuple[str, str, str, str], Series] = {}
+        self._series = SeriesTable(BUCKETS, ("OTHER", "", "", ""))
         self.watchers = Gauge(
             "apiserver_longrunning_requests", "Open watches", ("verb", "group", "resource"), registry=registry
         )
@@ -24,11 +24,7 @@ class ApiMetrics(Collector):
 
     def series(self, verb: str, group: str, resource: str, subresource: str = "") -> Series:
         """Where requests of this shape are counted."""
-        shape = (verb, group, resource, subresource)
-        found = self._series.get(shape)
-        if found is None:
-            found = self._series[shape] = Series(BUCKETS)
-        return found
+        return self._series.of((verb, group, resource, subresource))
 
     def collect(self) -> Iterator[Metric]:
         """The families, for a scrape."""
@@ -36,7 +32,6 @@ class ApiMetrics(Collector):
             "apiserver_request", "Requests, by verb, resource and HTTP status code", labels=(*LABELS, "code")
         )
         duration = HistogramMetricFamily("apiserver_request_duration_seconds", "How long requests took", labels=LABELS)
-        for shape, series in list(self._series.items()):
-            series.add_to(shape, total, duration)
+        self._series.add_to(total, duration)
         yield total
         yield duration

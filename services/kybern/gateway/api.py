@@ -6,6 +6,7 @@ import asyncio
 from dataclasses import dataclass, field
 from ipaddress import ip_address
 from typing import Any
+from urllib.parse import unquote
 from uuid import UUID
 
 from kybern.gateway.core import options
@@ -111,7 +112,8 @@ def requester(request: Request) -> Requester:
     impersonates = any(name.startswith(b"impersonate-") and value for name, value in headers.items())
     known = connection.memory.get(_REQUESTER)
     if known is not None and not impersonates and known[0] == (authorization, agent):
-        return known[1]  # type: ignore[no-any-return]
+        kept: Requester = known[1]
+        return kept
     identity, proxy = connection.identity, connection.front_proxy
     found = Requester(
         user=identity.user,
@@ -158,7 +160,8 @@ def _impersonate(found: Requester, request: Request) -> None:
     for name in request.headers:
         text = name.decode("latin-1")
         if text.startswith(EXTRA_PREFIX):
-            wanted.extra[text.removeprefix(EXTRA_PREFIX)].CopyFrom(ExtraValues(values=request.all_headers(name)))
+            key = unquote(text.removeprefix(EXTRA_PREFIX))
+            wanted.extra[key].CopyFrom(ExtraValues(values=request.all_headers(name)))
 
 
 def timeout(api: Api, request: Request) -> float:

@@ -16,9 +16,9 @@ from kybern.gateway.api import Api, timeout
 from kybern.gateway.core.router import ResourcePath, group_path, resource_path
 from kybern.gateway.core.trace_budget import TraceBudget
 from kybern.gateway.handlers import aggregated, host_logs, logs, port_forward, proxy, read, remote_command, watch, write
-from kybern.gateway.handlers.documents import NOT_FOUND, Documents
+from kybern.gateway.handlers.documents import Documents
 from kybern.gateway.handlers.fast_get import FastGet
-from kybern.gateway.handlers.health import ENDPOINTS, Health, Readiness
+from kybern.gateway.handlers.health import ENDPOINTS, NOT_FOUND, Health, Readiness
 from kybern.gateway.handlers.target import Target, find, resource_of
 from kybern.gateway.http.connection import Connection
 from kybern.gateway.http.message import JSON, TEXT, Request, Response

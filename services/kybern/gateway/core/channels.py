@@ -16,6 +16,7 @@ V5, V4 = "v5.channel.k8s.io", "v4.channel.k8s.io"
 V1 = "channel.k8s.io"  # tells of failures in words, and of success by saying nothing
 REMOTE_COMMAND = (V5, V4, V1)
 TUNNEL = "SPDY/3.1+portforward.k8s.io"
+LONGEST = 65535  # side of a terminal
 LOG_BASE64 = "base64.binary.k8s.io"
 LOG = ("binary.k8s.io", LOG_BASE64)
 PORT_FORWARD = (TUNNEL, V4, "portforward.k8s.io")
@@ -55,16 +56,19 @@ def read_input(message: bytes, protocol: str) -> Input | None:
         case 255 if protocol == V5 and message[1:2] == b"\x00":
             return CloseStdin()
         case 4:
-            return _resize(message[1:])
+            return read_size(message[1:])
     return None
 
 
-def _resize(data: bytes) -> Resize | None:
+def read_size(data: bytes) -> Resize | None:
+    """A terminal's size; None for what is none."""
     try:
         size = orjson.loads(data)
-        return Resize(int(size["Width"]), int(size["Height"]))
-    except (orjson.JSONDecodeError, KeyError, TypeError, ValueError):
+        width, height = size["Width"], size["Height"]
+    except (orjson.JSONDecodeError, KeyError, TypeError):
         return None
+    fits = all(isinstance(side, int) and 0 <= side <= LONGEST for side in (width, height))
+    return Resize(width, height) if fits else None
 
 
 def channel_message(channel: int, data: bytes) -> bytes:
@@ -78,7 +82,10 @@ def greeting_channel(stdout: bool, stderr: bool) -> int:
 
 def read_ports(values: Iterable[str]) -> list[int]:
     """The `ports` query parameters, each a number or several with commas. Raises ValueError."""
-    ports = [int(text) for value in values for text in value.split(",")]
+    try:
+        ports = [int(text) for value in values for text in value.split(",")]
+    except ValueError:
+        ports = []
     if not ports or any(not 0 < port < 65536 for port in ports):
         raise ValueError('query parameter "ports" must name ports between 1 and 65535')
     return ports

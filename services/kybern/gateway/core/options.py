@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -10,6 +11,8 @@ import orjson
 from kybern.kube.status import bad_request
 
 Query = Mapping[str, list[str]]
+SMALLEST, LARGEST, MOST_DIGITS = -(1 << 63), (1 << 63) - 1, 40
+_INTEGER = re.compile(r"[+-]?[0-9]+")
 FIELD_VALIDATION = ("", "Ignore", "Warn", "Strict")
 
 
@@ -26,14 +29,16 @@ def boolean(query: Query, name: str, default: bool = False) -> bool:
 
 
 def integer(query: Query, name: str) -> int | None:
-    """Raises StatusError (400)."""
+    """A number of 64 bits. Raises StatusError (400)."""
     text = first(query, name)
     if not text:
         return None
-    try:
-        return int(text)
-    except ValueError:
-        raise bad_request(f'strconv.ParseInt: parsing "{text}": invalid syntax') from None
+    if not _INTEGER.fullmatch(text):
+        raise bad_request(f'strconv.ParseInt: parsing "{text}": invalid syntax')
+    number = int(text) if len(text) <= MOST_DIGITS else SMALLEST - 1
+    if not SMALLEST <= number <= LARGEST:
+        raise bad_request(f'strconv.ParseInt: parsing "{text}": value out of range')
+    return number
 
 
 def dry_run(query: Query) -> bool:

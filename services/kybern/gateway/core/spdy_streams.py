@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 
 import orjson
 
-from kybern.gateway.core.channels import Resize
+from kybern.gateway.core.channels import Resize, read_size
 
 HEADER = b"x-stream-protocol-version"
 ACCEPTED = b"X-Accepted-Stream-Protocol-Versions"
@@ -48,11 +48,4 @@ def final(protocol: str, status: bytes) -> bytes:
 
 def sizes(data: bytes) -> list[Resize]:
     """Terminal sizes: JSON objects, one after the other."""
-    found = []
-    for line in data.splitlines():
-        try:
-            size = orjson.loads(line)
-            found.append(Resize(int(size["Width"]), int(size["Height"])))
-        except (orjson.JSONDecodeError, KeyError, TypeError, ValueError):
-            continue
-    return found
+    return [size for line in data.splitlines() if (size := read_size(line)) is not None]

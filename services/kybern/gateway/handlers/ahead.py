@@ -4,10 +4,25 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
+
+import grpc
+
+from kybern.rpc.errors import status_error
 
 T = TypeVar("T")
 PATIENCE = 0.25  # seconds to wait for a first reply; a quiet stream begins without one
+
+
+async def replies(call: Any) -> AsyncIterator[Any]:
+    """What a streaming call to an agent brings; the call ends with the iteration. Raises StatusError."""
+    try:
+        async for response in call:
+            yield response
+    except grpc.aio.AioRpcError as error:
+        raise status_error(error) from error
+    finally:
+        call.cancel()
 
 
 class Ahead(Generic[T]):

@@ -51,11 +51,16 @@ class Documents:
         self._made: dict[tuple[str, ...], bytes] = {}
         self._openapi: dict[tuple[str, str, str, str], tuple[bytes, str]] = {}
 
-    def _document(self, key: tuple[str, ...], make: Callable[[], Any]) -> bytes:
+    def _present(self) -> str:
+        """The etag of the resource table; what was made of another one is forgotten."""
         etag = self._api.resources.table.etag
         if etag != self._etag:
             self._etag, self._made = etag, {}
             self._openapi.clear()
+        return etag
+
+    def _document(self, key: tuple[str, ...], make: Callable[[], Any]) -> bytes:
+        self._present()
         if key not in self._made:
             self._made[key] = orjson.dumps(make())
         return self._made[key]
@@ -148,7 +153,7 @@ class Documents:
 
     async def _fetch(self, group: str, version: str, openapi: str, known_hash: str) -> tuple[bytes, str]:
         """A document and its hash, from the apiserver the first time. Raises StatusError."""
-        key = (group, version, openapi, self._api.resources.table.etag)
+        key = (group, version, openapi, self._present())
         if key not in self._openapi:
             wanted = GetOpenAPIRequest(group=group, version=version, openapi_version=openapi)
             try:

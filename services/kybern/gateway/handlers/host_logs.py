@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import quote
 
-from kybern.gateway.handlers.documents import NOT_FOUND
+from kybern.gateway.handlers.health import NOT_FOUND
 from kybern.gateway.http.message import TEXT, Request, Response
 
 CHUNK = 256 << 10

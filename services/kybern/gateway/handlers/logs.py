@@ -3,20 +3,16 @@
 from __future__ import annotations
 
 from base64 import b64encode
-from collections.abc import AsyncIterator
-
-import grpc
 
 from kybern.gateway.api import Api
 from kybern.gateway.core import channels, options
-from kybern.gateway.handlers.ahead import Ahead
+from kybern.gateway.handlers.ahead import Ahead, replies
 from kybern.gateway.handlers.connect import connect, need_handshake
 from kybern.gateway.handlers.target import Target
 from kybern.gateway.http.message import Request, Response
 from kybern.gateway.http.websocket import WebSocketClosed
 from kybern.kube.status import StatusError
 from kybern.protos.node.v1.node_pb2 import ContainerRef, LogsRequest, LogsResponse
-from kybern.rpc.errors import status_error
 
 PLAIN_TEXT = b"text/plain"
 
@@ -42,7 +38,7 @@ async def logs(api: Api, request: Request, target: Target) -> Response | None:
     agent, container = await connect(api, request, target, "get")
     if agent is None:
         return Response(b"", 200, PLAIN_TEXT)
-    lines = Ahead(_read(agent.Logs(logs_request(request, container))))
+    lines: Ahead[LogsResponse] = Ahead(replies(agent.Logs(logs_request(request, container))))
     try:
         await lines.peek()
         if request.headers.get(b"upgrade", b"").lower() == b"websocket":
@@ -73,13 +69,3 @@ async def _send_messages(api: Api, request: Request, lines: Ahead[LogsResponse],
     except WebSocketClosed:
         return
     socket.close()
-
-
-async def _read(call: grpc.aio.UnaryStreamCall[LogsRequest, LogsResponse]) -> AsyncIterator[LogsResponse]:
-    try:
-        async for response in call:
-            yield response
-    except grpc.aio.AioRpcError as error:
-        raise status_error(error) from error
-    finally:
-        call.cancel()

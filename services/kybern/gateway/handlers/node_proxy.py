@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-
-import grpc
-
 from kybern.gateway.api import Api
-from kybern.gateway.handlers.ahead import Ahead
+from kybern.gateway.handlers.ahead import Ahead, replies
 from kybern.gateway.handlers.port_forward import node_port_forward
 from kybern.gateway.handlers.remote_command import node_command
 from kybern.gateway.http.connection import MAX_BODY
@@ -16,7 +12,6 @@ from kybern.kube.status import request_entity_too_large, service_unavailable
 from kybern.protos.api.v1.objects_pb2 import ConnectResponse
 from kybern.protos.node.v1.node_pb2 import ContainerRef, ServeRequest, ServeResponse
 from kybern.protos.node.v1.node_pb2_grpc import NodeAgentStub
-from kybern.rpc.errors import status_error
 
 
 async def node_proxy(api: Api, request: Request, found: ConnectResponse, path: str) -> Response | None:
@@ -34,10 +29,10 @@ async def node_proxy(api: Api, request: Request, found: ConnectResponse, path: s
         query=request.raw_query.decode("latin-1"),
         body=await _body(request),
     )
-    replies = Ahead(_read(agent.Serve(asked)))
+    answers: Ahead[ServeResponse] = Ahead(replies(agent.Serve(asked)))
     try:
-        await replies.peek()
-        parts = aiter(replies)
+        await answers.peek()
+        parts = aiter(answers)
         first = await anext(parts, None)
         if first is None:
             raise service_unavailable("the node agent gave no answer")
@@ -49,7 +44,7 @@ async def node_proxy(api: Api, request: Request, found: ConnectResponse, path: s
                 await answer.write(part.data)
         answer.end()
     finally:
-        await replies.close()
+        await answers.close()
     return None
 
 
@@ -76,13 +71,3 @@ async def _body(request: Request) -> bytes:
         if len(body) > MAX_BODY:
             raise request_entity_too_large("limit is 3145728")
     return bytes(body)
-
-
-async def _read(call: grpc.aio.UnaryStreamCall[ServeRequest, ServeResponse]) -> AsyncIterator[ServeResponse]:
-    try:
-        async for response in call:
-            yield response
-    except grpc.aio.AioRpcError as error:
-        raise status_error(error) from error
-    finally:
-        call.cancel()

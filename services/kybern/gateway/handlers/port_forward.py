@@ -212,14 +212,18 @@ class Tunnel:
         kind, request_id = event.headers.get("streamtype", ""), event.headers.get("requestid", "")
         port = event.headers.get("port", "")
         known = kind == "error" or (kind == "data" and request_id in self._errors)
-        if not known or not port.isdigit() or not 0 < int(port) < 65536:
+        try:
+            (number,) = channels.read_ports([port])
+        except ValueError:
+            known = False
+        if not known:
             await self._socket.send(self._session.reset(event.stream))
             return
         await self._socket.send(self._session.reply(event.stream))
         if kind == "error":
             self._errors[request_id] = event.stream
         else:
-            self._connect(event.stream, self._errors.pop(request_id), int(port))
+            self._connect(event.stream, self._errors.pop(request_id), number)
 
     def _connect(self, data: int, error: int, port: int) -> None:
         async def send(chunk: bytes) -> None:

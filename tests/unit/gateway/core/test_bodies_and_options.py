@@ -71,6 +71,26 @@ def test_reading_parameters() -> None:
     assert options.field_manager({"fieldManager": ["me"]}, "kubectl/v1") == "me"
 
 
+INTEGERS = {"0": 0, "-1": -1, "+7": 7, str((1 << 63) - 1): (1 << 63) - 1, str(-(1 << 63)): -(1 << 63)}
+
+
+@pytest.mark.parametrize("text", INTEGERS)
+def test_integers(text: str) -> None:
+    assert options.integer({"limit": [text]}, "limit") == INTEGERS[text]
+
+
+@pytest.mark.parametrize("text", ["1_000", " 5", "5 ", "²", "٣", "1.5", "0x5", "--1", "+"])
+def test_what_go_reads_as_no_integer(text: str) -> None:
+    with pytest.raises(StatusError, match="invalid syntax"):
+        options.integer({"limit": [text]}, "limit")
+
+
+@pytest.mark.parametrize("text", [str(1 << 63), str(-(1 << 63) - 1), "9" * 20, "9" * 5000])
+def test_integers_that_are_too_large(text: str) -> None:
+    with pytest.raises(StatusError, match="value out of range"):
+        options.integer({"limit": [text]}, "limit")
+
+
 @pytest.mark.parametrize(
     "read",
     [

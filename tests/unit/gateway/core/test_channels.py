@@ -15,6 +15,10 @@ INPUTS = [
     (b'\x04{"Width":80,"Height":24}', V4, Resize(80, 24)),
     (b"\x04nonsense", V4, None),
     (b"\x04{}", V4, None),
+    (b"\x04[1,2]", V4, None),
+    (b'\x04{"Width":-1,"Height":24}', V4, None),
+    (b'\x04{"Width":80,"Height":70000}', V4, None),
+    (b'\x04{"Width":1e300,"Height":24}', V4, None),
     (b"\x01no output from clients", V5, None),
 ]
 

@@ -44,3 +44,4 @@ def test_final(protocol: str, status: bytes, said: bytes) -> None:
 
 def test_sizes() -> None:
     assert sizes(b'{"Width":1,"Height":2}\nbroken\n{"Width":3,"Height":4}') == [Resize(1, 2), Resize(3, 4)]
+    assert sizes(b'{"Width":-1,"Height":2}') == []
