@@ -7,47 +7,25 @@ The server answers a GET-like request from memory. Prints one line per way of ca
 
 import argparse
 import asyncio
-import datetime as dt
 import os
 import signal
 import tempfile
 import time
 from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import NameOID
-
+from kybern.pki.authority import Identity, create_ca, issue
 from kybern.pki.source import FixedCertificateSource, KeyPair
 
 NAME = "apiserver.kybern"
 
 
-def make_pair() -> KeyPair:
-    """A certificate that is its own authority, for both sides."""
-    key = ec.generate_private_key(ec.SECP256R1())
-    subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "bench")])
-    now = dt.datetime.now(dt.UTC)
-    cert = (
-        x509.CertificateBuilder()
-        .subject_name(subject)
-        .issuer_name(subject)
-        .public_key(key.public_key())
-        .serial_number(x509.random_serial_number())
-        .not_valid_before(now - dt.timedelta(minutes=5))
-        .not_valid_after(now + dt.timedelta(hours=1))
-        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
-        .add_extension(x509.SubjectAlternativeName([x509.DNSName(NAME)]), critical=False)
-        .sign(key, hashes.SHA256())
-    )
-    pem = cert.public_bytes(serialization.Encoding.PEM)
-    private = key.private_bytes(
-        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-    )
-    return KeyPair(pem, pem, private, cert.not_valid_after_utc)
+def make_pair(folder: Path) -> KeyPair:
+    """A certificate for both sides."""
+    now = datetime.now(UTC)
+    return issue(create_ca(folder / "pki", now), Identity("bench", (), (NAME,)), timedelta(hours=1), now)
 
 
 async def serve(pair: KeyPair, address: str, size: int) -> None:
@@ -99,7 +77,7 @@ async def client(pair: KeyPair, address: str, options: argparse.Namespace) -> No
     channel = transport.channel(address, NAME)
     request = GetRequest(resource=Resource(version="v1", resource="pods", namespace="default"), name="pod-1")
     requester = Requester(user="alice", groups=["system:authenticated"], user_agent="bench")
-    stub = ObjectsStub(channel)  # type: ignore[call-overload]
+    stub = ObjectsStub(channel)  # type: ignore[call-overload]  # our channel is not grpc's own
     await stub.Get(request, wait_for_ready=True, timeout=10)
     rates = {}
     async with ExchangeClient(channel) as exchange:
@@ -129,9 +107,9 @@ def main() -> None:
     parser.add_argument("--bytes", type=int, default=1500)
     parser.add_argument("--asyncio", action="store_true", help="asyncio's own loop instead of uvloop")
     options = parser.parse_args()
-    pair = make_pair()
     with tempfile.TemporaryDirectory() as folder:
-        address = f"unix:{Path(folder)}/bench.sock"
+        pair = make_pair(Path(folder))
+        address = f"unix:{folder}/bench.sock"
         server = os.fork()
         if server == 0:
             run(serve(pair, address, options.bytes), options.asyncio)

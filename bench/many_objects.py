@@ -111,66 +111,71 @@ async def measure(path: Path, count: int, encrypted: bool) -> None:
         gc.freeze()  # as kybern.runtime does when a service is ready
         took = f"store open {opened:.2f} s, ready {ready:.2f} s ({time.process_time() - worked:.2f} s of CPU)"
         print(f"{count:9,} objects: {took}, {memory() - before:.0f} MB")
-        random = Random(3)
-
-        async def get(n: int) -> None:
-            number = random.randrange(count)
-            await client.get(CONFIG_MAPS, f"object-{number:06d}", f"ns-{number % NAMESPACES:02d}")
-
-        async def post(n: int) -> None:
-            body = {"metadata": {"name": f"new-{n}", "namespace": "default"}, "data": {"text": "x" * 800}}
-            await client.create(CONFIG_MAPS, body)
-
-        seen: asyncio.Queue[str] = asyncio.Queue()
-
-        async def follow() -> None:
-            version = str(server.feed.revision)
-            async for events in client.watch(CONFIG_MAPS, resource_version=version):
-                for event in events:
-                    seen.put_nowait(event.object["metadata"]["name"])
-
-        async def until_seen(n: int) -> None:
-            body = {"metadata": {"name": f"seen-{n}", "namespace": "default"}}
-            task = asyncio.create_task(client.create(CONFIG_MAPS, body))
-            while await seen.get() != f"seen-{n}":
-                pass
-            await task
-
-        async def remove(n: int) -> None:
-            await client.delete(CONFIG_MAPS, f"new-{n}", "default")
-
-        async def page(n: int) -> None:
-            await client.list(CONFIG_MAPS, limit=500)
-
-        async def namespace(n: int) -> None:
-            await client.list(CONFIG_MAPS, f"ns-{n % NAMESPACES:02d}", limit=10)
-
-        async def store_page(n: int) -> None:
-            await store.range("/registry/configmaps/", start_after="/registry/configmaps/ns-50/", limit=500)
-
-        async def old_page(n: int) -> None:
-            revision = server.feed.revision - 20
-            await store.range(
-                "/registry/configmaps/", start_after="/registry/configmaps/ns-50/", limit=50, revision=revision
-            )
-
-        for name, times, call in (("GET", 2000, get), ("POST", 1000, post), ("DELETE", 1000, remove)):
-            await timed(name, times, call)
-        watching = asyncio.create_task(follow())
-        await asyncio.sleep(0.1)
-        rows = (
-            ("POST until watched", 500, until_seen),
-            ("LIST, page of 500", 50, page),
-            ("LIST of a namespace, 10", 200, namespace),
-            ("store, page of 500", 50, store_page),
-            ("store, page of the past", 50, old_page),
-        )
-        for name, times, call in rows:
-            await timed(name, times, call)
-        watching.cancel()
-        await asyncio.gather(watching, return_exceptions=True)
+        await measure_calls(client, count)
+        await measure_watch(client, server)
+        await measure_lists(client, server, store)
         await measure_care(store)
     await store.close()
+
+
+async def measure_calls(client: Client, count: int) -> None:
+    """One object at a time."""
+    random = Random(3)
+
+    async def get(n: int) -> None:
+        number = random.randrange(count)
+        await client.get(CONFIG_MAPS, f"object-{number:06d}", f"ns-{number % NAMESPACES:02d}")
+
+    async def post(n: int) -> None:
+        body = {"metadata": {"name": f"new-{n}", "namespace": "default"}, "data": {"text": "x" * 800}}
+        await client.create(CONFIG_MAPS, body)
+
+    async def remove(n: int) -> None:
+        await client.delete(CONFIG_MAPS, f"new-{n}", "default")
+
+    await timed("GET", 2000, get)
+    await timed("POST", 1000, post)
+    await timed("DELETE", 1000, remove)
+
+
+async def measure_watch(client: Client, server: ApiServer) -> None:
+    """From a POST until a watcher has its event."""
+    seen: asyncio.Queue[str] = asyncio.Queue()
+
+    async def follow() -> None:
+        async for events in client.watch(CONFIG_MAPS, resource_version=str(server.feed.revision)):
+            for event in events:
+                seen.put_nowait(event.object["metadata"]["name"])
+
+    async def until_seen(n: int) -> None:
+        body = {"metadata": {"name": f"seen-{n}", "namespace": "default"}}
+        task = asyncio.create_task(client.create(CONFIG_MAPS, body))
+        while await seen.get() != f"seen-{n}":
+            pass
+        await task
+
+    watching = asyncio.create_task(follow())
+    await asyncio.sleep(0.1)
+    await timed("POST until watched", 500, until_seen)
+    watching.cancel()
+    await asyncio.gather(watching, return_exceptions=True)
+
+
+async def measure_lists(client: Client, server: ApiServer, store: Store) -> None:
+    """Pages through the apiserver, and from the store below it."""
+    prefix, half = "/registry/configmaps/", "/registry/configmaps/ns-50/"
+    rows: tuple[tuple[str, int, Callable[[int], Awaitable[Any]]], ...] = (
+        ("LIST, page of 500", 50, lambda n: client.list(CONFIG_MAPS, limit=500)),
+        ("LIST of a namespace, 10", 200, lambda n: client.list(CONFIG_MAPS, f"ns-{n % NAMESPACES:02d}", limit=10)),
+        ("store, page of 500", 50, lambda n: store.range(prefix, start_after=half, limit=500)),
+        (
+            "store, page of the past",
+            50,
+            lambda n: store.range(prefix, start_after=half, limit=50, revision=server.feed.revision - 20),
+        ),
+    )
+    for name, times, call in rows:
+        await timed(name, times, call)
 
 
 async def measure_care(store: Store) -> None:

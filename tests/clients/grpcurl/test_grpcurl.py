@@ -1,21 +1,18 @@
 """grpcurl, which knows nothing of Kybern, finds its way by reflection alone."""
 
 import asyncio
-import datetime as dt
 import json
 import os
 import shutil
 import subprocess
 from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import NameOID
 
 from kybern.kube.status import not_found
+from kybern.pki.authority import Identity, create_ca, issue
 from kybern.pki.source import FixedCertificateSource, KeyPair
 from kybern.protos.api.v1 import objects_pb2 as pb
 from kybern.rpc.exchange.context import CallContext
@@ -47,28 +44,12 @@ def grpcurl(tmp_path_factory: pytest.TempPathFactory) -> str:
 
 
 @pytest.fixture(scope="module")
-def pair() -> KeyPair:
-    """A certificate that is its own authority, for both sides."""
-    key = ec.generate_private_key(ec.SECP256R1())
-    subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "alice")])
-    now = dt.datetime.now(dt.UTC)
-    cert = (
-        x509.CertificateBuilder()
-        .subject_name(subject)
-        .issuer_name(subject)
-        .public_key(key.public_key())
-        .serial_number(x509.random_serial_number())
-        .not_valid_before(now - dt.timedelta(minutes=5))
-        .not_valid_after(now + dt.timedelta(hours=1))
-        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
-        .add_extension(x509.SubjectAlternativeName([x509.DNSName(NAME)]), critical=False)
-        .sign(key, hashes.SHA256())
+def pair(tmp_path_factory: pytest.TempPathFactory) -> KeyPair:
+    """A certificate for both sides."""
+    now = datetime.now(UTC)
+    return issue(
+        create_ca(tmp_path_factory.mktemp("pki"), now), Identity("alice", (), (NAME,)), timedelta(hours=1), now
     )
-    pem = cert.public_bytes(serialization.Encoding.PEM)
-    private = key.private_bytes(
-        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-    )
-    return KeyPair(pem, pem, private, cert.not_valid_after_utc)
 
 
 def get(request: pb.GetRequest, context: CallContext) -> pb.GetResponse:
