@@ -65,7 +65,8 @@ def make_store(path: Path, count: int) -> None:
 async def apiserver(store: Store) -> Any:
     """(server, client) of an apiserver on a store."""
     telemetry = Telemetry("apiserver")
-    network, ready, made = MemoryNetwork(Random(1)), asyncio.Event(), []
+    network, ready = MemoryNetwork(Random(1)), asyncio.Event()
+    made: list[ApiServer] = []
     transport = MemoryTransport(network, Identity("system:kybern:apiserver"), telemetry)
     env = Env(SystemClock(), Random(7), transport, telemetry, ready.set)
     task = asyncio.create_task(serve("a:1", env, store, Settings(), made=made.append))
@@ -74,8 +75,7 @@ async def apiserver(store: Store) -> Any:
     own = MemoryTransport(network, Identity("admin", ("system:masters",)), telemetry)
     try:
         async with Client(own.channel("a:1", "apiserver.kybern")) as client:
-            server: ApiServer = made[0]
-            yield server, client
+            yield made[0], client
     finally:
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)
