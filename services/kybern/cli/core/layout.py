@@ -23,7 +23,7 @@ class Layout:
 
     @property
     def run(self) -> Path:
-        """Sockets, pid file and status; outside the data dir when its path is too long for a socket."""
+        """Sockets, lock and status; outside the data dir when its path is too long for a socket."""
         inside = self.data / "run"
         if len(bytes(inside)) <= LONGEST_RUN_DIR:
             return inside
