@@ -14,9 +14,11 @@ from kybern.kube import meta
 from kybern.protos.proxy.v1 import proxy_pb2, proxy_pb2_grpc
 from kybern.proxy import conntrack
 from kybern.proxy.core.conntrack import Frontends, compute_frontends
+from kybern.proxy.core.health_check import HealthCheck, compute_health_check
 from kybern.proxy.core.ports import SERVICE_NAME, Object, ServicePort, compute_service_ports
 from kybern.proxy.core.rules import TABLE, Fragment, compute_fragment
 from kybern.proxy.core.transaction import REMOVE, Table
+from kybern.proxy.health_checks import HealthChecks
 from kybern.proxy.nftables import Nftables, NftablesError
 from kybern.proxy.syncer import Syncer
 from kybern.rpc.transport import Policy
@@ -46,6 +48,13 @@ class Desired:
         if service is None:
             return []
         return compute_service_ports(service, self._slices.store.by_index(BY_SERVICE, key), self._node)
+
+    def health_check(self, key: str) -> HealthCheck | None:
+        """What load balancers are told of one Service."""
+        service = self._services.get(key)
+        if service is None:
+            return None
+        return compute_health_check(service, self._slices.store.by_index(BY_SERVICE, key), self._node)
 
     def fragment(self, key: str) -> Fragment:
         """The rules of one Service now."""
@@ -97,11 +106,17 @@ async def run(options: Namespace, env: Env) -> None:
             Table(options.cluster_cidr), nftables, desired.fragment, env.telemetry, forgetting(desired, env.telemetry)
         )
 
+        checks = HealthChecks(desired.health_check, env.telemetry)
+
+        def mark(key: str) -> None:
+            syncer.mark(key)
+            checks.mark(key)
+
         def mark_service(endpoint_slice: Object) -> None:
             for key in service_of(endpoint_slice):
-                syncer.mark(key)
+                mark(key)
 
-        services.add_handler(each(lambda service: syncer.mark(meta.key(service))))
+        services.add_handler(each(lambda service: mark(meta.key(service))))
         slices.add_handler(each(mark_service))
         server = env.transport.server(options.address, POLICY)
         proxy_pb2_grpc.add_ProxyServicer_to_server(Proxy(syncer, nftables), server)  # type: ignore[arg-type]
@@ -111,6 +126,7 @@ async def run(options: Namespace, env: Env) -> None:
                 await informers.wait_for_sync()
                 await sync_first(syncer)
                 tasks.create_task(syncer.run())
+                tasks.create_task(checks.run())
                 await server.start()
                 env.ready()
         finally:

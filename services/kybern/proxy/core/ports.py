@@ -49,6 +49,11 @@ def is_ipv4(address: str) -> bool:
     return ":" not in address and address.count(".") == 3
 
 
+def is_ready(endpoint: Object) -> bool:
+    """Whether an endpoint of a slice is ready; one that does not say is."""
+    return (endpoint.get("conditions") or {}).get("ready") is not False
+
+
 def wants_proxy(service: Object) -> bool:
     """Whether a Service has virtual addresses that this proxy serves."""
     spec, labels = service.get("spec", {}), service["metadata"].get("labels") or {}
@@ -106,7 +111,7 @@ def select_endpoints(
             for endpoint in endpoint_slice.get("endpoints") or []:
                 conditions = endpoint.get("conditions") or {}
                 found = Endpoint(endpoint["addresses"][0], port["port"], endpoint.get("nodeName") == node)
-                if conditions.get("ready") is not False:
+                if is_ready(endpoint):
                     ready.add(found)
                 elif conditions.get("serving") and conditions.get("terminating"):
                     terminating.add(found)
