@@ -303,6 +303,17 @@ async def test_node_agents_read_what_their_pods_need(admin: Client, cluster: Any
     assert (await refused(one.get(SECRETS, "used", "default"))).code == 403
 
 
+async def test_pods_that_refer_to_nothing_come_and_go(admin: Client) -> None:
+    mirrors = {"kubernetes.io/config.mirror": "x"}  # such a pod has no service account either
+    for name in ("p", "q", "r"):
+        metadata = {"name": name, "namespace": "default", "annotations": mirrors}
+        spec = {"containers": [{"name": "c", "image": "i"}], "nodeName": "one"}
+        await admin.create(PODS, {"metadata": metadata, "spec": spec})
+    for name in ("p", "q", "r"):
+        await admin.delete(PODS, name, "default", grace_period_seconds=0)
+    assert (await admin.list(PODS, "default")).items == []
+
+
 async def test_node_agents_touch_only_what_is_theirs(admin: Client, cluster: Any) -> None:
     one = cluster.client("system:node:one", "system:nodes")
     made = await one.create(NODES, {"metadata": {"name": "one"}})

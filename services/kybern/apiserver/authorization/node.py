@@ -56,13 +56,13 @@ class NodeAuthorizer:
         self._forget(entry.key)
         if node:
             self._pods[entry.key] = (node, references)
-            self._references.setdefault(node, Counter()).update(references)
+            if references:
+                self._references.setdefault(node, Counter()).update(references)
 
     def _forget(self, key: str) -> None:
-        known = self._pods.pop(key, None)
-        if known is None:
+        node, references = self._pods.pop(key, ("", frozenset()))
+        if not references:
             return
-        node, references = known
         counts = self._references[node]
         for reference in references:
             counts[reference] -= 1
