@@ -44,79 +44,70 @@ def handlers(server: ApiServer) -> Handlers:
     """Bound to one server."""
     bound: dict[str, Callable[[Any, CallContext], Any]] = {}
     for name, unary in UNARY.items():
-        bound[name] = _counted(server, name, unary)
+        bound[name] = counted(server, name, unary)
         if server.audit is not None:
             bound[name] = server.audit.unary(server, name, bound[name])
     if server.audit is None:
         bound["get"] = RepeatableGet(server, bound["get"])
     for name, streaming in STREAMING.items():
-        bound[name] = _counted_stream(server, name, streaming)
+        bound[name] = counted_stream(server, name, streaming)
         if server.audit is not None:
             bound[name] = server.audit.streaming(server, name, bound[name])
     return bound
 
 
-def _counted(server: ApiServer, verb: str, handler: Unary) -> Callable[[Any, CallContext], Awaitable[Any]]:
-    series, shown = server.metrics.series, verb.upper().replace("_", "")
-    names_resource = verb != "check_access"
+class _Call:
+    """One call: it is timed, counted by how it ends and leaves its seat; errors of the store become Statuses."""
 
-    async def counted(message: Any, call: CallContext) -> Any:
-        time = asyncio.get_running_loop().time
-        started, code = time(), 200
-        try:
+    __slots__ = ("_call", "_message", "_server", "_started", "_time", "_verb")
+
+    def __init__(self, server: ApiServer, verb: str, message: Any, call: CallContext) -> None:
+        self._server, self._verb, self._message, self._call = server, verb, message, call
+
+    def __enter__(self) -> None:
+        self._time = asyncio.get_running_loop().time
+        self._started = self._time()
+
+    def __exit__(self, kind: object, error: BaseException | None, traceback: object) -> None:
+        seconds, failed = self._time() - self._started, error
+        if isinstance(error, StorageFailed | StoreError):
+            failed = storage_failure(error, self._verb, self._message)
+        if self._call.seat is not None:
+            self._server.flow.leave(self._call, seconds)
+        if self._verb != "check_access":  # which names no resource
+            asked, shown = self._message.resource, self._verb.upper().replace("_", "")
+            code = failed.code if isinstance(failed, StatusError) else 500 if isinstance(failed, Exception) else 200
+            self._server.metrics.series(shown, asked.group, asked.resource, asked.subresource).record(code, seconds)
+        if failed is not error and failed is not None:
+            raise failed from error
+
+
+def counted(server: ApiServer, verb: str, handler: Unary) -> Callable[[Any, CallContext], Awaitable[Any]]:
+    """A handler with one answer; a call that must wait begins again afterwards."""
+
+    async def call(message: Any, context: CallContext) -> Any:
+        with _Call(server, verb, message, context):
             while True:
                 try:
-                    return await handler(server, message, call)
+                    return await handler(server, message, context)
                 except MustWait as wait:
                     await wait.over()
-        except (StorageFailed, StoreError) as error:
-            failed = storage_failure(error, verb, message)
-            code = failed.code
-            raise failed from error
-        except StatusError as error:
-            code = error.code
-            raise
-        except Exception:
-            code = 500
-            raise
-        finally:
-            seconds = time() - started
-            if call.seat is not None:
-                server.flow.leave(call, seconds)
-            if names_resource:
-                asked = message.resource
-                series(shown, asked.group, asked.resource, asked.subresource).record(code, seconds)
 
-    return counted
+    return call
 
 
-def _counted_stream(server: ApiServer, verb: str, handler: Streaming) -> Callable[[Any, CallContext], Any]:
-    series, shown = server.metrics.series, verb.upper()
+def counted_stream(server: ApiServer, verb: str, handler: Streaming) -> Callable[[Any, CallContext], Any]:
+    """The same for one with many answers."""
 
-    async def counted(message: Any, call: CallContext) -> AsyncIterator[Any]:
-        time = asyncio.get_running_loop().time
-        started, code = time(), 200
-        try:
+    async def call(message: Any, context: CallContext) -> AsyncIterator[Any]:
+        with _Call(server, verb, message, context):
             while True:
                 try:
-                    async with aclosing(handler(server, message, call)) as responses:
+                    async with aclosing(handler(server, message, context)) as responses:
                         async for response in responses:
                             yield response
                     return
                 except MustWait as wait:
                     await wait.over()
-        except (StorageFailed, StoreError) as error:
-            failed = storage_failure(error, verb, message)
-            code = failed.code
-            raise failed from error
-        except StatusError as error:
-            code = error.code
-            raise
-        finally:
-            seconds = time() - started
-            if call.seat is not None:
-                server.flow.leave(call, seconds)
-            asked = message.resource
-            series(shown, asked.group, asked.resource, asked.subresource).record(code, seconds)
 
-    return counted
+    return call
