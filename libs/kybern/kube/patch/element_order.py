@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from kybern.kube.go_values import printed
+from kybern.kube.patch import errors
 from kybern.kube.status import bad_request
 
 
@@ -50,16 +52,22 @@ def _interleave(theirs: list[Any], ours: list[Any], server_rank: dict[Any, int],
 
 
 def check(patch: list[Any], wanted: list[Any], key: str) -> None:
-    """Every patch element stands in the wanted order, and in that order. Raises StatusError (400)."""
-    order = [identity(element, key) for element in wanted]
+    """Every patch element but deletions stands in the wanted order, and in that order. Raises StatusError."""
+    if not patch or not wanted:
+        return
+    remaining = [e for e in patch if not (isinstance(e, dict) and "$patch" in e)]
     at = 0
-    for element in patch:
-        mine = identity(element, key)
-        while at < len(order) and order[at] != mine:
+    for element in wanted:
+        if at == len(remaining):
+            return
+        if _same(remaining[at], element, key):
             at += 1
-        if at == len(order):
-            raise bad_request(
-                f"invalid patch format of setElementOrder list: The order in patch list:\n{patch}\n doesn't match "
-                f"$setElementOrder list:\n{wanted}\n"
-            )
-        at += 1
+    if at < len(remaining):
+        shown = f"{printed(patch)}\n doesn't match $setElementOrder list:\n{printed(wanted)}"
+        raise errors.failed(f"The order in patch list:\n{shown}\n")
+
+
+def _same(left: Any, right: Any, key: str) -> bool:
+    if key:
+        return bool(errors.merge_key(errors.want_map(left), key) == errors.merge_key(errors.want_map(right), key))
+    return type(left) is type(right) and bool(identity(left, "") == identity(right, ""))

@@ -11,14 +11,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from kybern.kube.patch import element_order
+from kybern.kube.go_values import printed
+from kybern.kube.patch import element_order, errors
 from kybern.kube.patch.json import unprocessable
 from kybern.kube.status import StatusError, bad_request
 
 DIRECTIVE = "$patch"
 RETAIN_KEYS = "$retainKeys"
-DELETE_PREFIX = "$deleteFromPrimitiveList/"
-ORDER_PREFIX = "$setElementOrder/"
+_DELETE = "$deleteFromPrimitiveList"
+_ORDER = "$setElementOrder"
 
 Map = dict[str, Any]
 
@@ -66,58 +67,54 @@ class _Merger:
     schema: PatchSchema
 
     def merge_map(self, original: Map | None, patch: Map, definition: str) -> Map:
-        match patch.get(DIRECTIVE, "merge"):
-            case "replace":
+        if DIRECTIVE in patch:
+            directive = patch[DIRECTIVE]
+            if directive == "replace":
                 return {member: value for member, value in patch.items() if member != DIRECTIVE}
-            case "delete":
+            if directive == "delete":
                 return {}
-            case "merge":
-                pass
-            case unknown:
-                raise bad_request(f"unknown patch type found: {unknown}")
+            raise errors.bad_patch_type(directive, patch)
         merged = _retained(original or {}, patch)
-        order = {k.removeprefix(ORDER_PREFIX): v for k, v in patch.items() if k.startswith(ORDER_PREFIX)}
-        for member, value in patch.items():
-            if member.startswith(DELETE_PREFIX):
-                _delete_primitives(merged, member.removeprefix(DELETE_PREFIX), value)
-        for member, value in patch.items():
-            if not _is_directive(member):
-                self._merge_member(merged, member, value, definition)
-        for member, wanted in order.items():
-            self._set_order(merged, original or {}, patch, member, wanted, definition)
+        done = {RETAIN_KEYS}
+        for name, wanted in patch.items():
+            if name.startswith(_ORDER):
+                done |= {name, self._set_order(merged, patch, name, wanted, definition)}
+        for name, value in patch.items():
+            if name in done:
+                continue
+            if name.startswith(_DELETE):
+                self._delete_primitives(merged, name, value, definition)
+            else:
+                self._merge_member(merged, name, value, definition)
         return merged
 
     def _merge_member(self, merged: Map, member: str, value: Any, definition: str) -> None:
         if value is None:
             merged.pop(member, None)
             return
-        field = self.schema.lookup(definition, member)
         current = merged.get(member)
-        if isinstance(value, dict):
-            if not isinstance(current, dict):
-                merged[member] = self.merge_map(None, value, field.definition)
-            elif field.replaces:
-                merged[member] = value
+        if current is None or type(current) is not type(value) or not isinstance(value, dict | list):
+            if _is_kept(value):
+                merged[member] = _taken(value)
             else:
-                merged[member] = self.merge_map(current, value, field.definition)
-        elif isinstance(value, list) and field.merges:
-            merged[member] = self._merge_list(current if isinstance(current, list) else [], value, field, member)
+                merged.pop(member, None)
+            return
+        field = self.schema.lookup(definition, member)
+        if isinstance(value, dict):
+            merged[member] = value if field.replaces else self.merge_map(current, value, field.definition)
+        elif field.merges:
+            merged[member] = self._merge_list(current, value, field)
         else:
             merged[member] = value
 
-    def _merge_list(self, original: list[Any], patch: list[Any], field: FieldPatch, member: str) -> list[Any]:
+    def _merge_list(self, original: list[Any], patch: list[Any], field: FieldPatch) -> list[Any]:
         if not original and not patch:
             return original
-        kinds = {type(item) for item in (*original, *patch)}
-        if list in kinds:
-            raise unprocessable("lists of lists are not supported")
-        if dict not in kinds:
+        if _element_type(original, patch) is not dict:
             merged = list(dict.fromkeys((*original, *patch)))
             return element_order.patch_first(merged, patch, original, "")
-        if kinds != {dict}:
-            raise unprocessable(f"list element types are not identical: {member}")
         if not field.merge_key:
-            raise unprocessable(f"cannot merge lists without merge key for {member}")
+            raise errors.failed(f"cannot merge lists without merge key for {errors.go_name(field.definition)}")
         return self._merge_elements(original, patch, field)
 
     def _merge_elements(self, original: list[Map], patch: list[Map], field: FieldPatch) -> list[Map]:
@@ -125,50 +122,106 @@ class _Merger:
         key = field.merge_key
         kept, plain, replace = list(original), [], False
         for element in patch:
-            match element.get(DIRECTIVE):
-                case None:
-                    plain.append(element)
-                case "delete":
-                    if key not in element:
-                        raise unprocessable("delete patch type with no merge key defined")
-                    kept = [each for each in kept if each.get(key) != element[key]]
-                case "replace":
-                    replace = True
-                case "merge":
-                    raise unprocessable("merge directive is not supported in a list element")
-                case unknown:
-                    raise bad_request(f"unknown patch type found: {unknown}")
+            if DIRECTIVE not in element:
+                plain.append(element)
+                continue
+            directive = element[DIRECTIVE]
+            if directive == "delete":
+                wanted = errors.merge_key(element, key)
+                kept = [each for each in kept if key not in each or each[key] != wanted]
+            elif directive == "replace":
+                replace = True
+            elif directive == "merge":
+                raise errors.failed("merging lists cannot yet be specified in the patch")
+            else:
+                raise errors.bad_patch_type(directive, element)
+        for element in plain:
+            errors.merge_key(element, key)
         if replace:
             return plain
         merged = list(kept)
         for element in plain:
-            if key not in element:
-                raise unprocessable(f"map: {element} does not contain declared merge key: {key}")
-            at = next((i for i, each in enumerate(merged) if each.get(key) == element[key]), None)
+            at = next((i for i, each in enumerate(merged) if key in each and each[key] == element[key]), None)
             if at is None:
-                merged.append(self.merge_map(None, element, field.definition))
+                merged.append(element)  # as it is: what is no field of it goes when the whole is decoded
             else:
                 merged[at] = self.merge_map(merged[at], element, field.definition)
-        return element_order.patch_first(merged, plain, original, key)
+        return element_order.patch_first(merged, plain, kept, key)
 
-    def _set_order(self, merged: Map, original: Map, patch: Map, member: str, wanted: Any, definition: str) -> None:
-        if not isinstance(wanted, list):
+    def _set_order(self, merged: Map, patch: Map, name: str, wanted: Any, definition: str) -> str:
+        """Merge a list and bring it in the wanted order; the list's name, which is done with."""
+        wanted = errors.want_list(wanted)
+        marker, slash, member = name.partition("/")
+        if not slash or marker != _ORDER:
             raise _bad_format("setElementOrder list")
-        key = self.schema.lookup(definition, member).merge_key if any(isinstance(w, dict) for w in wanted) else ""
-        patched = patch.get(member)
-        element_order.check(_without_deletions(patched if isinstance(patched, list) else []), wanted, key)
-        if isinstance(merged.get(member), list):
-            before = original.get(member)
-            before = before if isinstance(before, list) else []
-            merged[member] = element_order.patch_first(merged[member], wanted, before, key)
+        before = errors.want_list(merged[member]) if member in merged else None
+        patched = errors.want_list(patch[member]) if member in patch else None
+        field = self.schema.lookup(definition, member)
+        if field is PLAIN and definition:
+            raise errors.no_such_field(definition, member)
+        key = field.merge_key
+        element_order.check(patched or [], wanted, key)
+        if patched is None and before is None:
+            return member
+        if patched is None or before is None:
+            found = before if patched is None else _taken(patched)
+        else:
+            found = self._merge_list(before, patched, field) if field.merges else patched
+        if key and found:
+            for at, element in enumerate(wanted):
+                if not isinstance(element, dict):
+                    raise errors.failed(f"value for key {at} is not a map")
+                errors.merge_key(element, key)
+        merged[member] = element_order.patch_first(list(found or ()), wanted, before or [], key)
+        return member
+
+    def _delete_primitives(self, merged: Map, name: str, values: Any, definition: str) -> None:
+        marker, slash, member = name.partition("/")
+        if not slash or marker != _DELETE:
+            raise _bad_format("primitive list")
+        if values is None:
+            merged.pop(member, None)
+            return
+        current = merged.get(member)
+        if not isinstance(values, list) or not isinstance(current, list) or not (current or values):
+            return  # upstream looks at nothing else either
+        if _element_type(current, values) is not dict:
+            merged[member] = [item for item in current if item not in values]
+            return
+        field = self.schema.lookup(definition, member)
+        if not field.merge_key:
+            raise errors.failed(f"cannot merge lists without merge key for {errors.go_name(field.definition)}")
+        merged[member] = self._merge_elements(current, values, field)
+
+
+def _element_type(original: list[Any], patch: list[Any]) -> type:
+    """What all elements are. Raises StatusError for lists of lists, and where elements differ."""
+    elements = [*original, *patch]
+    first = type(elements[0])
+    if first is list:
+        raise unprocessable("lists of lists are not supported")
+    if elements[0] is None:
+        raise bad_request("list element types are not identical: a list holds null")
+    if any(type(element) is not first for element in elements):
+        raise errors.failed(f"list element types are not identical: {printed([original, patch])}")
+    return first
+
+
+def _is_kept(value: Any) -> bool:
+    return not (isinstance(value, dict) and DIRECTIVE in value)
+
+
+def _taken(value: Any) -> Any:
+    """What there was nothing to merge with: maps lose their nulls, and maps with a directive go altogether."""
+    if isinstance(value, dict):
+        return {member: _taken(one) for member, one in value.items() if one is not None and _is_kept(one)}
+    if isinstance(value, list):
+        return [_taken(one) for one in value if _is_kept(one)]
+    return value
 
 
 def _is_directive(member: str) -> bool:
-    return member in (DIRECTIVE, RETAIN_KEYS) or member.startswith((DELETE_PREFIX, ORDER_PREFIX))
-
-
-def _without_deletions(elements: list[Any]) -> list[Any]:
-    return [e for e in elements if not (isinstance(e, dict) and e.get(DIRECTIVE) in ("delete", "replace"))]
+    return member in (DIRECTIVE, RETAIN_KEYS) or member.startswith((_DELETE, _ORDER))
 
 
 def _retained(original: Mapping[str, Any], patch: Map) -> Map:
@@ -181,11 +234,3 @@ def _retained(original: Mapping[str, Any], patch: Map) -> Map:
     ):
         raise _bad_format("retainKeys")
     return {member: value for member, value in original.items() if member in keys}
-
-
-def _delete_primitives(merged: Map, member: str, values: Any) -> None:
-    if not isinstance(values, list):
-        raise _bad_format("primitive list")
-    current = merged.get(member)
-    if isinstance(current, list):
-        merged[member] = [item for item in current if item not in values]
