@@ -61,6 +61,11 @@ class Member:
         self.watch: Any = rpc.WatchStub(self.channel)
         self.maintenance: Any = rpc.MaintenanceStub(self.channel)
 
+    @property
+    def ready(self) -> bool:
+        """Whether its connection stands."""
+        return self.channel.get_state() is grpc.ChannelConnectivity.READY
+
     async def connected(self) -> bool:
         """Connect if need be; False if the endpoint refuses."""
         state = self.channel.get_state(try_to_connect=True)
@@ -99,6 +104,8 @@ class Cluster:
 
     async def member(self) -> Member:
         """A member with a standing connection. Raises StoreUnavailable when there is none within the timeout."""
+        if not self.closed and self._members[self._used].ready:
+            return self._members[self._used]
         try:
             async with asyncio.timeout(self.timeout):
                 while True:
