@@ -16,7 +16,7 @@ from kybern.protos.api.v1.objects_pb2 import EventType, WatchEvent, WatchRespons
 
 LIMIT = 16_384  # events
 CROWD = 16  # members from which an audience is told of several events at a time
-PAUSE, LONGEST_PAUSE = 0.0001, 0.05  # seconds between two times: for each member, and at most
+PAUSE, LONGEST_PAUSE = 0.00015, 0.05  # seconds between two times: for each member, and at most
 BATCH_EVENTS, BATCH_BYTES = 1000, 1 << 20
 ADDED, MODIFIED, DELETED = (
     EventType.EVENT_TYPE_ADDED,
@@ -125,6 +125,7 @@ class Audience:
         """Let the members know of everything that was offered."""
         events, self._pending = self._pending, []
         for part in parts(events):
+            self._events, self._responses = part, [WatchResponse(events=part)]
             for member in tuple(self.members):
                 member.push(part)
 
