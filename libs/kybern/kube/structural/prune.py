@@ -31,17 +31,29 @@ def _value(node: Node, value: Any, path: str, unknown: list[str]) -> None:
 
 
 def _object(node: Node, value: dict[str, Any], path: str, unknown: list[str], is_resource: bool) -> None:
-    properties, additional, keeps = node.properties, node.additional, node.preserve or node.open
+    properties, additional = node.properties, node.additional
     dropped = []
     for name, part in value.items():
         if is_resource and name in ROOT_MEMBERS:
             continue
         inner = properties.get(name) or additional
         if inner is None:
-            if not keeps:
+            if node.open:
+                _undeclared(part, f"{path}.{name}" if path else name, unknown)
+            elif not node.preserve:
                 dropped.append(name)
         elif type(part) is dict or type(part) is list:
             _value(inner, part, f"{path}.{name}" if path else name, unknown)
     for name in dropped:
         del value[name]
         unknown.append(f"{path}.{name}" if path else name)
+
+
+def _undeclared(value: Any, path: str, unknown: list[str]) -> None:
+    """A value that `additionalProperties: true` lets in: nothing is known of objects within, so that they end empty."""
+    if type(value) is dict:
+        unknown += (f"{path}.{name}" for name in value)
+        value.clear()
+    elif type(value) is list:
+        for index, item in enumerate(value):
+            _undeclared(item, f"{path}[{index}]", unknown)

@@ -31,6 +31,7 @@ SPEC: dict[str, Any] = {
             "properties": {"spec": {"type": "object", "properties": {"f": {"type": "string"}}}},
         },
         "absent": {"type": "string"},
+        "open": {"type": "object", "properties": {"a": {"type": "string"}}, "additionalProperties": True},
     },
 }
 SCHEMA = {"type": "object", "properties": {"spec": SPEC}}
@@ -42,6 +43,11 @@ PRUNED: dict[str, tuple[Any, Any, list[str]]] = {
     "in a map": ({"map": {"k": {"d": "1", "zz": 1}}}, {"map": {"k": {"d": "1"}}}, ["spec.map.k.zz"]),
     "kept": ({"free": {"zz": {"y": 1}}}, {"free": {"zz": {"y": 1}}}, []),
     "known within kept": ({"free": {"known": {"zz": 1}}}, {"free": {"known": {}}}, ["spec.free.known.zz"]),
+    "anything allowed": (
+        {"open": {"a": "1", "b": 2, "c": {"d": 1}, "e": [{"f": 1}]}},
+        {"open": {"a": "1", "b": 2, "c": {}, "e": [{}]}},
+        ["spec.open.c.d", "spec.open.e[0].f"],
+    ),
     "embedded": (
         {"embedded": {"apiVersion": "v1", "kind": "X", "metadata": {"name": "n", "zz": 1}, "spec": {"zz": 1}, "zz": 1}},
         {"embedded": {"apiVersion": "v1", "kind": "X", "metadata": {"name": "n"}, "spec": {}}},
