@@ -5,10 +5,13 @@ from datetime import timedelta
 from kybern.kube import meta
 from kybern.kube.duration import format_go
 from kybern.kube.meta import Object
+from kybern.kube.status import StatusError
 from kybern.node.context import NodeContext
 from kybern.node.core import pod_sandbox
 from kybern.node.core.container_config import ImageFacts
 from kybern.node.core.images import normalize, problem, pull_policy
+from kybern.node.core.pull_secrets import Credentials, credentials_for, read_credentials
+from kybern.node.core.volumes import Reference
 from kybern.node.cri.client import CriError
 from kybern.protos.runtime.v1 import api_pb2 as cri
 
@@ -62,7 +65,7 @@ class Images:
         node.event(self.pod, "Normal", "Pulling", f'Pulling image "{image}"', name)
         try:
             config = pod_sandbox.sandbox_config(self.pod, node.settings, 0, node.logs_root)
-            await node.runtime.pull_image(normalize(image), None, config)
+            await self._fetch(image, config)
             found = await node.runtime.image_status(normalize(image))
         except CriError as error:
             node.pulls.next(key, now, node.clock.now())
@@ -76,6 +79,45 @@ class Images:
         text = f'Successfully pulled image "{image}" in {took} ({took} including waiting). {size}'
         node.event(self.pod, "Normal", "Pulled", text, name)
         return facts_of(found) if found is not None else ImageFacts(normalize(image))
+
+    async def _fetch(self, image: str, config: cri.PodSandboxConfig) -> None:
+        """Pull with the first of the pod's credentials that the registry accepts; without any, as nobody.
+
+        Raises CriError.
+        """
+        pull, name = self.node.runtime.pull_image, normalize(image)
+        failure: CriError | None = None
+        for one in credentials_for(image, await self._credentials()):
+            try:
+                await pull(name, cri.AuthConfig(username=one.username, password=one.password), config)
+                return
+            except CriError as error:
+                failure = error
+        if failure is not None:
+            raise failure
+        await pull(name, None, config)
+
+    async def _credentials(self) -> list[Credentials]:
+        """What is in the Secrets that the pod names for this; of one that cannot be had, an event tells."""
+        found: list[Credentials] = []
+        lacking: list[str] = []
+        for name in dict.fromkeys(
+            ref["name"] for ref in self.pod["spec"].get("imagePullSecrets") or () if ref.get("name")
+        ):
+            try:
+                secret = await self.node.references.read(self.pod, Reference("secret", name))
+            except StatusError:
+                secret = None
+            if secret is None:
+                lacking.append(name)
+            else:
+                found += read_credentials(secret)
+        if lacking:
+            text = (
+                f"Unable to retrieve some image pull secrets ({', '.join(lacking)}); attempting to pull the image may "
+            )
+            self.node.event(self.pod, "Warning", "FailedToRetrieveImagePullSecret", f"{text}not succeed.")
+        return found
 
 
 def facts_of(image: cri.Image) -> ImageFacts:
