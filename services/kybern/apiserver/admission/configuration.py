@@ -18,6 +18,7 @@ from typing import Any
 import yaml
 
 from kybern.apiserver.core.pod_security.policy import PREFIX, Exemptions, Policy, read_policy
+from kybern.apiserver.core.well_formed import well_formed
 from kybern.apiserver.webhooks.kubeconfig import Users, read_users
 from kybern.kube.quota.charge import LimitedResource
 
@@ -54,11 +55,13 @@ def read_admission_configuration(options: Namespace, known: frozenset[str]) -> A
         if unknown:
             raise ValueError(f"--{flag}-admission-plugins: unknown plugins: {', '.join(sorted(unknown))}")
     path = options.admission_control_config_file
-    plugins = _plugins(Path(path)) if path else {}
     try:
-        defaults, exemptions = read_pod_security(plugins.get("PodSecurity") or {})
-        limited = read_limited_resources(plugins.get("ResourceQuota") or {})
-        users = {name: read_webhook_users(plugins[name], Path(path).parent) for name in WEBHOOKS if plugins.get(name)}
+        with well_formed("the configuration"):
+            plugins = _plugins(Path(path)) if path else {}
+            defaults, exemptions = read_pod_security(plugins.get("PodSecurity") or {})
+            limited = read_limited_resources(plugins.get("ResourceQuota") or {})
+            folder = Path(path).parent
+            users = {name: read_webhook_users(plugins[name], folder) for name in WEBHOOKS if plugins.get(name)}
     except ValueError as error:
         raise ValueError(f"--admission-control-config-file {path}: {error}") from error
     return AdmissionConfiguration(disabled, defaults, exemptions, limited, users)
@@ -72,7 +75,7 @@ def _plugins(path: Path) -> Mapping[str, Object]:
     """The configuration of each plugin that has one. Raises OSError, ValueError."""
     found = _load(path)
     if found.get("kind") != "AdmissionConfiguration":
-        raise ValueError(f"--admission-control-config-file {path}: not an AdmissionConfiguration")
+        raise ValueError("not an AdmissionConfiguration")
     plugins = {}
     for entry in found.get("plugins") or ():
         given = entry.get("configuration")

@@ -15,6 +15,7 @@ from kybern.apiserver.audit.log import AuditLog
 from kybern.apiserver.audit.webhook import Batching, WebhookBackend
 from kybern.apiserver.core.audit.policy import Policy, PolicyInvalid, read_policy
 from kybern.apiserver.core.audit.rotation import Rotation
+from kybern.apiserver.core.well_formed import well_formed
 from kybern.apiserver.webhooks.client import WebhookClient
 from kybern.apiserver.webhooks.kubeconfig import Remote, read_kubeconfig
 
@@ -60,8 +61,9 @@ def read_audit_settings(options: Namespace) -> AuditSettings | None:
     if not options.audit_policy_file or not (options.audit_log_path or options.audit_webhook_config_file):
         return None
     try:
-        policy = read_policy(yaml.safe_load(Path(options.audit_policy_file).read_text()))
-    except (OSError, yaml.YAMLError, PolicyInvalid) as error:
+        with well_formed("the policy"):
+            policy = read_policy(yaml.safe_load(Path(options.audit_policy_file).read_text()))
+    except (OSError, ValueError, yaml.YAMLError, PolicyInvalid) as error:
         raise ValueError(f"--audit-policy-file {options.audit_policy_file}: {error}") from error
     webhook = None
     if options.audit_webhook_config_file:

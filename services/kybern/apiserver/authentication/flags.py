@@ -20,6 +20,7 @@ from kybern.apiserver.core.authentication.jwt_config import (
     read_configuration,
 )
 from kybern.apiserver.core.user import User
+from kybern.apiserver.core.well_formed import well_formed
 
 
 @dataclass(frozen=True)
@@ -75,8 +76,9 @@ def read_authentication(options: Namespace) -> AuthenticationSettings:
 def read_structured(path: Path, data: bytes) -> Configuration:
     """What the file says. Raises ValueError."""
     try:
-        return read_configuration(yaml.safe_load(data))
-    except (yaml.YAMLError, ConfigurationInvalid) as error:
+        with well_formed("the configuration"):
+            return read_configuration(yaml.safe_load(data))
+    except (yaml.YAMLError, ConfigurationInvalid, ValueError) as error:
         raise ValueError(f"--authentication-config {path}: {error}") from error
 
 

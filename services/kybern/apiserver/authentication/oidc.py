@@ -85,7 +85,8 @@ class OidcAuthenticator:
             claims = jwt.decode(token, options={"verify_signature": False})
         except jwt.PyJWTError as error:
             raise TokenUnknown(f"oidc: malformed jwt: {error}") from None
-        keys = self._issuers.get(claims.get("iss") or "")
+        url = claims.get("iss")
+        keys = self._issuers.get(url) if isinstance(url, str) else None
         if keys is None:
             raise TokenUnknown("oidc: no issuer of that name")
         issuer, algorithm = keys.issuer, header.get("alg")
@@ -174,15 +175,20 @@ class Keys:
             document = await _json(session, self.issuer.document_url)
             if document.get("issuer") != self.issuer.url:
                 raise ValueError(f"the issuer calls itself {document.get('issuer')!r}")
-            listed = (await _json(session, str(document["jwks_uri"]))).get("keys") or ()
-        found: dict[str, Any] = {}
-        for index, key in enumerate(listed):
+            listed = (await _json(session, str(document["jwks_uri"]))).get("keys")
+        return usable_keys(listed, self.issuer.url, self._log)
+
+
+def usable_keys(listed: Any, issuer: str, log: logging.Logger) -> dict[str, Any]:
+    """The keys of a JWKS that sign, by key id, or by their place without one; what is no key is passed over."""
+    found: dict[str, Any] = {}
+    for index, key in enumerate(listed if isinstance(listed, list) else ()):
+        try:
             if key.get("use") in (None, "sig"):
-                try:
-                    found[key.get("kid") or f"#{index}"] = jwt.PyJWK(key).key
-                except jwt.PyJWTError as error:
-                    self._log.info("oidc: a key of %s is of no use: %s", self.issuer.url, error)
-        return found
+                found[str(key.get("kid") or f"#{index}")] = jwt.PyJWK(key).key
+        except (jwt.PyJWTError, AttributeError, KeyError, TypeError, ValueError) as error:
+            log.info("oidc: a key of %s is of no use: %s", issuer, error)
+    return found
 
 
 async def _json(session: "aiohttp.ClientSession", url: str) -> Any:

@@ -7,6 +7,7 @@ from typing import Any
 import yaml
 
 from kybern.apiserver.authorization.webhook import AccessSettings, MatchConditions
+from kybern.apiserver.core.well_formed import well_formed
 from kybern.apiserver.webhooks.kubeconfig import read_kubeconfig
 from kybern.kube.cel import CompileError
 from kybern.kube.duration import parse_go
@@ -18,6 +19,7 @@ ONCE = KINDS[1:]
 POLICIES = ("NoOpinion", "Deny")
 
 
+@well_formed("the AuthorizationConfiguration")
 def read_configuration(path: Path, data: bytes | None = None) -> tuple[tuple[str, ...], tuple[AccessSettings, ...]]:
     """(modes in order, the webhooks among them) of a file or its data. Raises OSError, ValueError with a sentence."""
     try:

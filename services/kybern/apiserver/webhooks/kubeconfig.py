@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 
 import yaml
 
+from kybern.apiserver.core.well_formed import well_formed
 from kybern.apiserver.webhooks.target import ANONYMOUS, HTTPS, Credentials, Target
 
 Object = dict[str, Any]
@@ -48,6 +49,7 @@ class Users:
         return self.named.get("*", self.usual)
 
 
+@well_formed("the kubeconfig")
 def read_users(path: Path) -> Users:
     """Raises OSError, ValueError with a sentence."""
     config = _load(path)
@@ -69,6 +71,7 @@ def _load(path: Path) -> Object:
     return config
 
 
+@well_formed("the kubeconfig")
 def read_kubeconfig(path: Path) -> Remote:
     """Raises OSError, ValueError with a sentence."""
     config = _load(path)

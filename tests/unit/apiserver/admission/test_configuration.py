@@ -77,3 +77,15 @@ def test_files_that_say_nothing(text: str, why: str, tmp_path: Path) -> None:
     (tmp_path / "a.yaml").write_text(text)
     with pytest.raises(ValueError, match=why):
         read("--admission-control-config-file", str(tmp_path / "a.yaml"))
+
+
+@pytest.mark.parametrize(
+    "plugins",
+    ["5", "[x]", "[{name: PodSecurity}]", "[{name: PodSecurity, configuration: {defaults: x}}]",
+     "[{name: ResourceQuota, configuration: {limitedResources: [x]}}]"],
+)  # fmt: skip
+def test_a_file_of_another_form_is_one_sentence(tmp_path: Path, plugins: str) -> None:
+    path = tmp_path / "admission.yaml"
+    path.write_text(f"{HEAD}plugins: {plugins}\n")
+    with pytest.raises(ValueError, match=r"--admission-control-config-file .*admission.yaml: .* has not the form"):
+        read(f"--admission-control-config-file={path}")

@@ -37,7 +37,12 @@ def test_it_takes_a_policy_and_a_place(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("text", "words"),
-    [(": [", "--audit-policy-file .*policy.yaml: "), (POLICY.replace("Metadata", "Loud"), "Unsupported value")],
+    [
+        (": [", "--audit-policy-file .*policy.yaml: "),
+        (POLICY.replace("Metadata", "Loud"), "Unsupported value"),
+        (POLICY.replace("{level: Metadata}", "{level: Metadata, resources: [pods]}"), "has not the form"),
+        (POLICY + "omitStages: 5\n", "has not the form"),
+    ],
 )
 def test_a_wrong_policy_is_one_sentence(tmp_path: Path, text: str, words: str) -> None:
     with pytest.raises(ValueError, match=words):

@@ -101,3 +101,20 @@ def test_anonymous_is_said_once(tmp_path: Path) -> None:
         read("--anonymous-auth=false", configuration(tmp_path, anonymous={"enabled": True}))
     with pytest.raises(ValueError, match="it must be an AuthenticationConfiguration"):
         read(configuration(tmp_path, kind="Other"))
+
+
+@pytest.mark.parametrize(
+    "members",
+    [
+        {"jwt": ["x"]},
+        {"jwt": [{"issuer": "x"}]},
+        {"jwt": 5},
+        {"jwt": [{"issuer": {"url": 5}}]},
+        {"anonymous": "yes"},
+        {"anonymous": {"enabled": True, "conditions": ["/livez"]}},
+    ],
+    ids=str,
+)
+def test_a_file_of_another_form_is_one_sentence(tmp_path: Path, members: dict[str, object]) -> None:
+    with pytest.raises(ValueError, match=r"--authentication-config .*authentication.yaml: "):
+        read(configuration(tmp_path, **members))

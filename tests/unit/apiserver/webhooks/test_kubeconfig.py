@@ -82,3 +82,11 @@ def test_the_usual_user(tmp_path: Path) -> None:
     assert Users().of(Target("https://x/")) is ANONYMOUS
     (tmp_path / "users").write_text(yaml.safe_dump({**BASE, **user(token="t")}))
     assert read_users(tmp_path / "users").of(Target("https://x/")).authorization == "Bearer t"
+
+
+@pytest.mark.parametrize(
+    "changes", [{"contexts": 5}, {"contexts": ["x"]}, {"users": [{"name": "u", "user": "x"}]}], ids=str
+)
+def test_a_file_of_another_form(tmp_path: Path, changes: dict[str, Any]) -> None:
+    with pytest.raises(ValueError, match="the kubeconfig has not the form that it must have"):
+        read(tmp_path, **changes)
