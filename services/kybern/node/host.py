@@ -14,6 +14,7 @@ from typing import Protocol
 from kybern.clock import Clock
 from kybern.kube.meta import Object
 from kybern.kube.status import StatusError
+from kybern.node.core import image_volumes
 from kybern.node.core.container_config import Mount
 from kybern.node.core.environment import expand
 from kybern.node.core.hosts import render_hosts
@@ -64,7 +65,7 @@ class NoHost:
     async def mounts(
         self, pod: Object, container: Object, attempt: int, volumes: Volumes, env: Mapping[str, str], hosts: str | None
     ) -> tuple[list[Mount], str]:
-        return [], ""
+        return image_volumes.mounts(pod, container, env), ""
 
     async def make_cgroup(self, pod: Object, values: CgroupValues | None = None) -> None:
         return None
@@ -90,7 +91,7 @@ class RealHost:
         return self.root / "pods" / uid
 
     async def prepare(self, pod: Object, facts: PodFacts) -> Volumes:
-        volumes = pod["spec"].get("volumes") or []
+        volumes = [one for one in pod["spec"].get("volumes") or () if one.get("image") is None]
         made = await asyncio.gather(*(self._prepare_named(pod, volume, facts) for volume in volumes))
         return {volume["name"]: path for volume, path in zip(volumes, made, strict=True)}
 
@@ -128,9 +129,13 @@ class RealHost:
         self, pod: Object, container: Object, attempt: int, volumes: Volumes, env: Mapping[str, str], hosts: str | None
     ) -> tuple[list[Mount], str]:
         directory = self.directory(pod["metadata"]["uid"])
+        images = {mount.container_path: mount for mount in image_volumes.mounts(pod, container, env)}
         read_only = {volume["name"] for volume in pod["spec"].get("volumes") or [] if is_api_volume(volume)}
         found = []
         for mount in container.get("volumeMounts") or []:
+            if mount["mountPath"] in images:
+                found.append(images[mount["mountPath"]])
+                continue
             path = volumes.get(mount["name"])
             if path is None:
                 raise VolumeError(f'volume "{mount["name"]}" is not there')

@@ -5,8 +5,12 @@ import shutil
 from datetime import datetime
 from pathlib import Path
 
+import grpc
+
 from kybern.node.core.image_gc import Disk, ImageUse, decide_removals, update_last_used
+from kybern.node.core.image_volumes import images_of
 from kybern.node.cri.client import CriError, Runtime
+from kybern.protos.runtime.v1 import api_pb2 as cri
 
 PERIOD_SECONDS = 300.0
 
@@ -24,11 +28,23 @@ class ImageCollector:
         containers = await self._runtime.list_containers({})
         images = [ImageUse(i.id, i.size, i.pinned or any(map(is_pause, i.repo_tags))) for i in listed]
         in_use = frozenset(name for c in containers for name in (c.image_ref, c.image.image))
+        in_use |= images_of(await self._statuses([c.id for c in containers]))
         self._last_used = update_last_used(self._last_used, images, in_use, now)
         removed = decide_removals(await self._disk(), images, in_use, self._last_used, now)
         for image in removed:
             await self._runtime.remove_image(image)
         return removed
+
+    async def _statuses(self, containers: list[str]) -> list[cri.ContainerStatus]:
+        """What is known of these containers; those that have gone meanwhile are left out."""
+        found = []
+        for one in containers:
+            try:
+                found.append(await self._runtime.container_status(one))
+            except CriError as error:
+                if error.code is not grpc.StatusCode.NOT_FOUND:
+                    raise
+        return found
 
     async def _disk(self) -> Disk:
         """The file system behind the runtime's image store."""

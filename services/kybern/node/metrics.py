@@ -20,4 +20,11 @@ class Metrics:
             "kubelet_pleg_relist_duration_seconds", "One look at the whole runtime", registry=registry, buckets=SECONDS
         )
         self.restarts = Counter("kubelet_container_restarts", "Containers started again", registry=registry)
+        self.image_volumes = Counter("kubelet_image_volume_requested", "Image volumes asked for", registry=registry)
+        self.image_volumes_mounted = Counter(
+            "kubelet_image_volume_mounted_succeed", "Image volumes mounted", registry=registry
+        )
+        self.image_volumes_failed = Counter(
+            "kubelet_image_volume_mounted_errors", "Image volumes not mounted", registry=registry
+        )
         self.sync_errors = Counter("kubelet_pod_sync_errors", "Rounds of pod workers that failed", registry=registry)

@@ -15,6 +15,7 @@ from kybern.node.core import backoff, pod_sandbox
 from kybern.node.core.container_config import ConfigError, ImageFacts, container_config
 from kybern.node.core.downward import UnknownField, pod_field
 from kybern.node.core.environment import MissingReference, make_environment, service_variables
+from kybern.node.core.image_volumes import MOUNT_FAILED, image_spec, mounted, pulled_as
 from kybern.node.core.pod_actions import PodActions
 from kybern.node.core.resources import startable_containers
 from kybern.node.core.runtime_pod import Container, RuntimePod, State
@@ -49,6 +50,7 @@ class PodStart:
         self.node, self.pod, self.runtime, self.traceparent = node, pod, runtime, traceparent
         self.meta = pod["metadata"]
         self.images = Images(node, pod)
+        self.pulls: dict[str, asyncio.Task[ImageFacts]] = {}
         self.result = Started()
 
     def span(self, name: str, container: str = "") -> AbstractContextManager[Span]:
@@ -67,9 +69,10 @@ class PodStart:
         if not due and not actions.create_sandbox:
             return self.result
         images = [asyncio.ensure_future(self.traced_image(c)) for c in due]
+        self.pulls = self.pull_volumes(due)
         volumes = asyncio.ensure_future(self.node.host.prepare(self.pod, self.facts(())))
         env = asyncio.ensure_future(self.env_objects(due))
-        for task in (*images, volumes, env):
+        for task in (*images, *self.pulls.values(), volumes, env):
             task.add_done_callback(lambda t: t.cancelled() or t.exception())  # looked at later, or never
         try:
             sandbox, ips, config = await self.sandbox(actions)
@@ -81,9 +84,30 @@ class PodStart:
                 )
             )
         finally:
-            for task in (*images, volumes, env):
+            for task in (*images, *self.pulls.values(), volumes, env):
                 task.cancel()
         return self.result
+
+    def pull_volumes(self, due: list[Object]) -> dict[str, "asyncio.Task[ImageFacts]"]:
+        """Pulls of the image volumes that these containers mount, each once."""
+        wanted = {name: source for container in due for name, source in mounted(self.pod, container).items()}
+        return {name: asyncio.ensure_future(self.traced_image(pulled_as(one))) for name, one in wanted.items()}
+
+    async def volume_images(self, container: Object) -> dict[str, cri.ImageSpec]:
+        """The images that a container mounts. Raises StartFailed, the last failure of several."""
+        found, failure = {}, None
+        for name, source in mounted(self.pod, container).items():
+            try:
+                image = await self.pulls[name]
+            except StartFailed as error:
+                self.node.event(self.pod, "Warning", "Failed", f"Error: {error.reason}", container["name"])
+                failure = error
+                continue
+            found[name] = image_spec(self.pod, source, image, await self.runtime_handler())
+        if failure is not None:
+            raise failure
+        self.node.metrics.image_volumes.inc(len(found))
+        return found
 
     def is_due(self, name: str) -> bool:
         """Whether a container may start now; otherwise it shows CrashLoopBackOff."""
@@ -165,12 +189,14 @@ class PodStart:
         name = container["name"]
         try:
             facts = await image
+            images = await self.volume_images(container)
             try:
-                made = await self.configure(container, facts, await env, ips, volumes)
+                made = await self.configure(container, facts, await env, ips, volumes, images)
             except (ConfigError, MissingReference, VolumeError, UnknownField, StatusError) as error:
                 raise StartFailed("CreateContainerConfigError", str(error), 5.0) from None
             with self.span("create", name):
                 id_ = await self.create(container, sandbox, made, config)
+            self.node.metrics.image_volumes_mounted.inc(len(images))
             with self.span("start", name):
                 await self.launch(container, id_)
             await self.post_start(container, id_, ips)
@@ -186,6 +212,7 @@ class PodStart:
         objects: dict[str, dict[str, Object | None]],
         ips: tuple[str, ...],
         volumes: Volumes,
+        images: dict[str, cri.ImageSpec],
     ) -> cri.ContainerConfig:
         """The container's configuration, with its environment and mounts made."""
         node, spec = self.node, self.pod["spec"]
@@ -204,7 +231,9 @@ class PodStart:
         other = self.runtime.latest(container.get("targetContainerName") or "")
         target = other.id if other is not None else ""
         mounts, log = await node.host.mounts(self.pod, container, attempt, volumes, env, hosts)
-        return container_config(self.pod, container, attempt, image, env, mounts, node.settings, log, target)
+        return container_config(
+            self.pod, container, attempt, image, env, mounts, node.settings, log, target, images
+        )  # fmt: skip
 
     async def create(
         self, container: Object, sandbox: str, made: cri.ContainerConfig, config: cri.PodSandboxConfig
@@ -212,6 +241,10 @@ class PodStart:
         try:
             id_ = await self.node.runtime.create_container(sandbox, made, config)
         except CriError as error:
+            count = sum(mount.HasField("image") for mount in made.mounts)
+            failed = error.details.startswith(MOUNT_FAILED)
+            metrics = self.node.metrics
+            (metrics.image_volumes_failed if failed else metrics.image_volumes_mounted).inc(count)
             raise StartFailed("CreateContainerError", error.details) from None
         self.node.event(self.pod, "Normal", "Created", "Container created", container["name"])
         return id_

@@ -12,6 +12,7 @@ from kybern.clock import virtual
 from kybern.clock.virtual import VirtualClock
 from kybern.node.agent import NodeAgent
 from kybern.node.builder import NodeOptions, Shared, build_agent
+from kybern.node.core.image_volumes import images_of
 from kybern.node.cri import simulated
 from kybern.node.metrics import Metrics
 from kybern.node.pod_source import PodSource
@@ -31,6 +32,7 @@ class World:
         self.api = FakeObjects(clock.now)
         self.names = [f"node-{i}" for i in range(count)]
         self.agents: dict[str, NodeAgent] = {}
+        self.runtimes: dict[str, simulated.SimulatedRuntime] = {}
 
     async def run(self, test: "Callable[[World], Awaitable[None]]") -> None:
         network = MemoryNetwork(self.random)
@@ -43,7 +45,8 @@ class World:
         async with Client(transport.channel("apiserver:1", "apiserver.kybern")) as client, asyncio.TaskGroup() as tasks:
             shared = Shared(client, self.clock, self.random, telemetry, list, Metrics(telemetry.registry))
             for name in self.names:
-                runtime = simulated.connect(simulated.SimulatedRuntime(self.clock, name))
+                self.runtimes[name] = simulated.SimulatedRuntime(self.clock, name)
+                runtime = simulated.connect(self.runtimes[name])
                 self.agents[name] = build_agent(NodeOptions(name, None), runtime, shared)
             running = [tasks.create_task(agent.run()) for agent in self.agents.values()]
             for agent in self.agents.values():
@@ -134,6 +137,58 @@ def test_a_missing_image_backs_off() -> None:
         assert world.main("lost")["state"]["waiting"]["reason"] == "ErrImagePull"
         await asyncio.sleep(5)
         assert world.main("lost")["state"]["waiting"]["reason"] == "ImagePullBackOff"
+
+    simulate(scenario)
+
+
+def image_volume(reference: str, policy: str = "IfNotPresent", **mount: Any) -> dict[str, Any]:
+    mounts = [{"name": "data", "mountPath": "/data", **mount}]
+    volume = {"name": "data", "image": {"reference": reference, "pullPolicy": policy}}
+    return {"containers": [{"name": "main", "image": "app:1", "volumeMounts": mounts}], "volumes": [volume]}
+
+
+def reasons(world: World) -> list[tuple[str, str]]:
+    return [(event["reason"], event["message"]) for event in world.api.all(("", "events"))]
+
+
+def test_an_image_as_a_volume() -> None:
+    async def scenario(world: World) -> None:
+        world.pod("web", annotations={"a": "b"}, **image_volume("models:2", subPath="small"))
+        await asyncio.sleep(2)
+        assert world.status("web")["phase"] == "Running"
+        runtime = world.runtimes["node-0"]
+        (container,) = runtime.containers.values()
+        (mount,) = container.config.mounts
+        assert (mount.container_path, mount.host_path, mount.readonly) == ("/data", "", True)
+        assert (mount.image.image, mount.image_sub_path) == ("docker.io/library/models:2", "small")
+        assert (mount.image.user_specified_image, dict(mount.image.annotations)) == ("models:2", {"a": "b"})
+        assert any(message.startswith('Successfully pulled image "models:2"') for _, message in reasons(world))
+        statuses = [await world.agents["node-0"].node.runtime.container_status(container.id)]
+        assert images_of(statuses) == {"docker.io/library/models:2"}
+
+    simulate(scenario)
+
+
+@pytest.mark.parametrize(
+    ("reference", "policy", "reason", "message"),
+    [
+        ("simulated/missing", "IfNotPresent", "ErrImagePull", "Error: ErrImagePull"),
+        ("models:2", "Never", "ErrImageNeverPull", "Error: ErrImageNeverPull"),
+        ("simulated/Bad:1", "Always", "InvalidImageName", "Error: InvalidImageName"),
+        (
+            "simulated/unmountable:1",
+            "Always",
+            "CreateContainerError",
+            "Error: ImageVolumeMountFailed: cannot mount docker.io/simulated/unmountable:1",
+        ),
+    ],
+)
+def test_an_image_that_cannot_be_a_volume(reference: str, policy: str, reason: str, message: str) -> None:
+    async def scenario(world: World) -> None:
+        world.pod("lost", **image_volume(reference, policy))
+        await asyncio.sleep(0.5)
+        assert world.main("lost")["state"]["waiting"]["reason"] == reason
+        assert ("Failed", message) in reasons(world)
 
     simulate(scenario)
 

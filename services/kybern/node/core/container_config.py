@@ -28,12 +28,14 @@ class ConfigError(Exception):
 
 @dataclass(frozen=True)
 class Mount:
-    """A host path in a container."""
+    """A host path in a container, or what is under `sub_path` in the image of a volume."""
 
     container_path: str
     host_path: str
     readonly: bool = False
     propagation: str = ""
+    volume: str = ""  # of an image
+    sub_path: str = ""
 
 
 @dataclass(frozen=True)
@@ -133,8 +135,12 @@ def container_config(
     settings: NodeSettings,
     termination_log: str,
     target: str = "",
+    images: Mapping[str, cri.ImageSpec] | None = None,
 ) -> cri.ContainerConfig:
-    """What CreateContainer gets. `$(NAME)` in command and arguments is replaced from the environment."""
+    """What CreateContainer gets. `$(NAME)` in command and arguments is replaced from the environment.
+
+    `images` are those of image volumes, by the volume's name.
+    """
     config = cri.ContainerConfig(
         metadata=cri.ContainerMetadata(name=container["name"], attempt=attempt),
         image=cri.ImageSpec(image=image.ref, user_specified_image=container.get("image", "")),
@@ -155,6 +161,8 @@ def container_config(
             host_path=mount.host_path,
             readonly=mount.readonly,
             propagation=PROPAGATION.get(mount.propagation, cri.PROPAGATION_PRIVATE),
+            image=(images or {}).get(mount.volume),
+            image_sub_path=mount.sub_path,
         )
         for mount in mounts
     )

@@ -38,6 +38,7 @@ from kybern.node.cri.simulated_state import (
 from kybern.protos.runtime.v1 import api_pb2 as cri
 
 MISSING_IMAGE = "docker.io/simulated/missing"
+UNMOUNTABLE_IMAGE = "docker.io/simulated/unmountable"  # as a volume
 
 
 class SimulatedRuntime:
@@ -132,6 +133,9 @@ class SimulatedRuntime:
 
     async def CreateContainer(self, request: cri.CreateContainerRequest) -> cri.CreateContainerResponse:
         self._sandbox(request.pod_sandbox_id)
+        for mount in request.config.mounts:
+            if mount.image.image.startswith(UNMOUNTABLE_IMAGE):
+                raise failure(StatusCode.UNKNOWN, f"ImageVolumeMountFailed: cannot mount {mount.image.image}")
         id_ = self._id("container")
         self.containers[id_] = SimulatedContainer(id_, request.pod_sandbox_id, request.config, self._now())
         return cri.CreateContainerResponse(container_id=id_)

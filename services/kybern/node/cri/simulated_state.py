@@ -81,4 +81,5 @@ def container_status(one: SimulatedContainer) -> cri.ContainerStatus:
         reason="" if one.state != cri.CONTAINER_EXITED else "Completed" if one.exit_code == 0 else "Error",
         labels=one.config.labels,
         annotations=one.config.annotations,
+        mounts=one.config.mounts,
     )
