@@ -15,11 +15,14 @@ async def create(gateway: Any, name: str, size: int = 10) -> str:
         return version
 
 
-async def follow(gateway: Any, since: str, last: str, query: str = "", found: list[str] | None = None) -> list[str]:
+async def follow(
+    gateway: Any, since: str, last: str, query: str = "", found: list[str] | None = None, accept: str = ""
+) -> list[str]:
     """Names of created objects after a revision, until the one named `last`."""
     found = [] if found is None else found
     path = f"{PATH}?watch=true&resourceVersion={since}{query}"
-    async with gateway.client("admin", "system:masters") as session, session.get(path) as response:
+    headers = {"Accept": accept or "application/json"}
+    async with gateway.client("admin", "system:masters") as session, session.get(path, headers=headers) as response:
         assert response.status == 200
         async for line in response.content:
             event = json.loads(line)
@@ -55,6 +58,24 @@ async def test_one_that_leaves_or_selects_otherwise_disturbs_nobody(gateway: Any
     assert [task.result() for task in whole] == [names] * 5
     assert [task.result() for task in brief] == [names[:6]] * 5
     assert one.result() == [names[7]]
+
+
+async def test_a_crowd_of_different_forms_sees_everything(gateway: Any) -> None:
+    begin = await create(gateway, "begin")
+    names = [f"d{number:02}" for number in range(40)]
+    metadata = "application/json;as=PartialObjectMetadata;v=v1;g=meta.k8s.io"
+    async with asyncio.TaskGroup() as tasks:
+        watches = [
+            tasks.create_task(follow(gateway, begin, names[-1], accept=accept))
+            for accept in ("", metadata)
+            for _ in range(12)
+        ]
+        await asyncio.sleep(0.2)
+        await asyncio.gather(*(create(gateway, name) for name in names[:-1]))
+        await create(gateway, names[-1])
+    first = watches[0].result()
+    assert sorted(first) == names
+    assert all(watch.result() == first for watch in watches), "all in the same order"
 
 
 async def test_a_client_that_reads_nothing_holds_up_nobody(gateway: Any) -> None:

@@ -41,6 +41,7 @@ def watch_request(request: Request, target: Target) -> WatchRequest:
         allow_bookmarks=options.boolean(query, "allowWatchBookmarks"),
         send_initial_events=options.boolean(query, "sendInitialEvents"),
         timeout_seconds=options.integer(query, "timeoutSeconds") or 0,
+        shared=True,
     )
 
 
@@ -77,11 +78,9 @@ async def watch(api: Api, request: Request, target: Target, traceparent: str) ->
 
 async def _plain(api: Api, request: Request, target: Target, traceparent: str) -> None:
     """Events as they come from the apiserver, written by the Exchange's callback."""
-    wanted = watch_request(request, target)
-    wanted.shared = True
     given = behind(api, request)
     sink = WatchSink(api.frames, given.pop("note"))
-    call_id = await api.streams.start(sink, wanted, traceparent=traceparent, **given)
+    call_id = await api.streams.start(sink, watch_request(request, target), traceparent=traceparent, **given)
     try:
         try:
             await sink.begun(PATIENCE)
