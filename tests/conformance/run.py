@@ -64,11 +64,20 @@ def cluster(options: argparse.Namespace) -> Iterator[Path]:
             os.close(lock)
 
 
-def select(focus: str, skip: str) -> list[str]:
-    """The names of the conformance cases that one expression matches and another does not."""
-    cases = yaml.safe_load((BUILT / "conformance.yaml").read_text())
-    names = (str(case["codename"]) for case in cases)
+def select(options: argparse.Namespace) -> list[str]:
+    """The names of the cases that one expression matches and another does not."""
+    focus, skip = options.focus, options.skip
+    names = known_cases(options.beyond)
     return [name for name in names if re.search(focus, name) and not (skip and re.search(skip, name))]
+
+
+def known_cases(beyond: bool) -> list[str]:
+    """All conformance cases, or all the others that the suite has."""
+    if not beyond:
+        return [str(case["codename"]) for case in yaml.safe_load((BUILT / "conformance.yaml").read_text())]
+    done = subprocess.run([str(BUILT / "e2e.test"), "--list-tests"], capture_output=True, text=True, check=True)
+    found = (line.partition(".go:")[2].partition(": ")[2].strip() for line in done.stdout.splitlines())
+    return list(dict.fromkeys(name for name in found if name and "[Conformance]" not in name))
 
 
 def share(names: list[str], processes: int) -> list[list[str]]:
@@ -79,7 +88,7 @@ def share(names: list[str], processes: int) -> list[list[str]]:
 
 def run_suite(options: argparse.Namespace, kubeconfig: Path) -> list[Path]:
     """Run the selected cases: some processes beside each other, then one for the serial cases. The JUnit reports."""
-    names = select(options.focus, options.skip)
+    names = select(options)
     if options.rest:
         names = [name for name in names if remembered(options).get(name, ("",))[0] != "passed"]
     serial = [name for name in names if "[Serial]" in name]
@@ -128,31 +137,38 @@ def read_reports(reports: list[Path], names: list[str]) -> Results:
             said = "" if problem is None else str(problem.get("message") or "")
             if status == "skipped" and said == "skipped":  # out of focus
                 continue
-            if name := next((name for name in names if name in full), ""):
+            matching = (name for name in names if " ".join(name.split()) in " ".join(full.split()))
+            if name := max(matching, key=len, default=""):
                 found[name] = (status, " ".join(said.split())[:500])
     return found
 
 
 def remembered(options: argparse.Namespace) -> Results:
     """What all runs so far have found."""
-    return remember({}, options.output.parent / "results.json")
+    return remember({}, results_of(options))
+
+
+def results_of(options: argparse.Namespace) -> Path:
+    """Where results are kept: those beyond conformance on their own."""
+    return Path(options.output.parent) / ("beyond.json" if options.beyond else "results.json")
 
 
 def remember(found: Results, path: Path) -> Results:
     """Add to what earlier runs found; all of it."""
     known: Results = json.loads(path.read_text()) if path.exists() else {}
     known |= found
+    path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(json.dumps(known, indent=1, sort_keys=True))
     return known
 
 
-def show(found: Results, failures: bool = True) -> bool:
-    """Print the failures, then a line for each group. True when nothing failed."""
+def show(found: Results, cases: list[str], failures: bool = True) -> bool:
+    """Print the failures, then a line for each group of these cases. True when nothing failed."""
     for name, (status, reason) in sorted(found.items()) if failures else ():
         if status != "passed":
             print(f"{status.upper():8} {name}\n         {reason[:300]}")
     print(f"\n{'group':24}{'cases':>8}{'passed':>8}{'skipped':>9}{'failed':>8}{'not run':>9}")
-    bad, cases = 0, select("", "")
+    bad = 0
     for group in sorted({match[1] for name in cases if (match := SIG.match(name))}):
         mine = [name for name in cases if name.startswith(f"[{group}]")]
         counts = collections.Counter(found[name][0] if name in found else "not run" for name in mine)
@@ -177,11 +193,12 @@ def main() -> int:
         "--output", type=Path, default=ROOT / "build" / "conformance" / "run", help="folder for log and report"
     )
     parser.add_argument("--load-images", type=Path, metavar="DATA_DIR", help="only load images into a running cluster")
+    parser.add_argument("--beyond", action="store_true", help="the cases that are not conformance cases")
     parser.add_argument("--rest", action="store_true", help="only what no run so far has seen pass")
     parser.add_argument("--report", action="store_true", help="only count what all runs so far have found")
     options = parser.parse_args()
     if options.report:
-        return 0 if show(remembered(options), failures=False) else 1
+        return 0 if show(remembered(options), select(options), failures=False) else 1
     if subprocess.run(["sh", str(Path(__file__).with_name("build.sh")), str(BUILT)]).returncode:
         return 1
     if options.load_images:
@@ -189,9 +206,9 @@ def main() -> int:
         return 0
     with cluster(options) as kubeconfig:
         reports = run_suite(options, kubeconfig)
-    found = read_reports(reports, select(options.focus, options.skip))
-    remember(found, options.output.parent / "results.json")
-    return 0 if show(found) and found else 1
+    found = read_reports(reports, select(options))
+    remember(found, results_of(options))
+    return 0 if show(found, select(options) if options.beyond else known_cases(False)) and found else 1
 
 
 if __name__ == "__main__":
