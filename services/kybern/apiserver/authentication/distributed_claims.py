@@ -47,7 +47,7 @@ class DistributedClaims:
             return claims
         found = self._answers.answer(source)
         if isinstance(found, ClaimsRefused):
-            raise found
+            raise found.with_traceback(None)  # a trace for each time that it is raised would not end
         return {**claims, source.claim: found}
 
     async def _answer(self, source: Source) -> tuple[Any, float]:

@@ -3,17 +3,15 @@
 Answers are remembered; a token that is not known yet makes its call wait for the answer.
 """
 
-import asyncio
 from dataclasses import dataclass
 from typing import Any
-
-import orjson
 
 from kybern.apiserver.authentication.service_account import TokenInvalid, TokenUser
 from kybern.apiserver.core.user import User, authenticated
 from kybern.apiserver.webhooks.asked_once import AskedOnce
 from kybern.apiserver.webhooks.client import CallFailed, WebhookClient
 from kybern.apiserver.webhooks.kubeconfig import Remote
+from kybern.apiserver.webhooks.review import ask
 
 Object = dict[str, Any]
 GROUP = "authentication.k8s.io"
@@ -21,7 +19,6 @@ REMEMBERED = 4096
 REFUSED_SECONDS = 10.0  # for which a refusal is remembered
 FAILED_SECONDS = 1.0
 CALL_SECONDS = 30.0
-TRIES = (0.5, 0.75, 1.125, 1.6875)  # seconds between tries of a call that fails for the moment
 Key = tuple[str, tuple[str, ...]]
 
 
@@ -45,7 +42,7 @@ class TokenWebhook:
         """Raises TokenInvalid, MustWait."""
         found = self._answers.answer((token, audiences or self._audiences))
         if isinstance(found, TokenInvalid):
-            raise found
+            raise found.with_traceback(None)  # a trace for each time that it is raised would not end
         return found
 
     async def _answer(self, key: Key) -> tuple[TokenUser | TokenInvalid, float]:
@@ -61,24 +58,18 @@ class TokenWebhook:
         version, remote = f"{GROUP}/{self._settings.version}", self._settings.remote
         spec: Object = {"token": token, "audiences": list(audiences)}
         review = {"kind": "TokenReview", "apiVersion": version, "metadata": {"creationTimestamp": None}, "spec": spec}
-        body = orjson.dumps(review)
-        for pause in (*TRIES, None):
-            try:
-                data = await self._client.post(remote.target, body, CALL_SECONDS, remote.credentials)
-                break
-            except CallFailed as error:
-                if pause is None or not error.transient:
-                    raise
-                await asyncio.sleep(pause)
+        status = await ask(self._client, remote, review, CALL_SECONDS)
         try:
-            status = orjson.loads(data)["status"]
-        except (orjson.JSONDecodeError, KeyError, TypeError):
-            raise CallFailed("the answer is no TokenReview with a status") from None
-        return read_status(status, audiences, self._audiences)
+            return read_status(status, audiences, self._audiences)
+        except (AttributeError, TypeError) as error:
+            raise CallFailed(f"the answer is no TokenReview: {error}") from None
 
 
 def read_status(status: Object, audiences: tuple[str, ...], own: tuple[str, ...]) -> TokenUser:
-    """The user in a TokenReview's status; without audiences there it is for the server's own. Raises TokenInvalid."""
+    """The user in a TokenReview's status; without audiences there it is for the server's own.
+
+    Raises TokenInvalid; AttributeError, TypeError for what is no status.
+    """
     if not status.get("authenticated"):
         raise TokenInvalid(status.get("error") or "the webhook does not know the token")
     given = status.get("audiences") or own
@@ -88,4 +79,6 @@ def read_status(status: Object, audiences: tuple[str, ...], own: tuple[str, ...]
     user = status.get("user") or {}
     extra = {name: tuple(values) for name, values in (user.get("extra") or {}).items()}
     found = User(user.get("username") or "", tuple(user.get("groups") or ()), user.get("uid") or "", extra)
+    if not all(isinstance(text, str) for text in (found.name, found.uid, *found.groups)):
+        raise TypeError("its user is not made of texts")
     return TokenUser(authenticated(found), matching)

@@ -3,17 +3,15 @@
 Answers are remembered; a question without one yet makes its call wait. A webhook that fails has no opinion.
 """
 
-import asyncio
 import logging
 from dataclasses import dataclass
 from typing import Any
-
-import orjson
 
 from kybern.apiserver.core.user import User
 from kybern.apiserver.webhooks.asked_once import AskedOnce
 from kybern.apiserver.webhooks.client import CallFailed, WebhookClient
 from kybern.apiserver.webhooks.kubeconfig import Remote
+from kybern.apiserver.webhooks.review import TRIES, ask
 from kybern.kube import selected
 from kybern.kube.rbac import Attributes
 
@@ -22,7 +20,6 @@ GROUP = "authorization.k8s.io"
 REMEMBERED = 8192
 FAILED_SECONDS = 1.0
 CALL_SECONDS = 30.0
-TRIES = (0.5, 0.75, 1.125, 1.6875)  # seconds between tries of a call that fails
 Extra = tuple[tuple[str, tuple[str, ...]], ...]
 Key = tuple[User, Extra, Attributes]
 
@@ -111,22 +108,12 @@ class WebhookAuthorizer:
         return opinion, max(ttl, FAILED_SECONDS)
 
     async def _ask(self, key: Key) -> Opinion:
-        remote, body = self._settings.remote, orjson.dumps(review_of(key[0], key[2], self._settings.version))
-        for pause in (*self._settings.tries, None):
-            try:
-                data = await self._client.post(remote.target, body, self._settings.seconds, remote.credentials)
-                break
-            except CallFailed as error:
-                if pause is None or not error.transient:
-                    raise
-                await asyncio.sleep(pause)
-        try:
-            status = orjson.loads(data)["status"]
-            allowed, denied, reason = status.get("allowed"), status.get("denied"), str(status.get("reason") or "")
-            both = "webhook subject access review returned both allow and deny response" if allowed and denied else ""
-            return Opinion(bool(allowed and not denied), bool(denied), reason, both)
-        except (orjson.JSONDecodeError, KeyError, TypeError, AttributeError):
-            raise CallFailed("the answer is no SubjectAccessReview with a status") from None
+        settings, (user, _, asked) = self._settings, key
+        review = review_of(user, asked, settings.version)
+        status = await ask(self._client, settings.remote, review, settings.seconds, settings.tries)
+        allowed, denied, reason = status.get("allowed"), status.get("denied"), str(status.get("reason") or "")
+        both = "webhook subject access review returned both allow and deny response" if allowed and denied else ""
+        return Opinion(bool(allowed and not denied), bool(denied), reason, both)
 
 
 def review_of(user: User, asked: Attributes, version: str) -> Object:

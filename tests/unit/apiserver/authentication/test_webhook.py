@@ -1,11 +1,16 @@
 """TokenReview: which answers make a user, and for which audiences."""
 
+import traceback
 from typing import Any
 
+import orjson
 import pytest
 
 from kybern.apiserver.authentication.service_account import TokenInvalid
-from kybern.apiserver.authentication.webhook import read_status
+from kybern.apiserver.authentication.webhook import TokenSettings, TokenWebhook, read_status
+from kybern.apiserver.waiting import MustWait
+from kybern.apiserver.webhooks.kubeconfig import Remote
+from kybern.apiserver.webhooks.target import ANONYMOUS, Target
 
 BOB = {"authenticated": True, "user": {"username": "bob", "uid": "7", "groups": ["devs"], "extra": {"a": ["b"]}}}
 OWN = ("api",)
@@ -39,3 +44,56 @@ def test_refusals(name: str) -> None:
     status, asked, expected = BAD[name]
     with pytest.raises(TokenInvalid, match=expected):
         read_status(status, asked, OWN)
+
+
+ODD: dict[str, dict[str, Any]] = {
+    "a user in a word": {"user": "bob"},
+    "a name that is a number": {"user": {"username": 5}},
+    "groups that are numbers": {"user": {"username": "bob", "groups": [5]}},
+    "extra in a list": {"user": {"username": "bob", "extra": ["a"]}},
+    "audiences that are a number": {"audiences": 5},
+}
+
+
+class Webhook:
+    """Answers every TokenReview with the same status."""
+
+    def __init__(self, status: Any) -> None:
+        self._status = status
+
+    async def post(self, *asked: Any) -> bytes:
+        return orjson.dumps({"status": self._status})
+
+
+async def learnt(status: Any) -> TokenInvalid:
+    """What is said of a token, once the webhook was asked."""
+    settings = TokenSettings(Remote(Target("https://a/"), ANONYMOUS))
+    webhook = TokenWebhook(settings, Webhook(status), OWN)  # type: ignore[arg-type]
+    with pytest.raises(MustWait) as wait:
+        webhook.verify("token")
+    await wait.value.over()
+    with pytest.raises(TokenInvalid) as first:
+        webhook.verify("token")
+    frames = [len(traceback.extract_tb(first.value.__traceback__))]
+    for _ in range(3):
+        with pytest.raises(TokenInvalid) as caught:
+            webhook.verify("token")
+        frames.append(len(traceback.extract_tb(caught.value.__traceback__)))
+    assert len(set(frames)) == 1, "a refusal that is remembered must not grow"
+    return first.value
+
+
+@pytest.mark.parametrize("name", ODD)
+async def test_answers_of_wrong_types(name: str) -> None:
+    refusal = await learnt({"authenticated": True, **ODD[name]})
+    assert str(refusal).startswith("webhook authenticator: the answer is no TokenReview")
+
+
+@pytest.mark.parametrize("status", [None, "yes", [], 5])
+async def test_answers_without_a_status(status: Any) -> None:
+    refusal = await learnt(status)
+    assert str(refusal) == "webhook authenticator: the answer is no TokenReview with a status"
+
+
+async def test_a_refusal_is_remembered() -> None:
+    assert str(await learnt({"authenticated": False, "error": "expired"})) == "expired"
