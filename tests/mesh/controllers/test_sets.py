@@ -86,15 +86,32 @@ async def settled(cluster: Any) -> Object:
     return found
 
 
+CLAIM = {
+    "metadata": {"name": "data"},
+    "spec": {"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": "1Gi"}}},
+}
+
+
+def test_claims_go_with_pods_that_are_scaled_away_and_with_the_set(simulate: Any) -> None:
+    async def test(cluster: Any) -> None:
+        policy = {"whenScaled": "Delete", "whenDeleted": "Delete"}
+        await create_set(cluster, volumeClaimTemplates=[CLAIM], persistentVolumeClaimRetentionPolicy=policy)
+        await settled(cluster)
+
+        async def left(*claims: str) -> bool:
+            return bool(await cluster.names(PERSISTENT_VOLUME_CLAIMS) == [*claims])
+
+        await cluster.admin.patch(STATEFUL_SETS, "db", "default", patch={"spec": {"replicas": 1}}, subresource="scale")
+        await cluster.until(lambda: left("data-db-0"))
+        await cluster.admin.delete(STATEFUL_SETS, "db", "default", propagation_policy="Background")
+        await cluster.until(left)
+
+    simulate(test)
+
+
 def test_a_stateful_set_comes_up_in_order_and_goes_down_in_reverse(simulate: Any) -> None:
     async def test(cluster: Any) -> None:
-        claims = [
-            {
-                "metadata": {"name": "data"},
-                "spec": {"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": "1Gi"}}},
-            }
-        ]
-        await create_set(cluster, volumeClaimTemplates=claims)
+        await create_set(cluster, volumeClaimTemplates=[CLAIM])
         await settled(cluster)
         pods = (await cluster.admin.list(PODS, "default")).items
         assert [meta.name(pod) for pod in sorted(pods, key=lambda p: p["metadata"]["creationTimestamp"])] == [

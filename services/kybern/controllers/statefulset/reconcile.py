@@ -10,12 +10,13 @@ from kybern.controllers.context import ORPHAN, Context
 from kybern.controllers.core.history import template_of
 from kybern.controllers.history import sync_update_revision, truncate
 from kybern.controllers.pod_control import is_namespace_terminating
+from kybern.controllers.statefulset.core.claims import claim_keys, with_owner
 from kybern.controllers.statefulset.core.identity import make_claims, make_pod, ordinal_of, revision_of
 from kybern.controllers.statefulset.core.plan import compute_plan
 from kybern.kube import meta
 from kybern.kube.meta import Object
 from kybern.kube.selectors import from_label_selector
-from kybern.kube.status import StatusError
+from kybern.kube.status import StatusError, allowing
 
 NAME = "statefulset-controller"
 
@@ -66,6 +67,8 @@ class StatefulSetController:
         if plan.status is not None:
             await self._client.update_status(STATEFUL_SETS, {**stateful_set, "status": plan.status})
         templates = {meta.name(r): template_of(r) for r in (current, update)}
+        for pod in pods:
+            await self._own_claims(stateful_set, pod)
         for ordinal, revision in plan.create:
             await self._create(stateful_set, make_pod(stateful_set, templates[revision], revision, ordinal), ordinal)
         for pod in plan.delete:
@@ -79,7 +82,8 @@ class StatefulSetController:
         name, set_name = meta.name(pod), meta.name(stateful_set)
         try:
             for wanted in make_claims(stateful_set, ordinal):
-                await self._claim_storage(stateful_set, wanted, name)
+                owned = with_owner(wanted, stateful_set, None, ordinal) or wanted
+                await self._claim_storage(stateful_set, owned, name)
             await self._client.create(PODS, pod)
         except StatusError as error:
             if error.reason == "AlreadyExists" or is_namespace_terminating(error):
@@ -89,6 +93,16 @@ class StatefulSetController:
             raise
         message = f"create Pod {name} in StatefulSet {set_name} successful"
         self._events.event(stateful_set, NORMAL, "SuccessfulCreate", message)
+
+    async def _own_claims(self, stateful_set: Object, pod: Object) -> None:
+        """Let a pod's claims go with what they are to go with."""
+        ordinal = ordinal_of(stateful_set, pod)
+        for key in claim_keys(stateful_set, ordinal) if ordinal is not None else ():
+            claim = self._claims.get(key)
+            changed = with_owner(claim, stateful_set, pod, ordinal or 0) if claim is not None else None
+            if changed is not None:
+                with allowing(404):
+                    await self._client.update(PERSISTENT_VOLUME_CLAIMS, changed)
 
     async def _claim_storage(self, stateful_set: Object, wanted: Object, pod: str) -> None:
         if meta.key(wanted) in self._claims.store:

@@ -1,7 +1,6 @@
 """The identity of a StatefulSet's pods: ordinal, name, claims."""
 
 import re
-from collections.abc import Iterable
 
 from kybern.controllers.core import pods as podlib
 from kybern.controllers.core.history import HASH_LABEL
@@ -40,7 +39,8 @@ def make_pod(stateful_set: Object, template: Object, revision: str, ordinal: int
     if stateful_set["spec"].get("serviceName"):
         spec["subdomain"] = stateful_set["spec"]["serviceName"]
     claims = {
-        template["metadata"]["name"]: claim_name(stateful_set, template, ordinal) for template in _claims(stateful_set)
+        template["metadata"]["name"]: claim_name(stateful_set, template, ordinal)
+        for template in claim_templates(stateful_set)
     }
     if claims:
         others = [volume for volume in spec.get("volumes") or () if volume["name"] not in claims]
@@ -52,10 +52,10 @@ def make_pod(stateful_set: Object, template: Object, revision: str, ordinal: int
 
 
 def make_claims(stateful_set: Object, ordinal: int) -> list[Object]:
-    """The claims that a pod of this ordinal needs; they outlive the pod and the set."""
+    """The claims that a pod of this ordinal needs."""
     labels = (stateful_set["spec"].get("selector") or {}).get("matchLabels") or {}
     made: list[Object] = []
-    for template in _claims(stateful_set):
+    for template in claim_templates(stateful_set):
         metadata = {
             **template["metadata"],
             "name": claim_name(stateful_set, template, ordinal),
@@ -73,7 +73,7 @@ def claim_name(stateful_set: Object, template: Object, ordinal: int) -> str:
     return f"{template['metadata']['name']}-{meta.name(stateful_set)}-{ordinal}"
 
 
-def _claims(stateful_set: Object) -> Iterable[Object]:
+def claim_templates(stateful_set: Object) -> list[Object]:
     claims: list[Object] = stateful_set["spec"].get("volumeClaimTemplates") or []
     return claims
 
