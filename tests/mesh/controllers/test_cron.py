@@ -110,3 +110,15 @@ def test_a_role_takes_up_what_is_labelled_for_it(simulate: Any) -> None:
             assert rule in (await cluster.admin.get(CLUSTER_ROLES, name))["rules"]
 
     simulate(test)
+
+
+def test_a_cron_job_of_an_interval(simulate: Any) -> None:
+    async def test(cluster: Any) -> None:
+        spec = {"schedule": "@every 1m30s", "jobTemplate": job_template()}
+        await cluster.create(CRON_JOBS, "tick", spec=spec)
+        await asyncio.sleep(60 * 7)
+        tick = await cluster.admin.get(CRON_JOBS, "tick", "default")
+        assert tick["status"]["lastScheduleTime"] == "2026-01-01T00:06:00Z"
+        assert len(await cluster.names(JOBS)) == 3
+
+    simulate(test)

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from kybern.controllers.core.jobs import ending
-from kybern.controllers.cronjob.schedule import NeverDueError, Schedule, parse
+from kybern.controllers.cronjob.schedule import Every, NeverDueError, Schedule, parse
 from kybern.kube import meta
 from kybern.kube.meta import Object
 
@@ -34,17 +34,21 @@ def compute_next(cron_job: Object, now: datetime) -> Next:
     deadline = spec.get("startingDeadlineSeconds")
     if deadline is not None:
         earliest = max(earliest, now - timedelta(seconds=deadline))
-    upcoming = schedule.next_after(now.astimezone(zone))
+    due, missed = _most_recent(schedule, earliest.astimezone(zone), now)
+    upcoming = schedule.next_after(due or earliest.astimezone(zone))
     if upcoming is None:
         raise NeverDueError("time difference between two schedules is less than 1 second")
     wait = (upcoming - now).total_seconds()
-    due, missed = _most_recent(schedule, earliest.astimezone(zone), now)
     too_late = due is not None and deadline is not None and due + timedelta(seconds=deadline) < now
     return Next(None if due is None or too_late else due.astimezone(UTC), wait, too_late, missed)
 
 
-def _most_recent(schedule: Schedule, earliest: datetime, now: datetime) -> tuple[datetime | None, int]:
+def _most_recent(schedule: Schedule | Every, earliest: datetime, now: datetime) -> tuple[datetime | None, int]:
     """The last time in (earliest, now], and how many there were (counted to a hundred)."""
+    if isinstance(schedule, Every):
+        first = schedule.next_after(earliest.astimezone(UTC))
+        missed = max((now - first) // schedule.delay + 1, 0)
+        return (first + (missed - 1) * schedule.delay if missed else None), missed
     found: datetime | None = None
     missed = 0
     moment = schedule.next_after(earliest)

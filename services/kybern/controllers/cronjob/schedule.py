@@ -1,10 +1,13 @@
-"""Cron schedules: five fields of minutes, hours, days of month, months and days of week, or a macro such as @hourly.
+"""Cron schedules: five fields of minutes, hours, days of month, months and days of week, or a macro such as @hourly;
+`@every 1h30m` counts from the last time.
 
 Pure. A day must match both day fields, or either when neither is `*`, as cron has it.
 """
 
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+
+from kybern.kube.duration import parse_go
 
 _MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
 MONTHS = {name: number for number, name in enumerate(_MONTHS, 1)}
@@ -27,7 +30,7 @@ MACROS = {
     "@hourly": "0 * * * *",
 }
 HORIZON_DAYS = 5 * 366
-MINUTE = timedelta(minutes=1)
+MINUTE, SECOND = timedelta(minutes=1), timedelta(seconds=1)
 
 
 class ScheduleError(ValueError):
@@ -82,8 +85,21 @@ class Schedule:
         return by_date or by_weekday if self.either_day else by_date and by_weekday
 
 
-def parse(text: str) -> Schedule:
+@dataclass(frozen=True)
+class Every:
+    """`@every DURATION`: whole seconds, one at least."""
+
+    delay: timedelta
+
+    def next_after(self, moment: datetime) -> datetime:
+        """One delay later, on the second."""
+        return (moment.astimezone(UTC).replace(microsecond=0) + self.delay).astimezone(moment.tzinfo)
+
+
+def parse(text: str) -> "Schedule | Every":
     """Raises ScheduleError."""
+    if text.startswith("@every "):
+        return Every(_delay(text))
     parts = MACROS.get(text.strip(), text).split()
     if len(parts) != len(FIELDS):
         raise ScheduleError(f"expected exactly 5 fields, found {len(parts)}: [{' '.join(parts)}]")
@@ -92,6 +108,14 @@ def parse(text: str) -> Schedule:
     )
     either = not parts[2].startswith(("*", "?")) and not parts[4].startswith(("*", "?"))
     return Schedule(minutes, hours, days, months, frozenset(day % 7 for day in weekdays), either)
+
+
+def _delay(text: str) -> timedelta:
+    try:
+        given = parse_go(text.removeprefix("@every "))
+    except ValueError as error:
+        raise ScheduleError(f"failed to parse duration {text}: {error}") from None
+    return max(timedelta(seconds=given // SECOND), SECOND)
 
 
 def _field(text: str, low: int, high: int, names: dict[str, int]) -> frozenset[int]:

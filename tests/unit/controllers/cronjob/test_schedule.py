@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kybern.controllers.cronjob.core import compute_next, describe_refusal, surplus_jobs
-from kybern.controllers.cronjob.schedule import ScheduleError, parse
+from kybern.controllers.cronjob.schedule import Schedule, ScheduleError, parse
 
 START = datetime(2026, 1, 1, 12, 30, tzinfo=UTC)  # a Thursday
 
@@ -29,6 +29,8 @@ START = datetime(2026, 1, 1, 12, 30, tzinfo=UTC)  # a Thursday
         ("0 0 15 * mon", "2026-01-05T00:00"),
         ("0 0 29 feb *", "2028-02-29T00:00"),
         ("0 0 31 2 *", None),
+        ("@every 1h30m", "2026-01-01T14:00"),
+        ("@every 10ms", "2026-01-01T12:30"),
     ],
 )
 def test_next(text: str, next_time: str | None) -> None:
@@ -68,6 +70,7 @@ FIELD = st.sampled_from(["*", "*/7", "0", "3,17", "5-9", "1-12/5"])
 @given(FIELD, FIELD, st.sampled_from(["*", "1,15"]), st.sampled_from(["*", "mon-wed"]), st.integers(0, 5000))
 def test_agrees_with_trying_every_minute(minute: str, hour: str, day: str, weekday: str, offset: int) -> None:
     schedule = parse(f"{minute} {hour} {day} * {weekday}")
+    assert isinstance(schedule, Schedule)
     start = START + timedelta(minutes=offset)
     moment = start + timedelta(minutes=1)
     while True:
@@ -94,6 +97,9 @@ def cron_job(last: str | None = None, **spec: Any) -> dict[str, Any]:
         ("several missed: the last counts", cron_job(), "12:35", "12:30", 300),
         ("within the deadline", cron_job(startingDeadlineSeconds=600), "12:35", "12:30", 300),
         ("past the deadline", cron_job(startingDeadlineSeconds=60), "12:35", None, 300),
+        ("an interval, not yet", cron_job(schedule="@every 7m"), "12:05", None, 120),
+        ("an interval, late", cron_job("2026-01-01T12:01:00Z", schedule="@every 7m"), "12:09", "12:08", 360),
+        ("an interval, later", cron_job(schedule="@every 7m"), "12:30", "12:28", 300),
         ("in another zone", cron_job(schedule="0 13 * * *", timeZone="Europe/Paris"), "12:05", "12:00", None),
     ],
 )
