@@ -17,14 +17,17 @@ from kybern.gateway.core.router import ResourcePath, group_path, resource_path
 from kybern.gateway.core.trace_budget import TraceBudget
 from kybern.gateway.handlers import aggregated, host_logs, logs, port_forward, proxy, read, remote_command, watch, write
 from kybern.gateway.handlers.documents import Documents
+from kybern.gateway.handlers.fast_create import METHOD as POST
+from kybern.gateway.handlers.fast_create import FastCreate
 from kybern.gateway.handlers.fast_get import FastGet
 from kybern.gateway.handlers.health import ENDPOINTS, NOT_FOUND, Health, Readiness
 from kybern.gateway.handlers.target import Target, find, resource_of
 from kybern.gateway.http.connection import Connection
-from kybern.gateway.http.message import JSON, TEXT, Request, Response
+from kybern.gateway.http.message import JSON, TEXT, Request, Response, status_line
 from kybern.gateway.metrics import HealthMetrics, Labels, RequestMetrics, joined
 from kybern.kube.status import StatusError, bad_request, internal, request_entity_too_large, service_unavailable
 from kybern.telemetry import Span
+from kybern.telemetry.series import Series
 
 Answer = Awaitable[Response | None]
 MUTATING = frozenset({"create", "update", "patch", "delete", "deletecollection"})
@@ -66,22 +69,27 @@ class Gateway:
         self._loop = asyncio.get_running_loop()
         self.metrics = RequestMetrics(api.env.telemetry.registry)
         self._labels: dict[tuple[ResourcePath, str], Labels] = {}
-        self.fast = FastGet(api, lambda target: self.metrics.series(self._labels_of(target)))
+        self._traces = TraceBudget(TRACES_PER_SECOND, TRACES_AT_ONCE)
+        self.gets = FastGet(api, self._series_of)
+        self.creates = FastCreate(api, self._series_of, self._traces)
         text = f"{api.env.random.getrandbits(80):020x}"
         self._audit_prefix = f"{text[:8]}-{text[8:12]}-4{text[13:16]}-a{text[17:]}-".encode()
         self._audited = 0
         self._date = b""
         self._date_until = 0.0
-        self._traces = TraceBudget(TRACES_PER_SECOND, TRACES_AT_ONCE)
         self._plain = (b"", b"")
 
     def again(self, connection: Connection, data: bytes) -> bool:
         """Whether a request went the shortest way: its bytes are known."""
-        return self.fast.again(connection, data)
+        return (self.creates if data.startswith(POST) else self.gets).again(connection, data)
 
     def begin(self, request: Request, received: bytes) -> bool:
         """Whether the request went the short way."""
-        return self._api.loaded.is_set() and self.fast.begin(request, received)
+        if not self._api.loaded.is_set():
+            return False
+        if request.method == "POST":
+            self.creates.learn(request, received)
+        return self.gets.begin(request, received)
 
     def passes_on(self, target: bytes) -> bool:
         """Whether the body of a request goes on to another server, and so is read while it comes."""
@@ -213,6 +221,9 @@ class Gateway:
             with suppress(StatusError):
                 await self._api.check_access(request)
 
+    def _series_of(self, target: Target) -> Series:
+        return self.metrics.series(self._labels_of(target))
+
     def _labels_of(self, target: Target) -> Labels:
         return self._labels_for(target.path, target.verb)
 
@@ -242,12 +253,13 @@ class Gateway:
             headers += b"%b: %b\r\n" % warning
         return headers
 
-    def plain_head(self, flow: str) -> bytes:
+    def plain_head(self, flow: str, status: int) -> bytes:
         """Status line and headers of a JSON object, without its length."""
         date = self._http_date()
         if self._plain[0] is not date:
             self._plain = (date, b"Date: %b\r\nCache-Control: no-cache, private\r\nContent-Type: %b\r\n" % (date, JSON))
-        return b"HTTP/1.1 200 OK\r\nAudit-Id: %b\r\n%b%b" % (self._new_audit_id(), flow_headers(flow), self._plain[1])
+        parts = (status_line(status), self._new_audit_id(), flow_headers(flow), self._plain[1])
+        return b"%bAudit-Id: %b\r\n%b%b" % parts
 
     def _new_audit_id(self) -> bytes:
         """Unique, not secret: a random part for this process, and a count."""

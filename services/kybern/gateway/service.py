@@ -210,7 +210,8 @@ async def run(options: Namespace, env: Env) -> None:
             for check in CHECKS:
                 tasks.create_task(follow_check(channel, front, check))
             tasks.create_task(follow_certificate(source, env))
-            tasks.create_task(gateway.fast.sweep())
+            tasks.create_task(gateway.gets.sweep())
+            tasks.create_task(gateway.creates.sweep())
             limits = Limits(options.idle_timeout, options.read_header_timeout, options.read_body_timeout)
             tasks.create_task(close_idle(connections, limits))
             await grpc_server.start()

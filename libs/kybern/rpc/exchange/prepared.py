@@ -10,6 +10,8 @@ from kybern.rpc.exchange.methods import FIELD_BY_REQUEST
 
 _CALL_TAG = b"\x0a"  # ExchangeRequest.calls
 _ID_TAG = b"\x08"  # Call.id
+_CREATE_TAG = b"\x62"  # Call.create
+_OBJECT_TAG = b"\x1a"  # CreateRequest.object
 
 
 def requester_part(requester: Requester, timeout: float) -> bytes:
@@ -22,6 +24,13 @@ def request_part(request: Any) -> bytes:
     call = Call()
     getattr(call, FIELD_BY_REQUEST[type(request)]).CopyFrom(request)
     return call.SerializeToString()
+
+
+def create_part(asked: bytes, data: bytes) -> bytes:
+    """What is asked of a create: a serialized CreateRequest without its object, and the object."""
+    size = varint(len(data))
+    inner = varint(len(asked) + 1 + len(size) + len(data))
+    return b"".join((_CREATE_TAG, inner, asked, _OBJECT_TAG, size, data))
 
 
 def envelope(call_id: int, requester: bytes, request: bytes) -> bytes:

@@ -11,11 +11,15 @@ class TraceBudget:
         self._at: float | None = None
 
     def take(self, now: float) -> bool:
-        """Whether one more may begin at `now` (seconds)."""
-        if self._at is not None:
-            self._left = min(self._burst, self._left + (now - self._at) * self._rate)
-        self._at = now
-        if self._left < 1:
+        """Whether one more may begin at `now` (seconds); then it has begun."""
+        if not self.has(now):
             return False
         self._left -= 1
         return True
+
+    def has(self, now: float) -> bool:
+        """Whether one more may begin."""
+        if self._at is not None:
+            self._left = min(self._burst, self._left + (now - self._at) * self._rate)
+        self._at = now
+        return self._left >= 1

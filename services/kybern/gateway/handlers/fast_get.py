@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from kybern.gateway import answers
 from kybern.gateway.api import Api, requester
@@ -78,16 +78,7 @@ class FastGet:
 
         `received` are its bytes, if they came alone and in one piece.
         """
-        headers = request.headers
-        if (
-            request.method != "GET"
-            or self._api.resources.table.audited
-            or request.connection.front_proxy is not None
-            or request.raw_query
-            or headers.get(b"accept") not in PLAIN_ACCEPTS
-            or not LONG_WAY.isdisjoint(headers)
-            or headers.get(b"user-agent", b"").startswith(PEOPLE)
-        ):
+        if request.method != "GET" or request.raw_query or not plain(request, self._api):
             return False
         if self._lines_of is not self._api.resources:
             self._lines_of, self._lines = self._api.resources, {}
@@ -123,9 +114,7 @@ class FastGet:
         if len(self._lines) >= REMEMBERED:
             self._lines.clear()
         self._lines[line] = known
-        if len(connection.heads) >= HEADS:
-            connection.heads.clear()
-        connection.heads[rest] = head
+        remember(connection, rest, head)
 
     def _learn(self, request: Request) -> Known | None:
         """What a path asks for, if it is that of an object to get."""
@@ -199,3 +188,22 @@ class FastGet:
             for flight in list(self._flights.values()):
                 if flight.passengers[0].started < late:
                     self._api.calls.expire(flight.call_id, self._api.request_timeout)
+
+
+def plain(request: Request, api: Api) -> bool:
+    """Whether nothing in a request's headers is out of the ordinary, and nobody writes down who asked for what."""
+    headers = request.headers
+    return not (
+        api.resources.table.audited
+        or request.connection.front_proxy is not None
+        or headers.get(b"accept") not in PLAIN_ACCEPTS
+        or not LONG_WAY.isdisjoint(headers)
+        or headers.get(b"user-agent", b"").startswith(PEOPLE)
+    )
+
+
+def remember(connection: Connection, received: bytes, said: Any) -> None:
+    """Keep what a connection's bytes said."""
+    if len(connection.heads) >= HEADS:
+        connection.heads.clear()
+    connection.heads[received] = said

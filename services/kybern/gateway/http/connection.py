@@ -53,7 +53,7 @@ class Handler(Protocol):
 
     def standard_headers(self, request: Request) -> bytes: ...
 
-    def plain_head(self, flow: str) -> bytes: ...
+    def plain_head(self, flow: str, status: int) -> bytes: ...
 
 
 class Connection(asyncio.Protocol):
@@ -262,11 +262,11 @@ class Connection(asyncio.Protocol):
         self._write(request, response)
         self._finish(request.keep_alive)
 
-    def answer_plainly(self, body: bytes, keep_alive: bool, flow: str) -> None:
-        """Complete a GET that `again` or `begin` has taken: a JSON object and nothing special."""
+    def answer_plainly(self, body: bytes, keep_alive: bool, flow: str, status: int = 200) -> None:
+        """Complete a request that `again` or `begin` has taken: a JSON object and nothing special."""
         if not self._closing:
             close = b"" if keep_alive else b"Connection: close\r\n"
-            head = self.handler.plain_head(flow)
+            head = self.handler.plain_head(flow, status)
             self.transport.write(b"%bContent-Length: %d\r\n%b\r\n%b" % (head, len(body), close, body))
             if close:
                 self.close()
@@ -394,6 +394,11 @@ class Connection(asyncio.Protocol):
             self.transport.abort()
         else:
             self.close()
+
+    @property
+    def reused(self) -> bool:
+        """Whether this is not its first request."""
+        return self._answered > 0
 
     @property
     def idle(self) -> bool:
