@@ -44,19 +44,20 @@ def rules_allow(rules: Iterable[Mapping[str, Any]] | None, attributes: Attribute
 
 
 def rule_allows(rule: Mapping[str, Any], attributes: Attributes) -> bool:
-    if not _has(rule.get("verbs"), attributes.verb):
+    if not includes(rule.get("verbs"), attributes.verb):
         return False
     if not attributes.is_resource_request:
-        return any(_path_matches(pattern, attributes.path) for pattern in rule.get("nonResourceURLs") or ())
+        return any(path_matches(pattern, attributes.path) for pattern in rule.get("nonResourceURLs") or ())
     names = rule.get("resourceNames") or ()
     return (
-        _has(rule.get("apiGroups"), attributes.group)
+        includes(rule.get("apiGroups"), attributes.group)
         and any(_resource_matches(pattern, attributes) for pattern in rule.get("resources") or ())
         and (not names or attributes.name in names)
     )
 
 
-def _has(values: Sequence[str] | None, wanted: str) -> bool:
+def includes(values: Sequence[str] | None, wanted: str) -> bool:
+    """Whether a list of verbs, groups or resources has one; "*" has all."""
     return values is not None and ("*" in values or wanted in values)
 
 
@@ -67,7 +68,8 @@ def _resource_matches(pattern: str, attributes: Attributes) -> bool:
     return bool(attributes.subresource) and pattern == f"*/{attributes.subresource}"
 
 
-def _path_matches(pattern: str, path: str) -> bool:
+def path_matches(pattern: str, path: str) -> bool:
+    """A path is matched whole, or as what follows a prefix that ends in "*"."""
     if pattern in ("*", path):
         return True
     return pattern.endswith("*") and path.startswith(pattern.rstrip("*"))
@@ -111,15 +113,15 @@ def _breakdown(rule: Mapping[str, Any]) -> Iterable[dict[str, Any]]:
 
 
 def _covers(own: Mapping[str, Any], part: Mapping[str, Any]) -> bool:
-    if not _has(own.get("verbs"), part["verbs"][0]):
+    if not includes(own.get("verbs"), part["verbs"][0]):
         return False
     if "nonResourceURLs" in part:
-        return any(_path_matches(pattern, part["nonResourceURLs"][0]) for pattern in own.get("nonResourceURLs") or ())
+        return any(path_matches(pattern, part["nonResourceURLs"][0]) for pattern in own.get("nonResourceURLs") or ())
     resource, _, subresource = part["resources"][0].partition("/")
     attributes = Attributes(verb="", resource=resource, subresource=subresource)
     names = own.get("resourceNames") or ()
     return (
-        _has(own.get("apiGroups"), part["apiGroups"][0])
+        includes(own.get("apiGroups"), part["apiGroups"][0])
         and any(_resource_matches(pattern, attributes) for pattern in own.get("resources") or ())
         and (not names or (part.get("resourceNames") or [None])[0] in names)
     )

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from kybern.apiserver.storage.cacher import Cacher
 from kybern.apiserver.storage.entry import CacheEvent
 from kybern.kube.status import StatusError
+from kybern.store.errors import StoreError
 
 if TYPE_CHECKING:
     from kybern.apiserver.server import ApiServer
@@ -18,7 +19,7 @@ class Reconciler(ABC):
     """For cluster-scoped objects that the apiserver itself looks after: subclasses say what `reconcile` does."""
 
     def __init__(self, server: "ApiServer", cacher: Cacher) -> None:
-        self._server = server
+        self.server = server
         self._cacher = cacher
         self._due: dict[str, None] = {}
         self._wake = asyncio.Event()
@@ -40,7 +41,7 @@ class Reconciler(ABC):
         """Work until cancelled."""
         for name in self._cacher.entries:
             self.add(name)
-        loop, log = asyncio.get_running_loop(), self._server.telemetry.log
+        loop, log = asyncio.get_running_loop(), self.server.telemetry.log
         while True:
             await self._wake.wait()
             self._wake.clear()
@@ -49,7 +50,7 @@ class Reconciler(ABC):
                 del self._due[name]
                 try:
                     again = await self.reconcile(name)
-                except StatusError as error:
+                except (StatusError, StoreError) as error:
                     log.warning("%s %s: %s", self._cacher.resource, name, error)
                     again = True
                 except Exception:  # the worker's boundary: one object never stops the others

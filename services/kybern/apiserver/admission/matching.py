@@ -10,6 +10,7 @@ from typing import Any
 from kybern.apiserver.admission.plugin import DELETE
 from kybern.apiserver.registry.request import Request
 from kybern.apiserver.registry.resource_table import Served
+from kybern.kube.rbac import includes
 from kybern.kube.selectors import Selector
 from kybern.kube.status import not_found
 
@@ -58,17 +59,13 @@ def rule_matches(rule: Mapping[str, Any], asked: Attributes) -> bool:
     """Whether one of a configuration's rules names the write."""
     names = rule.get("resourceNames")
     return (
-        _has(rule.get("operations"), asked.operation)
-        and _has(rule.get("apiGroups"), asked.group)
-        and _has(rule.get("apiVersions"), asked.version)
+        includes(rule.get("operations"), asked.operation)
+        and includes(rule.get("apiGroups"), asked.group)
+        and includes(rule.get("apiVersions"), asked.version)
         and any(_resource_matches(pattern, asked) for pattern in rule.get("resources") or ())
         and _scope_matches(rule.get("scope") or "*", asked)
         and (not names or asked.name in names)
     )
-
-
-def _has(values: Iterable[str] | None, wanted: str) -> bool:
-    return values is not None and any(value in ("*", wanted) for value in values)
 
 
 def _resource_matches(pattern: str, asked: Attributes) -> bool:

@@ -41,9 +41,9 @@ class PolicyStatusController(Reconciler):
             status = {**(current.get("status") or {}), "observedGeneration": generation, "typeChecking": checked}
             return {**current, "status": status}
 
-        served = self._server.table.find(GROUP, VERSION, RESOURCE)
+        served = self.server.table.find(GROUP, VERSION, RESOURCE)
         request = Request(
-            self._server, APISERVER, "update", served, "", name, subresource="status", field_manager=MANAGER
+            self.server, APISERVER, "update", served, "", name, subresource="status", field_manager=MANAGER
         )
         with allowing(404):
             await change(request, produce)
@@ -54,13 +54,13 @@ class PolicyStatusController(Reconciler):
 
         kinds = []
         for group, version, resource in type_checks.resources_named(policy):
-            served = self._server.table.served.get((group, version, resource))
+            served = self.server.table.served.get((group, version, resource))
             shape = None if served is None else _shape(served)
             if served is not None and shape is not None:
                 kinds.append((served.info.gvk, shape))
         param, kind = None, (policy.get("spec") or {}).get("paramKind")
         if kind:
-            served = self._server.table.of_kind(kind.get("apiVersion") or "", kind.get("kind") or "")
+            served = self.server.table.of_kind(kind.get("apiVersion") or "", kind.get("kind") or "")
             param = None if served is None else _shape(served)
         warnings = type_checks.expression_warnings(policy, kinds, param)
         return {"expressionWarnings": warnings} if warnings else {}

@@ -15,14 +15,14 @@ from kybern.apiserver.aggregation.remotes import Remotes
 from kybern.apiserver.core import api_services
 from kybern.apiserver.core.api_services import ALWAYS, CUSTOM, GROUP, LOCAL, MANAGED, ON_START, RESOURCE, VERSION, Said
 from kybern.apiserver.core.user import MASTERS, User
+from kybern.apiserver.reconciler import Reconciler
 from kybern.apiserver.registry.create import create_object
 from kybern.apiserver.registry.delete import DeleteOptions, delete
 from kybern.apiserver.registry.request import Request
 from kybern.apiserver.registry.update import change
 from kybern.apiserver.storage.entry import CacheEvent
 from kybern.kube.defaults import apply_defaults
-from kybern.kube.status import StatusError
-from kybern.store.errors import StoreError
+from kybern.kube.status import StatusError, allowing
 
 if TYPE_CHECKING:
     from kybern.apiserver.server import ApiServer
@@ -30,23 +30,19 @@ if TYPE_CHECKING:
 Object = dict[str, Any]
 SELF = User("system:kube-aggregator", (MASTERS,))
 MANAGER = "kube-apiserver"
-AGAIN = 1.0  # seconds until an APIService that could not be written is looked at again
 
 
-class Aggregator:
+class Aggregator(Reconciler):
     """See the module's docstring."""
 
     def __init__(self, server: "ApiServer", client: ExtensionClient) -> None:
-        self.server = server
+        super().__init__(server, server.table.cacher(GROUP, RESOURCE))
         self.client = client
         self.remotes = Remotes(server)
         self._metrics = AvailabilityMetrics(server.telemetry.registry)
-        self._cacher = server.table.cacher(GROUP, RESOURCE)
         self._built_in = server.table.groups
-        self._due: dict[str, None] = {}
-        self._wake = asyncio.Event()
         self._followers: dict[str, tuple[Follower, asyncio.Task[None]]] = {}
-        self._cacher.listeners.append(lambda event: self.add(event.entry.name))
+        self._tasks: asyncio.TaskGroup
         server.table.cacher("", "services").listeners.append(self._service_changed)
         server.table.cacher(*SLICES).listeners.append(self._service_changed)
 
@@ -59,11 +55,6 @@ class Aggregator:
                 service = follower.backend.service
                 if service.namespace == entry.namespace and service.name in names:
                     follower.wake()
-
-    def add(self, name: str) -> None:
-        """Look at an APIService soon."""
-        self._due[name] = None
-        self._wake.set()
 
     def locals(self) -> dict[str, Object]:
         """The APIServices that local group versions should have, by name."""
@@ -81,42 +72,31 @@ class Aggregator:
 
     async def run(self) -> None:
         """Work until cancelled."""
-        async with asyncio.TaskGroup() as tasks:
-            tasks.create_task(self._follow_table())
-            loop = asyncio.get_running_loop()
-            while True:
-                await self._wake.wait()
-                self._wake.clear()
-                while self._due:
-                    name = next(iter(self._due))
-                    del self._due[name]
-                    try:
-                        await self.reconcile(name, tasks)
-                    except (StatusError, StoreError) as error:
-                        self.server.telemetry.log.warning("apiservice %s: %s", name, error)
-                        loop.call_later(AGAIN, self.add, name)
+        async with asyncio.TaskGroup() as self._tasks:
+            self._tasks.create_task(self._follow_table())
+            await super().run()
 
     async def _follow_table(self) -> None:
-        """Look at every APIService at the start, and at those of definitions whenever the table changes."""
+        """Look at those of local group versions that come and go with the table."""
         known: set[str] = set()
         while True:
             seen = self.server.table.etag
             wanted = self.locals().keys()
-            for name in (wanted ^ known) | (self._cacher.entries.keys() if not known else set()):
+            for name in wanted ^ known:
                 self.add(name)
             known = set(wanted)
             await self.server.table.changed(seen)
 
-    async def reconcile(self, name: str, tasks: asyncio.TaskGroup) -> None:
+    async def reconcile(self, name: str) -> bool:
         """Bring an APIService to what it should be. Raises StatusError."""
         entry = self._cacher.get("", name)
         wanted = self.locals().get(name)
         obj = entry.decode() if entry is not None else None
-        self._follow(name, obj or {"spec": {}}, tasks)
+        self._follow_server(name, obj or {"spec": {}})
         if obj is None:
             if wanted is not None:
                 await self._create(wanted)
-            return
+            return False
         managed = bool((obj["metadata"].get("labels") or {}).get(MANAGED))
         if managed and wanted is None:
             await self._delete(name)
@@ -124,13 +104,14 @@ class Aggregator:
             await self._put_back(wanted)
         elif not obj["spec"].get("service") and not api_services.is_available(obj):
             await self.say(name, LOCAL)
+        return False
 
     def follower(self, name: str) -> Follower | None:
         """Who follows the server of an APIService, if it has one."""
         found = self._followers.get(name)
         return found[0] if found is not None else None
 
-    def _follow(self, name: str, obj: Object, tasks: asyncio.TaskGroup) -> None:
+    def _follow_server(self, name: str, obj: Object) -> None:
         """Exactly one follower for an APIService with a server of its own."""
         known, spec = self._followers.get(name), obj["spec"]
         if known is not None and known[0].spec == spec:
@@ -143,7 +124,7 @@ class Aggregator:
                 self.remotes.drop(known[0].at)
         if spec.get("service"):
             follower = Follower(self, name, spec, api_services.is_available(obj))
-            self._followers[name] = (follower, tasks.create_task(follower.run()))
+            self._followers[name] = (follower, self._tasks.create_task(follower.run()))
 
     async def say(self, name: str, said: Said) -> None:
         """Write what is known of availability, if that is news."""
@@ -170,11 +151,8 @@ class Aggregator:
         await self._change(wanted["metadata"]["name"], "", produce)
 
     async def _change(self, name: str, subresource: str, produce: Any) -> None:
-        try:
+        with allowing(404):
             await change(self._request("update", name, subresource), produce)
-        except StatusError as error:
-            if error.code != 404:
-                raise
 
     async def _create(self, wanted: Object) -> None:
         request = self._request("create", wanted["metadata"]["name"])
@@ -186,11 +164,8 @@ class Aggregator:
                 raise
 
     async def _delete(self, name: str) -> None:
-        try:
+        with allowing(404):
             await delete(self._request("delete", name), DeleteOptions())
-        except StatusError as error:
-            if error.code != 404:
-                raise
 
     def _request(self, verb: str, name: str, subresource: str = "") -> Request:
         served = self.server.table.find(GROUP, VERSION, RESOURCE)

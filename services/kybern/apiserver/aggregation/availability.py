@@ -28,7 +28,7 @@ def check_service(server: "ApiServer", backend: Backend) -> Said | None:
     found = next((one for one in spec.get("ports") or () if one.get("port") == port), None)
     if found is None:
         return Said(False, "ServicePortError", f"{shown} is not listening on port {port}")
-    known = slices(server, namespace, name)
+    known = slices(server.table.cacher, namespace, name)
     if not known:
         return Said(False, "EndpointsNotFound", f"cannot find endpointslices for {shown}")
     port_name = found.get("name") or ""

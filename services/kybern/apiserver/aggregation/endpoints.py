@@ -1,14 +1,12 @@
 """From a Service to a ready endpoint, by EndpointSlices: for services/proxy and for extension API servers."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from kybern.apiserver.storage.cacher import Cacher
 from kybern.apiserver.storage.selection import Selection
 from kybern.kube import selectors
-
-if TYPE_CHECKING:
-    from kybern.apiserver.server import ApiServer
 
 Object = dict[str, Any]
 SERVICE_NAME = "kubernetes.io/service-name"
@@ -24,10 +22,10 @@ class Endpoint:
     pod: str
 
 
-def slices(server: "ApiServer", namespace: str, name: str) -> list[Object]:
+def slices(cachers: Callable[[str, str], Cacher], namespace: str, name: str) -> list[Object]:
     """The slices of a Service."""
     selection = Selection(namespace, labels=selectors.from_labels({SERVICE_NAME: name}))
-    return [entry.decode() for entry in server.table.cacher(*SLICES).select(selection)]
+    return [entry.decode() for entry in cachers(*SLICES).select(selection)]
 
 
 def ready(found: list[Object], port_name: str) -> Iterator[Endpoint]:

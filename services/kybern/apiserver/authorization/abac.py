@@ -7,7 +7,7 @@ from typing import Any
 import orjson
 
 from kybern.apiserver.core.user import AUTHENTICATED, User
-from kybern.kube.rbac import Attributes
+from kybern.kube.rbac import Attributes, path_matches
 
 Object = dict[str, Any]
 VERSION = "abac.authorization.kubernetes.io/v1beta1"
@@ -31,8 +31,7 @@ class Policy:
         if not self._concerns(user) or (self.readonly and asked.verb not in READING):
             return False
         if not asked.is_resource_request:
-            path = self.path
-            return path in ("*", asked.path) or (path.endswith("*") and asked.path.startswith(path.rstrip("*")))
+            return path_matches(self.path, asked.path)
         wanted = ((self.namespace, asked.namespace), (self.resource, asked.resource), (self.api_group, asked.group))
         return all(given in ("*", value) for given, value in wanted)
 

@@ -18,6 +18,7 @@ REFERENCED = ("secrets", "configmaps", "persistentvolumeclaims", "serviceaccount
 UNRELATED = "no relationship found between node '{node}' and this object"
 ONLY_READ = "can only read resources of this type"
 NO_NAME = "No Object name found"
+REMEMBERED = 4096  # shapes of requests
 Rules = list[dict[str, object]]
 Shape = tuple[str, str, str, str]
 
@@ -105,5 +106,7 @@ class NodeAuthorizer:
         shape = (asked.verb, asked.group, asked.resource, asked.subresource)
         known = self._general.get(shape)
         if known is None:
+            if len(self._general) >= REMEMBERED:
+                self._general.clear()
             known = self._general[shape] = rules_allow(self._rules, asked)
         return known

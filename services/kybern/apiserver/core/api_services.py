@@ -120,7 +120,9 @@ def group_order(
         first = {"": 0, GROUP: 1}.get(group, 2)
         return first, -max(priorities[group, version][0] for version in groups[group]), group
 
-    return [
-        (group, tuple(sorted(groups[group], key=lambda v, g=group: (-priorities[g, v][1], version_order(v)))))  # type: ignore[misc]
-        for group in sorted(groups, key=place)
-    ]
+    def ordered(group: str) -> tuple[str, ...]:
+        return tuple(
+            sorted(groups[group], key=lambda version: (-priorities[group, version][1], version_order(version)))
+        )
+
+    return [(group, ordered(group)) for group in sorted(groups, key=place)]

@@ -46,10 +46,10 @@ class DefinitionController(Reconciler):
         if is_terminating(crd):
             return await self._finalize(crd) if FINALIZER in (crd["metadata"].get("finalizers") or ()) else False
         deciding = await self._alone(crd["spec"]["group"])
-        if decide_status(crd, self._all(), self._server.clock.now()) != crd.get("status"):
+        if decide_status(crd, self._all(), self.server.clock.now()) != crd.get("status"):
 
             async def produce(current: Object) -> Object:
-                return {**current, "status": decide_status(current, self._all(), self._server.clock.now())}
+                return {**current, "status": decide_status(current, self._all(), self.server.clock.now())}
 
             await self._write(name, "status", produce, deciding)
         return False
@@ -57,7 +57,7 @@ class DefinitionController(Reconciler):
     async def _alone(self, group: str) -> tuple[Write, ...]:
         """What lets a decision about a group's names fail if another apiserver takes one in the same moment; all former
         ones are in the caches then."""
-        feed = self._server.feed
+        feed = self.server.feed
         if feed.store.exclusive:
             return ()
         key = f"{keys.ROOT}ranges/customresourcenames/{group}"
@@ -75,7 +75,7 @@ class DefinitionController(Reconciler):
     async def _finalize(self, crd: Object) -> bool:
         """Delete every object; let go of the definition when none is left."""
         name = crd["metadata"]["name"]
-        cacher = self._server.custom.cacher(crd)
+        cacher = self.server.custom.cacher(crd)
         if cacher is not None and cacher.entries:
             await self._say(name, IN_PROGRESS)
             await self._delete_objects(crd)
@@ -92,7 +92,7 @@ class DefinitionController(Reconciler):
         return False
 
     async def _delete_objects(self, crd: Object) -> None:
-        spec, table = crd["spec"], self._server.table
+        spec, table = crd["spec"], self.server.table
         served = next(
             (
                 one
@@ -106,21 +106,21 @@ class DefinitionController(Reconciler):
         for entry in list(served.storage.entries.values()):
             if entry.decode()["metadata"].get("deletionTimestamp"):
                 continue
-            request = Request(self._server, APISERVER, "delete", served, entry.namespace, entry.name)
+            request = Request(self.server, APISERVER, "delete", served, entry.namespace, entry.name)
             with allowing(404):
                 await delete(request, DeleteOptions())
 
     async def _say(self, name: str, terminating: tuple[str, str, str]) -> None:
         async def produce(current: Object) -> Object:
-            said = conditions(current, {"Terminating": terminating}, self._server.clock.now())
+            said = conditions(current, {"Terminating": terminating}, self.server.clock.now())
             return {**current, "status": {**(current.get("status") or {}), "conditions": said}}
 
         await self._write(name, "status", produce)
 
     async def _write(self, name: str, subresource: str, produce: Any, along: tuple[Write, ...] = ()) -> None:
-        served = self._server.table.find(GROUP, VERSION, RESOURCE)
+        served = self.server.table.find(GROUP, VERSION, RESOURCE)
         request = Request(
-            self._server,
+            self.server,
             APISERVER,
             "update",
             served,

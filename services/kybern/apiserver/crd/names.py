@@ -8,7 +8,7 @@ from kybern.apiserver.crd.definition import condition
 from kybern.kube import meta
 
 Object = dict[str, Any]
-FRESH = {"NamesAccepted": ("True", "NoConflicts", "no conflicts found")}
+ACCEPTED = ("True", "NoConflicts", "no conflicts found")
 ESTABLISHED = ("True", "InitialNamesAccepted", "the initial names have been accepted")
 NOT_ACCEPTED = ("False", "NotAccepted", "not all names are accepted")
 
@@ -18,7 +18,7 @@ def decide_status(crd: Object, others: Iterable[Object], now: datetime) -> Objec
     wanted, status = crd["spec"]["names"], dict(crd.get("status") or {})
     resources, kinds = _taken(crd, others)
     accepted: Object = dict(status.get("acceptedNames") or {"kind": "", "plural": ""})
-    said = FRESH["NamesAccepted"]
+    said = ACCEPTED
     for member, taken, reason in (
         ("plural", resources, "PluralConflict"),
         ("singular", resources, "SingularConflict"),
@@ -38,7 +38,7 @@ def decide_status(crd: Object, others: Iterable[Object], now: datetime) -> Objec
         accepted["categories"] = wanted["categories"]
     else:
         accepted.pop("categories", None)
-    established = said is FRESH["NamesAccepted"] or condition(crd, "Established").get("status") == "True"
+    established = said is ACCEPTED or condition(crd, "Established").get("status") == "True"
     status["acceptedNames"] = accepted
     status["conditions"] = conditions(
         crd, {"NamesAccepted": said, "Established": ESTABLISHED if established else NOT_ACCEPTED}, now

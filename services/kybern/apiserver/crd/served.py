@@ -20,8 +20,7 @@ from kybern.apiserver.crd.definition import (
     version_order,
     versions,
 )
-from kybern.apiserver.registry.strategies.scale import replicas_only
-from kybern.apiserver.registry.strategy import Strategy
+from kybern.apiserver.registry.strategy import Strategy, already_made
 from kybern.apiserver.storage.entry import CacheEvent
 from kybern.kube.schema import GroupInfo
 
@@ -30,7 +29,7 @@ if TYPE_CHECKING:
 
 Object = dict[str, Any]
 SHAPED = ("versions", "conversion")  # parts of a spec that say how what is stored is read
-CUSTOM = Strategy(updates={"scale": replicas_only}, unconditional_update=False)
+CUSTOM = Strategy(updates={"scale": already_made}, unconditional_update=False)
 
 
 class CustomResources:

@@ -68,7 +68,7 @@ def _service(server: ApiServer, request: Request, name: ProxyName, entry: Entry)
         wanted = port.get("name") or ""
     pods = server.table.cacher("", "pods")
     found = []
-    for endpoint in ready(slices(server, request.namespace, name.name), wanted):
+    for endpoint in ready(slices(server.table.cacher, request.namespace, name.name), wanted):
         pod = pods.get(request.namespace, endpoint.pod) if endpoint.pod else None
         if pod is not None and is_proxyable(endpoint.address) and endpoint.address in _addresses(pod):
             found.append(endpoint)

@@ -51,3 +51,7 @@ class Strategy:
 
 
 PLAIN = Strategy()
+
+
+def already_made(request: "Request", new: Object, old: Object) -> None:
+    """For a subresource whose own handler has made the change: the generic registry carries it out."""

@@ -108,7 +108,11 @@ class Connections:
     def _open(self) -> aiohttp.ClientSession:
         if self._session is None:
             connector = aiohttp.TCPConnector(limit=0, keepalive_timeout=90)
-            self._session = aiohttp.ClientSession(connector=connector, timeout=aiohttp.ClientTimeout(total=None))
+            self._session = aiohttp.ClientSession(
+                connector=connector,
+                timeout=aiohttp.ClientTimeout(total=None),
+                cookie_jar=aiohttp.DummyCookieJar(),  # webhooks are told nothing of each other's, or their own past
+            )
         return self._session
 
     def _context(self, ca: str, credentials: Credentials) -> ssl.SSLContext:

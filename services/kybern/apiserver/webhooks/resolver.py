@@ -7,14 +7,12 @@ from collections.abc import Callable, Iterable
 from itertools import count
 from typing import Any
 
+from kybern.apiserver.aggregation.endpoints import SLICES, slices
 from kybern.apiserver.storage.cacher import Cacher
-from kybern.apiserver.storage.selection import Selection
 from kybern.apiserver.webhooks.target import ServiceReference
-from kybern.kube import selectors
 
 Object = dict[str, Any]
 Address = tuple[str, int]
-SERVICE_NAME = "kubernetes.io/service-name"
 
 
 class NoEndpoint(Exception):
@@ -32,8 +30,8 @@ class Resolver:
 
     def resolve(self, asked: ServiceReference) -> Address:
         """An address of the Service's port. Raises NoEndpoint."""
-        services, slices = self._cachers("", "services"), self._cachers("discovery.k8s.io", "endpointslices")
-        seen = (services.changed, slices.changed)
+        services = self._cachers("", "services")
+        seen = (services.changed, self._cachers(*SLICES).changed)
         if seen != self._seen:
             self._known.clear()
             self._seen = seen
@@ -42,8 +40,7 @@ class Resolver:
             entry = services.get(asked.namespace, asked.name)
             if entry is None:
                 raise NoEndpoint(f'service "{asked.name}" not found')
-            selection = Selection(asked.namespace, labels=selectors.from_labels({SERVICE_NAME: asked.name}))
-            found = (one.decode() for one in slices.select(selection))
+            found = slices(self._cachers, asked.namespace, asked.name)
             addresses = self._known[asked] = endpoints_of(entry.decode(), found, asked.port)
         return addresses[next(self._turns) % len(addresses)]
 

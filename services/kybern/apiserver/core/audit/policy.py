@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from kybern.apiserver.core.user import User
-from kybern.kube.rbac import Attributes
+from kybern.kube.rbac import Attributes, path_matches
 
 Object = dict[str, Any]
 API_VERSION = "audit.k8s.io/v1"
@@ -120,7 +120,7 @@ def matches(rule: Object, user: User, asked: Attributes) -> bool:
     if rule.get("namespaces") or rule.get("resources"):
         return asked.is_resource_request and _resource_matches(rule, asked)
     if rule.get("nonResourceURLs"):
-        return not asked.is_resource_request and any(_path_matches(url, asked.path) for url in rule["nonResourceURLs"])
+        return not asked.is_resource_request and any(path_matches(url, asked.path) for url in rule["nonResourceURLs"])
     return True
 
 
@@ -150,9 +150,3 @@ def _is_named(pattern: str, asked: Attributes) -> bool:
     return (resource == "*" and bool(asked.subresource) and subresource == asked.subresource) or (
         subresource == "*" and resource == asked.resource
     )
-
-
-def _path_matches(pattern: str, path: str) -> bool:
-    if pattern in ("*", path):
-        return True
-    return pattern.endswith("*") and path.startswith(pattern.rstrip("*"))

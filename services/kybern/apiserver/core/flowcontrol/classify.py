@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from kybern.apiserver.core.user import User
-from kybern.kube.rbac import Attributes
+from kybern.kube.rbac import Attributes, includes, path_matches
 
 Object = dict[str, Any]
 EVERYTHING = "*"
@@ -86,30 +86,20 @@ def subject_matches(subject: Object, user: User) -> bool:
 def resource_rule_matches(rule: Object, asked: Attributes) -> bool:
     """Verbs, groups, resources ("pods", "pods/status"), and where: a namespace, or the cluster's scope."""
     if not (
-        _has(rule.get("verbs"), asked.verb)
-        and _has(rule.get("apiGroups"), asked.group)
-        and _has(rule.get("resources"), asked.combined_resource)
+        includes(rule.get("verbs"), asked.verb)
+        and includes(rule.get("apiGroups"), asked.group)
+        and includes(rule.get("resources"), asked.combined_resource)
     ):
         return False
     if not asked.namespace:
         return bool(rule.get("clusterScope"))
-    return _has(rule.get("namespaces"), asked.namespace)
+    return includes(rule.get("namespaces"), asked.namespace)
 
 
 def path_rule_matches(rule: Object, asked: Attributes) -> bool:
-    """A path is matched whole, or as what follows a prefix that ends in "*"."""
-    if not _has(rule.get("verbs"), asked.verb):
-        return False
-    for pattern in rule.get("nonResourceURLs") or ():
-        if pattern in (EVERYTHING, asked.path):
-            return True
-        if pattern.endswith("*") and asked.path.startswith(pattern.rstrip("*")):
-            return True
-    return False
-
-
-def _has(values: Sequence[str] | None, wanted: str) -> bool:
-    return values is not None and (EVERYTHING in values or wanted in values)
+    """Verbs, and paths as RBAC has them."""
+    patterns = rule.get("nonResourceURLs") or ()
+    return includes(rule.get("verbs"), asked.verb) and any(path_matches(pattern, asked.path) for pattern in patterns)
 
 
 def distinguisher(found: Schema, user: User, asked: Attributes) -> str:

@@ -26,7 +26,7 @@ class Configuration:
 
 def configuration(schemas: Iterable[Object], levels: Iterable[Object], defaults: Sequence[Object]) -> Configuration:
     """What counts now. `defaults` holds the mandatory objects among others."""
-    found = {"FlowSchema": {}, "PriorityLevelConfiguration": {}}  # type: dict[str, dict[str, Object]]
+    found: dict[str, dict[str, Object]] = {"FlowSchema": {}, "PriorityLevelConfiguration": {}}
     for obj in defaults:
         if obj["metadata"]["name"] in MANDATORY:
             found[obj["kind"]][obj["metadata"]["name"]] = obj

@@ -1,14 +1,12 @@
 """Pods: graceful deletion, binding to a node, what status and the small subresources may change."""
 
-from typing import Any
-
 import orjson
 
 from kybern.apiserver.registry.decode import decode
 from kybern.apiserver.registry.request import Request
 from kybern.apiserver.registry.reviewed import admit
 from kybern.apiserver.registry.strategies.eviction import evict
-from kybern.apiserver.registry.strategy import Object, Strategy
+from kybern.apiserver.registry.strategy import Object, Strategy, already_made
 from kybern.apiserver.registry.update import change
 from kybern.kube import conditions, meta
 from kybern.kube.defaults.create import qos_class
@@ -141,10 +139,6 @@ def _bound(request: Request, pod: Object, node: str, metadata: Object) -> Object
     return pod
 
 
-def keep_all(request: Request, new: Any, old: Any) -> None:
-    """The subresource's own handler has already made the change."""
-
-
 PODS = Strategy(
     prepare_create=(prepare_create,),
     prepare_update=(prepare_update,),
@@ -152,6 +146,6 @@ PODS = Strategy(
     grace=grace,
     returns_deleted=True,
     creates={"binding": bind, "eviction": evict},
-    updates={"ephemeralcontainers": ephemeral_containers, "resize": resize, "binding": keep_all},
+    updates={"ephemeralcontainers": ephemeral_containers, "resize": resize, "binding": already_made},
 )
 BINDINGS = Strategy(creates={"": bind})

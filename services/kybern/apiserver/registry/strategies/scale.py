@@ -76,7 +76,3 @@ def scaled(request: Request, obj: Object, scale: Object) -> Object:
     if metadata.get("resourceVersion"):
         changed["metadata"]["resourceVersion"] = metadata["resourceVersion"]
     return changed
-
-
-def replicas_only(request: Request, new: Object, old: Object) -> None:
-    """`scaled` has made the change; the generic registry carries it out."""

@@ -9,12 +9,11 @@ from kybern.apiserver.registry.strategies.namespaces import NAMESPACES
 from kybern.apiserver.registry.strategies.pods import BINDINGS, PODS
 from kybern.apiserver.registry.strategies.rbac import RBAC
 from kybern.apiserver.registry.strategies.reviews import REVIEWS
-from kybern.apiserver.registry.strategies.scale import replicas_only
 from kybern.apiserver.registry.strategies.service_accounts import SERVICE_ACCOUNTS
 from kybern.apiserver.registry.strategies.services import SERVICES
-from kybern.apiserver.registry.strategy import PLAIN, Strategy
+from kybern.apiserver.registry.strategy import PLAIN, Strategy, already_made
 
-SCALABLE = Strategy(updates={"scale": replicas_only})
+SCALABLE = Strategy(updates={"scale": already_made})
 UPSERT = Strategy(create_on_update=True)
 KEPT = Strategy(returns_deleted=True)
 EVENT_TTL = 3600.0
@@ -29,7 +28,7 @@ STRATEGIES: dict[tuple[str, str], Strategy] = {
     ("", "persistentvolumes"): KEPT,
     ("", "pods"): PODS,
     ("", "podtemplates"): Strategy(create_on_update=True, returns_deleted=True),
-    ("", "replicationcontrollers"): Strategy(updates={"scale": replicas_only}, orphans_by_default=True),
+    ("", "replicationcontrollers"): Strategy(updates={"scale": already_made}, orphans_by_default=True),
     ("", "resourcequotas"): KEPT,
     ("", "serviceaccounts"): SERVICE_ACCOUNTS,
     ("", "services"): SERVICES,
