@@ -1,6 +1,7 @@
 """etcd as a process of the test: real members on loopback that can be killed, stopped, and started again."""
 
 import shutil
+import os
 import signal
 import socket
 import subprocess
@@ -54,6 +55,7 @@ class Etcd:
         """SIGSTOP: the connections stand, nothing answers."""
         assert self.process is not None
         self.process.send_signal(signal.SIGSTOP)
+        os.waitid(os.P_PID, self.process.pid, os.WSTOPPED | os.WNOWAIT)  # on a busy machine it runs on for a while
 
     def resume(self) -> None:
         """SIGCONT."""
