@@ -1,7 +1,7 @@
 """etcd as a process of the test: real members on loopback that can be killed, stopped, and started again."""
 
-import shutil
 import os
+import shutil
 import signal
 import socket
 import subprocess
