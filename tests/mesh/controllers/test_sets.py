@@ -11,6 +11,7 @@ from kybern.client.resources import (
     PODS,
     STATEFUL_SETS,
 )
+from kybern.controllers.core.pods import is_ready
 from kybern.kube import meta
 from kybern.kube.meta import Object
 
@@ -20,6 +21,10 @@ def template(image: str = "v1") -> dict[str, Any]:
 
 
 SELECTOR = {"matchLabels": {"app": "x"}}
+
+
+def pod_is_ready(pod: Object) -> bool:
+    return is_ready(pod) and not meta.is_deleting(pod)
 
 
 async def images(cluster: Any) -> dict[str, str]:
@@ -44,15 +49,8 @@ def test_a_daemon_set_has_one_pod_on_every_node_that_admits_it(simulate: Any) ->
         await cluster.admin.patch(DAEMON_SETS, "ds", "default", patch=patch, patch_type="application/json-patch+json")
 
         async def rolled() -> bool:
-            ready = [
-                p
-                for p in (await cluster.admin.list(PODS, "default")).items
-                if any(
-                    c["type"] == "Ready" and c["status"] == "True" for c in p.get("status", {}).get("conditions", [])
-                )
-                and not meta.is_deleting(p)
-            ]
-            assert len(ready) >= 2  # one unavailable at most
+            pods = (await cluster.admin.list(PODS, "default")).items
+            assert sum(pod_is_ready(pod) for pod in pods) >= 2  # one unavailable at most
             found = await images(cluster)
             return set(found.values()) == {"v2"} and len(found) == 3 and await up(3)
 
@@ -189,3 +187,34 @@ def test_failed_daemon_pods_are_replaced_more_and_more_slowly(simulate: Any) -> 
         assert await seconds_until(6) >= 7
 
     simulate(test, nodes=1)
+
+
+def test_with_surge_every_node_has_an_available_pod_all_through_an_update(simulate: Any) -> None:
+    async def test(cluster: Any) -> None:
+        strategy = {"type": "RollingUpdate", "rollingUpdate": {"maxSurge": 1, "maxUnavailable": 0}}
+        spec = {"selector": SELECTOR, "template": template(), "updateStrategy": strategy, "minReadySeconds": 5}
+        await cluster.create(DAEMON_SETS, "ds", spec=spec)
+
+        async def status() -> Object:
+            found: Object = (await cluster.admin.get(DAEMON_SETS, "ds", "default")).get("status", {})
+            return found
+
+        async def available() -> bool:
+            return bool((await status()).get("numberAvailable") == 2)
+
+        await cluster.until(available, 60)
+        patch = [{"op": "replace", "path": "/spec/template/spec/containers/0/image", "value": "v2"}]
+        await cluster.admin.patch(DAEMON_SETS, "ds", "default", patch=patch, patch_type="application/json-patch+json")
+        most = 0
+
+        async def rolled() -> bool:
+            nonlocal most
+            found = await images(cluster)
+            most = max(most, len(found))
+            assert sum(pod_is_ready(p) for p in (await cluster.admin.list(PODS, "default")).items) >= 2
+            return sorted(found.values()) == ["v2", "v2"] and (await status()).get("updatedNumberScheduled") == 2
+
+        await cluster.until(rolled, 100)
+        assert most == 3
+
+    simulate(test)

@@ -12,7 +12,7 @@ from kybern.controllers.core import pods as podlib
 from kybern.controllers.core.history import HASH_LABEL
 from kybern.controllers.daemonset.core.failures import FailedPods
 from kybern.controllers.daemonset.core.placement import Changes, by_node, compute_changes, for_node
-from kybern.controllers.daemonset.core.rollout import compute_outdated, compute_status
+from kybern.controllers.daemonset.core.rollout import compute_rollout, compute_status
 from kybern.controllers.history import sync_update_revision, truncate
 from kybern.controllers.owned_pods import OwnedPods
 from kybern.kube import meta
@@ -70,10 +70,10 @@ class DaemonSetController:
             return None
         pods = by_node(await self._owned.of(daemon_set, selector))
         nodes, now = self._nodes.store.list(), self._context.clock.now()
-        wanted = compute_changes(daemon_set, nodes, pods)
+        wanted = compute_changes(daemon_set, nodes, pods, digest, now)
         changes, pause = self._failures.hold_back(key, meta.generation(daemon_set), wanted, now)
         if not changes.create and not changes.delete:
-            changes = Changes(delete=compute_outdated(daemon_set, nodes, pods, digest, now))
+            changes = compute_rollout(daemon_set, nodes, pods, digest, now)
         error = await self._apply(key, daemon_set, changes, digest)
         status = compute_status(daemon_set, nodes, pods, digest, now)
         if status != daemon_set.get("status"):
@@ -82,8 +82,10 @@ class DaemonSetController:
             raise error
         await self._truncate(daemon_set, revisions, pods, revision)
         waits = [pause] if pause is not None else []
-        if status["numberReady"] != status.get("numberAvailable", 0):
-            waits.append(float(daemon_set["spec"].get("minReadySeconds", 0)))
+        min_ready = daemon_set["spec"].get("minReadySeconds", 0)
+        here = (pod for there in pods.values() for pod in there if podlib.is_active(pod))
+        if any(podlib.is_ready(pod) and not podlib.is_available(pod, min_ready, now) for pod in here):
+            waits.append(float(min_ready))
         return RequeueAfter(min(waits)) if waits else None
 
     async def _truncate(

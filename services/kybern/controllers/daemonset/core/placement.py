@@ -2,11 +2,14 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
 from kybern.controllers.core import pods as podlib
+from kybern.controllers.core.history import HASH_LABEL
 from kybern.controllers.core.node_affinity import admits
 from kybern.controllers.core.taints import NO_EXECUTE, NO_SCHEDULE, NOT_READY, UNREACHABLE, tolerating
 from kybern.kube import meta
+from kybern.kube.intstr import scaled_value
 from kybern.kube.meta import Object
 
 # A daemon is often what makes a node well again: it stays on and comes to nodes that are not.
@@ -84,7 +87,41 @@ def by_node(pods: Iterable[Object]) -> dict[str, list[Object]]:
     return found
 
 
-def compute_changes(daemon_set: Object, nodes: Sequence[Object], pods: Mapping[str, Sequence[Object]]) -> Changes:
+def strategy(daemon_set: Object) -> Object:
+    found: Object = daemon_set["spec"].get("updateStrategy") or {}
+    return found
+
+
+def max_surge(daemon_set: Object, desired: int) -> int:
+    """On how many nodes an update may have a new pod beside the old one."""
+    value = (strategy(daemon_set).get("rollingUpdate") or {}).get("maxSurge", 0)
+    return scaled_value(value, desired, round_up=True) if strategy(daemon_set).get("type") != "OnDelete" else 0
+
+
+def is_new(pod: Object, digest: str) -> bool:
+    """Whether a pod is of the present template."""
+    return meta.labels(pod).get(HASH_LABEL) == digest
+
+
+def excess(daemon_set: Object, running: Sequence[Object], digest: str, now: datetime) -> list[Object]:
+    """Which of a node's running pods, oldest first, are too many: all but the oldest.
+
+    With maxSurge an old pod and a new one may be there, until the new one is available or the old one is not ready.
+    """
+    if len(running) < 2 or not max_surge(daemon_set, len(running)):
+        return [*running[1:]]
+    new = next((pod for pod in running if is_new(pod, digest)), None)
+    old = next((pod for pod in running if not is_new(pod, digest)), None)
+    too_many = [pod for pod in running if pod is not new and pod is not old]
+    replaced = new is not None and podlib.is_available(new, daemon_set["spec"].get("minReadySeconds", 0), now)
+    if new is not None and old is not None and (replaced or not podlib.is_ready(old)):
+        too_many.append(old)
+    return too_many
+
+
+def compute_changes(
+    daemon_set: Object, nodes: Sequence[Object], pods: Mapping[str, Sequence[Object]], digest: str, now: datetime
+) -> Changes:
     """One pod on each node that wants one: the oldest of several stays, ended ones are replaced."""
     create: list[str] = []
     delete: list[Object] = []
@@ -102,7 +139,7 @@ def compute_changes(daemon_set: Object, nodes: Sequence[Object], pods: Mapping[s
         failed += [pod for pod in ended if podlib.phase(pod) == "Failed"]
         running = [pod for pod in here if not podlib.is_terminal(pod)]
         running.sort(key=lambda pod: (not podlib.node_name(pod), meta.metadata(pod).get("creationTimestamp") or ""))
-        delete += [*ended, *running[1:]]
+        delete += [*ended, *excess(daemon_set, running, digest, now)]
         if start and not pods.get(name):
             create.append(name)
     # A pod made for a node that is gone before it was scheduled would wait for ever.

@@ -4,16 +4,10 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 from kybern.controllers.core import pods as podlib
-from kybern.controllers.core.history import HASH_LABEL
-from kybern.controllers.daemonset.core.placement import should_run
+from kybern.controllers.daemonset.core.placement import Changes, is_new, max_surge, should_run, strategy
 from kybern.kube import meta
 from kybern.kube.intstr import scaled_value
 from kybern.kube.meta import Object
-
-
-def strategy(daemon_set: Object) -> Object:
-    found: Object = daemon_set["spec"].get("updateStrategy") or {}
-    return found
 
 
 def is_rolling(daemon_set: Object) -> bool:
@@ -21,13 +15,50 @@ def is_rolling(daemon_set: Object) -> bool:
 
 
 def max_unavailable(daemon_set: Object, desired: int) -> int:
-    """At least one, so that a rollout moves; maxSurge is not made use of."""
+    """At least one, so that a rollout moves."""
     value = (strategy(daemon_set).get("rollingUpdate") or {}).get("maxUnavailable", 1)
     return max(1, scaled_value(value, desired, round_up=True))
 
 
-def is_new(pod: Object, digest: str) -> bool:
-    return meta.labels(pod).get(HASH_LABEL) == digest
+def compute_rollout(
+    daemon_set: Object,
+    nodes: Sequence[Object],
+    pods: Mapping[str, Sequence[Object]],
+    digest: str,
+    now: datetime,
+) -> Changes:
+    """What brings the new template to more nodes: old pods make room for new ones, or new ones come beside them."""
+    if not is_rolling(daemon_set):
+        return Changes()
+    most = max_surge(daemon_set, sum(should_run(daemon_set, node)[0] for node in nodes))
+    if most:
+        return compute_surge(daemon_set, nodes, pods, digest, now, most)
+    return Changes(delete=compute_outdated(daemon_set, nodes, pods, digest, now))
+
+
+def compute_surge(
+    daemon_set: Object,
+    nodes: Sequence[Object],
+    pods: Mapping[str, Sequence[Object]],
+    digest: str,
+    now: datetime,
+    most: int,
+) -> Changes:
+    """New pods beside old ones: wherever the old one does not work, and on so many nodes more that there are `most`."""
+    min_ready = daemon_set["spec"].get("minReadySeconds", 0)
+    waiting, at_once, later = 0, [], []
+    for node in nodes:
+        here = pods.get(meta.name(node), ())
+        active = [pod for pod in here if podlib.is_active(pod)]
+        if not should_run(daemon_set, node)[0] or not active:
+            continue
+        if any(is_new(pod, digest) for pod in active):
+            waiting += len(active) > 1
+        elif any(podlib.is_available(pod, min_ready, now) for pod in active):
+            later.append(meta.name(node))
+        else:
+            at_once.append(meta.name(node))
+    return Changes(create=(*at_once, *later[: max(0, most - waiting)]))
 
 
 def compute_outdated(
@@ -38,8 +69,6 @@ def compute_outdated(
     now: datetime,
 ) -> tuple[Object, ...]:
     """The pods to delete so that new ones take their place: those that do not work, then others within the limit."""
-    if not is_rolling(daemon_set):
-        return ()
     min_ready = daemon_set["spec"].get("minReadySeconds", 0)
     desired = [node for node in nodes if should_run(daemon_set, node)[0]]
     unavailable = 0
