@@ -2,7 +2,7 @@
 
 import asyncio
 from argparse import ArgumentParser, Namespace
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -128,6 +128,8 @@ async def serve(
         server = ApiServer(store, env.clock, env.random, env.telemetry, settings)
     except ValueError as error:
         raise ServiceFailure(f"--service-cluster-ip-range {settings.service_cidr}: {error}") from error
+    except OSError as error:
+        raise ServiceFailure(f"the authority of an issuer of tokens cannot be read: {error}") from error
     made(server)
     await server.load()
     wire = env.transport.server(address, POLICY)
@@ -135,24 +137,12 @@ async def serve(
     served: Any = wire
     add_DiscoveryServicer_to_server(Discovery(server), served)
     async with asyncio.TaskGroup() as tasks:
-        feed = tasks.create_task(server.feed.run())
-        compactor = tasks.create_task(compact(server, store))
-        definitions = tasks.create_task(server.definitions.run())
-        policies = tasks.create_task(server.policy_status.run())
-        repair = tasks.create_task(server.claim_repair.run())
-        checks = tasks.create_task(follow_health(server.feed, wire, env.telemetry))
-        aggregator = tasks.create_task(server.aggregator.run())
-        issuers = [tasks.create_task(server.oidc.run())]
-        if settings.authentication.file is not None:
-            issuers.append(tasks.create_task(ConfigurationFollower(server, settings.authentication.file).run()))
-        if settings.authorization.file is not None:
-            issuers.append(tasks.create_task(AuthorizationFollower(server, settings.authorization.file).run()))
+        workers = [tasks.create_task(work) for work in _work(server, store, wire, env)]
         audits = [tasks.create_task(backend.run()) for backend in server.audit.backends] if server.audit else []
-        flows = tasks.create_task(server.flow_controller.run()) if server.flow_controller is not None else None
         try:
             await server.claim_repair.repair()
             await bootstrap(server, ca)
-            issuers.append(tasks.create_task(server.token_tracking.run()))
+            workers.append(tasks.create_task(server.token_tracking.run()))
             await wire.start()
             await report(served, CHECK, "")
             env.ready()
@@ -164,17 +154,26 @@ async def serve(
             await wire.stop(GRACE)
             await ended(audits)
             await server.webhooks.close()
-            feed.cancel()
-            compactor.cancel()
-            definitions.cancel()
-            policies.cancel()
-            repair.cancel()
-            checks.cancel()
-            aggregator.cancel()
-            if flows is not None:
-                flows.cancel()
-            for task in issuers:
-                task.cancel()
+            for worker in workers:
+                worker.cancel()
+
+
+def _work(server: ApiServer, store: Store, wire: Any, env: Env) -> Iterator[Coroutine[Any, Any, None]]:
+    """What goes on for as long as the service lives."""
+    yield server.feed.run()
+    yield compact(server, store)
+    yield server.definitions.run()
+    yield server.policy_status.run()
+    yield server.claim_repair.run()
+    yield follow_health(server.feed, wire, env.telemetry)
+    yield server.aggregator.run()
+    yield server.oidc.run()
+    if server.settings.authentication.file is not None:
+        yield ConfigurationFollower(server, server.settings.authentication.file).run()
+    if server.settings.authorization.file is not None:
+        yield AuthorizationFollower(server, server.settings.authorization.file).run()
+    if server.flow_controller is not None:
+        yield server.flow_controller.run()
 
 
 async def ended(tasks: list[asyncio.Task[None]]) -> None:

@@ -27,6 +27,7 @@ from kybern.pki.authority import Identity, create_ca, issue
 from kybern.pki.files import write_bundle
 from kybern.protos.api.v1 import objects_pb2 as pb
 from kybern.rpc.exchange.client import ExchangeClient
+from kybern.runtime.main import ServiceFailure
 
 WHO = pb.CreateRequest(
     resource=pb.Resource(group="authentication.k8s.io", version="v1", resource="selfsubjectreviews"), object=b"{}"
@@ -327,3 +328,10 @@ async def test_anonymous_on_some_paths_alone(running: Any) -> None:
         for request in (pb.CheckAccessRequest(verb="get", path="/healthz"), WHO):
             with pytest.raises(StatusError, match="Unauthorized"):
                 await gateway.call(request, requester=nobody)
+
+
+async def test_an_authority_that_is_none_is_told_at_the_start(running: Any) -> None:
+    issuer = Issuer("https://a", ("x",), Mapped("sub"), ca="-----BEGIN CERTIFICATE-----\nx\n-----END CERTIFICATE-----")
+    with pytest.raises(ServiceFailure, match="the authority of an issuer of tokens cannot be read"):
+        async with running(authentication=AuthenticationSettings((issuer,))):
+            pass
