@@ -21,10 +21,11 @@ MAX_REDIRECTS, REDIRECTS = 10, (301, 302, 303, 307, 308)
 
 @dataclass(frozen=True)
 class Outcome:
-    """How a try ended, with a sentence for people when it failed."""
+    """How a try ended, with a sentence for people when it failed, or when it is a success to be `wary` of."""
 
     success: bool
     message: str = ""
+    wary: bool = False
 
 
 @dataclass(frozen=True)
@@ -82,8 +83,11 @@ async def run_http(action: Object, target: Target, timeout: float) -> Outcome:
     connector = http.TCPConnector(ssl=unchecked() if scheme == "https" else True, force_close=True)
     try:
         async with asyncio.timeout(timeout), http.ClientSession(connector=connector) as session:
-            status = await fetch(session, url, headers)
-        good = 200 <= status < 400
+            status, body = await fetch(session, url, headers)
+        if status in range(300, 400):
+            said = body.decode(errors="replace")
+            return Outcome(True, f"Probe terminated redirects, Response body: {said}", wary=True)
+        good = 200 <= status < 300
         return Outcome(good, "" if good else f"HTTP probe failed with statuscode: {status}")
     except TimeoutError:
         why = "context deadline exceeded (Client.Timeout exceeded while awaiting headers)"
@@ -94,15 +98,15 @@ async def run_http(action: Object, target: Target, timeout: float) -> Outcome:
         return Outcome(False, f'Get "{url}": {error}')
 
 
-async def fetch(session: Any, url: str, headers: dict[str, str]) -> int:
-    """The status of the answer. Redirects are followed on the same host; one to elsewhere is itself the answer."""
+async def fetch(session: Any, url: str, headers: dict[str, str]) -> tuple[int, bytes]:
+    """The status of the answer, and how it begins. Redirects are followed on the same host; another is the answer."""
     for _ in range(MAX_REDIRECTS):
         async with session.get(url, headers=headers, allow_redirects=False) as response:
-            await response.content.read(MAX_BODY)
+            body = await response.content.read(MAX_BODY)
             target = urljoin(url, response.headers.get("Location", ""))
             away = urlsplit(target).hostname != urlsplit(url).hostname
             if response.status not in REDIRECTS or target == url or away:
-                return int(response.status)
+                return int(response.status), body
             url = target
     raise OSError(f"stopped after {MAX_REDIRECTS} redirects")
 

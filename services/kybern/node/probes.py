@@ -24,8 +24,14 @@ class Probes:
         self._running: dict[tuple[str, Kind], asyncio.Task[None]] = {}
         self._grace: dict[tuple[str, Kind], float] = {}
 
-    def follow(self, pod: Object, runtime: RuntimePod) -> None:
-        """Start the probes of containers that run now, stop those of containers that do not."""
+    def follow(self, pod: Object, runtime: RuntimePod, *, terminating: bool = False) -> None:
+        """Start the probes of containers that run now, stop those of containers that do not.
+
+        A pod that is being stopped is asked for its readiness only: nothing of it is started again.
+        """
+        kinds = {kind: field for kind, field in FIELDS.items() if not terminating or kind is Kind.READINESS}
+        for key in [key for key in self._running if key[1] not in kinds]:
+            self._running.pop(key).cancel()
         running = {c.id: c for c in runtime.containers if c.state is State.RUNNING}
         for key in [key for key in self._running if key[0] not in running]:
             self._running.pop(key).cancel()
@@ -36,7 +42,7 @@ class Probes:
         specs = {c["name"]: c for c in startable_containers(pod)}
         for container in running.values():
             spec = specs.get(container.name, {})
-            for kind, field in FIELDS.items():
+            for kind, field in kinds.items():
                 key = (container.id, kind)
                 if spec.get(field) and key not in self._states:
                     self._states[key] = self._initial(pod, container, kind, spec[field])
@@ -92,6 +98,9 @@ class Probes:
                 if not outcome.success:
                     message = f"{kind} probe failed: {outcome.message}"
                     self._node.event(pod, "Warning", "Unhealthy", message, container.name)
+                elif outcome.wary:
+                    message = f"{kind} probe warning: {outcome.message}"
+                    self._node.event(pod, "Warning", "ProbeWarning", message, container.name)
                 if (after.passing, rules.failed(after)) != (before.passing, rules.failed(before)):
                     self._changed()
                 if rules.failed(after) or (kind is Kind.STARTUP and after.passing):

@@ -52,19 +52,21 @@ async def test_http(http_port: int, status: str, good: bool) -> None:
 
 
 @pytest.mark.parametrize(
-    ("to", "message"),
+    ("to", "good", "message"),
     [
-        pytest.param("/there", "", id="on the same host"),
-        pytest.param("/moved?to=/there", "", id="twice"),
-        pytest.param("http://localhost:1/", "", id="to another host, which is not asked"),
-        pytest.param("http://127.0.0.1:1/", "connection refused", id="to another port, which is"),
-        pytest.param("/moved?to=/moved%3Fto%3D/there%26again", "", id="three times"),
+        pytest.param("/there", True, "", id="on the same host"),
+        pytest.param("/moved?to=/there", True, "", id="twice"),
+        pytest.param("http://localhost:1/", True, "302: Found", id="to another host, which is not asked"),
+        pytest.param("http://127.0.0.1:1/", False, "connection refused", id="to another port, which is"),
+        pytest.param("/moved?to=/moved%3Fto%3D/there%26again", True, "", id="three times"),
     ],
 )
-async def test_http_redirects(http_port: int, to: str, message: str) -> None:
+async def test_http_redirects(http_port: int, to: str, good: bool, message: str) -> None:
     path = f"/moved?{urlencode({'to': to})}"
     outcome = await run_handler({"httpGet": {"port": http_port, "path": path}}, target(), 5)
-    assert (outcome.success, outcome.message.endswith(message)) == (not message, True)
+    assert (outcome.success, outcome.message.endswith(message)) == (good, True)
+    assert outcome.wary == (good and bool(message))
+    assert not outcome.wary or outcome.message == f"Probe terminated redirects, Response body: {message}"
 
 
 async def test_http_redirects_without_end(http_port: int) -> None:

@@ -1,38 +1,43 @@
-"""Whose verdicts an agent that starts anew takes over."""
+"""Probes of a pod's containers over its life, with a real socket behind them."""
 
 import asyncio
-from collections.abc import Coroutine
 from types import SimpleNamespace
 from typing import Any
 
-import pytest
-
+from kybern.clock import SystemClock
 from kybern.node.core.runtime_pod import Container, RuntimePod, State
 from kybern.node.probes import Probes
+from kybern.telemetry import Telemetry
+
+RUNNING = RuntimePod("u", "d", "p", (), (Container("c0", "c", "s0", state=State.RUNNING),))
 
 
-class Later:
-    """A task group that begins nothing."""
-
-    def create_task(self, work: Coroutine[Any, Any, None]) -> asyncio.Future[None]:
-        work.close()
-        return asyncio.get_running_loop().create_future()
+async def until(reached: Any) -> None:
+    async with asyncio.timeout(5):
+        while not reached():
+            await asyncio.sleep(0.01)
 
 
-PROBE = {"httpGet": {"port": 1}}
-
-
-@pytest.mark.parametrize("kind", ["container", "initContainer"])
-@pytest.mark.parametrize("started", [True, False])
-async def test_what_the_status_says(kind: str, started: bool) -> None:
-    node: Any = SimpleNamespace(host_ips=(), runtime=None)
-    tasks: Any = Later()
-    probes = Probes(node, tasks, lambda: None)
-    spec = {"name": "c", "startupProbe": {**PROBE, "terminationGracePeriodSeconds": 1}, "restartPolicy": "Always"}
-    said = {"name": "c", "containerID": "containerd://id", "started": started, "ready": started}
-    pod = {"spec": {"containers": [], f"{kind}s": [spec]}, "status": {f"{kind}Statuses": [said]}}
-    running = RuntimePod("u", "ns", "p", containers=(Container("id", "c", "s", state=State.RUNNING),))
-    probes.follow(pod, running)
-    assert probes.health(running).started == ({"id"} if started else set())
-    probes.follow(pod, RuntimePod("u", "ns", "p"))
-    assert (probes._states, probes._running, probes._grace) == ({}, {}, {})
+async def test_a_pod_that_is_stopped_is_asked_for_its_readiness_only() -> None:
+    events: list[tuple[Any, ...]] = []
+    node: Any = SimpleNamespace(
+        host_ips=("127.0.0.1",),
+        runtime=None,
+        clock=SystemClock(),
+        event=lambda *said: events.append(said),
+        telemetry=Telemetry("test"),
+    )
+    server = await asyncio.start_server(lambda _, writer: writer.close(), "127.0.0.1", 0)
+    probe = {"tcpSocket": {"port": server.sockets[0].getsockname()[1]}, "periodSeconds": 0.02, "failureThreshold": 1}
+    container = {"name": "c", "readinessProbe": probe, "livenessProbe": probe}
+    pod = {"spec": {"hostNetwork": True, "containers": [container]}}
+    async with asyncio.TaskGroup() as tasks:
+        probes = Probes(node, tasks, lambda: None)
+        probes.follow(pod, RUNNING)
+        await until(lambda: probes.health(RUNNING).ready == {"c0"})
+        probes.follow(pod, RUNNING, terminating=True)
+        server.close()
+        await until(lambda: not probes.health(RUNNING).ready)
+        assert not probes.health(RUNNING).failed
+        assert {said[3].split()[0] for said in events} == {"Readiness"}
+        probes.stop()
