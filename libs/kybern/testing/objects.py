@@ -262,6 +262,8 @@ def _merge(known: Any, patch: Any, *, strategic: bool) -> Any:
             uids = {ref["uid"] for ref in value}
             kept = [ref for ref in merged.get(key, []) if ref["uid"] not in uids]
             merged[key] = kept + [ref for ref in value if "$patch" not in ref]
+        elif strategic and key == "conditions":
+            merged[key] = [one for one in value if "$patch" not in one]
         else:
             merged[key] = _merge(merged.get(key), value, strategic=strategic)
     return merged

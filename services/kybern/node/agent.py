@@ -14,7 +14,7 @@ from kybern.kube import meta
 from kybern.kube.meta import Object
 from kybern.kube.status import StatusError
 from kybern.node.context import NodeContext
-from kybern.node.core.admission import decide_admission
+from kybern.node.core.admission import decide_admission, lacking
 from kybern.node.core.runtime_pod import RuntimePod
 from kybern.node.core.static_pod import mirrored_uid
 from kybern.node.cri.client import CriError
@@ -45,6 +45,9 @@ class NodeAgent:
     _tasks: asyncio.TaskGroup | None = None
     _synced: asyncio.Event = field(default_factory=asyncio.Event)
     _evented: bool = False
+
+    def __post_init__(self) -> None:
+        self.node.room, self.node.freed = self._room, self._wake_deferred
 
     async def run(self) -> None:
         node = self.node
@@ -118,9 +121,24 @@ class NodeAgent:
         pod = worker.pod
         if (pod.get("status") or {}).get("startTime") or meta.is_deleting(pod):
             return
-        others = [one.pod for one in self.workers.values() if not one.report.is_terminal(one.pod)]
-        if refusal := decide_admission(pod, others, self.registration.node):
+        if refusal := decide_admission(pod, self._others(pod), self.registration.node):
             worker.report.refuse(pod, *refusal)
+
+    def _others(self, pod: Object) -> list[Object]:
+        """The other pods here that have not ended, with what they have been promised."""
+        workers = [one for one in self.workers.values() if one.uid != meta.uid(pod)]
+        return [one.resizing.allocated(one.pod) for one in workers if not one.report.is_terminal(one.pod)]
+
+    def _room(self, pod: Object) -> str:
+        """Why there is none for a pod that is here and asks for more."""
+        refusal = lacking(pod, self._others(pod), (self.registration.node.get("status") or {}).get("allocatable") or {})
+        return refusal[1] if refusal is not None else ""
+
+    def _wake_deferred(self) -> None:
+        """There may be room now for those whose resize waits for it."""
+        for worker in self.workers.values():
+            if worker.resizing.pending is not None:
+                worker.wake()
 
     def _add_static(self, pod: Object) -> None:
         assert self._tasks is not None
@@ -139,6 +157,7 @@ class NodeAgent:
         if self.workers.get(worker.uid) is worker:
             del self.workers[worker.uid]
             self.node.metrics.pods.dec()
+            self._wake_deferred()
 
     def find(self, namespace: str, name: str, uid: str = "") -> PodWorker | None:
         """The worker of a pod, by name (and uid, if given)."""

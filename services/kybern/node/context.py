@@ -44,6 +44,8 @@ class NodeContext:
     pulls: Backoff = field(default_factory=Backoff)
     pull_errors: dict[str, str] = field(default_factory=dict)  # by pod and image, for who waits to pull again
     simulated: bool = False
+    room: Callable[[Object], str] = lambda pod: ""  # why the node has none for what a pod asks for
+    freed: Callable[[], None] = lambda: None  # somebody needs less: others may be waiting for that
 
     @property
     def name(self) -> str:

@@ -28,12 +28,19 @@ class PodReport:
         return (self.status or pod.get("status") or {}).get("phase") in TERMINAL
 
     def compute(
-        self, pod: Object, runtime: RuntimePod, health: Health, waiting: Waiting, initialized: bool, ended: bool = False
+        self,
+        pod: Object,
+        runtime: RuntimePod,
+        health: Health,
+        waiting: Waiting,
+        initialized: bool,
+        ended: bool = False,
+        resizing: tuple[Object, ...] = (),
     ) -> bool:
         """Bring `status` up to date; True if it says something new. `ended`: the pod has been stopped for good."""
         now = self._node.clock.now()
         seen = Observed(
-            runtime, now, health, waiting, self._node.host_ips, initialized, self.failure, ended, self.given
+            runtime, now, health, waiting, self._node.host_ips, initialized, self.failure, ended, self.given, resizing
         )
         status = compute_status(with_status(pod, self.status), seen)
         if status == self.status:

@@ -21,7 +21,7 @@ from kybern.node.core.volumes import VolumeError
 from kybern.node.cri.client import CriError
 from kybern.node.pod_agenda import FIRST_RETRY, LONGEST_RETRY, Agenda
 from kybern.node.pod_report import PodReport
-from kybern.node.pod_resize import apply_resize
+from kybern.node.pod_resize import LOOK_AGAIN, Resizing
 from kybern.node.pod_start import PodStart
 from kybern.node.pod_stop import collect, kill_container, kill_pod, remove_pod
 from kybern.node.probes import Probes
@@ -39,6 +39,7 @@ class PodWorker:
         self.runtime = RuntimePod(self.uid, meta.namespace(pod), meta.name(pod))
         self.probes = Probes(node, tasks, self.wake)
         self.report = PodReport(node)
+        self.resizing = Resizing(node, self.report.given)
         self.agenda = Agenda()
         self.traceparent = ""
         self.removed = False  # the apiserver no longer has it
@@ -138,13 +139,12 @@ class PodWorker:
             return
         self.probes.follow(self.pod, self.runtime)
         actions = self.agenda.without_held(self._decide())
-        if not actions.kill_pod and await apply_resize(
-            self.node, self.pod, self.runtime, self.report.given, self._kill
-        ):
-            self.runtime = await self.node.cache.fetch(self.uid)
-            self.agenda.wake()
-        self._check_deadline()
-        self._report(actions)
+        try:
+            if not actions.kill_pod:
+                await self._resize()
+        finally:
+            self._check_deadline()
+            self._report(actions)
         if self.report.is_terminal(self.pod):
             self.agenda.wake()
             return
@@ -159,6 +159,13 @@ class PodWorker:
         if actions.kill or actions.kill_pod:
             self.agenda.wake()
         self.runtime = await collect(self.node, self.runtime)
+
+    async def _resize(self) -> None:
+        if await self.resizing.step(self.pod, self.runtime, self._kill):
+            self.runtime = await self.node.cache.fetch(self.uid)
+            self.agenda.wake()
+        if self.resizing.pending is not None:
+            self.agenda.again(LOOK_AGAIN)
 
     def _check_deadline(self) -> None:
         left = self.report.seconds_to_deadline(self.pod)
@@ -185,7 +192,9 @@ class PodWorker:
             self.runtime = await self.node.cache.fetch(self.uid)
         self._volumes_due = False
         try:
-            done = await PodStart(self.node, self.pod, self.runtime, self.traceparent).run(actions)
+            done = await PodStart(self.node, self.resizing.allocated(self.pod), self.runtime, self.traceparent).run(
+                actions
+            )
         finally:
             self.runtime = await self.node.cache.fetch(self.uid)
         self._count(set(actions.start) - done.waiting.keys())
@@ -209,7 +218,15 @@ class PodWorker:
         """Compute the status and send it if it says something new."""
         health = self.probes.health(self.runtime)
         initialized = bool(actions and actions.initialized)
-        new = self.report.compute(self.pod, self.runtime, health, self.agenda.waiting, initialized, ended)
+        new = self.report.compute(
+            self.resizing.allocated(self.pod),
+            self.runtime,
+            health,
+            self.agenda.waiting,
+            initialized,
+            ended,
+            self.resizing.conditions(),
+        )
         if new and not self.removed:
             assert self.report.status is not None
             self.publish(self.report.status)
@@ -235,7 +252,7 @@ class PodWorker:
 
     async def _sync_terminating(self) -> None:
         """Kill what runs; when nothing does any more, clean up and let the object go."""
-        self.probes.stop()
+        self.probes.follow(self.pod, self.runtime, terminating=True)
         grace = self._grace_period()
         if self._killing is not None and not self._killing.done() and grace < self._grace:
             self._killing.cancel()

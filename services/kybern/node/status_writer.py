@@ -6,6 +6,7 @@ conditions of others stay.
 
 import asyncio
 import logging
+from collections.abc import Iterable
 from typing import Any
 
 from kybern.client.objects import STRATEGIC_MERGE_PATCH, Client
@@ -15,12 +16,16 @@ from kybern.kube import meta
 from kybern.kube.meta import Object
 from kybern.kube.status import StatusError
 from kybern.node.core.pod_update import OWNED
+from kybern.node.core.resize_conditions import TYPES
 
 RETRY_SECONDS = 1.0
 
 
-def status_patch(pod: Object, status: Object) -> Object:
-    """The patch: every field that the node owns; absent ones are nulled, so that old reasons go away."""
+def status_patch(pod: Object, status: Object, ended: Iterable[str] = ()) -> Object:
+    """The patch: every field that the node owns; absent ones are nulled, so that old reasons go away.
+
+    `ended`: conditions that hold no longer.
+    """
     body: dict[str, Any] = {key: value for key, value in status.items() if key not in ("conditions", "qosClass")}
     for field in ("reason", "message"):
         body.setdefault(field, None)
@@ -28,7 +33,7 @@ def status_patch(pod: Object, status: Object) -> Object:
         {"reason": None, "message": None, **condition}
         for condition in status.get("conditions") or []
         if condition["type"] in OWNED
-    ]
+    ] + [{"type": type_, "$patch": "delete"} for type_ in ended]
     return {"metadata": {"uid": meta.uid(pod)}, "status": body}
 
 
@@ -39,6 +44,7 @@ class StatusWriter:
         self._client, self._log = client, log
         self._waiting: dict[str, tuple[Object, Object, str]] = {}
         self._writing: dict[str, asyncio.Task[None]] = {}
+        self._resizing: dict[str, set[str]] = {}  # conditions of resizes that have been told of, by pod
         self._tasks: asyncio.TaskGroup | None = None
 
     async def run(self) -> None:
@@ -68,6 +74,16 @@ class StatusWriter:
 
     def forget(self, uid: str) -> None:
         self._waiting.pop(uid, None)
+        self._resizing.pop(uid, None)
+
+    def _ended(self, pod: Object, status: Object) -> list[str]:
+        """Conditions of resizes that somebody has been told of, and that hold no longer."""
+        told = {c["type"] for c in (pod.get("status") or {}).get("conditions") or () if c["type"] in TYPES}
+        told |= self._resizing.get(meta.uid(pod), set())
+        holding = {c["type"] for c in status.get("conditions") or () if c["type"] in TYPES}
+        if told or holding:
+            self._resizing[meta.uid(pod)] = told | holding
+        return sorted(told - holding)
 
     async def _write(self, uid: str) -> None:
         try:
@@ -87,7 +103,7 @@ class StatusWriter:
                     PODS,
                     meta.name(pod),
                     meta.namespace(pod),
-                    patch=status_patch(pod, status),
+                    patch=status_patch(pod, status, self._ended(pod, status)),
                     patch_type=STRATEGIC_MERGE_PATCH,
                     subresource="status",
                 )

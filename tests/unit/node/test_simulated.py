@@ -1,6 +1,7 @@
 """Simulated nodes in virtual time: the whole agent on an in-memory runtime."""
 
 import asyncio
+import copy
 from collections.abc import Awaitable, Callable
 from random import Random
 from typing import Any
@@ -189,6 +190,88 @@ def test_an_image_that_cannot_be_a_volume(reference: str, policy: str, reason: s
         await asyncio.sleep(0.5)
         assert world.main("lost")["state"]["waiting"]["reason"] == reason
         assert ("Failed", message) in reasons(world)
+
+    simulate(scenario)
+
+
+def sized(cpu: str, **more: Any) -> dict[str, Any]:
+    amounts = {"cpu": cpu, "memory": "64Mi"}
+    return {"containers": [{"name": "main", "image": "app:1", "resources": {"requests": amounts}, **more}]}
+
+
+def resize(world: World, name: str, cpu: str) -> None:
+    pod: Any = copy.deepcopy(world.api.get(PODS, f"default/{name}"))
+    pod["spec"]["containers"][0]["resources"] = {"requests": {"cpu": cpu, "memory": "64Mi"}}
+    world.api.put(PODS, pod)
+
+
+def resizing(world: World, name: str) -> dict[str, tuple[str | None, str | None, int]]:
+    conditions = world.status(name)["conditions"]
+    return {
+        c["type"]: (c["reason"], c["message"], c["observedGeneration"])
+        for c in conditions
+        if c["type"].startswith("PodResize")
+    }
+
+
+def test_a_resize_without_room_waits_for_it() -> None:
+    async def scenario(world: World) -> None:  # a node has 8 CPUs
+        world.pod("big", **sized("5"))
+        world.pod("small", **sized("1"))
+        await asyncio.sleep(2)
+        resize(world, "small", "4")
+        await asyncio.sleep(2)
+        why = "Node didn't have enough resource: cpu, requested: 4000, used: 5000, capacity: 8000"
+        assert resizing(world, "small") == {"PodResizePending": ("Deferred", why, 2)}
+        assert world.main("small")["resources"]["requests"]["cpu"] == "1"
+        assert world.main("small")["allocatedResources"]["cpu"] == "1"
+        asked = '{"containers":[{"name":"main","resources":{"requests":{"cpu":"4","memory":"64Mi"}}}],"generation":2'
+        assert ("ResizeDeferred", f'Pod resize Deferred: {asked},"error":"{why}"}}') in reasons(world)
+        world.pod("third", **sized("2"))  # what is asked for takes nothing
+        await asyncio.sleep(2)
+        assert world.status("third")["phase"] == "Running"
+        world.api.remove(PODS, "default/third")
+        resize(world, "big", "3")
+        await asyncio.sleep(40)
+        assert resizing(world, "small") == resizing(world, "big") == {}
+        assert world.main("small")["resources"]["requests"]["cpu"] == "4"
+        assert ("ResizeStarted", f"Pod resize started: {asked}}}") in reasons(world)
+        assert ("ResizeCompleted", f"Pod resize completed: {asked}}}") in reasons(world)
+
+    simulate(scenario)
+
+
+def test_a_container_that_restarts_keeps_what_it_was_promised() -> None:
+    async def scenario(world: World) -> None:
+        world.pod("big", **sized("5"))
+        world.pod(
+            "small", **sized("1", image="simulated/exit:0"), annotations={"simulated.kybern.io/run-seconds": "20"}
+        )
+        await asyncio.sleep(2)
+        resize(world, "small", "4")
+        await asyncio.sleep(30)
+        assert world.main("small")["restartCount"] == 1
+        assert world.main("small")["resources"]["requests"]["cpu"] == "1"
+        assert "PodResizePending" in resizing(world, "small")
+        resize(world, "small", "1")
+        await asyncio.sleep(2)
+        assert resizing(world, "small") == {}
+
+    simulate(scenario)
+
+
+def test_a_resize_that_the_runtime_refuses() -> None:
+    async def scenario(world: World) -> None:
+        world.pod("web", **sized("1"), annotations={"simulated.kybern.io/resize-error": "no such cgroup"})
+        await asyncio.sleep(2)
+        resize(world, "web", "2")
+        await asyncio.sleep(2)
+        error = "rpc error: code = Unknown desc = no such cgroup"
+        assert resizing(world, "web") == {"PodResizeInProgress": ("Error", error, 2)}
+        assert [reason for reason, _ in reasons(world) if reason.startswith("Resize")] == [
+            "ResizeStarted",
+            "ResizeError",
+        ]
 
     simulate(scenario)
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from kybern.kube.container_restarts import restarts_after
 from kybern.kube.meta import Object, format_time
+from kybern.node.core import resize_conditions
 from kybern.node.core.pod_actions import Health, is_sidecar
 from kybern.node.core.resize import Given, resources_of
 from kybern.node.core.runtime_pod import Container, RuntimePod, State
@@ -29,6 +30,7 @@ class Observed:
     failure: tuple[str, str] | None = None  # (reason, message) of a pod failed by the node
     ended: bool = False  # the pod has been stopped for good
     given: Given = field(default_factory=dict)
+    resizing: tuple[Status, ...] = ()  # conditions
 
 
 def state_of(container: Container) -> Status:
@@ -244,7 +246,10 @@ def compute_status(pod: Object, observed: Observed) -> Status:
     sandbox = observed.runtime.ready_sandbox
     wanted = compute_conditions(pod, inits, statuses, found["phase"], sandbox is not None)
     generation = pod["metadata"].get("generation")
-    found["conditions"] = merge_conditions(old.get("conditions") or [], wanted, observed.now, generation)
+    kept = [c for c in old.get("conditions") or () if c["type"] not in resize_conditions.TYPES]
+    found["conditions"] = merge_conditions(kept, wanted, observed.now, generation)
+    if found["phase"] not in ("Succeeded", "Failed"):
+        found["conditions"] += observed.resizing
     if generation:
         found["observedGeneration"] = generation
     found |= addresses(pod, observed)

@@ -1,8 +1,10 @@
 """Two versions of a pod: what in them is the node's own, and whether they ask for the same."""
 
 from kybern.kube.meta import Object
+from kybern.node.core.resize_conditions import TYPES
 
-OWNED = ("PodReadyToStartContainers", "Initialized", "Ready", "ContainersReady")  # conditions that the node writes
+# Conditions that the node writes.
+OWNED = ("PodReadyToStartContainers", "Initialized", "Ready", "ContainersReady", *TYPES)
 TERMINAL = ("Succeeded", "Failed")
 
 

@@ -154,6 +154,15 @@ class SimulatedRuntime:
         self._tell(sandbox.id, container.id, cri.CONTAINER_STARTED_EVENT)
         return cri.StartContainerResponse()
 
+    async def UpdateContainerResources(
+        self, request: cri.UpdateContainerResourcesRequest
+    ) -> cri.UpdateContainerResourcesResponse:
+        container = self._container(request.container_id)
+        if why := self._sandbox(container.sandbox).config.annotations.get(f"{ANNOTATION}resize-error"):
+            raise failure(StatusCode.UNKNOWN, why)
+        container.config.linux.resources.MergeFrom(request.linux)
+        return cri.UpdateContainerResourcesResponse()
+
     async def StopContainer(self, request: cri.StopContainerRequest) -> cri.StopContainerResponse:
         self._finish(self._container(request.container_id), 143 if request.timeout else 137)
         return cri.StopContainerResponse()
