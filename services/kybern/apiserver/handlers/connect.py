@@ -1,11 +1,12 @@
 """Connect: authorize a streaming subresource and say which node agent serves it."""
 
+from kybern.apiserver.core.proxy_names import join
 from kybern.apiserver.handlers.begin import begin, need_namespace
-from kybern.apiserver.handlers.proxy_destination import proxy_destination
+from kybern.apiserver.handlers.proxy_destination import agent_port, node_address, proxy_destination
 from kybern.apiserver.registry.connection import admit
 from kybern.apiserver.registry.request import Object, Request
 from kybern.apiserver.server import ApiServer
-from kybern.kube.status import bad_request, conflict, internal, not_found
+from kybern.kube.status import bad_request, conflict, not_found
 from kybern.protos.api.v1.objects_pb2 import ConnectRequest, ConnectResponse
 from kybern.rpc.exchange.context import CallContext
 
@@ -61,13 +62,7 @@ def node_target(server: ApiServer, name: str) -> str:
     target = (node["metadata"].get("annotations") or {}).get(TARGET)
     if target:
         return str(target)
-    status = node.get("status") or {}
-    port = ((status.get("daemonEndpoints") or {}).get("kubeletEndpoint") or {}).get("Port")
-    addresses = {a.get("type"): a.get("address") for a in status.get("addresses") or ()}
-    address = addresses.get("InternalIP") or addresses.get("Hostname")
-    if not address or not port:
-        raise internal(f"no preferred addresses found; known addresses: {list(addresses.values())}")
-    return f"[{address}]:{port}" if ":" in address else f"{address}:{port}"
+    return join(node_address(node), agent_port(node))
 
 
 def choose_container(request: Request, pod: Object, wanted: str) -> str:

@@ -8,6 +8,7 @@ from kybern.apiserver.storage.entry import Entry
 from kybern.kube.status import bad_request, internal, not_found, service_unavailable
 from kybern.protos.api.v1.objects_pb2 import ConnectResponse
 
+KUBELET_PORT = 10250
 KINDS = {"pods": "pod", "services": "service", "nodes": "node"}
 
 
@@ -73,7 +74,7 @@ def _service(server: ApiServer, request: Request, name: ProxyName, entry: Entry)
         if pod is not None and is_proxyable(endpoint.address) and endpoint.address in _addresses(pod):
             found.append(endpoint)
     if not found:
-        shown = request.name if wanted != name.port or name.port else name.name
+        shown = request.name if name.port else name.name
         raise service_unavailable(f'no endpoints available for service "{shown}"')
     chosen = server.random.choice(found)
     return ConnectResponse(scheme=_scheme(name), address=join(chosen.address, chosen.port), object=entry.data)
@@ -88,14 +89,24 @@ def _addresses(pod: Entry) -> set[str]:
 def _node(entry: Entry, name: ProxyName) -> ConnectResponse:
     """The agent itself, unless another port than the kubelet's is asked for."""
     node = entry.decode()
-    status = node.get("status") or {}
-    kubelet = ((status.get("daemonEndpoints") or {}).get("kubeletEndpoint") or {}).get("Port")
-    if not name.port or name.port == str(kubelet or 10250):
+    if not name.port or name.port == str(agent_port(node)):
         return ConnectResponse(node_name=name.name, object=entry.data)
-    addresses = {a.get("type"): a.get("address") for a in status.get("addresses") or ()}
-    address = addresses.get("InternalIP") or addresses.get("Hostname")
-    if not address:
-        raise internal(f"no preferred addresses found; known addresses: {list(addresses.values())}")
+    address = node_address(node)
     if not is_proxyable(address) or not port_of(name.port):
         raise bad_request("address not allowed")
     return ConnectResponse(scheme=_scheme(name), address=join(address, name.port), object=entry.data)
+
+
+def agent_port(node: Object) -> int:
+    """Where a node's agent listens."""
+    endpoints = (node.get("status") or {}).get("daemonEndpoints") or {}
+    return (endpoints.get("kubeletEndpoint") or {}).get("Port") or KUBELET_PORT
+
+
+def node_address(node: Object) -> str:
+    """Where a node is reached. Raises StatusError (500)."""
+    known = {one.get("type"): one.get("address") for one in (node.get("status") or {}).get("addresses") or ()}
+    address: str | None = known.get("InternalIP") or known.get("Hostname")
+    if not address:
+        raise internal(f"no preferred addresses found; known addresses: {list(known.values())}")
+    return address
