@@ -2,16 +2,18 @@
 
 OrderedReady: pods are made upwards and removed downwards, one at a time, each only when all before it are well; a pod
 that is not well itself is removed only when it is the lowest such.
-Parallel: all at once. An update replaces pods downwards to the partition, one at a time, when those above are well.
+Parallel: all at once. An update replaces pods downwards to the partition, those that are not well at once, of the
+others as many as leaves no more than maxUnavailable (one) missing.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 from kybern.controllers.core import pods as podlib
 from kybern.controllers.statefulset.core.identity import first_ordinal, ordinal_of, replicas, revision_of
 from kybern.kube import meta
+from kybern.kube.intstr import scaled_value
 from kybern.kube.meta import Object
 
 
@@ -37,17 +39,14 @@ def compute_plan(stateful_set: Object, pods: Sequence[Object], current: str, upd
     ordered = stateful_set["spec"].get("podManagementPolicy", "OrderedReady") == "OrderedReady"
     create: list[tuple[int, str]] = []
     delete: list[Object] = []
-    well = True
     for ordinal in wanted:
         pod = by_ordinal.get(ordinal)
         if pod is None:
             create.append((ordinal, _revision_for(stateful_set, ordinal, current, update)))
         elif podlib.is_terminal(pod) and not meta.is_deleting(pod):
             delete.append(pod)
-        if pod is None or not _is_well(stateful_set, pod, now):
-            well = False
-            if ordered:
-                return SetPlan(tuple(create), tuple(delete), changed)
+        if ordered and (pod is None or not _is_well(stateful_set, pod, now)):
+            return SetPlan(tuple(create), tuple(delete), changed)
     unwell = [ordinal for ordinal in condemned if not _is_well(stateful_set, by_ordinal[ordinal], now)]
     for ordinal in condemned:
         pod = by_ordinal[ordinal]
@@ -57,7 +56,7 @@ def compute_plan(stateful_set: Object, pods: Sequence[Object], current: str, upd
         if ordered:
             return SetPlan(tuple(create), tuple(delete), changed)
     if not create and not delete:
-        delete += _outdated(stateful_set, by_ordinal, update, well, now)
+        delete += _outdated(stateful_set, {ordinal: by_ordinal[ordinal] for ordinal in reversed(wanted)}, update, now)
     return SetPlan(tuple(create), tuple(delete), changed)
 
 
@@ -81,21 +80,27 @@ def _revision_for(stateful_set: Object, ordinal: int, current: str, update: str)
     return update if line is None or ordinal >= line else current
 
 
-def _outdated(
-    stateful_set: Object, by_ordinal: dict[int, Object], update: str, well: bool, now: datetime
-) -> list[Object]:
+def _max_unavailable(stateful_set: Object) -> int:
+    """At least one, so that an update moves."""
+    strategy: Object = stateful_set["spec"].get("updateStrategy") or {}
+    value = (strategy.get("rollingUpdate") or {}).get("maxUnavailable", 1)
+    return max(1, scaled_value(value, replicas(stateful_set), round_up=False))
+
+
+def _outdated(stateful_set: Object, by_ordinal: Mapping[int, Object], update: str, now: datetime) -> list[Object]:
+    """The pods to replace, of all that are wanted, the last first."""
     line = partition(stateful_set)
     if line is None:
         return []
-    for ordinal in sorted(by_ordinal, reverse=True):
-        pod = by_ordinal[ordinal]
-        if ordinal < line:
-            return []
-        if revision_of(pod) != update and not meta.is_deleting(pod):
-            return [pod]
-        if not _is_well(stateful_set, pod, now):
-            return []
-    return []
+    unwell = {ordinal for ordinal, pod in by_ordinal.items() if not _is_well(stateful_set, pod, now)}
+    old = [
+        ordinal
+        for ordinal, pod in by_ordinal.items()
+        if ordinal >= line and revision_of(pod) != update and not meta.is_deleting(pod)
+    ]
+    room = max(0, _max_unavailable(stateful_set) - len(unwell))
+    chosen = [o for o in old if o in unwell] + [o for o in old if o not in unwell][:room]
+    return [by_ordinal[ordinal] for ordinal in chosen]
 
 
 def compute_status(stateful_set: Object, pods: Sequence[Object], current: str, update: str, now: datetime) -> Object:

@@ -51,8 +51,11 @@ def test_parallel_does_not_wait() -> None:
     assert decided(0, "---", podManagementPolicy="Parallel") == ([], ["db-2", "db-1", "db-0"])
 
 
-def rolling(line: int) -> Object:
-    return {"type": "RollingUpdate", "rollingUpdate": {"partition": line}}
+def rolling(line: int, **more: Any) -> Object:
+    return {"type": "RollingUpdate", "rollingUpdate": {"partition": line, **more}}
+
+
+PARALLEL: dict[str, Any] = {"podManagementPolicy": "Parallel"}
 
 
 UPDATES = {
@@ -65,6 +68,13 @@ UPDATES = {
     "the partition counts from the first ordinal": (
         "...onn", {"ordinals": {"start": 3}, "updateStrategy": rolling(1)}, ([], []),
     ),
+    "as many as may be missing": ("ooo", {"updateStrategy": rolling(0, maxUnavailable=2)}, ([], ["db-2", "db-1"])),
+    "a share, rounded down": ("ooo", {"updateStrategy": rolling(0, maxUnavailable="70%")}, ([], ["db-2", "db-1"])),
+    "one at least": ("ooo", {"updateStrategy": rolling(0, maxUnavailable="10%")}, ([], ["db-2"])),
+    "parallel, one missing": ("onN", {**PARALLEL, "updateStrategy": rolling(0, maxUnavailable=2)}, ([], ["db-0"])),
+    "parallel, enough missing": ("ooN", PARALLEL, ([], [])),
+    "parallel, what does not work goes first": ("OoO", PARALLEL, ([], ["db-2", "db-0"])),
+    "in order, what does not work holds up the rest": ("Ooo", {}, ([], [])),
     "and what is below it stays": (
         "....nn", {"ordinals": {"start": 3}, "updateStrategy": rolling(1)}, ([(3, "old")], []),
     ),
@@ -77,8 +87,8 @@ def test_update(case: str) -> None:
     pods = []
     for ordinal, letter in enumerate(revisions):
         if letter != ".":
-            made = pod(ordinal, ready=True)
-            made["metadata"]["labels"]["controller-revision-hash"] = {"o": "old", "n": "new"}[letter]
+            made = pod(ordinal, ready=letter.islower())  # capital letters: not ready
+            made["metadata"]["labels"]["controller-revision-hash"] = {"o": "old", "n": "new"}[letter.lower()]
             pods.append(made)
     three = {**stateful_set(3, **spec), "status": {"currentReplicas": revisions.count("o")}}
     plan = compute_plan(three, pods, "old", "new", NOW)
