@@ -38,6 +38,23 @@ def test_a_day_that_never_comes_is_told_of(simulate: Any) -> None:
     simulate(test)
 
 
+def test_a_job_that_somebody_deleted_is_missed(simulate: Any) -> None:
+    async def test(cluster: Any) -> None:
+        spec = {"schedule": "*/30 * * * *", "jobTemplate": job_template("runs")}
+        await cluster.create(CRON_JOBS, "tick", spec=spec)
+        await asyncio.sleep(60 * 31)
+        (job,) = await cluster.names(JOBS)
+        await cluster.admin.delete(JOBS, job, "default", propagation_policy="Background")
+        await asyncio.sleep(10)
+        tick = await cluster.admin.get(CRON_JOBS, "tick", "default")
+        assert "active" not in tick["status"]
+        found = (await cluster.admin.list(EVENTS, "default")).items
+        said = [event["message"] for event in found if event["reason"] == "MissingJob"]
+        assert said == [f"Active job went missing: {job}"]
+
+    simulate(test)
+
+
 def test_forbid_and_replace(simulate: Any) -> None:
     async def test(cluster: Any) -> None:
         for policy in ("Forbid", "Replace"):

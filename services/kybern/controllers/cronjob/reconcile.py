@@ -54,6 +54,7 @@ class CronJobController:
         jobs = self._jobs.store.by_index(CONTROLLER, meta.uid(cron_job))
         for job in surplus_jobs(cron_job, jobs):
             await self._delete(cron_job, job)
+        await self._tell_of_missing(cron_job, jobs)
         status = self._observe(cron_job, jobs)
         wait: float | None = None
         if not cron_job["spec"].get("suspend"):
@@ -64,6 +65,20 @@ class CronJobController:
         if status != (cron_job.get("status") or {}):
             await self._client.update_status(CRON_JOBS, {**cron_job, "status": status})
         return RequeueAfter(wait + DELTA) if wait is not None else None
+
+    async def _tell_of_missing(self, cron_job: Object, jobs: list[Object]) -> None:
+        """Jobs in status.active that somebody has deleted. The informer may lag behind what was just created."""
+        here = {meta.uid(job) for job in jobs}
+        for ref in (cron_job.get("status") or {}).get("active") or ():
+            if ref["uid"] in here:
+                continue
+            try:
+                await self._client.get(JOBS, ref["name"], meta.namespace(cron_job))
+            except StatusError as error:
+                if error.code != 404:
+                    raise
+                message = f"Active job went missing: {ref['name']}"
+                self._events.event(cron_job, NORMAL, "MissingJob", message)
 
     def _observe(self, cron_job: Object, jobs: list[Object]) -> Object:
         """The status for these Jobs: those that run, and the last success."""
