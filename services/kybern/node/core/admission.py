@@ -7,17 +7,35 @@ from kybern.kube.quantity import ZERO, Quantity, from_int, parse
 from kybern.kube.quota.amounts import Amounts, add
 from kybern.kube.quota.pods import pod_amounts
 
+OS_LABEL = "kubernetes.io/os"
 ANY_ADDRESS = ("", "0.0.0.0")
 PORTS = ("NodePorts", "Predicate NodePorts failed: node(s) didn't have free ports for the requested pod ports")
 
 
 def decide_admission(pod: Object, others: Iterable[Object], node: Object) -> tuple[str, str] | None:
     """(reason, message) of a refusal; None for a pod that fits beside the others, which have not ended."""
+    if refused := unsupported(pod, node):
+        return refused
     others = list(others)
     taken = [port for other in others for port in host_ports(other)]
     if any(conflict(port, other) for port in host_ports(pod) for other in taken):
         return PORTS
     return lacking(pod, others, (node.get("status") or {}).get("allocatable") or {})
+
+
+def unsupported(pod: Object, node: Object) -> tuple[str, str] | None:
+    """What the node cannot do at all: another operating system, and groups that its runtime does not leave out."""
+    spec = pod["spec"]
+    if (spec.get("nodeSelector") or {}).get(OS_LABEL, "linux") != "linux":
+        message = f"Failed to admit pod as the `{OS_LABEL}` label doesn't match node label"
+        return "PodOSSelectorNodeLabelDoesNotMatch", message
+    if (spec.get("os") or {}).get("name", "linux") != "linux":
+        return "PodOSNotSupported", "Failed to admit pod as the OS field doesn't match node OS"
+    strict = (spec.get("securityContext") or {}).get("supplementalGroupsPolicy") == "Strict"
+    if strict and not ((node.get("status") or {}).get("features") or {}).get("supplementalGroupsPolicy"):
+        message = "SupplementalGroupsPolicy=Strict is not supported in this node"
+        return "SupplementalGroupsPolicyNotSupported", message
+    return None
 
 
 def host_ports(pod: Object) -> list[tuple[str, str, int]]:

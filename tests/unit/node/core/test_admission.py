@@ -37,6 +37,21 @@ def test_admission(case: str) -> None:
     assert (refusal[0] if refusal else "") == reason
 
 
+@pytest.mark.parametrize(
+    ("spec", "reason"),
+    [
+        ({"os": {"name": "linux"}, "nodeSelector": {"kubernetes.io/os": "linux"}}, ""),
+        ({"os": {"name": "windows"}}, "PodOSNotSupported"),
+        ({"nodeSelector": {"kubernetes.io/os": "windows"}}, "PodOSSelectorNodeLabelDoesNotMatch"),
+        ({"securityContext": {"supplementalGroupsPolicy": "Merge"}}, ""),
+        ({"securityContext": {"supplementalGroupsPolicy": "Strict"}}, "SupplementalGroupsPolicyNotSupported"),
+    ],
+)
+def test_what_the_node_cannot_do(spec: Object, reason: str) -> None:
+    refusal = decide_admission({"spec": {**pod()["spec"], **spec}}, [], NODE)
+    assert (refusal[0] if refusal else "") == reason
+
+
 def test_message_tells_the_numbers() -> None:
     refusal = decide_admission(pod(cpu="601m"), [pod(cpu="400m")], NODE)
     assert refusal is not None
