@@ -18,6 +18,7 @@ TOOLS = {  # program in the image -> what it is called on this host, and its Deb
     "usr/bin/nslookup": ("nslookup", "bind9-dnsutils"),
     "usr/bin/host": ("host", "bind9-host"),
     "usr/bin/curl": ("curl", "curl"),
+    "usr/bin/wget": ("wget", "wget"),  # busybox's, linked statically, crashes with a timeout
     "usr/bin/nc": ("nc.openbsd", "netcat-openbsd"),
     "usr/bin/ss": ("ss", "iproute2"),
     "sbin/ip": ("ip", "iproute2"),
