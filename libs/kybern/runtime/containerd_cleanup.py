@@ -149,7 +149,7 @@ def cgroup_processes(cgroup_root: str, uids: set[str] | None = None) -> list[int
     for folder in cgroup_folders(cgroup_root, uids):
         with suppress(OSError):
             found.update(int(pid) for pid in (folder / "cgroup.procs").read_text().split())
-    return sorted(found)
+    return sorted(found - {0})  # 0 stands for processes of other PID namespaces; to kill it would be to kill ourselves
 
 
 def descendants(pids: Iterable[int]) -> list[int]:
