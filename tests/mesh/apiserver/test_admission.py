@@ -168,6 +168,35 @@ async def test_a_pod_is_not_made_larger_than_its_node(admin: Client) -> None:
     assert error.details["causes"] == [{"reason": "NodeCapacity"}]
 
 
+async def test_a_pod_is_changed_in_ways_that_its_node_can_follow(admin: Client) -> None:
+    node = await admin.create(NODES, {"metadata": {"name": "n"}})
+    node["status"] = {"allocatable": {"cpu": "4", "memory": "1Gi", "pods": "9"}}
+    node = await admin.update_status(NODES, node)
+    asked = {"requests": {"cpu": "1"}, "limits": {"cpu": "1"}}
+    inits = [{"name": "i", "image": "i", "resources": asked}]
+    await admin.create(PODS, pod("p", initContainers=inits, nodeName="n"))
+    more = {"requests": {"cpu": "2"}, "limits": {"cpu": "2"}}
+    change = {"spec": {"initContainers": [{"name": "i", "resources": more}]}}
+
+    async def resize() -> Any:
+        return await admin.patch(
+            PODS, "p", "default", patch=change, patch_type=STRATEGIC_MERGE_PATCH, subresource="resize"
+        )
+
+    error = await refused(resize())
+    assert (error.code, error.message) == (
+        403,
+        'pods "p" is forbidden: pod update requires features InPlacePodVerticalScalingInitContainers which are not '
+        'available on node "n"',
+    )
+    node["status"]["declaredFeatures"] = ["InPlacePodVerticalScalingInitContainers"]
+    await admin.update_status(NODES, node)
+    assert (await resize())["spec"]["initContainers"][0]["resources"] == more
+    await admin.delete(NODES, "n")
+    change["spec"]["initContainers"][0]["resources"] = asked
+    assert (await refused(resize())).message == 'pods "p" is forbidden: node "n" not found'
+
+
 async def test_overhead_needs_a_runtime_class_that_has_it(admin: Client) -> None:
     await admin.create(RUNTIME_CLASSES, {"metadata": {"name": "bare"}, "handler": "h"})
     why = "pod rejected: Pod Overhead set without corresponding RuntimeClass defined Overhead"

@@ -4,13 +4,11 @@ import copy
 from typing import Any
 
 from kybern.kube.container_restarts import restarts_after
-from kybern.kube.defaults.create import qos_class
 from kybern.kube.field import duplicate, forbidden, invalid, not_found, required
 from kybern.kube.validation.env import validate_env, validate_env_from
 from kybern.kube.validation.fields import Errors, Object, child, immutable, items, required_text, same, text
 from kybern.kube.validation.names import dns1123_label, dns1123_subdomain, ip_address, range_error
 from kybern.kube.validation.pod import MIRROR
-from kybern.kube.validation.resources import validate_requirements
 from kybern.kube.validation.scheduling import validate_tolerations
 
 _MAX_INT32 = 2**31 - 1
@@ -142,29 +140,6 @@ def _ephemeral_container(container: Object, ordinary: set[Any], path: str) -> Er
         yield not_found(f"{path}.targetContainerName", target)
     yield from validate_env(items(container, "env"), f"{path}.env")
     yield from validate_env_from(items(container, "envFrom"), f"{path}.envFrom")
-
-
-def validate_resize_update(pod: Object, old: Object) -> Errors:
-    """The `resize` subresource: cpu and memory of containers, within the same quality of service class."""
-    for name in ("containers", "initContainers"):
-        old_containers = items(child(old, "spec"), name)
-        for index, (new, before) in enumerate(zip(items(child(pod, "spec"), name), old_containers, strict=False)):
-            at = f"spec.{name}[{index}].resources"
-            resources, was = child(new, "resources"), child(before, "resources")
-            yield from validate_requirements(resources, at)
-            for kind in ("requests", "limits"):
-                yield from _resized(child(resources, kind), child(was, kind), kind, f"{at}.{kind}")
-    if qos_class(pod) != qos_class(old):
-        yield invalid("spec", qos_class(pod), "Pod QOS Class may not change as a result of resizing")
-
-
-def _resized(new: Object, old: Object, kind: str, path: str) -> Errors:
-    for name in sorted(new.keys() | old.keys()):
-        if name not in ("cpu", "memory"):
-            if new.get(name) != old.get(name):
-                yield forbidden("spec", "only cpu and memory resources are mutable")
-        elif name in old and name not in new:
-            yield forbidden(path, f"resource {kind} cannot be removed")
 
 
 def validate_pod_status_update(pod: Object, old: Object) -> Errors:

@@ -13,6 +13,7 @@ from kybern.kube.validation import (
     network,
     node,
     pod,
+    pod_resize,
     pod_update,
     policy,
     rbac,
@@ -133,7 +134,7 @@ REVIEWS: dict[tuple[str, str], Validate] = {
 # (group, kind, subresource) → what a write of that subresource may not do.
 SUBRESOURCES: dict[tuple[str, str, str], ValidateUpdate] = {
     ("", "Pod", "ephemeralcontainers"): pod_update.validate_ephemeral_containers_update,
-    ("", "Pod", "resize"): pod_update.validate_resize_update,
+    ("", "Pod", "resize"): pod_resize.validate_resize_update,
     ("", "Pod", "status"): pod_update.validate_pod_status_update,
 }
 

@@ -19,6 +19,7 @@ from kybern.apiserver.admission.limit_ranger import LimitRanger
 from kybern.apiserver.admission.mutating_policy import MutatingAdmissionPolicy
 from kybern.apiserver.admission.mutating_webhook import MutatingAdmissionWebhook
 from kybern.apiserver.admission.namespace_lifecycle import NamespaceLifecycle
+from kybern.apiserver.admission.node_declared_feature_validator import NodeDeclaredFeatureValidator
 from kybern.apiserver.admission.node_restriction import NodeRestriction
 from kybern.apiserver.admission.persistent_volume_claim_resize import PersistentVolumeClaimResize
 from kybern.apiserver.admission.plugin import Plugin
@@ -52,6 +53,7 @@ ORDER: tuple[type[Plugin], ...] = (
     CertificateSubjectRestriction,
     DefaultIngressClass,
     PodTopologyLabels,
+    NodeDeclaredFeatureValidator,
     PodResizeValidator,
     MutatingAdmissionPolicy,
     MutatingAdmissionWebhook,

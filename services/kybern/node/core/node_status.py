@@ -10,6 +10,7 @@ from kybern.kube.meta import format_micro_time, format_time
 
 Object = dict[str, Any]
 KUBELET_VERSION = "v1.36.0"
+DECLARED_FEATURES = ("InPlacePodVerticalScalingInitContainers",)  # that the API asks nodes about
 AGENT_TARGET = "kybern.io/agent-target"
 LEASE_SECONDS = 40
 LEASE_NAMESPACE = "kube-node-lease"
@@ -167,6 +168,7 @@ def node_status(
             "architecture": facts.architecture,
         },
         "images": images,
+        "declaredFeatures": list(DECLARED_FEATURES),
     }
     if port:
         status["daemonEndpoints"] = {"kubeletEndpoint": {"Port": port}}

@@ -40,8 +40,7 @@ class Condition:
 
 def resizable(pod: Object) -> list[Object]:
     """The containers whose resources may change while they run."""
-    sidecars = [one for one in pod["spec"].get("initContainers") or () if one.get("restartPolicy") == "Always"]
-    return [*sidecars, *pod["spec"]["containers"]]
+    return [*(pod["spec"].get("initContainers") or ()), *pod["spec"]["containers"]]
 
 
 def allocation(pod: Object, runtime: RuntimePod, given: Given) -> dict[str, Object]:

@@ -93,8 +93,8 @@ def test_ephemeral_containers(pod: dict[str, Any], containers: list[dict[str, An
         ),
         pytest.param(
             {},
-            ["spec.containers[0].resources.requests: Forbidden: resource requests cannot be removed",
-             'spec: Invalid value: "BestEffort": Pod QOS Class may not change as a result of resizing'],
+            ['spec: Invalid value: "Burstable": Pod QOS Class may not change as a result of resizing',
+             "spec.containers[0].resources.requests: Forbidden: resource requests cannot be removed"],
             id="removed",
         ),
     ],
@@ -103,6 +103,84 @@ def test_resize(pod: dict[str, Any], resources: dict[str, Any], wanted: list[str
     new = copy.deepcopy(pod)
     new["spec"]["containers"][0]["resources"] = resources
     assert problems("resize", new, pod) == wanted
+
+
+INIT = {"name": "i", "image": "x", "resources": {"requests": {"cpu": "1"}}}
+POLICY = [{"resourceName": "cpu", "restartPolicy": "RestartContainer"}]
+MORE = {"resources": {"requests": {"cpu": "2"}}}
+
+
+@pytest.mark.parametrize(
+    ("before", "change", "wanted"),
+    [
+        ({}, {"initContainers": [{**INIT, **MORE}]}, []),
+        (
+            {"initContainers": [{**INIT, "resizePolicy": POLICY}]},
+            {"initContainers": [{**INIT, **MORE, "resizePolicy": POLICY}]},
+            ["spec.initContainers[0]: Forbidden: non-sidecar init containers with a resize policy of RestartContainer "
+             "cannot be resized"],
+        ),
+        (
+            {"initContainers": [{**INIT, "resizePolicy": POLICY, "restartPolicy": "Always"}]},
+            {"initContainers": [{**INIT, **MORE, "resizePolicy": POLICY, "restartPolicy": "Always"}]},
+            [],
+        ),
+        (
+            {},
+            {"initContainers": [{**INIT, "image": "y"}]},
+            ["spec.initContainers[0]: Forbidden: only cpu and memory resources for init or sidecar containers are "
+             "mutable"],
+        ),
+        (
+            {},
+            {"initContainers": []},
+            ["spec.initContainers: Forbidden: initContainers may not be added or removed on resize"],
+        ),
+        (
+            {},
+            {"initContainers": [{**INIT, "name": "j"}]},
+            ["spec.initContainers[0].name: Forbidden: initContainers may not be renamed or reordered on resize"],
+        ),
+        ({"resources": {"limits": {"cpu": "1"}}}, {"resources": {"limits": {"cpu": "2"}}}, []),
+        (
+            {"resources": {"limits": {"cpu": "1"}}},
+            {"resources": {"limits": {"memory": "1Gi"}}},
+            ["spec.resources.limits: Forbidden: pod-level resource limits cannot be removed"],
+        ),
+        (
+            {"resources": {"limits": {"cpu": "1", "hugepages-2Mi": "2Mi"}}},
+            {"resources": {"limits": {"cpu": "1", "hugepages-2Mi": "4Mi"}}},
+            ["spec: Forbidden: only cpu and memory resources are mutable at pod-level"],
+        ),
+    ],
+)  # fmt: skip
+def test_resize_of_others(
+    pod: dict[str, Any], before: dict[str, Any], change: dict[str, Any], wanted: list[str]
+) -> None:
+    old = copy.deepcopy(pod)
+    old["spec"] |= {"initContainers": [INIT], **before}
+    new = copy.deepcopy(old)
+    new["spec"] |= change
+    assert problems("resize", new, old) == wanted
+
+
+@pytest.mark.parametrize(
+    ("change", "wanted"),
+    [
+        ({"metadata": {"annotations": {"kubernetes.io/config.mirror": "x"}}}, "static pods cannot be resized"),
+        ({"spec": {"os": {"name": "windows"}}}, "windows pods cannot be resized"),
+        (
+            {"status": {"containerStatuses": [{"name": "c", "state": {"running": {"startedAt": "x"}}}]}},
+            "Pod running on node without support for resize",
+        ),
+    ],
+)
+def test_pods_that_are_not_resized(pod: dict[str, Any], change: dict[str, Any], wanted: str) -> None:
+    for part, members in change.items():
+        pod[part] |= members
+    new = copy.deepcopy(pod)
+    new["spec"]["containers"][0]["resources"] = {"requests": {"cpu": "2"}}
+    assert any(wanted in problem for problem in problems("resize", new, pod))
 
 
 @pytest.mark.parametrize(

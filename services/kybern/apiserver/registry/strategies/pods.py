@@ -64,18 +64,28 @@ def ephemeral_containers(request: Request, new: Object, old: Object) -> None:
 
 
 def resize(request: Request, new: Object, old: Object) -> None:
-    """Only the resources of containers may change."""
-    wanted = {c.get("name"): c for c in (new.get("spec") or {}).get("containers") or ()}
-    containers = []
-    for container in old["spec"].get("containers") or ():
-        found = wanted.get(container["name"]) or container
-        changed = {**container}
-        for member in ("resources", "resizePolicy"):
-            if member in found:
-                changed[member] = found[member]
-        containers.append(changed)
-    new["spec"] = {**old["spec"], "containers": containers}
+    """Only resources may change, of the pod and its containers; other containers are for validation to refuse."""
+    spec, before = new.get("spec") or {}, old["spec"]
     new["status"] = old.get("status")
+    lists = {name: (spec.get(name) or [], before.get(name) or []) for name in ("containers", "initContainers")}
+    if any(len(wanted) != len(had) for wanted, had in lists.values()):
+        return
+    new["spec"] = {**before, **{name: _resized(*pair) for name, pair in lists.items() if pair[1]}}
+    if "resources" in spec:
+        new["spec"]["resources"] = spec["resources"]
+    else:
+        new["spec"].pop("resources", None)
+
+
+def _resized(wanted: list[Object], had: list[Object]) -> list[Object]:
+    """The containers that there are with other resources, if they are the same ones in the same order."""
+    if [one.get("name") for one in wanted] != [one.get("name") for one in had]:
+        return wanted
+    taken = ("resources", "resizePolicy")
+    kept = [{name: value for name, value in one.items() if name not in taken} for one in had]
+    return [
+        {**one, **{name: new[name] for name in taken if name in new}} for one, new in zip(kept, wanted, strict=True)
+    ]
 
 
 async def bind(request: Request, data: bytes) -> bytes:
