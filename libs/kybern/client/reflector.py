@@ -16,10 +16,11 @@ from typing import Protocol
 from kybern.client.objects import BOOKMARK, Client, Events, Objects
 from kybern.client.resources import Resource
 from kybern.kube import meta
-from kybern.kube.status import StatusError
+from kybern.kube.status import StatusError, service_unavailable
 
 FIRST_BACKOFF, MAX_BACKOFF = 0.8, 30.0
 MIN_WATCH_SECONDS = 300
+SHORT_WATCH_SECONDS = 1.0  # a second one in a row that ends sooner, without an event, is a failure
 
 
 class Listener(Protocol):
@@ -67,8 +68,10 @@ class Reflector:
             try:
                 if not self.resource_version:
                     await self._list()
-                await self._watch()
-                self._failures = 0
+                lived = await self._watch()
+                if not lived and self._failures:
+                    raise service_unavailable("watches end at once, without an event")
+                self._failures = 0 if lived else 1
                 await asyncio.sleep(0)
             except StatusError as error:
                 if error.code == 410:
@@ -89,7 +92,10 @@ class Reflector:
         self._listener.replace(listed.items)
         self.resource_version = listed.resource_version
 
-    async def _watch(self) -> None:
+    async def _watch(self) -> bool:
+        """Watch until the server ends it. Whether it was any good: gave an event or lasted."""
+        loop = asyncio.get_running_loop()
+        began, heard = loop.time(), False
         timeout = MIN_WATCH_SECONDS + int(self._random.random() * MIN_WATCH_SECONDS)
         batches = self.client.watch(
             self.resource,
@@ -102,11 +108,12 @@ class Reflector:
         async for events in batches:
             if not events:
                 continue
-            self._failures = 0
+            self._failures, heard = 0, True
             changes = [event for event in events if event.type != BOOKMARK]
             if changes:
                 self._listener.apply(changes)
             self.resource_version = meta.resource_version(events[-1].object) or self.resource_version
+        return heard or loop.time() - began >= SHORT_WATCH_SECONDS
 
     async def _back_off(self, error: StatusError) -> None:
         self._failures += 1

@@ -20,6 +20,7 @@ key_values = st.builds(
     mod_revision=revisions,
     version=st.integers(1, 2**40),
     lease=st.integers(0, 1),
+    unreadable=st.just(""),
 )
 
 

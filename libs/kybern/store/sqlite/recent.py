@@ -5,9 +5,11 @@ from collections.abc import Sequence
 
 from kybern.store.contract import Event
 
+ENTRY_BYTES = 256  # what remembering anything costs, whatever its size
+
 
 class RecentValues:
-    """Values by version id, the least recently used dropped first. At most `capacity` bytes."""
+    """Values by version id, the least recently used dropped first. At most about `capacity` bytes."""
 
     def __init__(self, capacity: int) -> None:
         self._capacity = capacity
@@ -23,18 +25,18 @@ class RecentValues:
 
     def add(self, version_id: int, value: bytes) -> None:
         """Remember; forget others if need be."""
-        if version_id in self._values or len(value) > self._capacity:
+        if version_id in self._values or _cost(value) > self._capacity:
             return
         self._values[version_id] = value
-        self._size += len(value)
+        self._size += _cost(value)
         while self._size > self._capacity:
             _, dropped = self._values.popitem(last=False)
-            self._size -= len(dropped)
+            self._size -= _cost(dropped)
 
     def drop_from(self, version_id: int) -> None:
         """Forget this version and all later ones: their ids will be given to others."""
         for later in [known for known in self._values if known >= version_id]:
-            self._size -= len(self._values.pop(later))
+            self._size -= _cost(self._values.pop(later))
 
 
 class RecentEvents:
@@ -65,5 +67,9 @@ class RecentEvents:
         return [self._events[at] for at in range(start, min(start + limit, len(self._events)))]  # mostly at the end
 
 
+def _cost(value: bytes) -> int:
+    return ENTRY_BYTES + len(value)
+
+
 def _size(events: Sequence[Event]) -> int:
-    return sum(256 + len(event.kv.value) + (len(event.prev.value) if event.prev else 0) for event in events)
+    return sum(ENTRY_BYTES + len(event.kv.value) + (len(event.prev.value) if event.prev else 0) for event in events)
