@@ -56,7 +56,7 @@ class Probes:
         state = rules.initial(kind, probe)
         known = pod.get("status") or {}
         for status in (one for name in STATUS_LISTS for one in known.get(name) or []):
-            if status.get("containerID") == f"containerd://{container.id}":
+            if status.get("containerID") == container.uri:
                 said = {Kind.STARTUP: bool(status.get("started")), Kind.READINESS: bool(status.get("ready"))}
                 return replace(state, passing=said.get(kind, state.passing))
         return state

@@ -37,6 +37,7 @@ class RuntimeCache:
         self._own = {labels.NODE: node_name}
         self._seen: dict[str, Seen] = {}
         self._details: dict[str, tuple[State, Container]] = {}
+        self._runtime_name = ""
 
     async def relist(self, changed: Callable[[str], None]) -> None:
         """Look at everything, and name each pod in which something happened. Raises CriError."""
@@ -106,12 +107,14 @@ class RuntimeCache:
         if known is not None and known[0] is state and state in (State.RUNNING, State.EXITED):
             return known[1]
         try:
+            self._runtime_name = self._runtime_name or (await self.runtime.version()).runtime_name
             status = await self.runtime.container_status(listed.id)
         except CriError as error:
             if error.code == grpc.StatusCode.NOT_FOUND:
                 return None
             raise
-        found = container(listed, status, await asyncio.to_thread(message_of, status) if status.finished_at else "")
+        message = await asyncio.to_thread(message_of, status) if status.finished_at else ""
+        found = container(self._runtime_name, listed, status, message)
         self._details[listed.id] = (found.state, found)
         return found
 
@@ -121,7 +124,7 @@ def seen_sandbox(sandbox: cri.PodSandbox) -> Seen:
     return Seen(sandbox.labels.get(labels.POD_UID, ""), sandbox.id, str(state), True)
 
 
-def container(listed: cri.Container, status: cri.ContainerStatus, message: str) -> Container:
+def container(runtime: str, listed: cri.Container, status: cri.ContainerStatus, message: str) -> Container:
     """A container from the runtime's two ways to speak of it."""
     return Container(
         id=status.id,
@@ -140,6 +143,7 @@ def container(listed: cri.Container, status: cri.ContainerStatus, message: str) 
         message=message or (status.message if status.state == cri.CONTAINER_EXITED else ""),
         log_path=status.log_path,
         annotations=dict(status.annotations),
+        runtime=runtime,
     )
 
 

@@ -92,6 +92,7 @@ def test_a_pod_runs() -> None:
         await asyncio.sleep(2)
         assert world.status("web")["phase"] == "Running"
         assert world.main("web")["ready"]
+        assert world.main("web")["containerID"].startswith("simulated://")
         assert world.status("web")["podIP"]
 
     simulate(scenario)

@@ -41,7 +41,7 @@ def state_of(container: Container) -> Status:
     if container.message:
         ended["message"] = container.message
     ended |= times(startedAt=container.started_at, finishedAt=container.finished_at)
-    return {"terminated": {**ended, "containerID": f"containerd://{container.id}"}}
+    return {"terminated": {**ended, "containerID": container.uri}}
 
 
 def ended_reason(container: Container) -> str:
@@ -69,7 +69,7 @@ def container_status(container: Object, observed: Observed, old: Status | None, 
         if previous is not None:
             found["lastState"] = state_of(previous)
         return found
-    found |= {"image": last.image, "imageID": last.image_ref, "containerID": f"containerd://{last.id}"}
+    found |= {"image": last.image, "imageID": last.image_ref, "containerID": last.uri}
     found |= {"restartCount": last.attempt, "state": state_of(last)}
     if previous is not None:
         found["lastState"] = state_of(previous)

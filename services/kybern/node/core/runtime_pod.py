@@ -35,6 +35,12 @@ class Container:
     message: str = ""
     log_path: str = ""
     annotations: Mapping[str, str] = field(default_factory=dict)
+    runtime: str = "containerd"  # who runs it
+
+    @property
+    def uri(self) -> str:
+        """Its name in a pod's status."""
+        return f"{self.runtime}://{self.id}"
 
 
 @dataclass(frozen=True, slots=True)
