@@ -107,7 +107,7 @@ class VirtualLoop(asyncio.BaseEventLoop):
     def _write_to_self(self) -> None:
         pass
 
-    def run_in_executor(  # type: ignore[override]
+    def run_in_executor(  # type: ignore[override]  # the stubs say it with a variadic type
         self, executor: Any, func: Callable[..., T], *args: Any
     ) -> "asyncio.Future[T]":
         """Run the function at once, in this thread."""
@@ -132,7 +132,7 @@ for _name in _REFUSED:
 
 def is_task_step(handle: asyncio.Handle) -> bool:
     """Whether a ready handle runs a task, rather than a plain callback."""
-    return isinstance(getattr(handle._callback, "__self__", None), asyncio.Task)  # type: ignore[attr-defined]
+    return isinstance(getattr(handle._callback, "__self__", None), asyncio.Task)  # type: ignore[attr-defined]  # private
 
 
 def describe_waiting(loop: asyncio.AbstractEventLoop) -> str:

@@ -15,7 +15,7 @@ OVERALL = ""
 
 async def add_builtin_services(server: Any, names: Iterable[str]) -> Any:
     """Add health and reflection for the registered services; the result changes what health says."""
-    servicer: Any = health.aio.HealthServicer()  # type: ignore[attr-defined]
+    servicer: Any = health.aio.HealthServicer()  # type: ignore[attr-defined]  # not in the stubs
     for name in (OVERALL, *names):
         await servicer.set(name, health_pb2.HealthCheckResponse.SERVING)
     health_pb2_grpc.add_HealthServicer_to_server(servicer, server)

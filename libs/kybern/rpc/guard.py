@@ -115,7 +115,7 @@ class Guard:
         return statuses.internal(str(error) or type(error).__name__)
 
 
-class _GuardedGeneric(grpc.GenericRpcHandler):  # type: ignore[type-arg]
+class _GuardedGeneric(grpc.GenericRpcHandler):  # type: ignore[type-arg]  # generic in the stubs alone
     """A generic handler whose results are guarded."""
 
     def __init__(self, guard: Guard, handler: Any) -> None:

@@ -27,8 +27,8 @@ def certificate_identity(pem: bytes) -> Identity:
 
 def peer(context: Any) -> Identity:
     """The identity behind a servicer context, on either transport; `NOBODY` without a certificate."""
-    known = getattr(context, "identity", None)  # in memory
+    known: Identity | None = getattr(context, "identity", None)  # in memory
     if known is not None:
-        return known  # type: ignore[no-any-return]
+        return known
     pem = context.auth_context().get("x509_pem_cert")
     return certificate_identity(pem[0]) if pem else NOBODY

@@ -14,6 +14,7 @@ from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 from kybern.runtime.cni_cleanup import forget_sandboxes
 from kybern.runtime.containerd import Layout, answers
@@ -89,14 +90,14 @@ def stop_sandboxes(socket: Path) -> None:
             list(pool.map(remove, [item.id for item in items]))
 
 
-def stop_container(stub: object, container: str) -> None:
+def stop_container(stub: Any, container: str) -> None:
     """Kill one container at once."""
     import grpc
 
     from kybern.protos.runtime.v1 import api_pb2 as cri
 
     with suppress(grpc.RpcError):
-        stub.StopContainer(cri.StopContainerRequest(container_id=container, timeout=0), timeout=30)  # type: ignore[attr-defined]
+        stub.StopContainer(cri.StopContainerRequest(container_id=container, timeout=0), timeout=30)
 
 
 def processes_with(arguments: tuple[str, ...]) -> list[int]:

@@ -158,12 +158,20 @@ def _variables(spec: Object, composition: Composition) -> Errors:
             yield invalid(f"{at}.expression", expression, f"compilation failed: {error}")
 
 
-def _typed(composition: Composition, expression: str, path: str, wanted: tuple[str, ...], **options: bool) -> Errors:
+def _typed(
+    composition: Composition,
+    expression: str,
+    path: str,
+    wanted: tuple[str, ...],
+    *,
+    authorizer: bool | None = None,
+    variables: bool = True,
+) -> Errors:
     """Whether an expression compiles to one of the types; what is empty is told elsewhere."""
     if not expression.strip():
         return
     try:
-        program = composition.compile(expression, **options)  # type: ignore[arg-type]
+        program = composition.compile(expression, authorizer=authorizer, variables=variables)
     except CompileError as error:
         yield invalid(path, expression, f"compilation failed: {error}")
         return

@@ -284,5 +284,5 @@ def _ip_block(block: Object, path: str) -> Errors:
             yield invalid(at, exception, problems[0])
             continue
         part = ipaddress.ip_network(exception, strict=False)
-        if part.version != whole.version or part == whole or not part.subnet_of(whole):  # type: ignore[arg-type]
+        if part.version != whole.version or part == whole or not part.subnet_of(whole):  # type: ignore[arg-type]  # of one version
             yield invalid(at, exception, "must be a strict subset of `cidr`")

@@ -28,8 +28,9 @@ def timestamp(text: str) -> Timestamp:
     if match is None:
         raise EvaluationError("type conversion error from 'string' to 'google.protobuf.Timestamp'")
     *numbers, fraction, zone = match.groups()
+    year, month, day, hour, minute, second = map(int, numbers)
     try:
-        moment = datetime(*map(int, numbers), tzinfo=UTC)  # type: ignore[arg-type, misc]
+        moment = datetime(year, month, day, hour, minute, second, tzinfo=UTC)
     except ValueError:
         raise EvaluationError("type conversion error from 'string' to 'google.protobuf.Timestamp'") from None
     seconds = (moment - _EPOCH) // timedelta(seconds=1)

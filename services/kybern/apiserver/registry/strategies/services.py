@@ -7,6 +7,7 @@ fails to claim it (claims.py) and chooses again.
 
 from collections.abc import Callable
 from copy import deepcopy
+from functools import partial
 from typing import Any
 
 from kybern.apiserver.core.allocator import AllocationError
@@ -82,7 +83,7 @@ def _cluster_ip(request: Request, new: Object, spec: Object, before: Object, und
         except (AllocationError, ValueError) as error:
             why = f"failed to allocate IP {wanted}: {error}"
             raise _invalid(new, "spec.clusterIPs", [wanted], why) from None
-        undo.append(lambda: addresses.release(wanted))
+        undo.append(partial(addresses.release, wanted))
         spec["clusterIP"], spec["clusterIPs"] = wanted, [wanted]
     else:
         try:
@@ -90,7 +91,7 @@ def _cluster_ip(request: Request, new: Object, spec: Object, before: Object, und
         except AllocationError as error:
             name = new["metadata"].get("name", "")
             raise internal(f'failed to allocate a serviceIP for Service "{name}": {error}') from None
-        undo.append(lambda: addresses.release(found))
+        undo.append(partial(addresses.release, found))
         spec["clusterIP"], spec["clusterIPs"] = found, [found]
     spec["ipFamilies"] = spec.get("ipFamilies") or [addresses.family]
     spec["ipFamilyPolicy"] = spec.get("ipFamilyPolicy") or "SingleStack"
@@ -116,7 +117,7 @@ def _node_ports(request: Request, new: Object, spec: Object, before: Object, und
                 number = _take(ports, protocol, number or same.get(port.get("port", 0), 0), request)
             except AllocationError as error:
                 raise _invalid(new, f"spec.ports[{index}].nodePort", port.get("nodePort", 0), str(error)) from None
-            undo.append(lambda protocol=protocol, number=number: ports.release(protocol, number))  # type: ignore[misc]
+            undo.append(partial(ports.release, protocol, number))
             port["nodePort"] = number
         if port.get("nodePort"):
             same[port.get("port", 0)] = port["nodePort"]
@@ -133,7 +134,7 @@ def _health_port(request: Request, new: Object, spec: Object, before: Object, un
             number = _take(ports, "TCP", number, request)
         except AllocationError as error:
             raise _invalid(new, "spec.healthCheckNodePort", number, str(error)) from None
-        undo.append(lambda: ports.release("TCP", number))
+        undo.append(partial(ports.release, "TCP", number))
     spec["healthCheckNodePort"] = number
 
 
