@@ -3,45 +3,21 @@
 The plugins NodeAffinity and TaintToleration filter with these; PodTopologySpread counts domains with them.
 """
 
-from collections.abc import Iterable, Mapping
 from typing import Any
 
 import numpy as np
 
-from kybern.kube import meta
-from kybern.kube.selectors import Selector, SelectorError, from_labels, from_node_selector_term
+from kybern.kube.node_affinity import Term, admits, required_terms
+from kybern.kube.selectors import from_labels
 from kybern.scheduler.core.columns import ALL, Mask, Rows, meets
 from kybern.scheduler.core.pod import Facts
 from kybern.scheduler.core.snapshot import Snapshot
 from kybern.scheduler.core.tolerations import untolerated
 
-Term = tuple[Selector, Selector]  # over labels, over fields (metadata.name)
-
-
-def parse_term(term: Mapping[str, Any]) -> Term | None:
-    """The selectors of a NodeSelectorTerm; None when it is empty or cannot be read, and so matches nothing."""
-    expressions, fields = term.get("matchExpressions"), term.get("matchFields")
-    if not expressions and not fields:
-        return None
-    try:
-        return from_node_selector_term(expressions), from_node_selector_term(fields)
-    except SelectorError:
-        return None
-
-
-def required_terms(pod: Facts) -> list[Term] | None:
-    """The alternatives the pod requires; None when it requires none."""
-    required = (pod.affinity.get("nodeAffinity") or {}).get("requiredDuringSchedulingIgnoredDuringExecution")
-    return _parsed(required.get("nodeSelectorTerms") or ()) if required else None
-
-
-def _parsed(terms: Iterable[Mapping[str, Any]]) -> list[Term]:
-    return [parsed for term in terms if (parsed := parse_term(term)) is not None]
-
 
 def required_mask(pod: Facts, nodes: Snapshot, rows: Rows) -> Mask | None:
     """Which rows the pod's node selector and required node affinity allow; None: all, whatever changes."""
-    selector, terms = from_labels(pod.spec.get("nodeSelector")), required_terms(pod)
+    selector, terms = from_labels(pod.spec.get("nodeSelector")), required_terms(pod.spec)
     if selector.empty and terms is None:
         return None
     mask = meets(nodes.labels, selector.requirements, rows, nodes.size(rows))
@@ -79,8 +55,4 @@ def taint_mask(pod: Facts, nodes: Snapshot, rows: Rows = ALL) -> Mask:
 
 def node_is_allowed(pod: Facts, node: Any) -> bool:
     """Whether one Node object meets the pod's node selector and required node affinity."""
-    labels, fields = meta.labels(node), {"metadata.name": meta.name(node)}
-    terms = required_terms(pod)
-    return from_labels(pod.spec.get("nodeSelector")).matches(labels) and (
-        terms is None or any(term[0].matches(labels) and term[1].matches(fields) for term in terms)
-    )
+    return admits(pod.spec, node)

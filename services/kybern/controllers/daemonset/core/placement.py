@@ -6,11 +6,11 @@ from datetime import datetime
 
 from kybern.controllers.core import pods as podlib
 from kybern.controllers.core.history import HASH_LABEL
-from kybern.controllers.core.node_affinity import admits
 from kybern.controllers.core.taints import NO_EXECUTE, NO_SCHEDULE, NOT_READY, UNREACHABLE, tolerating
 from kybern.kube import meta
 from kybern.kube.intstr import scaled_value
 from kybern.kube.meta import Object
+from kybern.kube.node_affinity import admits
 
 # A daemon is often what makes a node well again: it stays on and comes to nodes that are not.
 TOLERATIONS: tuple[Object, ...] = (
@@ -37,7 +37,7 @@ def tolerations(spec: Object) -> list[Object]:
 def should_run(daemon_set: Object, node: Object) -> tuple[bool, bool]:
     """(a pod should be started on the node, one that is there may stay)."""
     spec: Object = daemon_set["spec"]["template"].get("spec") or {}
-    if not admits(spec, node):
+    if spec.get("nodeName", meta.name(node)) != meta.name(node) or not admits(spec, node):
         return False, False
     tolerated = tolerations(spec)
     taints: list[Object] = (node.get("spec") or {}).get("taints") or []

@@ -7,9 +7,10 @@ from collections import Counter
 
 import numpy as np
 
+from kybern.kube.node_affinity import parse_term
 from kybern.scheduler.core.columns import Ints, Mask, Rows
 from kybern.scheduler.core.framework import Event, Scope, normalized
-from kybern.scheduler.core.node_rules import node_is_allowed, parse_term, required_mask, term_mask
+from kybern.scheduler.core.node_rules import node_is_allowed, required_mask, term_mask
 from kybern.scheduler.core.pod import Facts
 from kybern.scheduler.core.snapshot import Snapshot
 
