@@ -210,6 +210,17 @@ async def test_a_patch_of_a_wrong_type(admin: Client, patch_type: str, shown: st
     assert error.message.endswith(f'": {detail}')
 
 
+async def test_a_node_is_made_with_its_status(admin: Client) -> None:
+    status = {"capacity": {"memory": "1024Mi"}, "config": {"error": "old"}}
+    spec = {"configSource": {"configMap": {"name": "c", "namespace": "n", "kubeletConfigKey": "k"}}}
+    made = await admin.create(NODES, {"metadata": {"name": "n"}, "spec": spec, "status": status})
+    assert made["status"]["capacity"] == made["status"]["allocatable"] == {"memory": "1Gi"}
+    assert "configSource" not in made["spec"]
+    assert "config" not in made["status"]
+    made["status"] = {"capacity": {"memory": "2Gi"}}
+    assert (await admin.update(NODES, made))["status"]["capacity"] == {"memory": "1Gi"}
+
+
 async def test_a_json_patch_adds_to_a_status_that_is_empty(admin: Client) -> None:
     spec = {"selector": {"matchLabels": {"a": "b"}}, "template": {"metadata": {"labels": {"a": "b"}}}}
     spec["template"]["spec"] = {"containers": [{"name": "c", "image": "i"}]}  # type: ignore[index]

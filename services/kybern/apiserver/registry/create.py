@@ -84,8 +84,8 @@ def settle(request: Request, allocation: Allocation) -> None:
 
 
 def prepare(request: Request, obj: Object) -> None:
-    """Status is the server's; the strategy may add to it."""
-    if "status" in request.served.info.subresources:
+    """Status is the server's for most kinds; the strategy may add to it."""
+    if "status" in request.served.info.subresources and not request.served.strategy.status_on_create:
         obj.pop("status", None)
     if request.served.custom is not None:
         obj["metadata"]["generation"] = 1

@@ -41,6 +41,7 @@ class Strategy:
     orphans_by_default: bool = False
     returns_deleted: bool = False  # DELETE answers with the object rather than a Status
     create_on_update: bool = False
+    status_on_create: bool = False  # who makes the object may say its status, too
     unconditional_update: bool = True  # PUT without a resourceVersion overwrites whatever is there
     ttl: float = 0  # seconds that an object lives after its last write; 0 = for ever
     creates: Mapping[str, Subcreate] = field(default_factory=dict)  # POST to a subresource; "" = to the resource

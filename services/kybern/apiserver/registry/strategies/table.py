@@ -6,6 +6,7 @@ from kybern.apiserver.registry.strategies.api_services import API_SERVICES
 from kybern.apiserver.registry.strategies.certificates import CERTIFICATE_SIGNING_REQUESTS
 from kybern.apiserver.registry.strategies.jobs import JOBS
 from kybern.apiserver.registry.strategies.namespaces import NAMESPACES
+from kybern.apiserver.registry.strategies.nodes import without_config
 from kybern.apiserver.registry.strategies.pods import BINDINGS, PODS
 from kybern.apiserver.registry.strategies.rbac import RBAC
 from kybern.apiserver.registry.strategies.reviews import REVIEWS
@@ -24,6 +25,7 @@ STRATEGIES: dict[tuple[str, str], Strategy] = {
     ("", "events"): Strategy(create_on_update=True, ttl=EVENT_TTL),
     ("", "limitranges"): UPSERT,
     ("", "namespaces"): NAMESPACES,
+    ("", "nodes"): Strategy(prepare_create=(without_config,), status_on_create=True),
     ("", "persistentvolumeclaims"): KEPT,
     ("", "persistentvolumes"): KEPT,
     ("", "pods"): PODS,
