@@ -1,7 +1,9 @@
-"""Tolerations: whether a pod puts up with a taint."""
+"""Tolerations: whether a pod puts up with a node's taints."""
 
 from collections.abc import Iterable, Mapping
 from typing import Any
+
+from kybern.kube.tolerations import covers
 
 Taint = tuple[str, str, str]  # key, value, effect
 REPELLING = ("NoSchedule", "NoExecute")
@@ -9,21 +11,7 @@ REPELLING = ("NoSchedule", "NoExecute")
 
 def tolerates(tolerations: Iterable[Mapping[str, Any]], taint: Taint) -> bool:
     """Whether any of the tolerations covers the taint."""
-    return any(_covers(toleration, taint) for toleration in tolerations)
-
-
-def _covers(toleration: Mapping[str, Any], taint: Taint) -> bool:
-    key, value, effect = taint
-    if toleration.get("effect") and toleration["effect"] != effect:
-        return False
-    if toleration.get("key") and toleration["key"] != key:
-        return False
-    match toleration.get("operator") or "Equal":
-        case "Exists":
-            return True
-        case "Equal":
-            return bool(toleration.get("key")) and (toleration.get("value") or "") == value
-    return False
+    return any(covers(toleration, *taint) for toleration in tolerations)
 
 
 def untolerated(tolerations: Iterable[Mapping[str, Any]], taints: Iterable[Taint]) -> Taint | None:
