@@ -10,6 +10,7 @@ import pytest
 from kybern.kube.status import StatusError, conflict, not_found
 from kybern.protos.api.v1 import objects_pb2 as pb
 from kybern.protos.api.v1.objects_pb2_grpc import ObjectsStub
+from kybern.rpc.exchange import batch
 from kybern.rpc.exchange.client import ExchangeClient
 from kybern.rpc.exchange.context import CallContext
 from kybern.rpc.exchange.servicer import add_objects_to_server
@@ -190,6 +191,36 @@ async def test_a_reader_that_falls_behind(client: ExchangeClient, handlers: Hand
         with pytest.raises(StatusError, match="too far behind"):
             [batch async for batch in watch]
     assert (await client.call(pb.GetRequest(name="x"))).object == b"x"
+
+
+async def test_replies_from_outside_a_handler(
+    client: ExchangeClient, handlers: Handlers, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    contexts: list[CallContext] = []
+
+    async def watch(request: pb.WatchRequest, context: CallContext) -> AsyncIterator[pb.WatchResponse]:
+        contexts.append(context)
+        yield pb.WatchResponse()
+        await asyncio.sleep(20)
+
+    handlers.table["watch"] = watch
+    streams = [client.stream(pb.WatchRequest(shared=shared)) for shared in (True, True, True, False)]
+    for stream in streams:
+        assert await first(stream) == pb.WatchResponse()
+    *pushes, nothing = [context.push for context in contexts]
+    assert nothing is None, "only for those who say that they understand"
+    one, two = [pb.WatchResponse(events=[pb.WatchEvent(object=text)]) for text in (b"1", b"2")]
+    assert all(push([one]) for push in pushes if push is not None)
+    found = [await first(stream) for stream in streams[:3]]
+    assert found == [one] * 3
+    assert found[0] is found[1] is found[2], "it came once"
+    monkeypatch.setattr(batch, "MAX_WAITING", 0)
+    push = pushes[0]
+    assert push is not None
+    assert (push([one, two]), push([one])) == (True, False), "what does not fit is the handler's to send"
+    assert [await first(streams[0]), await first(streams[0])] == [one, two]
+    for stream in streams:
+        await stream.aclose()  # type: ignore[attr-defined]
 
 
 async def test_cancelling_a_waiter_cancels_the_call(client: ExchangeClient, handlers: Handlers) -> None:
