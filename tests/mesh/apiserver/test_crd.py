@@ -401,6 +401,25 @@ async def test_rules(admin: Client) -> None:
     assert str(caught.value).endswith('is invalid: spec.color: Invalid value: "blue": is fixed')
 
 
+async def test_rules_that_nest_deeply(admin: Client) -> None:
+    def ruled(levels: int) -> Any:
+        made = version()
+        spec = orjson.loads(orjson.dumps(SPEC))
+        sum_of_many = " + ".join(["self.replicas"] * levels)
+        spec["x-kubernetes-validations"] = [{"rule": f"{sum_of_many} < {levels * 5}", "message": "are too many"}]
+        made["schema"]["openAPIV3Schema"]["properties"]["spec"] = spec
+        return definition(made)
+
+    with pytest.raises(StatusError) as caught:
+        await admin.create(CRDS, ruled(300))
+    assert caught.value.code == 422
+    assert "max recursion depth exceeded" in str(caught.value)
+    await serve(admin, ruled(240))
+    await admin.create(TABS, tab(replicas=4))
+    with pytest.raises(StatusError, match="are too many"):
+        await admin.create(TABS, tab("b", replicas=5))
+
+
 async def test_update_names_the_version_it_is_for(admin: Client) -> None:
     await serve(admin)
     await admin.create(TABS, tab())

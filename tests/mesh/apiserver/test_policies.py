@@ -75,6 +75,14 @@ async def test_a_policy_denies(admin: Client) -> None:
     await admin.create(CONFIG_MAPS, config_map("two", a="1", b="2"))
 
 
+async def test_a_policy_that_nests_deeply(admin: Client) -> None:
+    sizes = " + ".join(["object.data.size()"] * 100)
+    await validate(admin, {"expression": f"{sizes} > 100", "messageExpression": "'no' + " * 100 + "'!'"})
+    error = await refused(admin.create(CONFIG_MAPS, config_map("one", a="1")))
+    assert error.message.endswith("no" * 100 + "!")
+    await admin.create(CONFIG_MAPS, config_map("two", a="1", b="2"))
+
+
 async def test_a_policy_without_binding_says_nothing(admin: Client) -> None:
     await validate(admin, {"expression": "false"})
     await admin.delete(VALIDATING_BINDINGS, "b")

@@ -107,6 +107,7 @@ class Checked:
     overloads: dict[int, tuple[str, ...]] = field(default_factory=dict)
     names: dict[int, str] = field(default_factory=dict)  # what qualified identifiers mean
     positions: dict[int, int] = field(default_factory=dict)  # characters before a node
+    deep: bool = False  # whether it nests deeper than Python's functions usually call each other
 
     def type_of(self, node: Node) -> Type:
         return self.types.get(node.id, DYN)

@@ -7,10 +7,11 @@ of variables are CEL types (`int`, `list<string>`, `kubernetes.authorization.Aut
 import json
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
-from kybern.kube.cel import ast
+from kybern.kube.cel import ast, pieces, spans
 from kybern.kube.cel.errors import CompileError, EvaluationError
 from kybern.kube.cel.library import regex, table, times
 from kybern.kube.cel.overloads import Overload, split_types
@@ -87,8 +88,25 @@ def _declared(text: str) -> dict[str, Any]:
     return {"type_name": name, "params": [_declared(one) for one in split_types(rest[:-1])]}
 
 
-def environment(types: Types, pool: Any = None) -> Any:
-    """Where expressions with these variables are compiled; `pool` has the messages that types name."""
+@dataclass(frozen=True)
+class Environment:
+    """Where expressions with these variables are compiled."""
+
+    types: Types
+    pool: Any
+    made: Any
+
+    def compile(self, expression: str, disable_check: bool = False) -> Any:
+        """What the library makes of an expression. Raises RuntimeError, ValueError."""
+        return self.made.compile(expression, disable_check=disable_check)
+
+
+def environment(types: Types, pool: Any = None) -> Environment:
+    """The environment of these variables; `pool` has the messages that types name. Raises CompileError."""
+    return Environment(types, pool, _environment(types, pool))
+
+
+def _environment(types: Types, pool: Any) -> Any:
     from cel_expr_python import cel
 
     variables = {name: cel.Type(text) for name, text in types.items() if not text.startswith(_OPTIONAL)}
@@ -103,7 +121,7 @@ def environment(types: Types, pool: Any = None) -> Any:
 
 
 @lru_cache(maxsize=64)
-def untyped(variables: tuple[str, ...]) -> Any:
+def untyped(variables: tuple[str, ...]) -> Environment:
     """The environment of variables of any type."""
     return environment({name: _KNOWN.get(name, "dyn") for name in variables})
 
@@ -114,18 +132,67 @@ _KNOWN = {
 }
 
 
-def check(expression: str, where: Any) -> ast.Checked:
+def check(expression: str, where: Environment) -> ast.Checked:
     """The tree of an expression in an environment. Raises CompileError."""
     if len(expression) > LONGEST:
         raise CompileError(f"expression code point size exceeds limit: size: {len(expression)}, limit {LONGEST}")
     try:
-        serialized = where.compile(expression).serialize()
+        found = _read(expression, where)
+    except CompileError as error:
+        if not pieces.is_too_deep(error):
+            raise
+        with pieces.deeper():
+            return _checked(expression, _in_pieces(expression, where, error))
+    return _checked(expression, found)
+
+
+def _read(expression: str, where: Environment) -> ast.Checked:
+    try:
+        return ast.read(where.compile(expression).serialize())
     except (RuntimeError, ValueError, UnicodeEncodeError) as error:
         raise CompileError(worded(str(error))) from None
-    found = ast.read(serialized)
+
+
+def _checked(expression: str, found: ast.Checked) -> ast.Checked:
     for at, problem in (*_mixed(found, found.root), *_wrong_literals(found.root)):
         raise CompileError(_placed(expression, found.positions.get(at.id, 0), problem))
     return found
+
+
+def _in_pieces(expression: str, where: Environment, error: CompileError) -> ast.Checked:
+    """The tree of an expression that the compiler finds too deep. Raises CompileError, `error` if nothing helps."""
+    span = spans.read(expression)
+    if span is None:
+        raise error
+
+    def compile_(text: str, types: dict[str, str]) -> ast.Checked:
+        try:
+            return _read(text, _with(where, types))
+        except CompileError as wrong:
+            raise CompileError(_shown_whole(str(wrong), expression)) from None
+
+    return pieces.compiled(expression, pieces.cut(span), compile_)
+
+
+def _with(where: Environment, types: dict[str, str]) -> Environment:
+    """The environment with further variables, of any type where theirs cannot be declared."""
+    if not types:
+        return where
+    try:
+        return environment({**where.types, **types}, where.pool)
+    except CompileError:
+        return environment({**where.types, **dict.fromkeys(types, "dyn")}, where.pool)
+
+
+def _shown_whole(message: str, expression: str) -> str:
+    """The message, the lines of the whole expression in it."""
+    lines = expression.split("\n")
+
+    def line(match: re.Match[str]) -> str:
+        number = int(match[2])
+        return f"{match[1]}{lines[number - 1]}" if 0 < number <= len(lines) else match[0]
+
+    return re.sub(r"(ERROR: <input>:(\d+):\d+: [^\n]*\n \| )[^\n]*", line, message)
 
 
 def worded(message: str) -> str:

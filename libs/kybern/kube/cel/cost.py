@@ -5,11 +5,13 @@ sizes are pairs (least, most); what has no known size is as large as can be.
 """
 
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from math import ceil
 from typing import NamedTuple
 
 from kybern.kube.cel import ast
+from kybern.kube.cel.pieces import deeper
 
 MOST = (1 << 64) - 1
 PASS, REGEX = 0.1, 0.25  # per character: going through a text; the share of a pattern
@@ -312,4 +314,5 @@ _RULES: dict[str, Rule] = {
 
 def estimate(checked: ast.Checked, size_of: SizeOf) -> int:
     """The most that an expression can cost."""
-    return Estimator(checked, size_of).cost(checked.root).most
+    with deeper() if checked.deep else nullcontext():
+        return Estimator(checked, size_of).cost(checked.root).most

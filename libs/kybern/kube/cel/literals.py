@@ -9,7 +9,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from kybern.kube.cel import ast, compiler
+from kybern.kube.cel import ast, compiler, pieces, spans
 from kybern.kube.cel.errors import CompileError, EvaluationError
 from kybern.kube.cel.evaluator import Message
 from kybern.kube.cel.library.standard import to_string
@@ -37,11 +37,26 @@ def plain_names(expression: str) -> str:
 def types_of(expression: str) -> list[Struct]:
     """The messages of an expression with plain names. Raises CompileError if it cannot be read."""
     found: dict[str, dict[str, Shape]] = {OBJECT: {}}
-    _collect(_parsed(expression), found)
+    for node in _parsed(expression):
+        _collect(node, found)
     return [struct(fields, name) for name, fields in found.items()] + [struct(_PATCH, JSON_PATCH)]
 
 
-def _parsed(expression: str) -> ast.Node:
+def _parsed(expression: str) -> list[ast.Node]:
+    """The tree, or those of the pieces of what nests too deeply for one."""
+    try:
+        return [_tree(expression)]
+    except CompileError as error:
+        if not pieces.is_too_deep(error):
+            raise
+        with pieces.deeper():
+            span = spans.read(expression)
+            if span is None:
+                raise
+            return [_tree(text) for text in pieces.texts(expression, pieces.cut(span))]
+
+
+def _tree(expression: str) -> ast.Node:
     try:
         return ast.read_parsed(compiler.untyped(()).compile(expression, disable_check=True).serialize())
     except (RuntimeError, ValueError, UnicodeEncodeError) as error:

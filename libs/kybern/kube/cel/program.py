@@ -7,6 +7,7 @@ from typing import Any
 from kybern.kube.cel import ast, compiler
 from kybern.kube.cel.errors import CompileError, CostExceeded, EvaluationError
 from kybern.kube.cel.evaluator import Builder
+from kybern.kube.cel.pieces import deeper
 
 CALL_LIMIT = 1_000_000  # units that one evaluation may cost
 BUDGET = 10_000_000  # units that all rules of one object, or one policy, may cost in a request
@@ -27,6 +28,13 @@ class Program:
     __slots__ = ("_size", "_step", "checked", "uses", "variables")
 
     def __init__(self, checked: ast.Checked, variables: Sequence[str]) -> None:
+        if checked.deep:
+            with deeper():
+                self._build(checked, variables)
+        else:
+            self._build(checked, variables)
+
+    def _build(self, checked: ast.Checked, variables: Sequence[str]) -> None:
         builder = Builder(checked, variables)
         self.checked = checked
         self.variables = tuple(variables)
@@ -44,6 +52,12 @@ class Program:
 
     def evaluate(self, values: Mapping[str, Any], budget: Budget | None = None) -> Any:
         """The value. Raises EvaluationError; CostExceeded once the budget or the limit of a call is spent."""
+        if self.checked.deep:
+            with deeper():
+                return self._evaluate(values, budget)
+        return self._evaluate(values, budget)
+
+    def _evaluate(self, values: Mapping[str, Any], budget: Budget | None) -> Any:
         limit = CALL_LIMIT if budget is None else min(CALL_LIMIT, budget.left)
         frame: list[Any] = [limit, *[values.get(name) for name in self.variables]]
         frame.extend([None] * (self._size - len(frame)))
@@ -54,7 +68,7 @@ class Program:
             return found
         except RecursionError:
             raise EvaluationError("the values are nested too deeply") from None
-        except (OverflowError, MemoryError) as error:
+        except (ArithmeticError, MemoryError, ValueError) as error:  # numbers and texts beyond what Python converts
             raise EvaluationError(str(error) or "out of memory") from None
         finally:
             if budget is not None:
