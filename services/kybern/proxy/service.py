@@ -9,14 +9,14 @@ from prometheus_client import Counter
 
 from kybern.client.informer import SharedInformer, SharedInformerFactory, each
 from kybern.client.objects import Client
-from kybern.client.resources import ENDPOINT_SLICES, SERVICES
+from kybern.client.resources import ENDPOINT_SLICES, SERVICE_CIDRS, SERVICES
 from kybern.kube import meta
 from kybern.protos.proxy.v1 import proxy_pb2, proxy_pb2_grpc
 from kybern.proxy import conntrack
 from kybern.proxy.core.conntrack import Frontends, compute_frontends
 from kybern.proxy.core.health_check import HealthCheck, compute_health_check
 from kybern.proxy.core.ports import SERVICE_NAME, Object, ServicePort, compute_service_ports
-from kybern.proxy.core.rules import TABLE, Fragment, compute_fragment
+from kybern.proxy.core.rules import TABLE, Fragment, cidr_fragment, compute_fragment
 from kybern.proxy.core.transaction import REMOVE, Table
 from kybern.proxy.health_checks import HealthChecks
 from kybern.proxy.nftables import Nftables, NftablesError
@@ -27,6 +27,7 @@ from kybern.runtime.service import Env, Service
 from kybern.telemetry import Telemetry
 
 BY_SERVICE = "service"
+ALL_CIDRS = "servicecidrs"  # beside the keys of Services, which have a slash
 POLICY = Policy({"/kybern.proxy.v1.Proxy/": frozenset({"system:kybern:gateway"})})
 
 
@@ -39,8 +40,8 @@ def service_of(endpoint_slice: Object) -> tuple[str, ...]:
 class Desired:
     """What the informers say the rules of a Service should be."""
 
-    def __init__(self, services: SharedInformer, slices: SharedInformer, node_name: str) -> None:
-        self._services, self._slices, self._node = services, slices, node_name
+    def __init__(self, services: SharedInformer, slices: SharedInformer, cidrs: SharedInformer, node_name: str) -> None:
+        self._services, self._slices, self._cidrs, self._node = services, slices, cidrs, node_name
 
     def ports(self, key: str) -> list[ServicePort]:
         """The ports of one Service now."""
@@ -57,7 +58,9 @@ class Desired:
         return compute_health_check(service, self._slices.store.by_index(BY_SERVICE, key), self._node)
 
     def fragment(self, key: str) -> Fragment:
-        """The rules of one Service now."""
+        """The rules of one Service now, or those that concern the addresses of all."""
+        if key == ALL_CIDRS:
+            return cidr_fragment(self._cidrs.store.list())
         return compute_fragment(self.ports(key))
 
     def frontends(self, keys: Iterable[str]) -> Frontends:
@@ -75,7 +78,9 @@ class Proxy(proxy_pb2_grpc.ProxyServicer):
         rules = await asyncio.to_thread(self._nftables.run, f"list table ip {TABLE}")
         fragments = self._syncer.table.fragments
         endpoints = sum(len([e for e in f.elements if e[0] == "hairpin"]) for f in fragments.values())
-        return proxy_pb2.GetRulesResponse(rules=rules, services=len(fragments), endpoints=endpoints)
+        return proxy_pb2.GetRulesResponse(
+            rules=rules, services=len(fragments.keys() - {ALL_CIDRS}), endpoints=endpoints
+        )
 
     async def Sync(self, request: proxy_pb2.SyncRequest, context: Any) -> proxy_pb2.SyncResponse:
         loop = asyncio.get_running_loop()
@@ -101,7 +106,8 @@ async def run(options: Namespace, env: Env) -> None:
         informers = SharedInformerFactory(client, env.random, env.telemetry)
         services = informers.informer(SERVICES)
         slices = informers.informer(ENDPOINT_SLICES, indexers={BY_SERVICE: service_of})
-        desired = Desired(services, slices, options.node_name)
+        cidrs = informers.informer(SERVICE_CIDRS)
+        desired = Desired(services, slices, cidrs, options.node_name)
         syncer = Syncer(
             Table(options.cluster_cidr), nftables, desired.fragment, env.telemetry, forgetting(desired, env.telemetry)
         )
@@ -118,6 +124,7 @@ async def run(options: Namespace, env: Env) -> None:
 
         services.add_handler(each(lambda service: mark(meta.key(service))))
         slices.add_handler(each(mark_service))
+        cidrs.add_handler(each(lambda _: syncer.mark(ALL_CIDRS)))
         server = env.transport.server(options.address, POLICY)
         proxy_pb2_grpc.add_ProxyServicer_to_server(Proxy(syncer, nftables), server)  # type: ignore[arg-type]
         try:

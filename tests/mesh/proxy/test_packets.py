@@ -10,7 +10,7 @@ from dataclasses import replace
 import pytest
 
 from kybern.proxy.core.ports import Endpoint, ServicePort
-from kybern.proxy.core.rules import compute_fragment
+from kybern.proxy.core.rules import cidr_fragment, compute_fragment
 from kybern.proxy.core.transaction import Table
 
 pytestmark = [
@@ -215,3 +215,17 @@ def test_udp_flows_follow_the_endpoints_once_the_old_ones_are_forgotten(net: Net
     serving = {(new.ip, 8081)}
     assert net.python("router", CLEAN, repr(({(CLUSTER_IP, 53): serving}, {30053: serving}))) == "2"
     assert [net.ask("client", *target, UDP_CLIENT) for target in targets] == ["b", "b"]
+
+
+def test_cluster_ips_that_nobody_has_lead_nowhere(net: Net) -> None:
+    stray = "10.96.0.77"
+    sh(f"ip -n {net.ns('b')} addr add {stray}/32 dev lo")
+    sh(f"ip -n {net.ns('router')} route add {stray} via 10.244.0.6")
+    net.desire(PORT)
+    assert net.ask("client", stray, 8080).startswith("b")
+    cidrs = [{"spec": {"cidrs": ["10.96.0.0/16", "10.96.0.0/24"]}}, {"spec": {"cidrs": ["10.97.0.0/24", "fd00::/112"]}}]
+    net.nft(net.table.change({"servicecidrs": cidr_fragment(cidrs)}))
+    assert net.ask("client", stray, 8080) == "timeout"
+    assert net.ask("client", CLUSTER_IP, 80).split()[0] in ("a", "b")
+    net.nft(net.table.change({"servicecidrs": cidr_fragment(cidrs[1:])}))
+    assert net.ask("client", stray, 8080).startswith("b")

@@ -7,13 +7,15 @@ of Services. See the README for a packet's way through it.
 import hashlib
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from ipaddress import IPv4Network, collapse_addresses
 
-from kybern.proxy.core.ports import Endpoint, ServicePort
+from kybern.proxy.core.ports import Endpoint, Object, ServicePort
 
 TABLE = "kybern-proxy"
 MASQUERADE = "0x4000"  # bit of the packet mark: masquerade in postrouting
 
 SERVICE_IPS, NODE_PORTS, HAIRPIN, CLUSTER_IPS = "service-ips", "service-nodeports", "hairpin", "cluster-ips"
+SERVICE_CIDRS = "service-cidrs"
 NO_ENDPOINTS, NO_ENDPOINT_NODE_PORTS = "no-endpoint-services", "no-endpoint-nodeports"
 
 
@@ -38,6 +40,7 @@ def base(cluster_cidr: str) -> str:
         f"add map {t} {NODE_PORTS} {{ type inet_proto . inet_service : verdict; }}",
         f"add map {t} {NO_ENDPOINT_NODE_PORTS} {{ type inet_proto . inet_service : verdict; }}",
         f"add set {t} {CLUSTER_IPS} {{ type ipv4_addr; }}",
+        f"add set {t} {SERVICE_CIDRS} {{ type ipv4_addr; flags interval; }}",
         f"add set {t} {HAIRPIN} {{ type ipv4_addr . ipv4_addr; }}",
         f"add chain {t} mark-masquerade",
         f"add rule {t} mark-masquerade meta mark set meta mark or {MASQUERADE}",
@@ -61,11 +64,19 @@ def base(cluster_cidr: str) -> str:
         f"add rule {t} refuse {address} vmap @{NO_ENDPOINTS}",
         f"add rule {t} refuse {local} {port} vmap @{NO_ENDPOINT_NODE_PORTS}",
         f"add rule {t} refuse ip daddr @{CLUSTER_IPS} reject",
+        f"add rule {t} refuse ip daddr @{SERVICE_CIDRS} drop",
     ]
     for hook in ("input", "forward", "output"):
         lines.append(f"add chain {t} filter-{hook} {{ type filter hook {hook} priority filter; }}")
         lines.append(f"add rule {t} filter-{hook} ct state new jump refuse")
     return "\n".join(lines) + "\n"
+
+
+def cidr_fragment(service_cidrs: Iterable[Object]) -> Fragment:
+    """Where cluster IPs come from: packets to those that no Service has do not leave the node."""
+    networks = {cidr for one in service_cidrs for cidr in (one.get("spec") or {}).get("cidrs") or () if ":" not in cidr}
+    merged = collapse_addresses(IPv4Network(cidr) for cidr in networks)
+    return Fragment(elements=frozenset((SERVICE_CIDRS, str(network)) for network in merged))
 
 
 def chain_name(port: ServicePort, kind: str, more: str = "") -> str:
