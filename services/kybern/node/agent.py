@@ -125,8 +125,11 @@ class NodeAgent:
             worker.report.refuse(pod, *refusal)
 
     def _others(self, pod: Object) -> list[Object]:
-        """The other pods here that have not ended, with what they have been promised."""
-        workers = [one for one in self.workers.values() if one.uid != meta.uid(pod)]
+        """The other pods here that have not ended, with what they have been promised.
+
+        Those that the apiserver has let go do not count, as the scheduler does not count them any more.
+        """
+        workers = [one for one in self.workers.values() if one.uid != meta.uid(pod) and not one.removed]
         return [one.resizing.allocated(one.pod) for one in workers if not one.report.is_terminal(one.pod)]
 
     def _room(self, pod: Object) -> str:
