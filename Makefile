@@ -6,7 +6,7 @@ PARALLEL := -n 2
 TWICE = $(PYTEST) $(1) || $(PYTEST) --last-failed $(1)
 SRC := libs services tools bench tests
 
-export PATH := $(PATH):$(CURDIR)/build/tools:/usr/sbin:/sbin
+export PATH := $(PATH):$(CURDIR)/build/tools:$(CURDIR)/build/tools/go/bin:/usr/sbin:/sbin
 
 .DEFAULT_GOAL := help
 .PHONY: help setup setup-tests up down demo test unit contract mesh clients e2e image conformance bench lint types imports buf protos golden \

@@ -81,6 +81,10 @@ install_packages $packages
 make_environment
 .venv/bin/python tools/protos.py
 .venv/bin/python -m compileall -q -j 0 libs services
+PATH=$PATH:$(pwd)/build/tools/go/bin
+if [ "$what" = tests ] && ! command -v go >/dev/null 2>&1; then
+	.venv/bin/python tools/go.py || step "without Go, tests of newer kubectls, Helm and Go clients are left out"
+fi
 built=build/tools/kubectl-1.36
 [ "$what" != tests ] || [ -x $built ] || ! command -v go >/dev/null 2>&1 || sh tools/kubectl.sh $built
 if ! command -v kubectl >/dev/null 2>&1 && [ ! -x build/tools/kubectl ]; then

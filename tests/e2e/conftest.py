@@ -12,6 +12,8 @@ from kybern.testing import cluster as plugin
 from kybern.testing.cluster import Cluster, Kubectl
 
 container_host, container_cluster = plugin.container_host, plugin.container_cluster
+BUILT_KUBECTL = Path(__file__).resolve().parents[2] / "build" / "tools" / "kubectl-1.36"
+OLDEST_KUBECTL = 30  # minor version that has all the commands used here
 numbers = itertools.count(1)
 START = f"e{os.getpid() % 10000}"
 
@@ -23,11 +25,13 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def kubectl_binary() -> str:
-    found = shutil.which("kubectl")
-    if found is None:
-        pytest.skip("needs kubectl (sh tools/kubectl.sh)")
-    return found
+def kubectl_binary(home: Path) -> str:
+    """The kubectl on the PATH if it is not too old, else the one that is built for tests."""
+    for name in ("kubectl", str(BUILT_KUBECTL)):
+        found = shutil.which(name)
+        if found is not None and Kubectl.find(found, home / "none", home).minor >= OLDEST_KUBECTL:
+            return found
+    pytest.skip(f"needs kubectl 1.{OLDEST_KUBECTL} or newer (sh tools/kubectl.sh {BUILT_KUBECTL})")
 
 
 @pytest.fixture

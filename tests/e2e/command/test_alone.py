@@ -3,11 +3,9 @@
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -20,6 +18,7 @@ from kybern.pki.service_account import open_signing_key
 from kybern.pki.source import FileCertificateSource
 from kybern.testing.cluster import Kubectl
 from kybern.testing.cluster.waiting import until
+from kybern.testing.ports import free_ports
 
 SERVICES = ("apiserver", "controllers", "dns", "gateway", "node", "proxy", "scheduler", "traces")
 LOCAL = ("127.0.0.1",)
@@ -66,12 +65,6 @@ def pki(folder: Path) -> Path:
     open_signing_key(path)
     Issuer(path, open_ca(path, datetime.now(UTC)), identities(), timedelta(hours=1)).rotate(datetime.now(UTC))
     return path
-
-
-def free_ports(count: int) -> list[int]:
-    with ExitStack() as stack:
-        probes = [stack.enter_context(socket.create_server(("127.0.0.1", 0))) for _ in range(count)]
-        return [int(probe.getsockname()[1]) for probe in probes]
 
 
 def built() -> str:

@@ -12,13 +12,9 @@ import pytest
 
 from kybern.testing.cluster import Cluster, Kubectl
 from kybern.testing.cluster.waiting import until
+from kybern.testing.ports import free_ports
 
 pytestmark = pytest.mark.timeout(240)
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        return int(probe.getsockname()[1])
 
 
 def answers(port: int) -> bool:
@@ -31,7 +27,7 @@ def etcd(folder: Path) -> Iterator[str]:
     """host:port of an etcd of our own."""
     if shutil.which("etcd") is None:
         pytest.skip("needs etcd (apt-get install etcd-server)")
-    client, peer = free_port(), free_port()
+    client, peer = free_ports(2)
     urls = {"client": f"http://127.0.0.1:{client}", "peer": f"http://127.0.0.1:{peer}"}
     flags = [f"--listen-{kind}-urls={url}" for kind, url in urls.items()]
     flags += [f"--advertise-client-urls={urls['client']}", f"--initial-advertise-peer-urls={urls['peer']}"]
