@@ -16,6 +16,12 @@ def is_percent(value: IntOrString) -> bool:
     return isinstance(value, str) and _PERCENT.fullmatch(value) is not None
 
 
+def percent(value: str) -> int:
+    """The number of a percentage; one beyond any use counts as 10^18."""
+    digits = value[:-1].lstrip("0")
+    return int(digits or 0) if len(digits) <= 18 else 10**18
+
+
 def scaled_value(value: IntOrString, total: int, *, round_up: bool) -> int:
     """The count `value` stands for out of `total` (upstream's GetScaledValueFromIntOrPercent)."""
     if isinstance(value, int):
@@ -23,5 +29,5 @@ def scaled_value(value: IntOrString, total: int, *, round_up: bool) -> int:
     if not is_percent(value):
         reason = "string is not a percentage" if not value.endswith("%") else f'"{value}" is not a percentage'
         raise IntOrStringError(f"invalid value for IntOrString: invalid type: {reason}")
-    part = int(value[:-1]) * total
+    part = percent(value) * total
     return -(-part // 100) if round_up else part // 100

@@ -16,6 +16,7 @@ from typing import Any
 NANO = 10**9
 _MAX_BINARY = (2**63 - 1) * NANO
 _SPLIT = re.compile(r"([+-]?[0-9.]+)([eEinumkKMGTP]*[-+]?[0-9]*)")
+_LONGEST = 1000  # characters: beyond any use, and within the digits that Python converts
 _NUMBER = re.compile(r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)")
 _EXPONENT = re.compile(r"[eE]([+-]?[0-9]+)")
 _DECIMAL = {"n": -9, "u": -6, "m": -3, "": 0, "k": 3, "M": 6, "G": 9, "T": 12, "P": 15, "E": 18}
@@ -111,7 +112,7 @@ def _decimal_text(nanos: int, *, exponent: bool) -> str:
 
 @lru_cache(maxsize=4096)
 def _parse_text(text: str) -> Quantity:
-    if not text:
+    if not 0 < len(text) <= _LONGEST:
         raise QuantityError(_FORMAT_WRONG)
     split = _SPLIT.fullmatch(text)
     if split is None or _NUMBER.fullmatch(split[1]) is None:

@@ -86,7 +86,7 @@ NOTHING = Selector(nothing=True)
 
 
 def _int(text: str | None) -> int | None:
-    return int(text) if text is not None and re.fullmatch(r"[+-]?[0-9]+", text, re.ASCII) else None
+    return int(text) if text is not None and re.fullmatch(r"[+-]?[0-9]{1,63}", text) else None  # as long as a label
 
 
 def requirement(key: str, operator: str, values: Sequence[str] = ()) -> Requirement:

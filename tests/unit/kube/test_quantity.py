@@ -45,6 +45,12 @@ def test_not_a_quantity(text: str) -> None:
         quantity.parse(text)
 
 
+@pytest.mark.parametrize("text", ["9" * 5000, "1e" + "9" * 5000, "." + "9" * 5000, "9" * 5000 + "Ki", "1e401"])
+def test_a_quantity_beyond_any_use(text: str) -> None:
+    with pytest.raises(quantity.QuantityError):
+        quantity.parse(text)
+
+
 @pytest.mark.parametrize("value", [None, True, [], {}])
 def test_json_value_not_a_quantity(value: object) -> None:
     with pytest.raises(quantity.QuantityError):

@@ -47,7 +47,15 @@ def test_not_a_go_duration(text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("value", "up", "wanted"), [(3, True, 3), ("25%", True, 3), ("25%", False, 2), ("0%", True, 0), ("150%", True, 15)]
+    ("value", "up", "wanted"),
+    [
+        (3, True, 3),
+        ("25%", True, 3),
+        ("25%", False, 2),
+        ("0%", True, 0),
+        ("150%", True, 15),
+        ("9" * 5000 + "%", True, 10**18 // 10),
+    ],
 )
 def test_scaled_value(value: intstr.IntOrString, up: bool, wanted: int) -> None:
     assert intstr.scaled_value(value, 10, round_up=up) == wanted

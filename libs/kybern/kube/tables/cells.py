@@ -12,6 +12,7 @@ from kybern.kube.meta import Object
 NONE = "<none>"
 UNSET = "<unset>"
 UNKNOWN = "<unknown>"
+INVALID = "<invalid>"
 NOT_APPLICABLE = "N/A"
 
 Cells = list[Any]

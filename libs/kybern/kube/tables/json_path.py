@@ -12,11 +12,11 @@ from functools import lru_cache
 from typing import Any
 
 from kybern.kube.meta import Object
-from kybern.kube.tables.cells import UNKNOWN, since
+from kybern.kube.tables.cells import INVALID, UNKNOWN, since
 
 _STEP = re.compile(
     r"\.?\[\?\(@\.(?P<key>[\w.\-/]+)\s*==\s*[\"'](?P<value>[^\"']*)[\"']\)\]"
-    r"|\.?\[(?P<index>-?\d+|\*)\]"
+    r"|\.?\[(?P<index>-?[0-9]{1,9}|\*)\]"
     r"|\.?\[[\"'](?P<quoted>(?:\\.|[^\"'])+)[\"']\]"
     r"|\.(?P<name>(?:\\.|[^.\[\]\\])+)"
 )
@@ -41,6 +41,7 @@ def steps(path: str) -> tuple[Step, ...]:
 
 def _step(match: re.Match[str]) -> Step:
     if match["key"] is not None:
+        steps(f".{match['key']}")  # is followed in every element
         return "filter", match["key"], match["value"]
     if match["index"] is not None:
         return "index", match["index"], ""
@@ -82,8 +83,17 @@ def cell(path: str, type_: str, obj: Object, now: datetime) -> Any:
         case "boolean":
             return values[0] if isinstance(values[0], bool) else None
         case "date":
-            return since(values[0] if isinstance(values[0], str) else None, now)
+            return _age(values[0], now)
     return ",".join(_text(value) for value in values)
+
+
+def _age(value: Any, now: datetime) -> str:
+    if not isinstance(value, str):
+        return UNKNOWN
+    try:
+        return since(value, now)
+    except ValueError:
+        return INVALID
 
 
 def _text(value: Any) -> str:

@@ -130,6 +130,7 @@ def validate_cron_job(obj: Object) -> Errors:
         yield not_supported("spec.jobTemplate.spec.manualSelector", True, ("nil", "false"))
 
 
+_NUMBER = re.compile(r"[0-9]{1,18}")
 _MACROS = frozenset({"@yearly", "@annually", "@monthly", "@weekly", "@daily", "@midnight", "@hourly"})
 _MONTHS = ["jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"]
 _DAYS = ["sun", "mon", "tue", "wed", "thu", "fri", "sat"]
@@ -156,12 +157,17 @@ def schedule_problem(schedule: str) -> str:
     return ""
 
 
+def _not_a_number(text: str) -> str:
+    return f'failed to parse int from {text}: strconv.Atoi: parsing "{text}": invalid syntax'
+
+
 def _cron_range(part: str, low: int, high: int, names: tuple[str, ...]) -> str:
     span, slash, step = part.partition("/")
-    if slash and (not step.isdigit() or int(step) == 0):
-        return (
-            f"step of range should be a positive number: {part}" if step == "0" else f"failed to parse int from {step}"
-        )
+    if slash:
+        if not _NUMBER.fullmatch(step):
+            return _not_a_number(step)
+        if int(step) == 0:
+            return f"step of range should be a positive number: {part}"
     if span in ("*", "?"):
         return ""
     ends = span.split("-")
@@ -171,10 +177,10 @@ def _cron_range(part: str, low: int, high: int, names: tuple[str, ...]) -> str:
     for end in ends:
         if end.lower() in names:
             numbers.append(names.index(end.lower()) + low)
-        elif end.isdigit():
+        elif _NUMBER.fullmatch(end):
             numbers.append(int(end))
         else:
-            return f'failed to parse int from {end}: strconv.Atoi: parsing "{end}": invalid syntax'
+            return _not_a_number(end)
     if numbers[0] < low:
         return f"beginning of range ({numbers[0]}) below minimum ({low}): {part}"
     if numbers[-1] > high:

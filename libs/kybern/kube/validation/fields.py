@@ -3,9 +3,9 @@
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from kybern.kube import quantity
+from kybern.kube import intstr, quantity
 from kybern.kube.field import FieldError, forbidden, invalid, not_supported, required
-from kybern.kube.validation.names import Check, min_error, port_name, port_number, range_error
+from kybern.kube.validation.names import Check, min_error, percent, port_name, port_number, range_error
 
 Object = dict[str, Any]
 Errors = Iterator[FieldError]
@@ -53,6 +53,19 @@ def non_negative(obj: Object, name: str, path: str) -> Errors:
     value = obj.get(name)
     if value is not None and value < 0:
         yield invalid(f"{path}.{name}", value, min_error(0))
+
+
+def count_or_percent(value: Any, path: str, *, at_most_all: bool = False) -> Errors:
+    """A number of pods that is not negative, or a percentage."""
+    if isinstance(value, int):
+        if value < 0:
+            yield invalid(path, value, min_error(0))
+        return
+    problems = percent(value)
+    for problem in problems:
+        yield invalid(path, value, problem)
+    if not problems and at_most_all and intstr.percent(value) > 100:
+        yield invalid(path, value, "must not be greater than 100%")
 
 
 def in_range(obj: Object, name: str, path: str, low: int, high: int) -> Errors:

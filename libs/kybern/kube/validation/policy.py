@@ -1,19 +1,19 @@
 """PodDisruptionBudget, PriorityClass, Lease, RuntimeClass, HorizontalPodAutoscaler, CertificateSigningRequest."""
 
-from typing import Any
 
 from kybern.kube.field import forbidden, invalid, not_supported, required
 from kybern.kube.validation.fields import (
     Errors,
     Object,
     child,
+    count_or_percent,
     immutable,
     items,
     required_text,
     same,
 )  # fmt: skip
 from kybern.kube.validation.metadata import validate_selector
-from kybern.kube.validation.names import dns1123_label, min_error, path_segment, percent
+from kybern.kube.validation.names import dns1123_label, min_error, path_segment
 
 _HIGHEST_USER_PRIORITY = 1_000_000_000
 
@@ -25,23 +25,11 @@ def validate_budget(obj: Object) -> Errors:
         yield invalid("spec", spec, "minAvailable and maxUnavailable cannot be both set")
     for name, value in (("minAvailable", low), ("maxUnavailable", high)):
         if value is not None:
-            yield from _count_or_percent(value, f"spec.{name}")
+            yield from count_or_percent(value, f"spec.{name}", at_most_all=True)
     yield from validate_selector(spec.get("selector"), "spec.selector")
     policy = spec.get("unhealthyPodEvictionPolicy")
     if policy is not None and policy not in ("AlwaysAllow", "IfHealthyBudget"):
         yield not_supported("spec.unhealthyPodEvictionPolicy", policy, ("AlwaysAllow", "IfHealthyBudget"))
-
-
-def _count_or_percent(value: Any, path: str) -> Errors:
-    if isinstance(value, int):
-        if value < 0:
-            yield invalid(path, value, min_error(0))
-        return
-    problems = percent(value)
-    for problem in problems:
-        yield invalid(path, value, problem)
-    if not problems and int(value[:-1]) > 100:
-        yield invalid(path, value, "must not be greater than 100%")
 
 
 _SYSTEM_CLASSES = {"system-cluster-critical": 2_000_000_000, "system-node-critical": 2_000_001_000}

@@ -2,22 +2,22 @@
 
 from typing import Any
 
+from kybern.kube import intstr
 from kybern.kube.field import forbidden, invalid, not_supported, required
 from kybern.kube.selectors import from_label_selector, from_labels
 from kybern.kube.validation.fields import (
     Errors,
     Object,
     child,
+    count_or_percent,
     immutable,
     non_negative,
     one_of,
     same,
 )  # fmt: skip
 from kybern.kube.validation.metadata import matches_nothing, validate_selector
-from kybern.kube.validation.names import min_error, percent
+from kybern.kube.validation.names import min_error
 from kybern.kube.validation.pod import validate_template, validate_template_metadata
-
-_INTEGER = "must be greater than or equal to 0"
 
 
 def validate_pod_template(template: Object) -> Errors:
@@ -58,7 +58,7 @@ def validate_daemon_set(obj: Object) -> Errors:
     if strategy.get("type") == "RollingUpdate" and rolling is not None:
         unavailable, surge = rolling.get("maxUnavailable", 1), rolling.get("maxSurge", 0)
         for name, value in (("maxUnavailable", unavailable), ("maxSurge", surge)):
-            yield from _count_or_percent(value, f"{path}.{name}", at_most_all=True)
+            yield from count_or_percent(value, f"{path}.{name}", at_most_all=True)
         if _zero(unavailable) and _zero(surge):
             yield required(f"{path}.maxUnavailable", "cannot be 0 when `maxSurge` is 0")
         elif not _zero(unavailable) and not _zero(surge):
@@ -96,7 +96,7 @@ def _stateful_strategy(strategy: Object, path: str) -> Errors:
     elif kind == "RollingUpdate":
         partition = (rolling or {}).get("partition")
         if partition is not None and partition < 0:
-            yield invalid(f"{path}.rollingUpdate.partition", partition, _INTEGER)
+            yield invalid(f"{path}.rollingUpdate.partition", partition, min_error(0))
     else:
         yield invalid(path, strategy, "must be 'RollingUpdate' or 'OnDelete'")
 
@@ -143,7 +143,7 @@ def validate_controller_revision(obj: Object) -> Errors:
     if obj.get("data") is None:
         yield required("data", "data is mandatory")
     if (obj.get("revision") or 0) < 0:
-        yield invalid("revision", obj["revision"], _INTEGER)
+        yield invalid("revision", obj["revision"], min_error(0))
 
 
 def validate_controller_revision_update(obj: Object, old: Object) -> Errors:
@@ -202,8 +202,8 @@ def _deployment_strategy(strategy: Object, path: str) -> Errors:
             yield required(f"{path}.rollingUpdate", "this should be defaulted and never be nil")
             return
         unavailable, surge = rolling.get("maxUnavailable", 0), rolling.get("maxSurge", 0)
-        yield from _count_or_percent(unavailable, f"{path}.rollingUpdate.maxUnavailable", at_most_all=True)
-        yield from _count_or_percent(surge, f"{path}.rollingUpdate.maxSurge")
+        yield from count_or_percent(unavailable, f"{path}.rollingUpdate.maxUnavailable", at_most_all=True)
+        yield from count_or_percent(surge, f"{path}.rollingUpdate.maxSurge")
         if _zero(unavailable) and _zero(surge):
             yield invalid(f"{path}.rollingUpdate.maxUnavailable", unavailable, "may not be 0 when `maxSurge` is 0")
     else:
@@ -211,17 +211,4 @@ def _deployment_strategy(strategy: Object, path: str) -> Errors:
 
 
 def _zero(value: Any) -> bool:
-    return value in (0, "0%")
-
-
-def _count_or_percent(value: Any, path: str, *, at_most_all: bool = False) -> Errors:
-    """A number of pods that is not negative, or a percentage."""
-    if isinstance(value, int):
-        if value < 0:
-            yield invalid(path, value, _INTEGER)
-        return
-    problems = percent(value)
-    for problem in problems:
-        yield invalid(path, value, problem)
-    if not problems and at_most_all and int(value[:-1]) > 100:
-        yield invalid(path, value, "must not be greater than 100%")
+    return value == 0 or (intstr.is_percent(value) and intstr.percent(value) == 0)

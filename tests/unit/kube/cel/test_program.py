@@ -31,6 +31,19 @@ ERRORS: dict[str, tuple[Any, str]] = {
     "1 / self == 1": (0, "division by zero"),
     "self + 'a' == ''": (1, "no such overload"),
 }
+BEYOND = {  # what Python does not convert
+    "uint(self) == 1u": "9" * 5000,
+    "duration(self) == duration('1s')": "9" * 5000 + "s",
+    "[1, 2][dyn(double(self))] == 1": "nan",
+    "[1, 2][dyn(double(self))] == 2": "inf",
+    "bytes(self) == b''": "\ud800",
+}
+
+
+@pytest.mark.parametrize("expression", BEYOND)
+def test_values_beyond_what_can_be_converted(expression: str) -> None:
+    with pytest.raises(EvaluationError):
+        compile_expression(expression, ("self",)).evaluate({"self": BEYOND[expression]})
 
 
 @pytest.mark.parametrize("expression", ERRORS)

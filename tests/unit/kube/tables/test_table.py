@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from kybern.kube.tables import registry, table
+from kybern.kube.tables import json_path, registry, table
 from kybern.kube.tables.table import Column
 
 NOW = datetime(2026, 1, 1, 12, 0, tzinfo=UTC)
@@ -195,3 +195,15 @@ def test_custom_columns() -> None:
     }
     assert printing.cells(obj, NOW) == ["x", 3, "True", "h1", "b", "60s", None]
     assert table.custom([]).cells(obj, NOW) == ["x", "60m"]
+
+
+@pytest.mark.parametrize(("value", "wanted"), [("soon", "<invalid>"), ("20260101", "<invalid>"), (5, "<unknown>")])
+def test_a_date_column_over_what_is_no_date(value: object, wanted: str) -> None:
+    printing = table.custom([Column("Since", "date", json_path=".status.since")])
+    assert printing.cells({"metadata": META, "status": {"since": value}}, NOW) == ["x", wanted]
+
+
+@pytest.mark.parametrize("path", [f".a[{'9' * 5000}]", ".a[²]", '.a[?(@.b..c=="x")]', ".a["])
+def test_paths_that_cannot_be_followed(path: str) -> None:
+    with pytest.raises(ValueError, match="cannot read JSON path"):
+        json_path.steps(path)

@@ -288,6 +288,11 @@ CREATE: list[tuple[str, str, Any, list[str]]] = [
      ['spec.template.spec.restartPolicy: Unsupported value: "Never": supported values: "Always"']),
     ("StatefulSet", "spec.podManagementPolicy", "Odd",
      ['spec.podManagementPolicy: Invalid value: "Odd": must be \'OrderedReady\' or \'Parallel\'']),
+    ("Deployment", "spec.strategy.rollingUpdate", {"maxSurge": "00%", "maxUnavailable": "0%"},
+     ['spec.strategy.rollingUpdate.maxUnavailable: Invalid value: "0%": may not be 0 when `maxSurge` is 0']),
+    ("Deployment", "spec.strategy.rollingUpdate", {"maxSurge": 0, "maxUnavailable": "1" + "0" * 5000 + "%"},
+     ["spec.strategy.rollingUpdate.maxUnavailable: Invalid value: \"1" + "0" * 5000 + "%\": must not be greater than "
+      "100%"]),
     ("DaemonSet", "spec.updateStrategy.rollingUpdate", {"maxSurge": 1, "maxUnavailable": 1},
      ["spec.updateStrategy.rollingUpdate.maxSurge: Invalid value: 1: may not be set when maxUnavailable is non-zero"]),
     ("Job", "spec.template.spec.restartPolicy", "Always",
@@ -297,6 +302,11 @@ CREATE: list[tuple[str, str, Any, list[str]]] = [
      ['spec.schedule: Invalid value: "* * *": expected exactly 5 fields, found 3: [* * *]']),
     ("CronJob", "spec.schedule", "99 * * * *",
      ['spec.schedule: Invalid value: "99 * * * *": end of range (99) above maximum (59): 99']),
+    ("CronJob", "spec.schedule", "*/² * * * *",
+     ['spec.schedule: Invalid value: "*/² * * * *": failed to parse int from ²: strconv.Atoi: parsing "²": '
+      "invalid syntax"]),
+    ("CronJob", "spec.schedule", "*/00 * * * *",
+     ['spec.schedule: Invalid value: "*/00 * * * *": step of range should be a positive number: */00']),
     ("CronJob", "metadata.name", "a" * 53,
      [f'metadata.name: Invalid value: "{"a" * 53}": must be no more than 52 characters']),
     ("Service", "spec.ports", [], ["spec.ports: Required value"]),
