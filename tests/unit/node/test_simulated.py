@@ -242,6 +242,18 @@ def test_a_resize_without_room_waits_for_it() -> None:
     simulate(scenario)
 
 
+def test_a_pod_that_was_let_go_makes_room_at_once() -> None:
+    async def scenario(world: World) -> None:
+        world.pod("old", **sized("5"))
+        await asyncio.sleep(2)
+        world.api.remove(PODS, "default/old")
+        world.pod("new", **sized("5"))
+        await asyncio.sleep(2)
+        assert world.status("new")["phase"] == "Running"
+
+    simulate(scenario)
+
+
 def test_a_container_that_restarts_keeps_what_it_was_promised() -> None:
     async def scenario(world: World) -> None:
         world.pod("big", **sized("5"))
