@@ -20,6 +20,7 @@ from kybern.clock import Clock
 from kybern.controllers.monitors import Monitors
 from kybern.kube import meta
 from kybern.kube.meta import Object
+from kybern.pki.token_keys import TokenKeys
 from kybern.telemetry import Telemetry
 
 ORPHAN = "orphan"
@@ -50,6 +51,7 @@ class Context:
     channel: Any
     recorders: dict[str, EventRecorder] = field(default_factory=dict)
     root_ca: str = ""
+    token_keys: TokenKeys | None = None
     _monitors: Monitors | None = None
 
     @property

@@ -3,6 +3,8 @@
 from argparse import ArgumentParser, BooleanOptionalAction, Namespace
 from pathlib import Path
 
+from kybern.pki.token_keys import TokenKeys
+
 
 def add_flags(parser: ArgumentParser) -> None:
     parser.add_argument(
@@ -47,6 +49,12 @@ def signing_files(options: Namespace) -> tuple[Path, Path] | None:
     """Certificate and key of the CA that signs; None if there is none."""
     cert, key = options.cluster_signing_cert_file, options.cluster_signing_key_file
     return (cert, key) if cert is not None and key is not None else None
+
+
+def token_keys(options: Namespace) -> TokenKeys | None:
+    """What signs tokens in Secrets; None if nothing does. Raises OSError, ValueError."""
+    path: Path | None = options.service_account_private_key_file
+    return TokenKeys.read(path) if path is not None else None
 
 
 def root_ca(options: Namespace) -> str:

@@ -9,7 +9,7 @@ from kybern.client.informer import SharedInformerFactory
 from kybern.client.leader import LeaderElector, LeadershipLost
 from kybern.client.objects import Client
 from kybern.controllers.context import Context
-from kybern.controllers.flags import add_flags, root_ca, split_controllers
+from kybern.controllers.flags import add_flags, root_ca, split_controllers, token_keys
 from kybern.controllers.registry import CONTROLLERS, UnknownController, select_controllers
 from kybern.kube.names import random_suffix
 from kybern.rpc.transport import Policy, Server
@@ -26,6 +26,10 @@ async def run(options: Namespace, env: Env) -> None:
         enabled = select_controllers(split_controllers(options.controllers), [*CONTROLLERS])
     except UnknownController as error:
         raise ServiceFailure(f"--controllers: {error}") from error
+    try:
+        keys = token_keys(options)
+    except (OSError, ValueError) as error:
+        raise ServiceFailure(f"--service-account-private-key-file: {error}") from error
     channel = env.transport.channel(options.apiserver, "apiserver.kybern")
     server = env.transport.server(options.address, Policy())
     try:
@@ -40,6 +44,7 @@ async def run(options: Namespace, env: Env) -> None:
                 options=options,
                 channel=channel,
                 root_ca=root_ca(options),
+                token_keys=keys,
             )
             if not options.leader_elect:
                 await _lead(context, enabled, partial(_start, server, env))

@@ -17,6 +17,7 @@ from kybern.client.resources import CONFIG_MAPS, SECRETS, SERVICE_ACCOUNTS, TOKE
 from kybern.clock import virtual
 from kybern.controllers.service import SERVICE as CONTROLLERS
 from kybern.kube.status import StatusError
+from kybern.runtime.main import ServiceFailure
 from kybern.testing.mesh import Mesh, mesh
 
 TYPE = "kubernetes.io/service-account-token"
@@ -152,6 +153,16 @@ def test_the_annotation_is_required(tmp_path: Path) -> None:
         assert message in orjson.dumps(refused.value.status).decode()
 
     simulate(tmp_path, test)
+
+
+def test_a_key_that_cannot_be_read(tmp_path: Path) -> None:
+    async def main(clock: virtual.VirtualClock, random: Any) -> None:
+        async with mesh(1, clock) as net:
+            await net.start(CONTROLLERS, "--service-account-private-key-file", str(tmp_path / "none"))
+
+    with pytest.raises(BaseExceptionGroup) as caught:
+        virtual.run(main, seed=1)
+    assert caught.group_contains(ServiceFailure, match="--service-account-private-key-file: .*No such file")
 
 
 def test_unused_tokens_are_marked_then_removed(tmp_path: Path) -> None:

@@ -13,7 +13,6 @@ from kybern.kube.duration import parse_go
 from kybern.kube.legacy_tokens import INVALID_SINCE, TYPE
 from kybern.kube.meta import Object
 from kybern.kube.status import StatusError
-from kybern.pki.token_keys import TokenKeys
 
 NAME, CLEANER = "serviceaccount-token-controller", "legacy-serviceaccount-token-cleaner-controller"
 EVERY = timedelta(hours=24)
@@ -29,8 +28,7 @@ class ServiceAccountTokens:
 
     def __init__(self, context: Context) -> None:
         self._context = context
-        path = context.options.service_account_private_key_file
-        self._keys = TokenKeys.read(path) if path is not None else None
+        self._keys = context.token_keys
         if self._keys is None:
             return
         self._secrets = token_secrets(context)
