@@ -8,6 +8,7 @@
 
 import asyncio
 import html
+import re
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
@@ -125,7 +126,7 @@ async def _container_logs(
 
     def number(name: str) -> int | None:
         text = (query.get(name) or [""])[0]
-        return int(text) if text.isdigit() else None
+        return int(text) if re.fullmatch("[0-9]{1,18}", text) else None
 
     def flag(name: str) -> bool:
         return (query.get(name) or ["false"])[0].lower() not in ("", "0", "false")

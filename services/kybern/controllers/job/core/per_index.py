@@ -60,5 +60,7 @@ def annotations(job: Object, failures: IndexFailures | None) -> dict[str, str]:
 
 
 def _number(pod: Object, name: str) -> int:
-    text = meta.annotations(pod).get(name, "")
-    return int(text) if text.isdigit() else 0
+    try:
+        return max(int(meta.annotations(pod).get(name, "0")), 0)
+    except ValueError:  # written by a user
+        return 0

@@ -126,6 +126,13 @@ def test_an_index_is_tried_again_and_counts_on() -> None:
     assert (plan.indexes, plan.annotations[0]) == ((0, 1, 2), {FAILURES: "1"})
 
 
+@pytest.mark.parametrize("odd", ["²", "9" * 5000, "-3", ""])
+def test_a_count_that_is_none_is_no_count(odd: str) -> None:
+    failed = pod("a", 1, index=0)
+    failed["metadata"]["annotations"][FAILURES] = odd
+    assert per_index(1, failed).annotations[0] == {FAILURES: "1"}
+
+
 def test_a_last_failure_is_kept_until_there_is_another_pod() -> None:
     spec = {"completionMode": "Indexed", "backoffLimitPerIndex": 5, "backoffLimit": 99}
     was = job(**spec)
