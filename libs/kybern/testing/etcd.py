@@ -3,21 +3,15 @@
 import os
 import shutil
 import signal
-import socket
 import subprocess
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from kybern.testing.ports import free_ports
+
 NEWER = Path(__file__).resolve().parents[3] / "build" / "tools" / "etcd-3.6"  # tools/etcd.sh builds it
-
-
-def free_port() -> int:
-    """A port nobody listens on just now."""
-    with closing(socket.socket()) as s:
-        s.bind(("127.0.0.1", 0))
-        return int(s.getsockname()[1])
 
 
 def binary(newer: bool = False) -> str:
@@ -72,8 +66,8 @@ class Etcd:
 
 def new_member(directory: Path, name: str, flags: Sequence[str] = (), tls: bool = False, program: str = "") -> Etcd:
     """A member that is not started yet."""
-    ports = f"127.0.0.1:{free_port()}", f"127.0.0.1:{free_port()}"
-    return Etcd(name, directory / name, *ports, flags, tls, program or binary())
+    client, peer = (f"127.0.0.1:{port}" for port in free_ports(2))
+    return Etcd(name, directory / name, client, peer, flags, tls, program or binary())
 
 
 @contextmanager

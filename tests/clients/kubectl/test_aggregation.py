@@ -1,10 +1,8 @@
 """kubectl with an extension API server, with exec over SPDY, and with /logs."""
 
 import asyncio
-import importlib.util
 import json
 import ssl
-import sys
 import threading
 from base64 import b64encode
 from collections.abc import Iterator
@@ -16,26 +14,11 @@ import pytest
 
 from kybern.pki.authority import Identity, create_ca, issue
 from kybern.pki.files import write_bundle
+from kybern.testing import backend, extension
 from kybern.testing.cluster import Cluster, Kubectl
 
-MESH = Path(__file__).parents[2] / "mesh" / "gateway"
 SPDY = {"KUBECTL_REMOTE_COMMAND_WEBSOCKETS": "false", "KUBECTL_PORT_FORWARD_WEBSOCKETS": "false"}
 NAME = "v1alpha1.wardle.example.com"
-
-
-def beside(name: str) -> Any:
-    """A module of the gateway's own tests."""
-    found = sys.modules.get(f"gateway_{name}")
-    if found is None:
-        spec = importlib.util.spec_from_file_location(f"gateway_{name}", MESH / f"{name}.py")
-        assert spec is not None
-        assert spec.loader is not None
-        found = sys.modules[spec.name] = importlib.util.module_from_spec(spec)
-        spec.loader.exec_module(found)
-    return found
-
-
-backend, extension = beside("backend"), beside("extension")
 
 
 class Running:

@@ -5,7 +5,6 @@ It delegates authentication and authorization to the cluster, as every extension
 
 import json
 import shutil
-import socket
 import subprocess
 import time
 from base64 import b64encode
@@ -18,22 +17,12 @@ import pytest
 from kybern.pki.authority import Identity, create_ca, issue
 from kybern.pki.files import write_bundle
 from kybern.testing.cluster import Cluster, Kubectl
+from kybern.testing.ports import free_ports
 
 TOOLS = Path(__file__).parents[3] / "build" / "tools"
 BINARY = TOOLS / "sample-apiserver-0.36"
 GROUP = "wardle.example.com"
 VERSIONS = {"v1alpha1": 200, "v1beta1": 300}
-
-
-def free_ports(count: int) -> list[int]:
-    """Ports that nobody has at the moment."""
-    sockets = [socket.socket() for _ in range(count)]
-    for one in sockets:
-        one.bind(("127.0.0.1", 0))
-    ports = [one.getsockname()[1] for one in sockets]
-    for one in sockets:
-        one.close()
-    return ports
 
 
 def start_etcd(folder: Path, port: int, peer: int) -> subprocess.Popen[bytes]:

@@ -2,7 +2,6 @@
 
 import asyncio
 import shutil
-import socket
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -16,6 +15,7 @@ from kybern.kube.meta import Object
 from kybern.protos.dns.v1 import dns_pb2 as pb
 from kybern.protos.dns.v1.dns_pb2_grpc import DnsStub
 from kybern.testing.mesh import Mesh, mesh
+from kybern.testing.ports import free_ports
 
 WEB = "web.shop.svc.cluster.local"
 
@@ -32,12 +32,6 @@ async def admin(net: Mesh) -> AsyncIterator[Client]:
     async with net.client() as client:
         await client.create(NAMESPACES, {"metadata": {"name": "shop"}})
         yield client
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def service(name: str, **spec: Any) -> Object:
@@ -98,7 +92,7 @@ async def test_headless_services_follow_their_endpoints(net: Mesh, admin: Client
 @pytest.mark.skipif(shutil.which("dig") is None, reason="dig is not installed (apt-get install dnsutils)")
 async def test_dig(net: Mesh, admin: Client) -> None:
     await admin.create(SERVICES, service("web", clusterIP="10.96.0.77"))
-    port = free_port()
+    (port,) = free_ports(1)
     await net.start(DNS, "--forward", "none", "--listen", f"127.0.0.1:{port}")
     for options in ([], ["+tcp"]):
         command = ["dig", "@127.0.0.1", "-p", str(port), "+short", "+time=3", "+tries=1", *options, WEB]

@@ -1,10 +1,8 @@
 """API aggregation: a real extension API server behind the gateway, its availability, its place in discovery."""
 
 import asyncio
-import importlib.util
 import json
 import ssl
-import sys
 from base64 import b64encode
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
@@ -17,26 +15,11 @@ import pytest
 
 from kybern.pki.authority import Authority, Identity, create_ca, issue
 from kybern.pki.files import write_bundle
+from kybern.testing import backend, extension
 
-HERE = Path(__file__).parent
 API_SERVICES = "/apis/apiregistration.k8s.io/v1/apiservices"
 NAME = "v1alpha1.wardle.example.com"
 AGGREGATED = "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList"
-
-
-def neighbour(name: str) -> Any:
-    """A module beside this one; the tests' folders are no packages."""
-    found = sys.modules.get(f"gateway_{name}")
-    if found is None:
-        spec = importlib.util.spec_from_file_location(f"gateway_{name}", HERE / f"{name}.py")
-        assert spec is not None
-        assert spec.loader is not None
-        found = sys.modules[spec.name] = importlib.util.module_from_spec(spec)
-        spec.loader.exec_module(found)
-    return found
-
-
-backend, extension = neighbour("backend"), neighbour("extension")
 BASE = extension.BASE
 
 

@@ -1,12 +1,9 @@
 """nodes/NAME/proxy through a real gateway and apiserver, to the node agent with a simulated node and a running pod."""
 
 import asyncio
-import importlib.util
 import json
-import sys
 from argparse import ArgumentParser
 from collections.abc import AsyncIterator
-from pathlib import Path
 from random import Random
 from typing import Any
 
@@ -18,6 +15,7 @@ from kybern.rpc.memory import MemoryTransport
 from kybern.rpc.transport import Identity
 from kybern.runtime.service import Env, add_shared_flags
 from kybern.telemetry import Telemetry
+from kybern.testing import backend as servers
 
 PROXY = "/api/v1/nodes/simulated-1/proxy"
 PORT = "/api/v1/nodes/simulated-1:10250/proxy"
@@ -101,11 +99,6 @@ async def test_a_node_that_is_not_there(gateway: Any) -> None:
 
 
 async def test_another_port_of_the_node(gateway: Any) -> None:
-    spec = importlib.util.spec_from_file_location("gateway_backend", Path(__file__).with_name("backend.py"))
-    assert spec is not None
-    assert spec.loader is not None
-    servers = sys.modules.setdefault(spec.name, importlib.util.module_from_spec(spec))
-    spec.loader.exec_module(servers)
     address = servers.own_address()
     if not address or address.startswith("127."):
         pytest.skip("this machine has no address but loopback's, which no proxy connects to")

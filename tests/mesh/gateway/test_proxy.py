@@ -2,15 +2,12 @@
 
 import asyncio
 import contextlib
-import importlib.util
 import io
 import json
 import ssl
-import sys
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Any
 
 import aiohttp
@@ -18,12 +15,7 @@ import pytest
 
 from kybern.pki.authority import Identity, issue
 from kybern.pki.files import write_bundle
-
-spec = importlib.util.spec_from_file_location("gateway_backend", Path(__file__).with_name("backend.py"))
-assert spec is not None
-assert spec.loader is not None
-servers = sys.modules.setdefault(spec.name, importlib.util.module_from_spec(spec))
-spec.loader.exec_module(servers)
+from kybern.testing import backend as servers
 
 PODS = "/api/v1/namespaces/default/pods"
 SERVICES = "/api/v1/namespaces/default/services"
