@@ -39,10 +39,12 @@ def _service_account(spec: Object) -> None:
 
 
 def _pod(pod: Object) -> None:
-    """What is defaulted in pods but not in templates: requests from limits, host ports, service links."""
+    """What is defaulted in pods but not in templates: requests from limits, host ports, service links, odd graces."""
     spec = pod.get("spec")
     if spec is None:
         return
+    if (spec.get("terminationGracePeriodSeconds") or 0) < 0:
+        spec["terminationGracePeriodSeconds"] = 1
     containers = [*(spec.get("containers") or ()), *(spec.get("initContainers") or ())]
     for container in containers:
         _requests_from_limits(container.get("resources"))

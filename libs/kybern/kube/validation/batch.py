@@ -1,6 +1,7 @@
 """Job and CronJob: completion counts, restart policy, schedules, and the spec that stays once pods exist."""
 
 import re
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from kybern.kube.field import invalid, not_supported, required
 from kybern.kube.selectors import from_label_selector
@@ -18,6 +19,7 @@ from kybern.kube.validation.fields import (
 from kybern.kube.validation.metadata import validate_selector
 from kybern.kube.validation.pod import validate_template
 
+_ZONE_PART = re.compile(r"[A-Za-z._0-9+][A-Za-z.\-_0-9+]{0,13}")
 _MAX_CRON_NAME = 52
 
 
@@ -100,6 +102,29 @@ def _lasting(spec: Object) -> Object:
     return {**kept, "affinity": affinity} if affinity else kept
 
 
+def _time_zone(zone: str | None, path: str) -> Errors:
+    if zone is None:
+        return
+    if zone == "":
+        yield invalid(path, zone, "timeZone must be nil or non-empty string")
+        return
+    well_formed = all(_ZONE_PART.fullmatch(part) and part not in (".", "..") for part in zone.split("/"))
+    if well_formed and zone.lower() == "local":
+        yield invalid(
+            path, zone, "timeZone must be an explicit time zone as defined in https://www.iana.org/time-zones"
+        )
+    if not well_formed or not _is_time_zone(zone):
+        yield invalid(path, zone, f"unknown time zone {zone}")
+
+
+def _is_time_zone(name: str) -> bool:
+    try:
+        ZoneInfo(name)
+    except (OSError, ValueError, ZoneInfoNotFoundError):
+        return name in ("Local", "UTC")
+    return True
+
+
 def validate_cron_job(obj: Object) -> Errors:
     spec = child(obj, "spec")
     name = child(obj, "metadata").get("name") or ""
@@ -112,15 +137,7 @@ def validate_cron_job(obj: Object) -> Errors:
         yield invalid("spec.schedule", schedule, problem)
     elif "TZ" in schedule:
         yield invalid("spec.schedule", schedule, "cannot use TZ or CRON_TZ in schedule, use timeZone field instead")
-    zone = spec.get("timeZone")
-    if zone == "":
-        yield invalid("spec.timeZone", zone, "timeZone must be nil or non-empty string")
-    elif zone is not None and zone.lower() == "local":
-        yield invalid(
-            "spec.timeZone",
-            zone,
-            "timeZone must be an explicit time zone as defined in https://www.iana.org/time-zones",
-        )
+    yield from _time_zone(spec.get("timeZone"), "spec.timeZone")
     for name in ("startingDeadlineSeconds", "successfulJobsHistoryLimit", "failedJobsHistoryLimit"):
         yield from non_negative(spec, name, "spec")
     yield from one_of(spec, "concurrencyPolicy", "spec", ("Allow", "Forbid", "Replace"), must=True)

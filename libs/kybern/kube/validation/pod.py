@@ -10,7 +10,6 @@ from kybern.kube.validation.fields import (
     child,
     in_range,
     items,
-    non_negative,
     one_of,
     required_text,
     text,
@@ -91,7 +90,6 @@ def validate_pod_spec(spec: Object, path: str) -> Errors:
     yield from validate_topology_spread(items(spec, "topologySpreadConstraints"), f"{path}.topologySpreadConstraints")
     yield from _names(spec, path)
     yield from in_range(spec, "activeDeadlineSeconds", path, 1, _MAX_INT32)
-    yield from non_negative(spec, "terminationGracePeriodSeconds", path)
     yield from validate_tolerations(items(spec, "tolerations"), f"{path}.tolerations")
     for index, alias in enumerate(items(spec, "hostAliases")):
         yield from text(alias.get("ip") or "", f"{path}.hostAliases[{index}].ip", ip_address)

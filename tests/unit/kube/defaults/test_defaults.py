@@ -179,6 +179,11 @@ def test_host_network_ports_are_host_ports() -> None:
     assert obj["spec"]["containers"][0]["ports"] == [{"containerPort": 80, "hostPort": 80, "protocol": "TCP"}]
 
 
+@pytest.mark.parametrize(("given", "kept"), [(-1, 1), (0, 0), (7, 7)])
+def test_a_pod_has_no_negative_grace(given: int, kept: int) -> None:
+    assert pod(terminationGracePeriodSeconds=given)["spec"]["terminationGracePeriodSeconds"] == kept
+
+
 def test_templates_are_not_given_what_only_pods_get() -> None:
     template = copy.deepcopy(TEMPLATE)
     apply_definition_defaults("io.k8s.api.core.v1.PodTemplateSpec", template)

@@ -214,6 +214,14 @@ CREATE: list[tuple[str, str, Any, list[str]]] = [
     ("ConfigMap", "metadata.finalizers", ["mine"], [
         'metadata.finalizers[0]: Invalid value: "mine": name is neither a standard finalizer name nor is it fully '
         "qualified"]),
+    ("CronJob", "spec.timeZone", "Asia/Tokyo", []),
+    ("CronJob", "spec.timeZone", "bad-time-zone",
+     ['spec.timeZone: Invalid value: "bad-time-zone": unknown time zone bad-time-zone']),
+    ("CronJob", "spec.timeZone", "../etc/passwd",
+     ['spec.timeZone: Invalid value: "../etc/passwd": unknown time zone ../etc/passwd']),
+    ("CronJob", "spec.timeZone", "Local",
+     ['spec.timeZone: Invalid value: "Local": timeZone must be an explicit time zone as defined in '
+      "https://www.iana.org/time-zones"]),
     ("Service", "metadata.name", "1a", []),
     ("Service", "metadata.name", "A", [f'metadata.name: Invalid value: "A": {LABEL}']),
     ("Pod", "spec.hostnameOverride", "a.b", []),
