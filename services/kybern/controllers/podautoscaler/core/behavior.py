@@ -145,23 +145,25 @@ def _at_start(history: History, current: int, period: int, now: datetime) -> int
     return current - _changed(history.ups, period, now) + _changed(history.downs, period, now)
 
 
+def _limits(rules: Object, history: History, current: int, now: datetime, sign: int) -> list[float]:
+    """How far each policy lets the number go, up (1) or down (-1)."""
+    limits: list[float] = []
+    for policy in rules["policies"]:
+        start = _at_start(history, current, int(policy["periodSeconds"]), now)
+        value = sign * int(policy["value"])
+        limits.append(start + value if policy["type"] == "Pods" else start * (1 + value / 100))
+    return limits
+
+
 def _up_limit(rules: Object, history: History, current: int, now: datetime) -> int:
     if rules["selectPolicy"] == "Disabled":
         return current
-    limits = []
-    for policy in rules["policies"]:
-        start = _at_start(history, current, int(policy["periodSeconds"]), now)
-        value = int(policy["value"])
-        limits.append(start + value if policy["type"] == "Pods" else math.ceil(start * (1 + value / 100)))
-    return (min if rules["selectPolicy"] == "Min" else max)(limits, default=LARGEST)
+    chosen = min if rules["selectPolicy"] == "Min" else max
+    return math.ceil(chosen(_limits(rules, history, current, now, 1), default=LARGEST))
 
 
 def _down_limit(rules: Object, history: History, current: int, now: datetime) -> int:
     if rules["selectPolicy"] == "Disabled":
         return current
-    limits = []
-    for policy in rules["policies"]:
-        start = _at_start(history, current, int(policy["periodSeconds"]), now)
-        value = int(policy["value"])
-        limits.append(start - value if policy["type"] == "Pods" else int(start * (1 - value / 100)))
-    return (max if rules["selectPolicy"] == "Min" else min)(limits, default=0)
+    chosen = max if rules["selectPolicy"] == "Min" else min
+    return int(chosen(_limits(rules, history, current, now, -1), default=0))
