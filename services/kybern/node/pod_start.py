@@ -1,9 +1,11 @@
 """Bringing a pod up: its sandbox, images and volumes side by side, then its containers side by side."""
 
 import asyncio
+from collections.abc import Coroutine
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from functools import partial
+from typing import Any
 
 import grpc
 
@@ -29,6 +31,23 @@ from kybern.protos.runtime.v1 import api_pb2 as cri
 from kybern.telemetry import Span
 
 POST_START_TIMEOUT = 3600.0
+
+
+async def to_its_end(work: Coroutine[Any, Any, None]) -> None:
+    """Await work that is not left halfway: a runtime whose start is called off reports a container that failed.
+
+    A cancellation is passed on once the work is done, whatever became of it.
+    """
+    task, cancelled = asyncio.ensure_future(work), False
+    while not task.done():
+        try:
+            await asyncio.wait({task})
+        except asyncio.CancelledError:
+            cancelled = True
+    if cancelled:
+        _ = task.cancelled() or task.exception()
+        raise asyncio.CancelledError
+    task.result()
 
 
 @dataclass
@@ -251,7 +270,7 @@ class PodStart:
 
     async def launch(self, container: Object, id_: str) -> None:
         try:
-            await self.node.runtime.start_container(id_)
+            await to_its_end(self.node.runtime.start_container(id_))
         except CriError as error:
             raise StartFailed("RunContainerError", error.details) from None
         self.node.event(self.pod, "Normal", "Started", "Container started", container["name"])
