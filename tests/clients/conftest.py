@@ -6,8 +6,10 @@ import shutil
 import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
+from kubernetes import client, config, watch
 
 from kybern.testing import cluster as plugin
 from kybern.testing.cluster import Cluster, Kubectl
@@ -17,6 +19,7 @@ ROOT = Path(__file__).parents[2]
 KUBECTLS = {"1.32": "kubectl", "1.36": str(ROOT / "build/tools/kubectl-1.36")}
 BATCH = 20
 BUILD_WITHIN = 280  # seconds
+Watch: Any = watch.Watch
 numbers = itertools.count(1)
 
 
@@ -102,3 +105,30 @@ def build_go(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., str]:
         return str(output)
 
     return build
+
+
+@pytest.fixture(scope="session")
+def api_client(cluster: Cluster) -> Iterator[Any]:
+    """An ApiClient from the kubeconfig."""
+    load: Any = config.new_client_from_config  # the package has no types here
+    with load(str(cluster.kubeconfig)) as found:
+        yield found
+        found.rest_client.pool_manager.clear()  # closing the client leaves its connections open
+
+
+@pytest.fixture(scope="session")
+def core(api_client: Any) -> Any:
+    """The core API, untyped: tests hand it plain dicts."""
+    return client.CoreV1Api(api_client)
+
+
+@pytest.fixture
+def namespace(core: Any) -> Iterator[str]:
+    """A fresh namespace in which pods can be created, for clients that are libraries."""
+    name = f"t{next(numbers)}"
+    core.create_namespace({"metadata": {"name": name}})
+    accounts = Watch().stream(core.list_namespaced_service_account, name, timeout_seconds=10)
+    assert next(accounts)["object"].metadata.name == "default"  # pods are refused before
+    accounts.close()
+    yield name
+    core.delete_namespace(name)

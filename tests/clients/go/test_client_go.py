@@ -1,16 +1,14 @@
 """client-go itself: a typed clientset with protobuf bodies, an informer; and the goldens of the protobuf codec."""
 
 import base64
-import itertools
 import json
 import os
 import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
-from kubernetes import client, config, watch
 
 from kybern.kube import protobuf
 from kybern.kube.protobuf.messages import SCALARS, table
@@ -19,8 +17,6 @@ from kybern.testing.cluster import Cluster
 FOLDER = Path(__file__).parent
 GOLDEN = FOLDER.parents[1] / "unit/kube/protobuf"
 BUILD_WITHIN, RUN_WITHIN = 280, 100
-Watch: Any = watch.Watch
-numbers = itertools.count(1)
 pytestmark = pytest.mark.timeout(BUILD_WITHIN + RUN_WITHIN)
 
 
@@ -28,25 +24,6 @@ pytestmark = pytest.mark.timeout(BUILD_WITHIN + RUN_WITHIN)
 def program(build_go: Callable[..., str]) -> str:
     """The built programs."""
     return build_go(FOLDER)
-
-
-@pytest.fixture(scope="session")
-def core(cluster: Cluster) -> Iterator[Any]:
-    load: Any = config.new_client_from_config
-    with load(str(cluster.kubeconfig)) as found:
-        yield client.CoreV1Api(found)
-        found.rest_client.pool_manager.clear()
-
-
-@pytest.fixture
-def namespace(core: Any) -> Iterator[str]:
-    name = f"go{next(numbers)}"
-    core.create_namespace({"metadata": {"name": name}})
-    accounts = Watch().stream(core.list_namespaced_service_account, name, timeout_seconds=10)
-    assert next(accounts)["object"].metadata.name == "default"  # pods are refused before
-    accounts.close()
-    yield name
-    core.delete_namespace(name)
 
 
 def run(program: str, *arguments: str, **env: str) -> Any:
