@@ -6,7 +6,6 @@ It delegates authentication and authorization to the cluster, as every extension
 import json
 import shutil
 import subprocess
-import time
 from base64 import b64encode
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -103,14 +102,14 @@ def test_the_sample_api_server(wardle: Kubectl) -> None:
     assert wardle("get", f"flunders.v1alpha1.{GROUP}", "a", "-o", "jsonpath={.spec.reference}") == "b"
     assert "flunderReference" in wardle("explain", "flunders.spec")
     watch = subprocess.Popen(
-        wardle.command("get", "flunders", "--watch-only", "-o", "name"),
+        wardle.command("get", "flunders", "--watch", "-o", "name"),
         env=wardle.environment(),
         stdout=subprocess.PIPE,
     )
-    time.sleep(1.5)
+    assert watch.stdout is not None
+    assert watch.stdout.readline() == f"flunder.{GROUP}/a\n".encode()  # it is there; from here on, what happens to it
     flunder["spec"] = {"flunderReference": "c", "referenceType": "Flunder"}
     wardle("apply", "--server-side", "--force-conflicts", "-f", "-", stdin=json.dumps(flunder))
-    assert watch.stdout is not None
     assert watch.stdout.readline() == f"flunder.{GROUP}/a\n".encode()
     watch.terminate()
     watch.wait(10)

@@ -71,8 +71,9 @@ def test_what_is_on_disk_serves_the_next_start(layout: containerd.Layout) -> Non
     cleanup(layout, cgroup_root=CGROUP, bridge=BRIDGE)
     first.wait(5)
     second = containerd.start(layout)
-    asyncio.run(start_sandbox(layout))
-    cleanup(layout, cgroup_root=CGROUP, bridge=BRIDGE)
+    asyncio.run(start_sandbox(layout))  # its image is still there
+    assert cgroup_folders(CGROUP)
+    assert cleanup(layout, cgroup_root=CGROUP, bridge=BRIDGE) == []
     second.wait(5)
 
 
