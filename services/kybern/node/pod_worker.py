@@ -112,7 +112,8 @@ class PodWorker:
             else:
                 self._syncing.result()
         finally:
-            self._syncing.cancel()
+            if self._syncing.cancel():
+                await asyncio.wait([self._syncing])
             self._syncing = None
 
     def _failed(self, error: Exception | None) -> None:
