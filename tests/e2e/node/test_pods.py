@@ -298,6 +298,7 @@ async def test_host_network_and_host_port(world: World) -> None:
         {
             **shell("mkdir /www; echo ported > /www/index.html; exec httpd -f -p 80 -h /www"),
             "ports": [{"containerPort": 80, "hostPort": 18081}],
+            "readinessProbe": {"tcpSocket": {"port": 80}, "periodSeconds": 1},
         },
     )
     pod = await world.until("ported", is_ready)
