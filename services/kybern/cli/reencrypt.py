@@ -53,7 +53,7 @@ async def reencrypt(wanted: list[str], layout: Layout) -> None:
     transport = GrpcTransport(FileCertificateSource(layout.pki / "admin"), Telemetry("kybern"))
     channel = transport.channel(layout.socket("apiserver"), "apiserver.kybern")
     try:
-        discovery: Any = DiscoveryStub(channel)  # type: ignore[call-overload]
+        discovery: Any = DiscoveryStub(channel)  # type: ignore[call-overload]  # any transport's channel
         table = (await discovery.GetResources(GetResourcesRequest(), timeout=10)).table
         async with Client(channel) as client:
             for resource in choose(wanted, table):

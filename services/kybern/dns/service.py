@@ -94,7 +94,7 @@ async def run(options: Namespace, env: Env) -> None:
     forwarder = Forwarder(upstreams, env.random, log) if upstreams else None
     resolver = Resolver(zone, forwarder, env.telemetry.registry, log)
     server = env.transport.server(options.address, POLICY)
-    dns_pb2_grpc.add_DnsServicer_to_server(DnsServicer(resolver), server)  # type: ignore[arg-type]
+    dns_pb2_grpc.add_DnsServicer_to_server(DnsServicer(resolver), server)  # type: ignore[arg-type]  # any transport's server
     async with Client(env.transport.channel(options.apiserver, "apiserver.kybern")) as client:
         informers = SharedInformerFactory(client, env.random, env.telemetry)
         _feed(zone, informers, options.pods)

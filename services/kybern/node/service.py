@@ -127,7 +127,7 @@ async def run(options: Namespace, env: Env) -> None:
             runtime = make_runtime(options, env, name, index)
             agents[name] = build_agent(node_options(options, name), runtime, shared, index * STAGGER_SECONDS)
         server = env.transport.server(options.address, POLICY)
-        node_pb2_grpc.add_NodeAgentServicer_to_server(NodeAgentService(agents), server)  # type: ignore[arg-type]
+        node_pb2_grpc.add_NodeAgentServicer_to_server(NodeAgentService(agents), server)  # type: ignore[arg-type]  # any transport's server
         source = PodSource(client, agents, env.random, env.telemetry)
         try:
             async with asyncio.TaskGroup() as tasks:

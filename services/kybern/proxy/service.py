@@ -126,7 +126,7 @@ async def run(options: Namespace, env: Env) -> None:
         slices.add_handler(each(mark_service))
         cidrs.add_handler(each(lambda _: syncer.mark(ALL_CIDRS)))
         server = env.transport.server(options.address, POLICY)
-        proxy_pb2_grpc.add_ProxyServicer_to_server(Proxy(syncer, nftables), server)  # type: ignore[arg-type]
+        proxy_pb2_grpc.add_ProxyServicer_to_server(Proxy(syncer, nftables), server)  # type: ignore[arg-type]  # any transport's server
         try:
             async with asyncio.TaskGroup() as tasks:
                 tasks.create_task(informers.run())

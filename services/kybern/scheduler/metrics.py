@@ -1,5 +1,7 @@
 """The scheduler's metrics, under Kubernetes' names."""
 
+from functools import partial
+
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 from kybern.scheduler.core.cache import Cache
@@ -48,7 +50,7 @@ class Metrics:
         )
         pending = Gauge("scheduler_pending_pods", "Pods that wait, by queue", ["queue"], registry=registry)
         for place in (Place.ACTIVE, Place.BACKOFF, Place.UNSCHEDULABLE, Place.GATED):
-            pending.labels(place.value).set_function(lambda place=place: queue.counts()[place])  # type: ignore[misc]
+            pending.labels(place.value).set_function(partial(_waiting, queue, place))
         size = Gauge("scheduler_cache_size", "Objects in the scheduler's cache", ["type"], registry=registry)
         size.labels("nodes").set_function(lambda: len(cache.objects))
         size.labels("pods").set_function(lambda: len(cache))
@@ -64,3 +66,7 @@ class Metrics:
         self.attempts.labels("scheduled", self._profile).inc()
         self._tries.observe(queued.attempts)
         self._sli.labels(str(min(queued.attempts, 16))).observe(now - queued.added)
+
+
+def _waiting(queue: Queue, place: Place) -> float:
+    return queue.counts()[place]

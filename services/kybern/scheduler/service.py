@@ -49,7 +49,7 @@ async def run(options: Namespace, env: Env) -> None:
         watch_nodes(nodes, loop)
         watch_pods(pods, loop)
         server = env.transport.server(options.address, POLICY)
-        scheduler_pb2_grpc.add_SchedulerServicer_to_server(SchedulerServicer(loop), server)  # type: ignore[arg-type]
+        scheduler_pb2_grpc.add_SchedulerServicer_to_server(SchedulerServicer(loop), server)  # type: ignore[arg-type]  # any transport's server
         try:
             async with asyncio.TaskGroup() as tasks:
                 tasks.create_task(informers.run())

@@ -74,7 +74,7 @@ async def send_onwards(waiting: asyncio.Queue[Any], endpoint: str, telemetry: Te
     target = endpoint.split("://")[-1]
     secure = grpc.ssl_channel_credentials
     async with grpc.aio.insecure_channel(target) if insecure else grpc.aio.secure_channel(target, secure()) as channel:
-        stub: Any = trace_service_pb2_grpc.TraceServiceStub(channel)  # type: ignore[no-untyped-call]
+        stub: Any = trace_service_pb2_grpc.TraceServiceStub(channel)  # type: ignore[no-untyped-call]  # generated without types
         while True:
             request = await waiting.get()
             try:
@@ -97,8 +97,8 @@ async def run(options: Namespace, env: Env) -> None:
     onwards: asyncio.Queue[Any] | None = asyncio.Queue(WAITING) if options.otlp_endpoint else None
     server = env.transport.server(options.address, POLICY)
     receiver = Receiver(traces, onwards, env.telemetry)
-    trace_service_pb2_grpc.add_TraceServiceServicer_to_server(receiver, server)  # type: ignore[no-untyped-call]
-    traces_pb2_grpc.add_TracesServicer_to_server(Traces(traces), server)  # type: ignore[arg-type]
+    trace_service_pb2_grpc.add_TraceServiceServicer_to_server(receiver, server)  # type: ignore[no-untyped-call]  # generated without types
+    traces_pb2_grpc.add_TracesServicer_to_server(Traces(traces), server)  # type: ignore[arg-type]  # any transport's server
     await server.start()
     env.ready()
     try:

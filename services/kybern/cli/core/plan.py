@@ -57,7 +57,13 @@ class Plan:
 
 
 def service(
-    layout: Layout, package: str, *arguments: str, name: str = "", pki: str = "", stop_order: int = LOOPS, **more: str
+    layout: Layout,
+    package: str,
+    *arguments: str,
+    name: str = "",
+    pki: str = "",
+    stop_order: int = LOOPS,
+    namespace: str = "",
 ) -> ProcessSpec:
     """One service with the flags that all share."""
     name = name or package
@@ -66,7 +72,7 @@ def service(
         shared += ["--apiserver", layout.socket("apiserver")]
     if package != "traces":
         shared += ["--traces", layout.socket("traces")]
-    return ProcessSpec(name, (*shared, *arguments), service=package, stop_order=stop_order, **more)  # type: ignore[arg-type]
+    return ProcessSpec(name, (*shared, *arguments), service=package, stop_order=stop_order, namespace=namespace)
 
 
 def storage_flags(options: ClusterOptions) -> tuple[str, ...]:

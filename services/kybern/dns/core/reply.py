@@ -1,5 +1,7 @@
 """Answers on the wire: flags, order, and what is left out when a reply does not fit."""
 
+from typing import Any
+
 from dnslib import DNSHeader, DNSRecord
 
 from kybern.dns.core.message import (
@@ -70,8 +72,9 @@ class _RawQuestion:
     def __init__(self, wire: bytes) -> None:
         self._wire = wire
 
-    def pack(self, buffer: object) -> None:
-        buffer.append(self._wire)  # type: ignore[attr-defined]
+    def pack(self, buffer: Any) -> None:
+        """`buffer` is a dnslib.buffer.Buffer, which has no types."""
+        buffer.append(self._wire)
 
 
 def _flags(query: Query, code: int, forwards: bool) -> int:

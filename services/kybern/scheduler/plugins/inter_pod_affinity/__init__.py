@@ -106,10 +106,15 @@ def _near(wanted: tuple[Term, ...], pod: Facts, nodes: Snapshot) -> Mask:
     return fine
 
 
+def _meant(term: Term, nodes: Snapshot) -> Ints:
+    """How many of each node's pods the term means."""
+    return nodes.tally(lambda facts: term.matches(facts, nodes))
+
+
 def _away(unwanted: tuple[Term, ...], nodes: Snapshot) -> Mask:
     fine: Mask = np.ones(nodes.capacity, np.bool_)
     for term in unwanted:
-        _, there = _domains(term, nodes.tally(lambda facts, term=term: term.matches(facts, nodes)), nodes)  # type: ignore[misc]
+        _, there = _domains(term, _meant(term, nodes), nodes)
         fine &= ~there
     return fine
 
@@ -147,8 +152,7 @@ def _preferences(pod: Facts, nodes: Snapshot) -> Iterator[tuple[Term, Any]]:
     """Each term that speaks for or against nodes, with the weight it gives to each node's domain."""
     for kind, sign in ((NEAR, 1), (AWAY, -1)):
         for term in terms(pod, kind, PREFERRED):
-            matching = nodes.tally(lambda facts, term=term: term.matches(facts, nodes))  # type: ignore[misc]
-            yield term, sign * term.weight * matching
+            yield term, sign * term.weight * _meant(term, nodes)
     for facts in nodes.affine:
         for kind, when, sign in ((NEAR, PREFERRED, 1), (AWAY, PREFERRED, -1), (NEAR, REQUIRED, 1)):
             for term in terms(facts, kind, when):
