@@ -66,6 +66,8 @@ class Program:
             if frame[0] < 0:
                 raise CostExceeded
             return found
+        except EvaluationError:
+            raise
         except RecursionError:
             raise EvaluationError("the values are nested too deeply") from None
         except (ArithmeticError, MemoryError, ValueError) as error:  # numbers and texts beyond what Python converts

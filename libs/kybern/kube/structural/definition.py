@@ -5,9 +5,11 @@ from collections.abc import Iterator
 from copy import deepcopy
 from typing import Any
 
+from kybern.kube.cel.errors import EvaluationError
+from kybern.kube.cel.library.regex import matches
 from kybern.kube.field import FieldError, forbidden, invalid, not_supported, required
 from kybern.kube.structural.kind import coerce_defaults
-from kybern.kube.structural.node import Definition, go_pattern
+from kybern.kube.structural.node import Definition
 
 Errors = Iterator[FieldError]
 ROOT, ITEM, FIELD = "root", "item", "field"
@@ -90,8 +92,8 @@ def _plain(schema: Definition, path: str) -> Errors:
         yield not_supported(f"{path}.type", kind, TYPES)
     if schema.get("pattern"):
         try:
-            go_pattern(schema["pattern"])
-        except re.error as error:
+            matches("", schema["pattern"])
+        except EvaluationError as error:
             detail = f"must be a valid regular expression, but isn't: {error}"
             yield invalid(f"{path}.pattern", schema["pattern"], detail)
     yield from _lists(schema, path, kind)

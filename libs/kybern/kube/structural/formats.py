@@ -9,10 +9,11 @@ from ipaddress import AddressValueError, IPv4Address, IPv6Address, ip_network
 from urllib.parse import urlsplit
 
 from kybern.kube import meta
+from kybern.kube.duration import parse_go
 from kybern.kube.validation.names import dns1123_label, dns1123_subdomain
 
-_DURATION = re.compile(
-    r"([0-9]+(\.[0-9]*)?\s*(ns|us|µs|ms|milli|s|sec|second|m|min|minute|h|hr|hour|d|day|w|week|wk)s?\s*)+",
+_DURATION = re.compile(  # each part is read in one way only, so that no text takes long
+    r"(?>[0-9]+(\.[0-9]*)?\s*(ns|us|µs|milli|minute|min|ms|m|second|sec|s|hour|hr|h|day|d|week|wk|w)s?\s*)+",
     re.IGNORECASE,
 )
 _HOST = re.compile(
@@ -36,10 +37,22 @@ def _is_date(text: str) -> bool:
 
 
 def _is_time(text: str) -> bool:
-    return meta.parse_time(text.upper()) is not None if _TIME.fullmatch(text) else False
+    try:
+        return _TIME.fullmatch(text) is not None and meta.parse_time(text.upper()) is not None
+    except ValueError:  # the 45th of a month
+        return False
 
 
 _TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)", re.IGNORECASE)
+
+
+def _is_duration(text: str) -> bool:
+    """As Go writes it, or with words: "1 day 2 hours"."""
+    try:
+        parse_go(text)
+    except ValueError:
+        return _DURATION.fullmatch(text) is not None
+    return True
 
 
 def _is_bytes(text: str) -> bool:
@@ -83,7 +96,7 @@ FORMATS: dict[str, Callable[[str], bool]] = {
     "date": _is_date,
     "date-time": _is_time,
     "datetime": _is_time,
-    "duration": lambda text: _DURATION.fullmatch(text) is not None or text == "0",
+    "duration": _is_duration,
     "email": lambda text: _MAIL.fullmatch(text) is not None,
     "hexcolor": _matches("#?([0-9a-f]{3}|[0-9a-f]{6})"),
     "hostname": lambda text: _HOST.fullmatch(text) is not None,

@@ -1,6 +1,5 @@
 """Node: one place of a structural schema, compiled so that walking an object costs little."""
 
-import re
 from typing import Any
 
 from kybern.kube.structural.names import escape
@@ -35,7 +34,7 @@ class Node:
         self.format: str = schema.get("format") or ""
         self.enum: tuple[Any, ...] = tuple(schema.get("enum") or ())
         self.required: tuple[str, ...] = tuple(schema.get("required") or ())
-        self.pattern = _pattern(schema.get("pattern") or "")
+        self.pattern: str = schema.get("pattern") or ""
         self.limits = {name: schema[name] for name in LIMITS if schema.get(name) is not None}
         self.rules: tuple[Definition, ...] = tuple(schema.get("x-kubernetes-validations") or ())
         self.properties = {name: Node(child) for name, child in (schema.get("properties") or {}).items()}
@@ -79,54 +78,6 @@ LIMITS = (
     "exclusiveMaximum", "exclusiveMinimum", "maximum", "minimum", "multipleOf",
     "maxItems", "minItems", "maxLength", "minLength", "maxProperties", "minProperties",
 )  # fmt: skip
-
-
-def _pattern(text: str) -> "re.Pattern[str] | None":
-    """A Go pattern for Python; one that Python cannot read is not enforced (the definition's check refuses it)."""
-    if not text:
-        return None
-    try:
-        return go_pattern(text)
-    except re.error:
-        return None
-
-
-_CLASSES = {
-    "[:alnum:]": "0-9A-Za-z", "[:alpha:]": "A-Za-z", "[:digit:]": "0-9", "[:lower:]": "a-z", "[:upper:]": "A-Z",
-    "[:space:]": r"\t\n\v\f\r ", "[:word:]": r"0-9A-Za-z_", "[:xdigit:]": "0-9A-Fa-f", "[:punct:]": r"!-/:-@\[-`{-~",
-}  # fmt: skip
-_FLAGS = re.compile(r"\(\?([imsU]*(?:-[imsU]+)?)\)")
-_TOKENS = re.compile(r"\\.|\[\^?\]?(?:\\.|[^\]\\])*\]|\(\?[imsU-]+\)|\(|\)|\||[^\\\[()|]+|.", re.DOTALL)
-_DOLLAR = re.compile(r"(\\.)|(\[\^?\]?(?:\\.|[^\]\\])*\])|\$", re.DOTALL)
-
-
-def go_pattern(text: str) -> "re.Pattern[str]":
-    """A regular expression of Go's RE2 syntax. Raises re.error."""
-    for name, members in _CLASSES.items():
-        text = text.replace(name, members)
-    text = text.replace(r"\z", r"\Z").replace("(?P<", "(?P<")
-    text = _DOLLAR.sub(lambda match: match[0] if match[0] != "$" else r"\Z", text)
-    return re.compile(_scoped_flags(text) if "(?" in text else text, re.ASCII)
-
-
-def _scoped_flags(text: str) -> str:
-    """Flags in the middle, `a(?i)b|c`, hold to the end of their group; Python wants `a(?i:b)|(?i:c)`."""
-    found: list[str] = []
-    open_flags = [""]  # of each group that is open
-    for token in _TOKENS.findall(text):
-        flags = _FLAGS.fullmatch(token)
-        if flags is not None:
-            found.append(f"{')' if open_flags[-1] else ''}(?{flags[1]}:")
-            open_flags[-1] = flags[1]
-        elif token == "|" and open_flags[-1]:
-            found.append(f")|(?{open_flags[-1]}:")
-        elif token == ")" and len(open_flags) > 1:
-            found.append("))" if open_flags.pop() else ")")
-        else:
-            if token.startswith("("):
-                open_flags.append("")
-            found.append(token)
-    return "".join(found) + (")" if open_flags[0] else "")
 
 
 def compile_schema(schema: Definition) -> Node:

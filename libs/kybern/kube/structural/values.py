@@ -5,6 +5,7 @@ from typing import Any
 
 import orjson
 
+from kybern.kube.cel.library.regex import matches
 from kybern.kube.field import FieldError, invalid, not_supported, required, too_long, too_many, type_invalid
 from kybern.kube.structural.formats import FORMATS
 from kybern.kube.structural.lists import identity
@@ -75,8 +76,8 @@ def _check_string(node: Node, value: str, path: str, errors: list[FieldError]) -
             errors.append(too_long(path, most))
         if least is not None and len(value) < least:
             errors.append(invalid(path, value, f"{path} in body should be at least {least} chars long"))
-    if node.pattern is not None and node.pattern.search(value) is None:
-        errors.append(invalid(path, value, f"{path} in body should match '{node.schema['pattern']}'"))
+    if node.pattern and not matches(value, node.pattern):
+        errors.append(invalid(path, value, f"{path} in body should match '{node.pattern}'"))
     if node.format:
         well_formed = FORMATS.get(node.format)
         if well_formed is not None and not well_formed(value):

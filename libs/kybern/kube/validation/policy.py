@@ -1,6 +1,5 @@
 """PodDisruptionBudget, PriorityClass, Lease, RuntimeClass, HorizontalPodAutoscaler, CertificateSigningRequest."""
 
-
 from kybern.kube.field import forbidden, invalid, not_supported, required
 from kybern.kube.validation.fields import (
     Errors,

@@ -69,8 +69,8 @@ SCHEMAS: dict[str, tuple[dict[str, Any], list[str]]] = {
     ),
     "pattern": (
         obj(a={"type": "string", "pattern": "("}),
-        ['.properties[a].pattern: Invalid value: "(": must be a valid regular expression, but isn\'t: missing ), '
-         "unterminated subpattern at position 0"],
+        ['.properties[a].pattern: Invalid value: "(": must be a valid regular expression, but isn\'t: error '
+         "parsing regexp: missing closing ): `(`"],
     ),
     "wrong default": (
         obj(a={"type": "integer", "default": "x"}),

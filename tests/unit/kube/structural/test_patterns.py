@@ -1,8 +1,12 @@
-"""Patterns of Go's RE2 syntax in Python: flags in the middle, classes, the end of the text."""
+"""Patterns and formats of text: Go's RE2 syntax, and no text that takes long."""
 
 import pytest
 
-from kybern.kube.structural.node import go_pattern
+from kybern.kube.field import FieldError
+from kybern.kube.structural.definition import check_schema
+from kybern.kube.structural.formats import FORMATS
+from kybern.kube.structural.node import compile_schema
+from kybern.kube.structural.values import check
 
 ROWS = [
     ("^(?i)[a-z]([-a-z0-9]*[a-z0-9])?$", "AbC", True),
@@ -11,16 +15,64 @@ ROWS = [
     ("^a(?i)b|c$", "xC", True),
     ("(x(?i)y)z", "xYz", True),
     ("(x(?i)y)z", "xYZ", False),
-    ("(?i)abc", "ABC", True),
     ("[(?i)]+", "?", True),
-    ("a(?i)b(?-i)c", "aBc", True),
     ("a(?i)b(?-i)c", "aBC", False),
     (r"\(?i\)", "i)", True),
     ("^a$", "a\n", False),
+    (r"^a\z", "a", True),
     ("^[[:alpha:]]+$", "abc", True),
+    (r"^\pL+$", "é", True),
+    (r"^\Qa.b\E$", "axb", False),
+    ("^(?<word>[a-z]+)$", "abc", True),
+    ("^([a-z0-9]+-?)+$", "a" * 100 + "!", False),  # would take a backtracking engine for ever
+    ("^([a-z0-9]+-?)+$", "a" * 100_000 + "!", False),
 ]
 
 
-@pytest.mark.parametrize(("pattern", "text", "matches"), ROWS)
-def test_patterns(pattern: str, text: str, matches: bool) -> None:
-    assert (go_pattern(pattern).search(text) is not None) is matches
+@pytest.mark.parametrize(("pattern", "text", "fits"), ROWS)
+def test_patterns(pattern: str, text: str, fits: bool) -> None:
+    schema = {"type": "string", "pattern": pattern}
+    errors: list[FieldError] = []
+    check(compile_schema(schema), text, "spec", errors)
+    assert (errors == []) is fits
+    assert check_schema({"type": "object", "properties": {"a": schema}}, "schema") == []
+
+
+REFUSED = {
+    "(": "missing closing ): `(`",
+    "a{1001}": "invalid repeat count: `{1001}`",
+    r"(a)\1": r"invalid escape sequence: `\1`",
+    "(?=a)": "invalid or unsupported Perl syntax: `(?=`",
+    "*a": "missing argument to repetition operator: `*`",
+    "a\\": "trailing backslash at end of expression: ``",
+}
+
+
+@pytest.mark.parametrize("pattern", REFUSED)
+def test_patterns_that_go_does_not_have(pattern: str) -> None:
+    schema = {"type": "object", "properties": {"a": {"type": "string", "pattern": pattern}}}
+    (error,) = check_schema(schema, "schema")
+    assert str(error).endswith(
+        f"must be a valid regular expression, but isn't: error parsing regexp: {REFUSED[pattern]}"
+    )
+
+
+FORMAT_ROWS = [
+    ("duration", "1h30m", True),
+    ("duration", "-1.5h", True),
+    ("duration", "1 day 2 hours", True),
+    ("duration", "3mins 5secs", True),
+    ("duration", "1ms" * 50, True),
+    ("duration", "1ms" * 50 + "!", False),
+    ("duration", "one day", False),
+    ("date-time", "2024-01-02T03:04:05Z", True),
+    ("date-time", "2024-13-45T00:00:00Z", False),
+    ("date-time", "2024-01-01T00:00:60Z", False),
+    ("date-time", "0000-01-01T00:00:00Z", False),
+    ("date-time", "2024-01-01T00:00:00+99:00", False),
+]
+
+
+@pytest.mark.parametrize(("name", "text", "fits"), FORMAT_ROWS)
+def test_formats(name: str, text: str, fits: bool) -> None:
+    assert FORMATS[name](text) is fits

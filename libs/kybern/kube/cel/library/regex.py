@@ -9,6 +9,8 @@ from kybern.kube.cel.overloads import Overload, member, part
 
 _GROUP = re.compile(r"(\\Q.*?(?:\\E|$)|\\.|\[\^?\]?(?:\\.|\[:\w+:\]|[^\]\\])*\])|\(\?P?<\w+>|\((?!\?)", re.DOTALL)
 
+SHORT = 512  # characters of text and pattern: such an answer is remembered, for the engine costs more than the match
+
 
 @lru_cache(maxsize=1)
 def _engine() -> tuple[Any, Any]:
@@ -27,19 +29,41 @@ def _run(program: Any, text: str, pattern: str, shown: str) -> Any:
     try:
         found = program.eval(data={"text": text, "pattern": pattern})
     except (RuntimeError, ValueError) as error:
-        raise EvaluationError(f"error parsing regexp: {_reason(str(error))}: `{shown}`") from None
+        raise EvaluationError(_in_go(str(error), shown)) from None
     if found.type() == cel.Type.ERROR:
-        raise EvaluationError(f"error parsing regexp: {_reason(str(found.value()))}: `{shown}`")
+        raise EvaluationError(_in_go(str(found.value()), shown))
     return found.plain_value()
 
 
-def _reason(message: str) -> str:
-    return re.sub(r"^[A-Z_]+: ", "", message).partition("(")[0].strip() or "invalid pattern"
+_REFUSED = re.compile(r"[A-Z_]+: invalid regular expression: (.*?)(?:: (.*))?", re.DOTALL)
+_GO_WORDS = {
+    "missing )": "missing closing )",
+    "invalid repetition size": "invalid repeat count",
+    "bad repetition operator": "invalid nested repetition operator",
+    "no argument for repetition operator": "missing argument to repetition operator",
+    "invalid perl operator": "invalid or unsupported Perl syntax",
+    "invalid named capture group": "invalid named capture",
+    "trailing \\": "trailing backslash at end of expression",
+}
+
+
+def _in_go(message: str, pattern: str) -> str:
+    """What Go says of a pattern that the engine refuses with this message."""
+    refused = _REFUSED.fullmatch(message)
+    why, where = (refused[1], refused[2] or "") if refused is not None else (message, pattern)
+    return f"error parsing regexp: {_GO_WORDS.get(why, why)}: `{where}`"
 
 
 def matches(text: str, pattern: str) -> bool:
     """Whether a part of the text matches. Raises EvaluationError for a broken pattern."""
+    return (_remembered if len(text) + len(pattern) <= SHORT else _matches)(text, pattern)
+
+
+def _matches(text: str, pattern: str) -> bool:
     return bool(_run(_engine()[0], text, pattern, pattern))
+
+
+_remembered = lru_cache(maxsize=8192)(_matches)
 
 
 @lru_cache(maxsize=1024)
