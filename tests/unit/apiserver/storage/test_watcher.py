@@ -1,4 +1,4 @@
-"""Watchers of one selection against a dumb model: whoever joins, leaves or falls behind, each is told everything once."""
+"""Watchers of one selection against a dumb model: whoever joins or leaves, each is told everything once."""
 
 import asyncio
 from collections.abc import Callable, Coroutine
