@@ -4,7 +4,7 @@ import json
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from kybern.proxy.core.ports import Object, is_ready, wants_proxy
+from kybern.proxy.core.ports import Object, is_followed, is_ready, wants_proxy
 
 
 @dataclass(frozen=True)
@@ -25,7 +25,7 @@ def compute_health_check(service: Object, slices: Iterable[Object], node_name: s
     local = {
         endpoint["addresses"][0]
         for endpoint_slice in slices
-        if endpoint_slice.get("addressType", "IPv4") == "IPv4"
+        if is_followed(endpoint_slice)
         for endpoint in endpoint_slice.get("endpoints") or []
         if endpoint.get("nodeName") == node_name and is_ready(endpoint)
     }

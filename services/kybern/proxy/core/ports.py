@@ -54,6 +54,13 @@ def is_ready(endpoint: Object) -> bool:
     return (endpoint.get("conditions") or {}).get("ready") is not False
 
 
+def is_followed(endpoint_slice: Object) -> bool:
+    """Whether a slice is this proxy's business: IPv4, and not marked as another's or as a headless Service's."""
+    labels = endpoint_slice.get("metadata", {}).get("labels") or {}
+    marked = PROXY_NAME in labels or HEADLESS_LABEL in labels
+    return endpoint_slice.get("addressType", "IPv4") == "IPv4" and not marked
+
+
 def wants_proxy(service: Object) -> bool:
     """Whether a Service has virtual addresses that this proxy serves."""
     spec, labels = service.get("spec", {}), service["metadata"].get("labels") or {}
@@ -67,7 +74,7 @@ def compute_service_ports(service: Object, slices: Iterable[Object], node_name: 
     if not wants_proxy(service):
         return []
     spec = service["spec"]
-    slices = [s for s in slices if s.get("addressType", "IPv4") == "IPv4"]
+    slices = [s for s in slices if is_followed(s)]
     ingress = (service.get("status", {}).get("loadBalancer") or {}).get("ingress") or []
     outside = [*(spec.get("externalIPs") or []), *(i["ip"] for i in ingress if i.get("ip"))]
     affinity = 0

@@ -36,6 +36,18 @@ def test_tcp_and_services_without_endpoints_are_left_alone() -> None:
     assert not compute_frontends([port("tcp", SERVING), port("udp")])
 
 
+@pytest.mark.parametrize("label", ["service.kubernetes.io/headless", "service.kubernetes.io/service-proxy-name"])
+def test_slices_that_are_not_for_this_proxy(label: str) -> None:
+    endpoint_slice = {
+        "metadata": {"labels": {label: ""}},
+        "ports": [{"name": "", "port": 53, "protocol": "UDP"}],
+        "endpoints": [{"addresses": ["10.244.0.5"]}],
+    }
+    spec = {"clusterIP": "10.96.0.9", "ports": [{"port": 53, "protocol": "UDP"}]}
+    (found,) = compute_service_ports({"metadata": {"namespace": "d", "name": "s"}, "spec": spec}, [endpoint_slice], "n")
+    assert not found.endpoints
+
+
 def test_endpoints_that_terminate_keep_their_flows() -> None:
     conditions = {"ready": False, "serving": True, "terminating": True}
     endpoint_slice = {
