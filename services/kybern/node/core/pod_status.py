@@ -236,8 +236,10 @@ def compute_status(pod: Object, observed: Observed) -> Status:
     statuses = [container_status(c, observed, olds.get(c["name"]), waits) for c in pod["spec"]["containers"]]
     phase = terminal(pod, statuses, compute_phase(pod, inits, statuses, initialized))
     if observed.ended:
-        statuses = [with_end(status) for status in statuses]
-        phase = "Failed" if any(s["state"]["terminated"]["exitCode"] for s in statuses) else "Succeeded"
+        if initialized or any("waiting" not in s["state"] or s.get("lastState") for s in statuses):
+            statuses = [with_end(status) for status in statuses]
+        ends = [s["state"].get("terminated", {"exitCode": 1})["exitCode"] for s in statuses]  # never begun: not done
+        phase = "Failed" if any(ends) else "Succeeded"
     if old.get("phase") in ("Succeeded", "Failed"):
         phase = old["phase"]
     found: Status = {"phase": phase}

@@ -116,3 +116,11 @@ def test_a_pod_stopped_for_good_is_over_whatever_its_policy(seen: Observed, phas
     status = compute_status(pod("Always"), seen)
     assert status["phase"] == phase
     assert status["containerStatuses"][0]["state"]["terminated"]["reason"] == reason
+
+
+def test_containers_behind_a_failed_init_container_have_not_ended() -> None:
+    wish = pod(initContainers=[{"name": "i", "image": "x"}], restartPolicy="Never")
+    failed = replace(container(State.EXITED, name="i"), exit_code=1)
+    status = compute_status(wish, replace(observed(failed), ended=True))
+    assert status["phase"] == "Failed"
+    assert [list(one["state"]) for one in status["containerStatuses"]] == [["waiting"]]
