@@ -61,7 +61,7 @@ lint:
 	$(VENV)/ruff format --check $(SRC)
 
 types:
-	$(VENV)/mypy libs services tools
+	MYPYPATH=bench $(VENV)/mypy libs services tools bench
 
 imports:
 	$(VENV)/lint-imports
