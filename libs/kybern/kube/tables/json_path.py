@@ -17,7 +17,7 @@ from kybern.kube.tables.cells import INVALID, UNKNOWN, since
 _STEP = re.compile(
     r"\.?\[\?\(@\.(?P<key>[\w.\-/]+)\s*==\s*[\"'](?P<value>[^\"']*)[\"']\)\]"
     r"|\.?\[(?P<index>-?[0-9]{1,9}|\*)\]"
-    r"|\.?\[[\"'](?P<quoted>(?:\\.|[^\"'])+)[\"']\]"
+    r"|\.?\[[\"'](?P<quoted>(?:\\.|[^\"'\\])+)[\"']\]"
     r"|\.(?P<name>(?:\\.|[^.\[\]\\])+)"
 )
 Step = tuple[str, str, str]

@@ -40,7 +40,8 @@ URL_ATTRIBUTES: dict[str, frozenset[str]] = {
     }.items()
 }
 _TAG = re.compile(r"<([a-zA-Z][^\s/>]*)((?:[^>\"']|\"[^\"]*\"|'[^']*')*)>")
-_ATTRIBUTE = re.compile(r"([^\s\"'>/=]+)(\s*=\s*)(\"[^\"]*\"|'[^']*'|[^\s>]+)")
+# A name is tried from its first character only, and whole: a page of names without values does not take long.
+_ATTRIBUTE = re.compile(r"(?<![^\s\"'>/=])([^\s\"'>/=]++)(\s*+=\s*+)(\"[^\"]*\"|'[^']*'|[^\s>]+)")
 _RAW = ("script", "style")
 LONGEST_TAG = 64 << 10  # characters; a longer one is no tag
 
