@@ -19,6 +19,7 @@ from kybern.gateway.core.forwarding import Header
 CONNECT_SECONDS = 30.0
 MAX_HEAD = 1 << 20  # bytes of status line and headers
 CHUNK = 64 << 10
+_CHUNK_SIZE = re.compile(rb"[0-9A-Fa-f]{1,16}")
 _NAME = re.compile(rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
 
 
@@ -160,7 +161,7 @@ class Upstream:
             raise UpstreamError(str(error)) from None
 
     async def _chunks(self) -> AsyncIterator[bytes]:
-        while size := int((await self.reader.readuntil(b"\n")).split(b";")[0], 16):
+        while size := _chunk_size(await self.reader.readuntil(b"\n")):
             while size:
                 piece = await self.reader.read(min(size, CHUNK))
                 if not piece:
@@ -179,6 +180,13 @@ class Upstream:
     def close(self) -> None:
         """At once; nothing is waited for."""
         self.writer.transport.abort()
+
+
+def _chunk_size(line: bytes) -> int:
+    digits = line.split(b";")[0].strip()
+    if not _CHUNK_SIZE.fullmatch(digits):
+        raise UpstreamError("invalid byte in chunk length")
+    return int(digits, 16)
 
 
 def parse_head(raw: bytes) -> Head:
