@@ -14,7 +14,9 @@ from kybern.kube.cel import ast
 from kybern.kube.cel.errors import CompileError
 from kybern.kube.cel.spans import Span
 
-CUT_AT = 12  # levels that a piece may have: less than half of what the compiler takes, since some count twice
+# Levels that a piece may have: less than half of what the compiler takes, since some count twice; and enough for what is
+# cut out to be longer than the name that stands for it.
+CUT_AT = 12
 MOST = 64  # pieces of an expression: each is compiled for itself
 DECLARED = 8  # types in types that a declaration may have
 FRAMES = 20_000  # of Python, for what works on deep trees
