@@ -14,8 +14,8 @@ from kybern.kube.cel import ast
 from kybern.kube.cel.errors import CompileError
 from kybern.kube.cel.spans import Span
 
-# Levels that a piece may have: less than half of what the compiler takes, since some count twice; and enough for what is
-# cut out to be longer than the name that stands for it.
+# Levels that a piece may have: less than half of what the compiler takes, since some count twice; and enough for what
+# is cut out to be longer than the name that stands for it.
 CUT_AT = 12
 MOST = 64  # pieces of an expression: each is compiled for itself
 DECLARED = 8  # types in types that a declaration may have
