@@ -223,6 +223,27 @@ async def test_replies_from_outside_a_handler(
         await stream.aclose()  # type: ignore[attr-defined]
 
 
+class Clumsy:
+    """A waiter that fails itself."""
+
+    def take(self, response: Any) -> bool:
+        raise RuntimeError("no")
+
+    finish = fail = note = take
+
+
+async def test_a_waiter_that_fails_leaves_the_others_alone(client: ExchangeClient, handlers: Handlers) -> None:
+    clumsy: Any = Clumsy()
+    for asked in (
+        pb.GetRequest(name="x"),
+        pb.GetRequest(name="missing"),
+        pb.WatchRequest(name="stays", timeout_seconds=1),
+    ):
+        await client.start(clumsy, asked)
+    assert (await client.call(pb.GetRequest(name="y"))).object == b"y"
+    await until(lambda: "watch ended" in handlers.events)
+
+
 async def test_cancelling_a_waiter_cancels_the_call(client: ExchangeClient, handlers: Handlers) -> None:
     task = asyncio.create_task(client.call(pb.UpdateRequest(name="20")))
     await until(lambda: handlers.events == ["update started"])

@@ -6,6 +6,7 @@ while there is no stream waits for the next attempt to connect and fails with it
 """
 
 import asyncio
+import logging
 from collections.abc import AsyncIterator
 from types import TracebackType
 from typing import Any, Self
@@ -22,6 +23,7 @@ from kybern.rpc.exchange.methods import EXCHANGE, FIELD_BY_REQUEST
 from kybern.rpc.exchange.prepared import envelope
 from kybern.rpc.exchange.waiters import Note, Single, Stream, Waiter, ignore
 
+log = logging.getLogger(__name__)
 DEFAULT_TIMEOUT = 60.0  # seconds, for calls with one reply
 EARLY = 16  # prepared calls that are sent before the loop's turn ends, so that both sides work at the same time
 FIRST_BACKOFF, LAST_BACKOFF = 0.05, 2.0  # seconds between attempts to connect
@@ -240,23 +242,22 @@ class ExchangeClient:
                     self._stream = None
 
     def _receive(self, message: ExchangeResponse) -> None:
-        waiting = self._waiting
         for reply in message.replies:
-            field = reply.WhichOneof("response")
+            field, flow, more = reply.WhichOneof("response"), reply.flow, reply.more
             response: Any = getattr(reply, field) if field is not None else None
             for call_id in (reply.id, *reply.also) if reply.also else (reply.id,):
-                waiter = waiting.get(call_id)
+                waiter = self._waiting.get(call_id)
                 if waiter is None:
                     continue  # cancelled or timed out meanwhile
-                if reply.flow:
-                    waiter.note(reply.flow)
-                if reply.more:
-                    if not waiter.take(response):
+                try:
+                    if flow:
+                        waiter.note(flow)
+                    if not more:
+                        del self._waiting[call_id]
+                        waiter.fail(from_failure(response)) if field == "failure" else waiter.finish(response)
+                    elif not waiter.take(response):
                         self.cancel(call_id)
                         waiter.fail(statuses.service_unavailable("the reader fell too far behind"))
-                    continue
-                del waiting[call_id]
-                if field == "failure":
-                    waiter.fail(from_failure(response))
-                else:
-                    waiter.finish(response)
+                except Exception:  # the boundary: a waiter that fails is not told again, and the others go on
+                    log.exception("a reply was not taken")
+                    self.cancel(call_id)
