@@ -88,7 +88,7 @@ port=${SECURE_API_PORT:-26443}
 work=$(mktemp -d /tmp/kubectl-commands.XXXXX)
 data=$work/data
 pids=()
-trap 'kill "${pids[@]}" 2>/dev/null; wait; rm -rf "$work"' EXIT
+trap 'kill "${pids[@]}" 2>/dev/null; wait; rm -rf "$work" /tmp/record_command_canary.?????' EXIT
 build
 copy
 cluster
