@@ -6,8 +6,8 @@ from kybern.gateway.api import Api
 from kybern.gateway.handlers.ahead import Ahead, replies
 from kybern.gateway.handlers.port_forward import node_port_forward
 from kybern.gateway.handlers.remote_command import node_command
-from kybern.gateway.http.connection import MAX_BODY
 from kybern.gateway.http.message import Request, Response
+from kybern.gateway.http.reader import MAX_BODY
 from kybern.kube.status import request_entity_too_large, service_unavailable
 from kybern.protos.api.v1.objects_pb2 import ConnectResponse
 from kybern.protos.node.v1.node_pb2 import ContainerRef, ServeRequest, ServeResponse

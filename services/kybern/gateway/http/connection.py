@@ -1,8 +1,7 @@
 """One client connection: bytes in, requests to the handler one at a time, bytes out.
 
-httptools parses; each request runs as one task that is cancelled when the client goes away. Requests that a client
-pipelines wait their turn. Answers respect the client's pace (`drain`). A request body larger than MAX_BODY is refused
-with 413 before it is read, unless the handler passes it on: then it may be of any size, and is begun early.
+Each request that the reader has put together runs as one task, which is cancelled when the client goes away. Requests
+that a client pipelines wait their turn. Answers respect the client's pace (`drain`).
 """
 
 from __future__ import annotations
@@ -17,9 +16,9 @@ from typing import Any, Protocol
 import httptools
 
 from kybern.gateway.core.patience import State
-from kybern.gateway.http.body import IncomingBody
 from kybern.gateway.http.front_proxy import FrontProxies
 from kybern.gateway.http.message import Headers, Request, Response, status_line
+from kybern.gateway.http.reader import RequestReader
 from kybern.gateway.http.stream import ResponseStream
 from kybern.gateway.http.tunnel import Tunnel
 from kybern.gateway.http.websocket import WebSocket
@@ -27,11 +26,8 @@ from kybern.rpc.exchange.eager import start
 from kybern.rpc.identity import certificate_identity
 from kybern.rpc.transport import Identity
 
-MAX_BODY = 3 << 20  # bytes, as upstream
-MAX_HEADERS = 1 << 20  # bytes of one request's header names and values
 MAX_PIPELINED = 16
 UNCACHED = b"Cache-Control: no-cache, private\r\n"
-CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 
 
 class Handler(Protocol):
@@ -75,22 +71,19 @@ class Connection(asyncio.Protocol):
         self._waiting: deque[Request] = deque()
         self._task: asyncio.Task[None] | None = None
         self._busy = False
-        self._between = True  # no part of a request has been read
-        self._received = b""
         self._upgrading: bytearray | None = None
         self._paused: asyncio.Future[None] | None = None
         self._closing = False
         self._last = False
+        self._streaming = False  # a response of unknown length has begun
         self._endless: ResponseStream | None = None
-        self._incoming: IncomingBody | None = None
-        self._in_body = False
         self._answered = 0
+        self._reader = RequestReader(self)
 
     # The transport's side
 
     def connection_made(self, transport: Any) -> None:
         self.transport = transport
-        self._parser: Any = httptools.HttpRequestParser(self)
         self._open.add(self)
         transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
         peer = transport.get_extra_info("peername")
@@ -110,13 +103,11 @@ class Connection(asyncio.Protocol):
         if self._upgrading is not None:
             self._upgrading += data
             return
-        if self._between and not self._busy:
-            if not self._closing and self.handler.again(self, data):
-                self._busy = True
-                return
-            self._received = data
+        if not self._busy and self._reader.between and not self._closing and self.handler.again(self, data):
+            self._busy = True
+            return
         try:
-            self._parser.feed_data(data)
+            self._reader.feed(data)
         except httptools.HttpParserUpgrade as upgrade:
             rest = data[upgrade.args[0] :]
             if self.websocket is not None:
@@ -150,75 +141,13 @@ class Connection(asyncio.Protocol):
             self._paused.set_result(None)
             self._paused = None
 
-    # The parser's side
+    # The reader's side
 
-    def on_message_begin(self) -> None:
-        self._between = False
-        self._in_body = False
-        self._target = b""
-        self._headers: dict[bytes, bytes] = {}
-        self._repeated: dict[bytes, list[bytes]] = {}
-        self._body: list[bytes] = []
-        self._body_size = 0
-        self._header_size = 0
-
-    def on_url(self, url: bytes) -> None:
-        self._target += url
-
-    def on_header(self, name: bytes, value: bytes) -> None:
-        self._header_size += len(name) + len(value)
-        if self._header_size > MAX_HEADERS:
-            self._refuse(431)
-            return
-        name = name.lower()
-        if name in self._headers:
-            self._repeated.setdefault(name, [self._headers[name]]).append(value)
-        self._headers[name] = value
-
-    def on_headers_complete(self) -> None:
-        if not self._headers:
-            return
-        self._in_body = True
-        length = self._headers.get(b"content-length", b"")
-        has_body = length not in (b"", b"0") or b"transfer-encoding" in self._headers
-        if has_body and self.handler.passes_on(self._target):
-            self._begin_early()
-        elif length.isdigit() and int(length) > MAX_BODY:
-            self._refuse(413)
-        elif self._headers.get(b"expect", b"").lower() == b"100-continue":
-            self.transport.write(CONTINUE)
-
-    def _begin_early(self) -> None:
-        """Hand over a request whose body is still to come."""
-        if self._headers.get(b"expect", b"").lower() == b"100-continue":
-            self.transport.write(CONTINUE)
-        request = self._request()
-        request.incoming = self._incoming = IncomingBody(self)
-        self._take(request)
-
-    def on_body(self, body: bytes) -> None:
-        self._body_size += len(body)
-        if self._incoming is not None:
-            self._incoming.feed(body)
-            return
-        if self._body_size > MAX_BODY:
-            self._refuse(413)
-        else:
-            self._body.append(body)
-
-    def on_message_complete(self) -> None:
-        self._between = True
-        received, self._received = self._received, b""
-        if self._incoming is not None:
-            self._incoming.end()
-            self._incoming = None
-            return
+    def take(self, request: Request, received: bytes = b"") -> None:
+        """Begin a request, or let it wait for those before it. `received` are its bytes, if they came in one piece."""
         if self._closing:
             return
-        self._take(self._request(), received)
-
-    def _take(self, request: Request, received: bytes = b"") -> None:
-        """Begin a request, or let it wait for those before it."""
+        request.started = self._loop.time()
         if self._busy:
             self._waiting.append(request)
             if len(self._waiting) >= MAX_PIPELINED:
@@ -226,18 +155,9 @@ class Connection(asyncio.Protocol):
         else:
             self._begin(request, received)
 
-    def _request(self) -> Request:
-        body = self._body[0] if len(self._body) == 1 else b"".join(self._body)
-        method = self._parser.get_method().decode("latin-1")
-        request = Request(self, method, self._target, self._headers, self._repeated, body)
-        request.started = self._loop.time()
-        request.keep_alive = self._parser.should_keep_alive()
-        return request
-
-    def _refuse(self, code: int) -> None:
+    def refuse(self, request: Request, code: int) -> None:
         """Answer before the request was read; nothing more is read then."""
         if not self._closing:
-            request = self._request()
             request.keep_alive = False
             self._write(request, self.handler.refuse(request, code))
 
@@ -278,8 +198,11 @@ class Connection(asyncio.Protocol):
             self._task = start(self._loop, self._serve(request, make()))
 
     def _write(self, request: Request, response: Response) -> None:
-        """Send a whole response in one write."""
+        """Send a whole response in one write. Where another has begun already, that one is broken off."""
         if self._closing:
+            return
+        if self._streaming:
+            self.transport.abort()
             return
         body = response.body
         head = self.head(request, response.status, response.content_type, response.headers)
@@ -304,7 +227,7 @@ class Connection(asyncio.Protocol):
         self, request: Request, status: int, content_type: bytes, headers: Headers = (), *, endless: bool = False
     ) -> ResponseStream:
         """Begin a response of unknown length. An endless one is whole at any point: it ends when the server does."""
-        chunked = self._parser.get_http_version() != "1.0"
+        chunked = self._reader.speaks_chunked
         request.keep_alive = request.keep_alive and chunked
         encoding = b"Transfer-Encoding: chunked\r\n" if chunked else b"Connection: close\r\n"
         head = self.head(request, status, content_type, headers)
@@ -313,6 +236,7 @@ class Connection(asyncio.Protocol):
     def stream_after(self, head: bytes, *, chunked: bool, endless: bool = False) -> ResponseStream:
         """The same with a head that is complete already."""
         self.transport.write(head)
+        self._streaming = True
         stream = ResponseStream(self, chunked)
         self._endless = stream if endless else None
         return stream
@@ -338,15 +262,15 @@ class Connection(asyncio.Protocol):
     @property
     def leaves_http(self) -> bool:
         """Whether the client has asked to switch protocols: without that, the connection ends with the answer."""
-        return self._upgrading is not None or self._parser.should_upgrade()
+        return self._upgrading is not None or self._reader.leaves_http
 
     @property
     def speaks_chunked(self) -> bool:
-        return bool(self._parser.get_http_version() != "1.0")
+        return self._reader.speaks_chunked
 
     def _finish(self, keep_alive: bool) -> None:
         """The request is answered: take the next one."""
-        self._busy, self._task, self._endless = False, None, None
+        self._busy, self._task, self._streaming, self._endless = False, None, False, None
         self._answered += 1
         if self.websocket is not None or self._upgrading is not None or not keep_alive or self._last:
             self.close()
@@ -378,19 +302,19 @@ class Connection(asyncio.Protocol):
         """What the client is waited for, and a number that changes when it does what it is waited for."""
         if self.websocket is not None or self._upgrading is not None:
             return "busy", 0
-        if self._incoming is not None:
-            return ("busy", 0) if self._incoming.paused else ("body", self._body_size)
+        if self._reader.incoming is not None:
+            return ("busy", 0) if self._reader.incoming.paused else ("body", self._reader.body_size)
         if self._busy:
             return "busy", self._answered
-        if self._between:
+        if self._reader.between:
             return "idle", self._answered
-        return "body" if self._in_body else "head", self._answered
+        return "body" if self._reader.in_body else "head", self._answered
 
     def give_up(self) -> None:
         """The client has been silent for too long."""
-        if self._incoming is None and self.position[0] == "body":
+        if self._reader.incoming is None and self.position[0] == "body":
             self.transport.write(b"HTTP/1.1 408 Request Timeout\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
-        if self._incoming is not None:
+        if self._reader.incoming is not None:
             self.transport.abort()
         else:
             self.close()

@@ -37,6 +37,9 @@ class Echo:
                     await stream.write(part)
                 stream.end()
                 return None
+            case "/broken":
+                await request.connection.stream(request, 200, b"text/plain").write(b"one")
+                return Response(b"an error that came too late", 500)
             case "/ws":
                 socket = request.connection.upgrade(request, "v4.channel.k8s.io")
                 try:
@@ -147,6 +150,19 @@ async def test_chunked_answers_and_bodies() -> None:
             b"POST / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n2\r\nde\r\n0\r\n\r\n"
         )
         assert await response(reader) == (200, b"POST / {} abcde")
+
+
+async def test_an_error_after_the_beginning_of_a_stream_breaks_it_off() -> None:
+    async with client() as (reader, writer):
+        writer.write(b"GET /stream HTTP/1.1\r\nHost: h\r\n\r\n")
+        assert await response(reader) == (200, b"onetwo")
+        writer.write(b"GET /broken HTTP/1.1\r\nHost: h\r\n\r\n")
+        text = b""
+        with suppress(ConnectionError):
+            while part := await reader.read(1000):
+                text += part
+        assert b"too late" not in text
+        assert not text.endswith(b"0\r\n\r\n")
 
 
 async def test_expect_continue() -> None:
