@@ -202,6 +202,28 @@ async def test_access_reviews(admin: Client, cluster: Any) -> None:
     assert {"verbs": ["list"], "apiGroups": [""], "resources": ["pods"]} in rules
 
 
+async def test_reviews_that_ask_nothing(admin: Client) -> None:
+    group = "authorization.k8s.io"
+    of_user = Resource(group, "v1", "subjectaccessreviews", "SubjectAccessReview", False)
+    local = Resource(group, "v1", "localsubjectaccessreviews", "LocalSubjectAccessReview", True)
+    attributes = {"resourceAttributes": {"verb": "get", "resource": "pods", "namespace": "default"}}
+    there = {"namespace": "default"}
+    for resource, metadata, spec, words in (
+        (of_user, {}, {}, "spec.resourceAttributes: Invalid value: null: exactly one of nonResourceAttributes or"),
+        (of_user, {}, attributes, 'spec.user: Invalid value: "": at least one of user or group must be specified'),
+        (of_user, {"name": "x"}, {"user": "u", **attributes}, 'metadata: Invalid value: {"name":"x"}: must be empty'),
+        (local, there, {"user": "u", "nonResourceAttributes": {"path": "/x"}}, "disallowed on this kind of request"),
+        (local, {"namespace": "other"}, {"user": "u", **attributes}, "must match metadata.namespace"),
+    ):
+        with pytest.raises(StatusError) as caught:
+            await admin.create(resource, {"metadata": metadata, "spec": spec})
+        assert (caught.value.code, caught.value.reason) == (422, "Invalid")
+        assert caught.value.message.startswith(f'.{group} "" is invalid: ')
+        assert words in caught.value.message
+    review = await admin.create(local, {"metadata": there, "spec": {"user": "u", **attributes}})
+    assert review["status"]["allowed"] is False
+
+
 async def test_service_account_tokens(admin: Client, gateway: ExchangeClient, cluster: Any) -> None:
     account = await admin.create(SERVICE_ACCOUNTS, {"metadata": {"name": "sa", "namespace": "default"}})
     spec = {"serviceAccountName": "sa", "containers": [{"name": "c", "image": "i"}]}

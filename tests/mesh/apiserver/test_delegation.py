@@ -249,7 +249,9 @@ async def test_webhooks_are_told_of_selectors_and_their_configuration_is_followe
 
         def write(*kinds: str) -> None:
             frame = {"apiVersion": "apiserver.config.k8s.io/v1", "kind": "AuthorizationConfiguration"}
-            file.write_text(yaml.safe_dump({**frame, "authorizers": [authorizer(kind) for kind in kinds]}))
+            whole = tmp_path / "whole"  # nobody may read half of it
+            whole.write_text(yaml.safe_dump({**frame, "authorizers": [authorizer(kind) for kind in kinds]}))
+            whole.replace(file)
 
         write("RBAC", "first")
         parser = ArgumentParser()
@@ -295,9 +297,10 @@ async def test_webhooks_are_told_of_selectors_and_their_configuration_is_followe
                 (("second", "RBAC"), (404, {"success": 2, "failure": 2})),
             ):
                 await asyncio.to_thread(write, *kinds)
-                await asyncio.sleep(0.2)
-                found = await code_of(bob.get(CONFIG_MAPS, "missing", "default"))
-                assert (found[0], counted()) == expected
+                async with asyncio.timeout(5):
+                    while counted() != expected[1]:
+                        await asyncio.sleep(0.02)
+                assert (await code_of(bob.get(CONFIG_MAPS, "missing", "default")))[0] == expected[0]
 
 
 WRONG: dict[str, tuple[dict[str, Any], str]] = {

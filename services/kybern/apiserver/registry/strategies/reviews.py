@@ -4,13 +4,15 @@ import orjson
 
 from kybern.apiserver.authentication.service_account import TokenInvalid
 from kybern.apiserver.core.user import User, user_info
+from kybern.apiserver.registry import metadata
 from kybern.apiserver.registry.decode import decode
 from kybern.apiserver.registry.request import Request
 from kybern.apiserver.registry.reviewed import admit
 from kybern.apiserver.registry.strategy import Object, Strategy
 from kybern.kube import meta, selected
 from kybern.kube.rbac import Attributes
-from kybern.kube.status import bad_request
+from kybern.kube.status import bad_request, invalid
+from kybern.kube.validation.reviews import validate_access_review
 
 
 async def _read(request: Request, data: bytes) -> Object:
@@ -20,20 +22,26 @@ async def _read(request: Request, data: bytes) -> Object:
     return review
 
 
-def _asked(spec: Object, namespace: str = "") -> Attributes:
-    """The attributes in a review's spec. Raises StatusError (400)."""
-    resource, path = spec.get("resourceAttributes"), spec.get("nonResourceAttributes")
-    if (resource is None) == (path is None):
-        raise bad_request("spec: exactly one of nonResourceAttributes or resourceAttributes must be specified")
+def _check(request: Request, review: Object, *, subject: bool) -> None:
+    """Raises StatusError (400, 422), which names no kind, as upstream's does not."""
+    metadata.place(request, review)
+    errors = list(validate_access_review(review, subject=subject, local=request.served.info.namespaced))
+    if errors:
+        raise invalid(request.group, "", "", errors)
+
+
+def _asked(spec: Object) -> Attributes:
+    """The attributes in a review's spec."""
+    path = spec.get("nonResourceAttributes")
     if path is not None:
         return Attributes(path.get("verb") or "", path=path.get("path") or "")
-    resource = resource or {}
+    resource = spec.get("resourceAttributes") or {}
     return Attributes(
         resource.get("verb") or "",
         resource.get("group") or "",
         resource.get("resource") or "*",
         resource.get("subresource") or "",
-        namespace or resource.get("namespace") or "",
+        resource.get("namespace") or "",
         resource.get("name") or "",
         fields=selected.reviewed_fields(resource.get("fieldSelector"))[0],
         labels=selected.reviewed_labels(resource.get("labelSelector"))[0],
@@ -67,21 +75,18 @@ def _answer(request: Request, review: Object, user: User, asked: Attributes) -> 
 async def self_access(request: Request, data: bytes) -> bytes:
     """May I?"""
     review = await _read(request, data)
+    _check(request, review, subject=False)
     return _answer(request, review, request.user, _asked(review.get("spec") or {}))
 
 
 async def access(request: Request, data: bytes) -> bytes:
     """May that user? LocalSubjectAccessReview: in this namespace."""
     review = await _read(request, data)
+    _check(request, review, subject=True)
     spec = review.get("spec") or {}
-    groups = spec.get("groups") or []
-    if not spec.get("user") and not groups:
-        raise bad_request("spec.user: Invalid value: at least one of user or group must be specified")
-    if request.namespace:
-        review["metadata"].setdefault("namespace", request.namespace)
     extra = {name: tuple(values or ()) for name, values in (spec.get("extra") or {}).items()}
-    user = User(spec.get("user") or "", tuple(groups), spec.get("uid") or "", extra)
-    return _answer(request, review, user, _asked(spec, request.namespace))
+    user = User(spec.get("user") or "", tuple(spec.get("groups") or ()), spec.get("uid") or "", extra)
+    return _answer(request, review, user, _asked(spec))
 
 
 async def self_rules(request: Request, data: bytes) -> bytes:
