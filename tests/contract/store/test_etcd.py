@@ -92,6 +92,25 @@ async def test_a_cluster_of_three_loses_one_member_and_no_event(make_etcd: MakeE
     await store.close()
 
 
+async def test_a_snapshot_that_is_cut_off_leaves_no_file(make_etcd: MakeEtcd, tmp_path: Path) -> None:
+    (member,) = make_etcd()
+    store = await open_when_ready([member.client])
+    for i in range(40):
+        await store.txn([Put(f"/large/{i}", bytes(1 << 20))])
+    path = tmp_path / "copy"
+    taking = asyncio.create_task(store.snapshot(path))
+    partial = path.with_name("copy.partial")
+    async with asyncio.timeout(10):
+        while not partial.exists():
+            await asyncio.sleep(0)
+    member.kill()
+    with pytest.raises(StoreUnavailable, match=member.client):
+        await taking
+    assert not path.exists()
+    assert not partial.exists()
+    await store.close()
+
+
 async def test_a_dead_endpoint_is_passed_over(etcd: Etcd) -> None:
     store = await open_when_ready(["127.0.0.1:1", etcd.client])
     assert (await store.txn([Put("/a", b"")])).succeeded

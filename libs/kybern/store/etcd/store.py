@@ -11,6 +11,7 @@ from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+import grpc
 from aetcd import rpc
 
 from kybern.store.contract import Check, Delete, KeyValue, Put, RangeResult, TxnResult, WatchBatch, Write, check_writes
@@ -22,11 +23,12 @@ from kybern.store.errors import (
     OutcomeUnknown,
     StoreUnavailable,
 )
-from kybern.store.etcd.cluster import HAS_LEADER, Cluster, Member
+from kybern.store.etcd.cluster import HAS_LEADER, Cluster, Member, translate
 from kybern.store.etcd.tls import Tls
 from kybern.store.etcd.watch import EtcdWatch
 from kybern.store.etcd.wire import interval, key_value, previous, txn_request
 
+END_OF_STREAM: Any = grpc.aio.EOF  # type: ignore[attr-defined]  # which its types leave out
 PAGE = 1000
 ATTEMPTS = 3  # time limits that a write whose answer is lost is given to come to an end
 
@@ -147,6 +149,8 @@ class EtcdStore:
             await call.write(rpc.LeaseKeepAliveRequest(ID=lease))
             response = await call.read()
             call.cancel()
+            if response is END_OF_STREAM:
+                raise StoreUnavailable(f"etcd {member.endpoint} ended the keep-alive of a lease: try again")
             return response
 
         response = await self._cluster.call(send, repeatable=True)
@@ -178,9 +182,12 @@ class EtcdStore:
             file = await asyncio.to_thread(partial.open, "wb")
             with file:
                 remaining = 1
-                async for chunk in member.maintenance.Snapshot(rpc.SnapshotRequest()):
-                    remaining = chunk.remaining_bytes
-                    await asyncio.to_thread(file.write, chunk.blob)
+                try:
+                    async for chunk in member.maintenance.Snapshot(rpc.SnapshotRequest()):
+                        remaining = chunk.remaining_bytes
+                        await asyncio.to_thread(file.write, chunk.blob)
+                except grpc.aio.AioRpcError as error:
+                    raise translate(error, member.endpoint) from error
             if remaining:
                 raise StoreUnavailable(f"etcd {member.endpoint} ended the snapshot early: take it again")
         return revision
