@@ -1,4 +1,5 @@
-"""The cluster's certificate authority: ECDSA P-256, and certificates that name a Kubernetes identity.
+"""The cluster's certificate authority: ECDSA P-256 (or whatever is put there), and certificates that name a Kubernetes
+identity.
 
 Common name = user, organizations = groups (e.g. `system:node:worker` in `system:nodes`). One certificate serves both
 sides of a mutual-TLS connection, so every certificate is for servers and clients. Time is an argument, never read.
@@ -16,12 +17,13 @@ from pathlib import Path
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from kybern.pki.files import write_atomic
 from kybern.pki.source import KeyPair
 
+CaKey = ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey
 CA_LIFETIME = timedelta(days=3650)
 CA_COMMON_NAME = "kubernetes"
 BACKDATE = timedelta(minutes=5)
@@ -37,7 +39,7 @@ class Authority:
     """A CA certificate with its key."""
 
     cert: x509.Certificate
-    key: ec.EllipticCurvePrivateKey
+    key: CaKey
 
     @property
     def pem(self) -> bytes:
@@ -90,7 +92,9 @@ def load_ca(directory: Path, now: datetime) -> Authority:
         key = serialization.load_pem_private_key((directory / "ca.key").read_bytes(), None)
     except (OSError, ValueError, TypeError) as e:
         raise AuthorityUnusable(f"cannot use the certificate authority in {directory}: {e}") from e
-    if not isinstance(key, ec.EllipticCurvePrivateKey) or key.public_key() != cert.public_key():
+    if not isinstance(key, CaKey):
+        raise AuthorityUnusable(f"{directory}/ca.key is neither an ECDSA nor an RSA key: use a CA with one of these")
+    if key.public_key() != cert.public_key():
         raise AuthorityUnusable(
             f"{directory}/ca.key does not belong to {directory}/ca.crt: restore both, or remove both"
         )

@@ -3,10 +3,12 @@
 import ssl
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 from cryptography import x509
-from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 
 from kybern.pki.authority import (
     Authority,
@@ -17,6 +19,7 @@ from kybern.pki.authority import (
     issue,
     load_ca,
     open_ca,
+    private_pem,
     sign,
 )
 from kybern.pki.files import write_bundle
@@ -124,6 +127,27 @@ def test_a_ca_is_kept(tmp_path: Path) -> None:
     assert (tmp_path / "ca.key").stat().st_mode & 0o777 == 0o600
     with pytest.raises(AuthorityUnusable, match="already has"):
         create_ca(tmp_path, NOW)
+
+
+@pytest.mark.parametrize(
+    ("key", "fits"),
+    [(rsa.generate_private_key(65537, 2048), True), (ed25519.Ed25519PrivateKey.generate(), False)],
+)
+def test_a_ca_of_ones_own(tmp_path: Path, key: Any, fits: bool) -> None:
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "own")])
+    cert = (
+        x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number(), NOW, NOW + timedelta(days=9))
+        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+        .sign(key, hashes.SHA256() if fits else None)
+    )
+    (tmp_path / "ca.crt").write_bytes(cert.public_bytes(serialization.Encoding.PEM))
+    (tmp_path / "ca.key").write_bytes(private_pem(key))
+    if not fits:
+        with pytest.raises(AuthorityUnusable, match="neither an ECDSA nor an RSA key"):
+            load_ca(tmp_path, NOW)
+        return
+    pair = issue(load_ca(tmp_path, NOW), Identity("me"), timedelta(days=1), NOW)
+    x509.load_pem_x509_certificate(pair.cert).verify_directly_issued_by(cert)
 
 
 def test_an_unusable_ca_is_a_sentence(tmp_path: Path) -> None:
