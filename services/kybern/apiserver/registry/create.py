@@ -11,6 +11,7 @@ from kybern.apiserver.registry.validation import check_create
 from kybern.apiserver.storage.failure import StorageFailed
 from kybern.kube import names
 from kybern.kube.defaults import apply_create_defaults, apply_defaults
+from kybern.kube.disabled_fields import drop_disabled
 from kybern.kube.status import StatusError, generate_name_conflict
 
 Object = dict[str, Any]
@@ -93,6 +94,8 @@ def prepare(request: Request, obj: Object) -> None:
         apply_create_defaults(request.served.stored, obj)
     for step in request.served.strategy.prepare_create:
         step(request, obj)
+    if request.served.disabled:
+        drop_disabled(request.served.disabled.get("", ()), obj, None)
     obj["metadata"] = metadata.ordered(obj["metadata"])
 
 

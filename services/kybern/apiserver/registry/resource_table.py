@@ -16,6 +16,7 @@ from kybern.apiserver.crd.conversion import Conversion
 from kybern.apiserver.registry.strategy import Strategy
 from kybern.apiserver.storage.cacher import Cacher
 from kybern.kube import meta, schema
+from kybern.kube.disabled_fields import Disabled, by_subresource
 from kybern.kube.schema import Definition, GroupInfo, ResourceInfo
 from kybern.kube.status import StatusError, method_not_allowed, unknown_resource
 from kybern.kube.structural import CustomKind
@@ -49,6 +50,11 @@ class Served:
     @cached_property
     def is_stored_version(self) -> bool:
         return self.info.api_version == self.stored.api_version and self.conversion is None
+
+    @cached_property
+    def disabled(self) -> dict[str, tuple[Disabled, ...]]:
+        """Fields that are off by default, by the subresource that could set them."""
+        return by_subresource(self.stored.group, self.stored.kind) if self.custom is None else {}
 
     @property
     def storage(self) -> Cacher:

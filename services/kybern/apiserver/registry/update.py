@@ -20,6 +20,7 @@ from kybern.apiserver.registry.strategy import Allocation
 from kybern.apiserver.registry.validation import check_update
 from kybern.apiserver.storage.entry import Entry
 from kybern.kube.defaults.create import GENERATION_KINDS
+from kybern.kube.disabled_fields import drop_disabled
 from kybern.kube.field import invalid as field_invalid
 from kybern.kube.managed_fields import same_but_times
 from kybern.kube.status import conflict, invalid
@@ -146,6 +147,8 @@ def prepare(request: Request, new: Object, old: Object) -> None:
             step(request, new, old)
     else:
         strategy.updates[request.subresource](request, new, old)
+    if request.served.disabled:
+        drop_disabled(request.served.disabled.get(request.subresource, ()), new, old)
     if _is_new_generation(request, new, old):
         new["metadata"]["generation"] = (old["metadata"].get("generation") or 0) + 1
         new["metadata"] = metadata.ordered(new["metadata"])
