@@ -110,21 +110,21 @@ def drop_disabled(rows: Iterable[Disabled], new: Object, old: Object | None) -> 
     """Take the fields of `rows` from an object unless the old one uses them. What changes below the top is copied."""
     for row in rows:
         for path in row.steps:
-            made = _without(new, path, row)
-            if made is new:
+            if not _has(new, path):
                 continue
             if old is not None and row.in_use(old):
                 break
-            new[path[0]] = made[path[0]]
+            new[path[0]] = _without(new[path[0]], path[1:], row)
 
 
-def _has(value: Any, path: Path) -> bool:
-    for at, step in enumerate(path):
+def _has(value: Any, path: Path, at: int = 0) -> bool:
+    for place in range(at, len(path)):
+        step = path[place]
         if step in (ITEMS, VALUES):
-            return any(_has(one, path[at + 1 :]) for one in _elements(value, step))
-        if not isinstance(value, dict):
+            return any(_has(one, path, place + 1) for one in _elements(value, step))
+        if not isinstance(value, dict) or step not in value:
             return False
-        value = value.get(step)
+        value = value[step]
     return value is not None and value != []
 
 
