@@ -50,7 +50,7 @@ e2e: ## real containers
 image: ## build the container image of all services
 	@sh tools/image.sh
 
-conformance: setup ## cases of Kubernetes' conformance suite, e.g. FOCUS=StatefulSet (hours without)
+conformance: setup ## cases of Kubernetes' conformance suite, e.g. FOCUS=StatefulSet (all: FLAGS='--processes 6', 40 minutes)
 	@$(VENV)/python tests/conformance/run.py --focus '$(FOCUS)' $(FLAGS)
 
 bench: ## measure; docs/performance.md explains the figures
