@@ -8,7 +8,7 @@ from kybern.node.image_gc import is_pause
 @pytest.mark.parametrize(
     ("tag", "kept"),
     [
-        ("registry.k8s.io/pause:3.10", True),
+        ("example.com/pause:3.10", True),
         ("localhost/kybern/pause:latest", True),
         ("example.com/pause/web:1", False),
         ("example.com/pause-service:1", False),
