@@ -121,7 +121,7 @@ def test_a_data_source_of_the_same_namespace_stays() -> None:
         (("apps", "StatefulSet"), {"", "ephemeralcontainers", "resize"}),
         (("", "ConfigMap"), set()),
     ],
-    ids=str,
+    ids=["Pod", "StatefulSet", "ConfigMap"],
 )
 def test_only_where_it_can_be_set(kind: tuple[str, str], subresources: set[str]) -> None:
     rows = by_subresource(*kind)
