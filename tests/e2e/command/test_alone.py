@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from kybern.pki.kubeconfig import write_kubeconfig
 from kybern.pki.rotation import Issuer
 from kybern.pki.service_account import open_signing_key
 from kybern.pki.source import FileCertificateSource
+from kybern.runtime.containerd_cleanup import descendants
 from kybern.testing.cluster import Kubectl
 from kybern.testing.cluster.waiting import until
 from kybern.testing.ports import free_ports
@@ -96,13 +98,13 @@ def line(request: pytest.FixtureRequest, folder: Path) -> Iterator[Callable[...,
         subprocess.run(["buildah", "rm", container], capture_output=True, check=True)
 
 
-def innermost(pid: int) -> int:
-    """The service's own process: the last descendant of the command that runs it."""
-    while children := [
-        c for task in Path(f"/proc/{pid}/task").iterdir() for c in (task / "children").read_text().split()
-    ]:
-        pid = int(children[-1])
-    return pid
+def service_of(pid: int) -> int:
+    """The service's own process, below the command that runs it; what looks after containers comes and goes beside it."""
+    for one in (pid, *descendants([pid])):
+        with suppress(OSError):
+            if Path(f"/proc/{one}/cmdline").read_text().partition("\0")[0].endswith("python"):
+                return one
+    raise AssertionError(f"no service runs below {pid}")
 
 
 @pytest.fixture
@@ -117,7 +119,7 @@ def start(folder: Path, pki: Path, line: Callable[..., list[str]]) -> Iterator[C
 
     yield run
     for process in reversed(running.values()):
-        os.kill(innermost(process.pid), signal.SIGTERM)
+        os.kill(service_of(process.pid), signal.SIGTERM)
     codes = {name: process.wait(20) for name, process in running.items()}
     assert set(codes.values()) == {0}, {name: (folder / f"{name}.log").read_text()[-2000:] for name in codes}
 
