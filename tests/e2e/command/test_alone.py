@@ -99,7 +99,7 @@ def line(request: pytest.FixtureRequest, folder: Path) -> Iterator[Callable[...,
 
 
 def service_of(pid: int) -> int:
-    """The service's own process, below the command that runs it; what looks after containers comes and goes beside it."""
+    """The service's own process, below the command that runs it; helpers of the container come and go beside it."""
     for one in (pid, *descendants([pid])):
         with suppress(OSError):
             if Path(f"/proc/{one}/cmdline").read_text().partition("\0")[0].endswith("python"):
