@@ -1,7 +1,7 @@
 """GET of one Pod at 32 TLS connections, against nginx with one worker that serves the same bytes over TLS.
 
-Needs wrk and nginx. One connection and 32, a few seconds each; the ratio is what counts. Then 32 connections that ask for
-another of 1,000 Pods each time, so that nobody's call is anybody else's.
+Needs wrk and nginx. One connection and 32, a few seconds each; the ratio is what counts. Then 32 connections that each
+ask for any of 1,000 Pods, so that nobody's call is anybody else's.
 """
 
 import asyncio
