@@ -60,7 +60,7 @@ class Resolver:
         try:
             found = self.local(data, tcp=tcp)
             return await self.remote(found, tcp=tcp) if isinstance(found, Query) else found
-        except Exception:
+        except Exception:  # the boundary: one bad query never ends the server
             return self.broken(data)
 
     def broken(self, data: bytes) -> bytes:

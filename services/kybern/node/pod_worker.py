@@ -97,7 +97,7 @@ class PodWorker:
                 self.agenda.succeeded()
             except (CriError, StatusError, VolumeError, OSError) as error:
                 self._failed(error)
-            except Exception:
+            except Exception:  # the boundary of a worker: it is logged and tried again
                 self.node.telemetry.log.exception("pod %s: sync failed", meta.key(self.pod))
                 self._failed(None)
         self.probes.stop()
@@ -275,7 +275,7 @@ class PodWorker:
         except CriError as error:
             self.node.telemetry.log.warning("pod %s: cannot be stopped yet: %s", meta.key(self.pod), error)
             await asyncio.sleep(FIRST_RETRY)
-        except Exception:
+        except Exception:  # the boundary of a worker, as above
             self.node.telemetry.log.exception("pod %s: cannot be stopped", meta.key(self.pod))
             await asyncio.sleep(LONGEST_RETRY)
         self.wake(look=True)

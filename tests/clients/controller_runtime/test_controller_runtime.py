@@ -107,17 +107,6 @@ def api(cluster: Cluster) -> Iterator[Any]:
 
 
 @pytest.fixture
-def namespace(api: Any) -> Iterator[str]:
-    core, name = client.CoreV1Api(api), "controller-runtime"
-    core.create_namespace({"metadata": {"name": name}})
-    accounts = Watch().stream(core.list_namespaced_service_account, name, timeout_seconds=10)
-    assert next(accounts)["object"].metadata.name == "default"  # pods are refused before
-    accounts.close()
-    yield name
-    core.delete_namespace(name)
-
-
-@pytest.fixture
 def sites(api: Any, namespace: str) -> Iterator[Any]:
     """The Sites of a namespace."""
     definitions = client.ApiextensionsV1Api(api)

@@ -286,6 +286,6 @@ def test_foreground_ends_on_interrupt(folder: Path, kybern: Command) -> None:
     with subprocess.Popen(line, stdout=subprocess.PIPE, text=True) as process:
         until(lambda: kybern("status", "--data-dir", str(data)).code == 0, 40)
         process.send_signal(signal.SIGINT)
-        process.wait(20)
+        assert process.wait(20) == 128 + signal.SIGINT
     until(lambda: not processes(data, containers=False), 10)
     kybern("down", "--purge", "--data-dir", str(data))

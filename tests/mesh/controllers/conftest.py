@@ -17,7 +17,7 @@ from kybern.controllers.daemonset.core.placement import target_node
 from kybern.controllers.service import SERVICE as CONTROLLERS
 from kybern.kube import meta
 from kybern.kube.meta import Object
-from kybern.kube.status import StatusError
+from kybern.kube.status import StatusError, allowing
 from kybern.telemetry import Telemetry
 from kybern.testing.mesh import Mesh, Running, mesh
 
@@ -157,12 +157,9 @@ class Cluster:
         )
 
     async def get(self, resource: Resource, name: str, namespace: str = "default") -> Object | None:
-        try:
+        with allowing(404):
             return await self.admin.get(resource, name, namespace)
-        except StatusError as error:
-            if error.code == 404:
-                return None
-            raise
+        return None
 
     async def until(self, probe: Callable[[], Awaitable[Any]], seconds: float = 60.0) -> Any:
         """The first true answer, in so many virtual seconds at most."""

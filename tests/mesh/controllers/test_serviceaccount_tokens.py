@@ -16,7 +16,7 @@ from kybern.client.objects import Client
 from kybern.client.resources import CONFIG_MAPS, SECRETS, SERVICE_ACCOUNTS, TOKEN_REVIEWS
 from kybern.clock import virtual
 from kybern.controllers.service import SERVICE as CONTROLLERS
-from kybern.kube.status import StatusError
+from kybern.kube.status import StatusError, allowing
 from kybern.runtime.main import ServiceFailure
 from kybern.testing.mesh import Mesh, mesh
 
@@ -43,12 +43,9 @@ class Cluster:
         return await self.admin.create(SERVICE_ACCOUNTS, body)
 
     async def get(self, resource: Any, name: str, namespace: str = "default") -> Any:
-        try:
+        with allowing(404):
             return await self.admin.get(resource, name, namespace)
-        except StatusError as error:
-            if error.code == 404:
-                return None
-            raise
+        return None
 
     async def token(self, name: str) -> str:
         for _ in range(100):
