@@ -9,7 +9,7 @@ SRC := libs services tools bench tests
 export PATH := $(PATH):$(CURDIR)/build/tools:$(CURDIR)/build/tools/go/bin:/usr/sbin:/sbin
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-tests up down demo test unit contract mesh clients e2e image conformance bench lint types imports buf protos golden \
+.PHONY: help setup setup-tests up down demo test unit contract mesh clients e2e image conformance compare bench lint types imports buf protos golden \
 	generated verify lock clean
 
 help: ## this list
@@ -52,6 +52,10 @@ image: ## build the container image of all services
 
 conformance: setup ## cases of Kubernetes' conformance suite, e.g. FOCUS=StatefulSet (all: FLAGS='--processes 6', 40 minutes)
 	@$(VENV)/python tests/conformance/run.py --focus '$(FOCUS)' $(FLAGS)
+
+compare: setup ## the same requests to a kube-apiserver 1.36 and to Kybern: every difference is a failure
+	@sh tests/compare/build.sh
+	$(PYTEST) tests/compare
 
 bench: ## measure; docs/performance.md explains the figures
 	@for b in $$(ls bench/*.py | grep -v -e cluster.py -e load.py); do echo "== $$b"; $(VENV)/python $$b || exit 1; done
