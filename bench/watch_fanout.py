@@ -65,8 +65,8 @@ class Seen:
     late: list[float] = field(default_factory=list)  # seconds, of those that read the times
 
 
-def watch_all(a: Api, until: float) -> Seen:
-    """All watchers, in this process."""
+def watch_all(a: Api, since: str, until: float) -> Seen:
+    """All watchers, in this process, from a revision on."""
     connections: dict[int, ssl.SSLSocket] = {}
     seen = Seen()
     buffer = bytearray(1 << 18)
@@ -101,14 +101,14 @@ def watch_all(a: Api, until: float) -> Seen:
     return seen
 
 
-def write_all(a: Api, until: float) -> tuple[int, float]:
+def write_all(a: Api, run: str, until: float) -> tuple[int, float]:
     """All writers, in this process: each creates objects one after the other; how many, and the CPU seconds of it."""
     connections: dict[int, ssl.SSLSocket] = {}
     start, written = head(a, "POST"), 0
 
     def send(number: int) -> None:
         data = {"sent": f"{time.monotonic():.6f}", "text": "x" * 300}
-        body = json.dumps({"metadata": {"name": f"w{number}-{counts[number]}"}, "data": data}, separators=(",", ":"))
+        body = json.dumps({"metadata": {"name": f"w{run}-{number}-{counts[number]}"}, "data": data}, separators=(",", ":"))
         request = f"{start}Content-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n{body}"
         connections[number].sendall(request.encode())
 
@@ -140,29 +140,50 @@ def write_all(a: Api, until: float) -> tuple[int, float]:
     return written, cpu
 
 
-def measure(c: Cluster) -> None:
-    a = api(c)
-    services = {row["name"]: row["pid"] for row in c.status["processes"] if row["pid"] and row["service"]}
+@dataclass(frozen=True)
+class FanOut:
+    """What came of it."""
+
+    written: int
+    events: int
+    late: list[float]  # milliseconds: median, p99
+    cpu: dict[str, float]  # seconds of services and clients
+
+    @property
+    def rate(self) -> float:
+        """Events a second."""
+        return self.events / SECONDS
+
+
+def fan_out(a: Api, services: dict[str, int]) -> FanOut:
+    """Watch and write; `services` are process ids by name."""
 
     def services_cpu() -> dict[str, float]:
         return {name: process_cpu_seconds(pid) for name, pid in services.items()}
 
+    since = json.loads(a.get(f"{PATH}?limit=1"))["metadata"]["resourceVersion"]
     with ProcessPoolExecutor(2, mp_context=get_context("spawn")) as pool:
         start = time.monotonic() + 3.0
-        watching = pool.submit(watch_all, a, start + SECONDS + 1.5)
+        watching = pool.submit(watch_all, a, since, start + SECONDS + 1.5)
         time.sleep(max(0.0, start - time.monotonic()))
         before = services_cpu()
-        written, writers_cpu = pool.submit(write_all, a, start + SECONDS).result()
+        written, writers_cpu = pool.submit(write_all, a, since, start + SECONDS).result()
         seen = watching.result()
     cpu = {name: seconds - before[name] for name, seconds in services_cpu().items()}
     cpu |= {"the watching client": seen.cpu, "the writing client": writers_cpu}
-    events, late = seen.events, [1000 * percentile(seen.late, share) for share in (0.5, 0.99)]
+    return FanOut(written, seen.events, [1000 * percentile(seen.late, share) for share in (0.5, 0.99)], cpu)
+
+
+def measure(c: Cluster) -> None:
+    services = {row["name"]: row["pid"] for row in c.status["processes"] if row["pid"] and row["service"]}
+    found = fan_out(api(c), services)
     print(
-        f"{WATCHERS} watchers, {WRITERS} writers: {written / SECONDS:,.0f} POST/s, {events / SECONDS:,.0f} events/s "
-        f"({events / (written * WATCHERS):.1%} of all), late by {late[0]:.0f} ms (median), {late[1]:.0f} ms (p99)"
+        f"{WATCHERS} watchers, {WRITERS} writers: {found.written / SECONDS:,.0f} POST/s, {found.rate:,.0f} events/s "
+        f"({found.events / (found.written * WATCHERS):.1%} of all), "
+        f"late by {found.late[0]:.0f} ms (median), {found.late[1]:.0f} ms (p99)"
     )
-    costs = ", ".join(f"{name} {1e6 * seconds / events:.1f}" for name, seconds in cpu.items() if seconds > 0.1)
-    print(f"CPU for each event, in µs: {costs}; {1e6 * sum(cpu.values()) / events:.1f} in all")
+    costs = ", ".join(f"{name} {1e6 * s / found.events:.1f}" for name, s in found.cpu.items() if s > 0.1)
+    print(f"CPU for each event, in µs: {costs}; {1e6 * sum(found.cpu.values()) / found.events:.1f} in all")
 
 
 if __name__ == "__main__":

@@ -114,10 +114,10 @@ def _write_keys(folder: Path, ca: Authority) -> None:
 
 
 @contextmanager
-def kube_apiserver(folder: Path, ca: Authority, *flags: str) -> Iterator[Server]:
+def kube_apiserver(folder: Path, ca: Authority, *flags: str, fsync: bool = False) -> Iterator[Server]:
     """kube-apiserver 1.36 (`tests/compare/build.sh`) on an etcd of its own."""
     _write_keys(folder, ca)
-    etcd: Etcd = new_member(folder, "etcd", program=binary(newer=True) or binary())
+    etcd: Etcd = new_member(folder, "etcd", program=binary(newer=True) or binary(), fsync=fsync)
     etcd.start()
     (port,) = free_ports(1)
     proxy_ca = create_ca(folder / "front-proxy-ca", datetime.now(UTC))

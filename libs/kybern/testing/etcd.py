@@ -32,12 +32,14 @@ class Etcd:
     flags: Sequence[str] = ()
     tls: bool = False
     program: str = "etcd"
+    fsync: bool = False
     process: subprocess.Popen[bytes] | None = None
 
     def start(self, cluster: str = "") -> None:
         """Start, or start again on the same data and ports."""
         scheme = "https" if self.tls else "http"
-        command = [self.program, f"--name={self.name}", f"--data-dir={self.directory}", "--unsafe-no-fsync"]
+        command = [self.program, f"--name={self.name}", f"--data-dir={self.directory}"]
+        command += [] if self.fsync else ["--unsafe-no-fsync"]
         command += [f"--listen-client-urls={scheme}://{self.client}", "--logger=zap", "--log-level=error"]
         command += [f"--advertise-client-urls={scheme}://{self.client}", f"--listen-peer-urls=http://{self.peer}"]
         command += [f"--initial-advertise-peer-urls=http://{self.peer}", *self.flags]
@@ -64,10 +66,12 @@ class Etcd:
             self.process = None
 
 
-def new_member(directory: Path, name: str, flags: Sequence[str] = (), tls: bool = False, program: str = "") -> Etcd:
-    """A member that is not started yet."""
+def new_member(
+    directory: Path, name: str, flags: Sequence[str] = (), tls: bool = False, program: str = "", fsync: bool = False
+) -> Etcd:
+    """A member that is not started yet; without `fsync` a power cut may lose what it acknowledged, as tests do not care."""
     client, peer = (f"127.0.0.1:{port}" for port in free_ports(2))
-    return Etcd(name, directory / name, client, peer, flags, tls, program or binary())
+    return Etcd(name, directory / name, client, peer, flags, tls, program or binary(), fsync)
 
 
 @contextmanager
