@@ -93,8 +93,9 @@ def forbidden(path: str, detail: str) -> FieldError:
     return FieldError(ErrorType.FORBIDDEN, path, "", detail)
 
 
-def not_supported(path: str, value: Any, supported: Iterable[str]) -> FieldError:
-    listed = ", ".join(f'"{item}"' for item in sorted(supported))
+def not_supported(path: str, value: Any, supported: Iterable[str], *, in_order: bool = False) -> FieldError:
+    """The supported values are listed sorted, or `in_order` as they are given."""
+    listed = ", ".join(f'"{item}"' for item in (supported if in_order else sorted(supported)))
     return FieldError(ErrorType.NOT_SUPPORTED, path, value, f"supported values: {listed}" if listed else "")
 
 

@@ -2,7 +2,7 @@
 
 from kybern.kube.field import forbidden, invalid, required, too_long
 from kybern.kube.validation.fields import Errors, Object, child, immutable, items, text
-from kybern.kube.validation.names import Check, dns1123_label, label_value, qualified_name
+from kybern.kube.validation.names import Check, dns1123_label, label_key, label_value, qualified_name
 
 TOTAL_ANNOTATIONS_LIMIT = 256 * 1024
 STANDARD_FINALIZERS = frozenset({"kubernetes", "orphan", "foregroundDeletion"})
@@ -47,14 +47,14 @@ def _namespace(namespace: str, namespaced: bool, path: str) -> Errors:
 
 def validate_labels(labels: dict[str, str] | None, path: str) -> Errors:
     for key, value in (labels or {}).items():
-        yield from text(key, path, qualified_name)
+        yield from text(key, path, label_key)
         yield from text(value, path, label_value)
 
 
 def validate_annotations(annotations: dict[str, str] | None, path: str) -> Errors:
     size = 0
     for key, value in (annotations or {}).items():
-        for problem in qualified_name(key.lower()):
+        for problem in label_key(key.lower()):
             yield invalid(path, key, problem)
         size += len(key.encode()) + len(value.encode())
     if size > TOTAL_ANNOTATIONS_LIMIT:
@@ -147,7 +147,7 @@ def validate_selector(selector: Object | None, path: str) -> Errors:
                     )
             case operator:
                 yield invalid(f"{at}.operator", operator or "", "not a valid selector operator")
-        yield from text(expression.get("key") or "", f"{at}.key", qualified_name)
+        yield from text(expression.get("key") or "", f"{at}.key", label_key)
         for position, value in enumerate(values):
             yield from text(value, f"{at}.values[{position}]", label_value)
 

@@ -48,6 +48,11 @@ def max_length_error(limit: int) -> str:
     return f"must be no more than {limit} bytes"
 
 
+def max_characters_error(limit: int) -> str:
+    """As `max_length_error`, for what is said of DNS names, port names and keys of ConfigMaps."""
+    return f"must be no more than {limit} characters"
+
+
 def range_error(low: int, high: int) -> str:
     return f"must be between {low} and {high}, inclusive"
 
@@ -60,15 +65,17 @@ def _length(value: str) -> int:
     return len(value.encode()) if not value.isascii() else len(value)
 
 
-def _shape(value: str, limit: int, pattern: str, text: str, *examples: str) -> list[str]:
-    problems = [max_length_error(limit)] if _length(value) > limit else []
+def _shape(
+    value: str, limit: int, pattern: str, text: str, *examples: str, too_long: Callable[[int], str] = max_characters_error
+) -> list[str]:
+    problems = [too_long(limit)] if _length(value) > limit else []
     if re.fullmatch(pattern, value) is None:
         problems.append(regex_error(text, pattern, *examples))
     return problems
 
 
 def dns1123_label(value: str) -> list[str]:
-    problems = [max_length_error(63)] if _length(value) > 63 else []
+    problems = [max_characters_error(63)] if _length(value) > 63 else []
     if re.fullmatch(_LABEL, value) is None:
         dots = re.fullmatch(_SUBDOMAIN, value) is not None
         problems.append("must not contain dots" if dots else regex_error(_LABEL_TEXT, _LABEL, "my-name", "123-abc"))
@@ -89,6 +96,11 @@ def wildcard_subdomain(value: str) -> list[str]:
         "lower case alphanumeric characters, '-' or '.' and end with an alphanumeric character"
     )
     return _shape(value, 253, rf"\*\.{_SUBDOMAIN}", text, "*.example.com")
+
+
+def label_key(value: str) -> list[str]:
+    """The key of a label: a qualified name, under its own name where the slashes are wrong."""
+    return [problem.replace("a qualified name ", "a valid label key ", 1) for problem in qualified_name(value)]
 
 
 def qualified_name(value: str) -> list[str]:
@@ -114,7 +126,7 @@ def qualified_name(value: str) -> list[str]:
 
 
 def label_value(value: str) -> list[str]:
-    return _shape(value, 63, _LABEL_VALUE, _LABEL_VALUE_TEXT, "MyValue", "my_value", "12345")
+    return _shape(value, 63, _LABEL_VALUE, _LABEL_VALUE_TEXT, "MyValue", "my_value", "12345", too_long=max_length_error)
 
 
 def config_map_key(value: str) -> list[str]:
@@ -164,7 +176,7 @@ def port_number(value: Any) -> list[str]:
 
 def port_name(value: str) -> list[str]:
     """An IANA service name: at most 15 of [a-z0-9-], a letter among them, hyphens only singly and inside."""
-    problems = [max_length_error(15)] if len(value) > 15 else []
+    problems = [max_characters_error(15)] if len(value) > 15 else []
     if re.fullmatch("[-a-z0-9]+", value) is None:
         problems.append("must contain only alpha-numeric characters (a-z, 0-9), and hyphens (-)")
     if re.search("[a-z]", value) is None:
