@@ -1,16 +1,15 @@
 """A kube-apiserver 1.36 on etcd and Kybern on etcd and on SQLite, all three running, asked in turns; ratios of one run.
 
-Every store is durable (fsync). The kube-apiserver runs alone; beside Kybern's gateway and apiserver there are all the services of
-a cluster. Needs `tests/compare/build.sh` and `tools/etcd.sh`; without them it says so and measures nothing.
+Every store is durable (fsync). The kube-apiserver runs alone; beside Kybern's gateway and apiserver there are all the
+services of a cluster. Needs `tests/compare/build.sh` and `tools/etcd.sh`; without them it says so and measures nothing.
 """
 
 import asyncio
 import importlib.util
 import json
-import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -97,7 +96,7 @@ def kube(folder: Path) -> Iterator[Candidate]:
         token = ask(server, "/api/v1/namespaces/default/serviceaccounts/default/token", request)["status"]["token"]
 
         def memory() -> tuple[float, float]:
-            return pss_mb("kube-apiserver", str(folder)), pss_mb("etcd --name", str(folder))
+            return pss_mb("kube-apiserver", str(folder)), pss_mb("--name=etcd", str(folder))
 
         yield Candidate("kube", Api(f"https://127.0.0.1:{server.port}", token, folder / "pki" / "ca.crt"), memory)
 
@@ -110,7 +109,7 @@ def on_etcd(folder: Path) -> Iterator[Candidate]:
     etcd.start()
     try:
         with cluster(*NODES, "--store", f"etcd://{etcd.client}") as c:
-            yield Candidate("Kybern, etcd", api(c, ROLE), lambda: (c.api_memory_mb, pss_mb("etcd --name", str(folder))))
+            yield Candidate("Kybern, etcd", api(c, ROLE), lambda: (c.api_memory_mb, pss_mb("--name=etcd", str(folder))))
     finally:
         etcd.kill()
 
@@ -138,34 +137,40 @@ def row(name: str, values: list[float], unit: str) -> None:
     print("| " + " | ".join([name, *cells, *ratios]) + " |", flush=True)
 
 
-def measure(three: list[Candidate]) -> None:
-    print("| | " + " | ".join([c.name for c in three] + [f"{c.name} against kube" for c in three[1:]]) + " |")
-    print("|" + "---|" * (2 * len(three)))
+def get(three: list[Candidate]) -> None:
     for c in three:
         asyncio.run(post_all(c.api, PODS, [pod("bench")], 1))
     for connections in (1, 32):
-        in_turns(
-            f"GET of a Pod, {connections} connection{'s' * (connections > 1)}",
-            three,
-            lambda c, _, n=connections: wrk(f"{c.api.url}{PODS}/bench", n, c.api.authorization, seconds=SECONDS),
-        )
+
+        def once(c: Candidate, _: int, connections: int = connections) -> float:
+            return wrk(f"{c.api.url}{PODS}/bench", connections, c.api.authorization, seconds=SECONDS)
+
+        in_turns(f"GET of a Pod, {connections} connection{'s' * (connections > 1)}", three, once)
+
+
+def post(three: list[Candidate]) -> None:
     for connections in (1, 32):
-        in_turns(
-            f"POST of a 0.5 KB ConfigMap, {connections} connection{'s' * (connections > 1)}",
-            three,
-            lambda c, i, n=connections: wrk(
-                c.api.url + CONFIG_MAPS, n, c.api.authorization, seconds=SECONDS, script=SCRIPT % f"c{n}-{i}"
-            ),
-        )
+
+        def once(c: Candidate, number: int, connections: int = connections) -> float:
+            script = SCRIPT % f"c{connections}-{number}"
+            return wrk(c.api.url + CONFIG_MAPS, connections, c.api.authorization, seconds=SECONDS, script=script)
+
+        in_turns(f"POST of a 0.5 KB ConfigMap, {connections} connection{'s' * (connections > 1)}", three, once)
+
+
+def watch(three: list[Candidate]) -> None:
     late: list[list[float]] = [[] for _ in three]
 
-    def watch(c: Candidate, _: int) -> float:
+    def once(c: Candidate, _: int) -> float:
         found = fan_out(c.api, {})
         late[three.index(c)].append(found.late[1])
         return found.rate
 
-    in_turns("100 watchers, 16 writers: events", three, watch)
+    in_turns("100 watchers, 16 writers: events", three, once)
     row("the same: late by (p99)", [median(values) for values in late], " ms")
+
+
+def list_pods(three: list[Candidate]) -> None:
     for c in three:
         asyncio.run(post_all(c.api, PODS, [pod(f"pod-{i}") for i in range(5000)]))
     in_turns(
@@ -173,18 +178,27 @@ def measure(three: list[Candidate]) -> None:
         three,
         lambda c, _: wrk(c.api.url + PODS, 4, c.api.authorization, seconds=SECONDS),
     )
-    memory = [c.memory_mb() for c in three]
-    row("memory of the API afterwards", [api_mb for api_mb, _ in memory], " MB")
-    row("with etcd", [api_mb + store for api_mb, store in memory], " MB")
+
+
+PARTS = {"get": get, "list": list_pods, "post": post, "watch": watch}
+
+
+def measure(three: list[Candidate], parts: Sequence[str]) -> None:
+    """The table; `parts` names its rows, all if there are none."""
+    print("| | " + " | ".join([c.name for c in three] + [f"{c.name} against kube" for c in three[1:]]) + " |")
+    print("|" + "---|" * (2 * len(three)))
+    for part in parts or PARTS:
+        PARTS[part](three)
+        memory = [c.memory_mb() for c in three]
+        row("memory of the API after that", [api_mb for api_mb, _ in memory], " MB")
+        row("with etcd", [api_mb + store for api_mb, store in memory], " MB")
 
 
 if __name__ == "__main__":
     if not servers().PROGRAM.exists():
-        raise SystemExit(0 if print("needs tests/compare/build.sh") is None else 1)
+        print("needs tests/compare/build.sh")
+        sys.exit()
     with tempfile.TemporaryDirectory(prefix="kb") as name, ExitStack() as stack:
         folder = Path(name)
-        measure([
-            stack.enter_context(kube(folder / "kube")),
-            stack.enter_context(on_etcd(folder / "etcd")),
-            stack.enter_context(on_sqlite()),
-        ])
+        three = [kube(folder / "kube"), on_etcd(folder / "etcd"), on_sqlite()]
+        measure([stack.enter_context(candidate) for candidate in three], sys.argv[1:])

@@ -71,10 +71,13 @@ def watch_all(a: Api, since: str, until: float) -> Seen:
     seen = Seen()
     buffer = bytearray(1 << 18)
     after_tail = memoryview(buffer)[len(MARK) - 1 :]
+    request = head(a, "GET", f"?watch=true&resourceVersion={since}")
     for _ in range(WATCHERS):
         connection = connect(a)
-        connection.sendall(f"{head(a, 'GET', '?watch=true')}\r\n".encode())
-        assert b" 200 " in connection.recv(1 << 16)[:16]
+        connection.sendall(f"{request}\r\n".encode())
+        answer = connection.recv(1 << 16)
+        if b" 200 " not in answer[:16]:
+            raise SystemExit(answer.decode())
         connections[connection.fileno()] = connection
     timed = dict.fromkeys(list(connections)[::TIMED], b"")
     tails = dict.fromkeys(connections, bytes(len(MARK) - 1))  # where a mark may have been cut in two
@@ -108,7 +111,9 @@ def write_all(a: Api, run: str, until: float) -> tuple[int, float]:
 
     def send(number: int) -> None:
         data = {"sent": f"{time.monotonic():.6f}", "text": "x" * 300}
-        body = json.dumps({"metadata": {"name": f"w{run}-{number}-{counts[number]}"}, "data": data}, separators=(",", ":"))
+        body = json.dumps(
+            {"metadata": {"name": f"w{run}-{number}-{counts[number]}"}, "data": data}, separators=(",", ":")
+        )
         request = f"{start}Content-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n{body}"
         connections[number].sendall(request.encode())
 
