@@ -65,8 +65,12 @@ class FieldError:
         return {"reason": self.type.value, "message": self.body, "field": self.field}
 
 
+class Struct(dict[str, Any]):
+    """A bad value that upstream shows as its internal struct: Go's names, in the order of the struct."""
+
+
 def _quote(value: Any) -> str:
-    return orjson.dumps(value, option=orjson.OPT_SORT_KEYS if isinstance(value, dict) else 0).decode()
+    return orjson.dumps(value, option=orjson.OPT_SORT_KEYS if type(value) is dict else 0).decode()
 
 
 def required(path: str, detail: str = "") -> FieldError:
@@ -85,8 +89,8 @@ def duplicate(path: str, value: Any) -> FieldError:
     return FieldError(ErrorType.DUPLICATE, path, value)
 
 
-def not_found(path: str, value: Any) -> FieldError:
-    return FieldError(ErrorType.NOT_FOUND, path, value)
+def not_found(path: str, value: Any, detail: str = "") -> FieldError:
+    return FieldError(ErrorType.NOT_FOUND, path, value, detail)
 
 
 def forbidden(path: str, detail: str) -> FieldError:

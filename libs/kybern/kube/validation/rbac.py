@@ -1,6 +1,6 @@
 """RBAC: rules say what may be done to what, bindings say who; a binding's role never changes."""
 
-from kybern.kube.field import forbidden, not_supported, required
+from kybern.kube.field import invalid, not_supported, required
 from kybern.kube.validation.fields import Errors, Object, child, immutable, items, text
 from kybern.kube.validation.metadata import validate_selector
 from kybern.kube.validation.names import dns1123_subdomain, path_segment
@@ -25,7 +25,11 @@ def validate_cluster_role(obj: Object) -> Errors:
                 "at least one clusterRoleSelector required if aggregationRule is non-nil",
             )
         for index, selector in enumerate(selectors):
-            yield from validate_selector(selector, f"aggregationRule.clusterRoleSelectors[{index}]")
+            at = f"aggregationRule.clusterRoleSelectors[{index}]"
+            problems = list(validate_selector(selector, at))
+            yield from problems
+            if problems:
+                yield invalid(at, None, "invalid label selector.")
 
 
 def _rule(rule: Object, path: str, *, namespaced: bool) -> Errors:
@@ -33,10 +37,11 @@ def _rule(rule: Object, path: str, *, namespaced: bool) -> Errors:
         yield required(f"{path}.verbs", "verbs must contain at least one value")
     if items(rule, "nonResourceURLs"):
         if namespaced:
-            yield forbidden(f"{path}.nonResourceURLs", "namespaced rules cannot apply to non-resource URLs")
+            detail = "namespaced rules cannot apply to non-resource URLs"
+            yield invalid(f"{path}.nonResourceURLs", rule["nonResourceURLs"], detail)
         if any(items(rule, name) for name in ("apiGroups", "resources", "resourceNames")):
             detail = "rules cannot apply to both regular resources and non-resource URLs"
-            yield forbidden(f"{path}.nonResourceURLs", detail)
+            yield invalid(f"{path}.nonResourceURLs", rule["nonResourceURLs"], detail)
         return
     for name, one in (("apiGroups", "one api group"), ("resources", "one resource")):
         if not items(rule, name):
@@ -44,7 +49,7 @@ def _rule(rule: Object, path: str, *, namespaced: bool) -> Errors:
 
 
 def validate_role_binding(obj: Object) -> Errors:
-    yield from _binding(obj, ("ClusterRole", "Role"), cluster=False)
+    yield from _binding(obj, ("Role", "ClusterRole"), cluster=False)
 
 
 def validate_cluster_role_binding(obj: Object) -> Errors:
@@ -56,7 +61,7 @@ def _binding(obj: Object, kinds: tuple[str, ...], *, cluster: bool) -> Errors:
     if role.get("apiGroup") != _GROUP:
         yield not_supported("roleRef.apiGroup", role.get("apiGroup") or "", (_GROUP,))
     if role.get("kind") not in kinds:
-        yield not_supported("roleRef.kind", role.get("kind") or "", kinds)
+        yield not_supported("roleRef.kind", role.get("kind") or "", kinds, in_order=True)
     if not role.get("name"):
         yield required("roleRef.name")
     else:
@@ -80,7 +85,7 @@ def _subject(subject: Object, path: str, *, cluster: bool) -> Errors:
         if group != _GROUP:
             yield not_supported(f"{path}.apiGroup", group, (_GROUP,))
     else:
-        yield not_supported(f"{path}.kind", kind, ("Group", "ServiceAccount", "User"))
+        yield not_supported(f"{path}.kind", kind, ("ServiceAccount", "User", "Group"), in_order=True)
 
 
 def validate_binding_update(obj: Object, old: Object) -> Errors:

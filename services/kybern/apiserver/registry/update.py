@@ -43,9 +43,8 @@ async def update(request: Request, data: bytes) -> tuple[bytes, bool]:
 
     named = wanted["metadata"].get("resourceVersion") not in (None, "", "0")
     if not named and not request.served.strategy.unconditional_update:
-        stored = request.served.stored
         error = field_invalid("metadata.resourceVersion", 0, "must be specified for an update")
-        raise invalid(stored.group, stored.kind, request.name, [error])
+        raise invalid(request.group, request.resource, request.name, [error])
 
     async def produce(_: Object) -> Object:
         return {**wanted, "metadata": dict(wanted["metadata"])}
