@@ -3,24 +3,20 @@
 Everything it writes is below one directory, except the shims' sockets (containerd puts them in /run/containerd/s).
 """
 
+import functools
 import os
+import shutil
 import subprocess
 import time
 from dataclasses import dataclass
 from pathlib import Path
 
+from kybern.runtime import containerd_config
+from kybern.runtime.containerd_config import CNI_BIN_DIR
 from kybern.runtime.images import PAUSE
 
-CNI_BIN_DIR = "/usr/lib/cni"
-UNUSED_PLUGINS = (
-    "io.containerd.snapshotter.v1.aufs",
-    "io.containerd.snapshotter.v1.btrfs",
-    "io.containerd.snapshotter.v1.devmapper",
-    "io.containerd.snapshotter.v1.zfs",
-    "io.containerd.internal.v1.restart",
-    "io.containerd.internal.v1.tracing",
-    "io.containerd.tracing.processor.v1.otlp",
-)
+SYSTEM_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+SHIM = "containerd-shim-runc-v2"
 
 
 class ContainerdFailed(Exception):
@@ -60,73 +56,55 @@ class Layout:
         return self.directory / "cni"
 
     @property
+    def registries(self) -> Path:
+        """Where `HOST/hosts.toml` says how registries are reached, before what the system's folder says."""
+        return self.directory / "certs.d"
+
+    @property
     def endpoint(self) -> str:
         """What `--runtime-endpoint` takes."""
         return f"unix://{self.socket}"
 
 
-def render_config(
-    root: Path,
-    state: Path,
-    socket: Path,
-    cni_conf_dir: Path,
-    cni_bin_dir: Path = Path(CNI_BIN_DIR),
-    sandbox_image: str = PAUSE,
-) -> str:
-    """The config.toml (version 2) of a containerd 1.6 or 1.7 that serves only CRI and `ctr`, on private paths.
+def search_path() -> str:
+    """Where programs are looked for."""
+    return ":".join(filter(None, (os.environ.get("PATH", ""), SYSTEM_PATH)))
 
-    `restrict_oom_score_adj` lets sandboxes start where CAP_SYS_RESOURCE is missing; network namespaces are mounted
-    below `state`, so that they go away with it.
-    """
-    disabled = ", ".join(f'"{name}"' for name in UNUSED_PLUGINS)
-    return f"""version = 2
-root = "{root}"
-state = "{state}"
-disabled_plugins = [{disabled}]
 
-[grpc]
-  address = "{socket}"
+def find_program(name: str = "containerd") -> Path:
+    """containerd as PATH has it, which the system's own folders follow; where Debian has it if it is nowhere."""
+    found = shutil.which(name, path=search_path())
+    return Path(found) if found else Path("/usr/bin") / name
 
-[plugins."io.containerd.internal.v1.opt"]
-  path = "{root}/opt"
 
-[plugins."io.containerd.gc.v1.scheduler"]
-  startup_delay = "10s"
-
-[plugins."io.containerd.grpc.v1.cri"]
-  sandbox_image = "{sandbox_image}"
-  restrict_oom_score_adj = true
-  netns_mounts_under_state_dir = true
-  tolerate_missing_hugetlb_controller = true
-  disable_hugetlb_controller = true
-  max_concurrent_downloads = 3
-  stream_server_address = "127.0.0.1"
-  stream_server_port = "0"
-
-[plugins."io.containerd.grpc.v1.cri".cni]
-  bin_dir = "{cni_bin_dir}"
-  conf_dir = "{cni_conf_dir}"
-  max_conf_num = 1
-
-[plugins."io.containerd.grpc.v1.cri".containerd]
-  snapshotter = "overlayfs"
-  default_runtime_name = "runc"
-
-[plugins."io.containerd.grpc.v1.cri".containerd.runtimes.runc]
-  runtime_type = "io.containerd.runc.v2"
-
-[plugins."io.containerd.grpc.v1.cri".containerd.runtimes.runc.options]
-  SystemdCgroup = false
-"""
+@functools.cache
+def version_of(program: Path) -> tuple[int, int]:
+    """The version (major, minor) that a containerd says it has; ContainerdFailed when it does not run."""
+    try:
+        done = subprocess.run([str(program), "--version"], capture_output=True, text=True, timeout=30, check=True)
+        return containerd_config.parse_version(done.stdout)
+    except (OSError, ValueError, subprocess.SubprocessError) as error:
+        raise ContainerdFailed(f"{program} does not tell its version: {error}") from None
 
 
 def prepare(layout: Layout, cni_bin_dir: Path = Path(CNI_BIN_DIR), sandbox_image: str = PAUSE) -> list[str]:
     """Write the configuration; the result is the command that runs containerd in the foreground."""
     for folder in (layout.root, layout.state, layout.cni_conf_dir):
         folder.mkdir(parents=True, exist_ok=True)
-    text = render_config(layout.root, layout.state, layout.socket, layout.cni_conf_dir, cni_bin_dir, sandbox_image)
-    layout.config.write_text(text)
-    return ["containerd", "--config", str(layout.config), "--log-level", "warn"]
+    program = find_program()
+    beside = program.with_name(SHIM)
+    settings = containerd_config.Settings(
+        root=layout.root,
+        state=layout.state,
+        socket=layout.socket,
+        cni_conf_dir=layout.cni_conf_dir,
+        cni_bin_dir=cni_bin_dir,
+        registries=layout.registries,
+        sandbox_image=sandbox_image,
+        shim=beside if beside.exists() else None,
+    )
+    layout.config.write_text(containerd_config.render(settings, version_of(program)))
+    return [str(program), "--config", str(layout.config), "--log-level", "warn"]
 
 
 def start(layout: Layout, timeout: float = 30.0) -> subprocess.Popen[bytes]:

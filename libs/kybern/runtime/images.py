@@ -119,8 +119,17 @@ def architecture() -> str:
     return {"x86_64": "amd64", "aarch64": "arm64"}.get(platform.machine(), platform.machine())
 
 
-def render_archive(image: Image) -> bytes:
-    """An OCI image layout as a tar: one layer, its configuration, manifest and index."""
+@dataclass(frozen=True)
+class Rendered:
+    """An image as a registry keeps it: its manifest and the blobs that this names."""
+
+    manifest: bytes
+    blobs: tuple[bytes, ...]
+    media_type: str = f"{OCI}.manifest.v1+json"
+
+
+def render(image: Image) -> Rendered:
+    """The image with all its files in one layer."""
     layer = tar_bytes(image.entries)
     runtime: dict[str, object] = {
         "Entrypoint": list(image.entrypoint),
@@ -144,11 +153,18 @@ def render_archive(image: Image) -> bytes:
             "layers": [descriptor(f"{OCI}.layer.v1.tar", layer)],
         }
     )
+    return Rendered(manifest, (layer, config))
+
+
+def render_archive(image: Image) -> bytes:
+    """An OCI image layout as a tar: one layer, its configuration, manifest and index."""
+    rendered = render(image)
     name = {"io.containerd.image.name": image.reference, "org.opencontainers.image.ref.name": image.reference}
-    index = encode(
-        {"schemaVersion": 2, "manifests": [descriptor(f"{OCI}.manifest.v1+json", manifest, annotations=name)]}
-    )
-    blobs = [Entry(f"blobs/sha256/{sha256(blob)[7:]}", blob, mode=0o644) for blob in (layer, config, manifest)]
+    listed = descriptor(rendered.media_type, rendered.manifest, annotations=name)
+    index = encode({"schemaVersion": 2, "manifests": [listed]})
+    blobs = [
+        Entry(f"blobs/sha256/{sha256(blob)[7:]}", blob, mode=0o644) for blob in (*rendered.blobs, rendered.manifest)
+    ]
     layout = Entry("oci-layout", encode({"imageLayoutVersion": "1.0.0"}), mode=0o644)
     folders = [Entry("blobs"), Entry("blobs/sha256")]
     return tar_bytes([layout, *folders, *blobs, Entry("index.json", index, mode=0o644)])

@@ -7,16 +7,15 @@ import socket
 
 from kybern.cli.core.options import UsageError
 from kybern.cli.core.preflight import HostFacts
+from kybern.runtime.containerd import search_path
 
 BINARIES = ("containerd", "ctr", "runc", "iptables", "busybox", "catatonit")
 LONGEST_SOCKET = 107  # bytes of a socket's path
-SYSTEM_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 
 def look_at_host() -> HostFacts:
     """The facts that `decide_nodes` asks for."""
-    path = os.environ.get("PATH", "") + ":" + SYSTEM_PATH
-    tools = {name for name in BINARIES if shutil.which(name, path=path)}
+    tools = {name for name in BINARIES if shutil.which(name, path=search_path())}
     if os.path.exists("/usr/lib/cni/bridge"):
         tools.add("cni")
     if glob.glob("/usr/lib/*/libnftables.so.1"):

@@ -24,6 +24,7 @@ from kybern.cli.down import clean
 from kybern.cli.host import check_nodes, check_runtime, choose_port, free_ports, look_at_host, primary_address
 from kybern.cli.progress import Progress
 from kybern.cli.running import claim_host, read_status, take_lock, wait_gone
+from kybern.runtime.containerd import find_program
 from kybern.runtime.processes import SAID_WHY
 
 READY_WITHIN = 90.0  # seconds
@@ -84,7 +85,7 @@ def run(options: argparse.Namespace, layout: Layout) -> int:
     bind = cluster.bind_address or ("0.0.0.0" if cluster.nodes else "127.0.0.1")
     chosen = replace(cluster, secure_port=choose_port(cluster.secure_port, bind))
     nodes = place_nodes(chosen, host)
-    plan = make_plan(chosen, layout, nodes, host)
+    plan = make_plan(chosen, layout, nodes, host, str(find_program()))
     plan = with_metrics(plan, free_ports(len(plan.specs)))
     remove_stale(layout)
     supervisor = fork_supervisor(plan, chosen, layout, host)

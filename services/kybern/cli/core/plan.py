@@ -139,7 +139,7 @@ def control_plane(options: ClusterOptions, layout: Layout, host_address: str, bi
     ]
 
 
-def node_processes(node: Node, layout: Layout) -> list[ProcessSpec]:
+def node_processes(node: Node, layout: Layout, program: str) -> list[ProcessSpec]:
     """containerd, the node agent and the service proxy of one real node."""
     containerd = ContainerdLayout(layout.node(node.name) / "containerd")
     specs = []
@@ -148,7 +148,7 @@ def node_processes(node: Node, layout: Layout) -> list[ProcessSpec]:
             ProcessSpec(
                 f"containerd-{node.name}",
                 ("--config", str(containerd.config), "--log-level", "warn"),
-                program="/usr/bin/containerd",
+                program=program,
                 namespace=node.namespace,
                 stop_order=RUNTIMES,
             )
@@ -192,12 +192,18 @@ def simulated_nodes(count: int, layout: Layout) -> ProcessSpec:
     )
 
 
-def make_plan(options: ClusterOptions, layout: Layout, nodes: tuple[Node, ...], host_address: str) -> Plan:
-    """Every process of the cluster. `host_address` is where pods reach the host."""
+def make_plan(
+    options: ClusterOptions,
+    layout: Layout,
+    nodes: tuple[Node, ...],
+    host_address: str,
+    containerd: str = "/usr/bin/containerd",
+) -> Plan:
+    """Every process of the cluster. `host_address` is where pods reach the host, `containerd` the program to run."""
     bind = options.bind_address or ("0.0.0.0" if nodes else LOOPBACK)
     specs = control_plane(options, layout, host_address, bind)
     for node in nodes:
-        specs += node_processes(node, layout)
+        specs += node_processes(node, layout, containerd)
     if options.simulated_nodes:
         specs.append(simulated_nodes(options.simulated_nodes, layout))
     return Plan(tuple(specs), nodes)
