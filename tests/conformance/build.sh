@@ -1,6 +1,7 @@
 #!/bin/sh
-# Build what the suite needs into build/tools/conformance, from the Go modules that go.mod pins. About ten minutes
-# the first time. Usage: tests/conformance/build.sh [OUTPUT]
+# Build what the suite needs into build/tools/conformance, and containerd 2 with a registry into build/tools/containerd-2
+# beside it, from the Go modules that go.mod and runtime/go.mod pin. About fifteen minutes the first time.
+# Usage: tests/conformance/build.sh [OUTPUT]
 set -eu
 cd "$(dirname "$0")"
 output=$(realpath -m "${1:-../../build/tools/conformance}")
@@ -24,3 +25,21 @@ cp "$source/test/images/nautilus/html/"* "$output/files/nautilus/"
 cp "$source/test/images/kitten/html/"* "$output/files/kitten/"
 cp "$source/test/conformance/testdata/conformance.yaml" "$output/"
 chmod -R u+w "$output/files" "$output/conformance.yaml"
+
+runtime=$(dirname "$output")/containerd-2
+mkdir -p "$runtime"
+for program in containerd/containerd/v2/cmd/containerd containerd/containerd/v2/cmd/containerd-shim-runc-v2 \
+	containerd/containerd/v2/cmd/ctr distribution/distribution/v3/cmd/registry; do
+	name=$(basename "$program")
+	[ -x "$runtime/$name" ] && continue
+	step "$name"
+	(cd runtime && nice go build -tags "no_btrfs no_devmapper no_zfs" -ldflags "-s -w" -o "$runtime/$name" "github.com/$program")
+done
+# A busybox that runs the programs of PATH before its own applets: Debian's other package of it (the two cannot both be installed).
+if [ ! -x "$output/busybox" ]; then
+	step "busybox"
+	folder=$(mktemp -d)
+	(cd "$folder" && apt-get download -qq busybox && dpkg-deb -x busybox_*.deb .)
+	cp "$folder/bin/busybox" "$output/busybox"
+	rm -r "$folder"
+fi

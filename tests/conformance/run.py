@@ -18,24 +18,31 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import yaml
+from registry import registries
 from suite_images import SuiteImages, listed_names
 
-from kybern.runtime.images import import_archives, write_archives
+from kybern.runtime.images import Image, import_archives, write_archives
 from kybern.testing.cluster.host import LOCK, NODES_LOCK, wait_for
 from kybern.testing.cluster.process import Cluster
 
 ROOT = Path(__file__).resolve().parents[2]
 BUILT = ROOT / "build" / "tools" / "conformance"
+CONTAINERD_2 = ROOT / "build" / "tools" / "containerd-2"  # a registry too
 SIG = re.compile(r"\[(sig-[a-z-]+)\]")
 Results = dict[str, tuple[str, str]]  # name of a case: status and reason
 
 
+def suite_images() -> Iterator[Image]:
+    """The images of the suite, one at a time: some are large."""
+    maker = SuiteImages(BUILT)
+    for reference in listed_names(BUILT):
+        if (image := maker.image(reference)) is not None:
+            yield image
+
+
 def load_images(data_dir: Path) -> None:
     """Put the suite's images into the containerd of every node of a cluster."""
-    maker = SuiteImages(BUILT)
-    for number, reference in enumerate(listed_names(BUILT)):
-        if (image := maker.image(reference)) is None:
-            continue
+    for number, image in enumerate(suite_images()):
         with tempfile.TemporaryDirectory() as folder:
             archives = write_archives(Path(folder) / str(number), [image])
             for socket in sorted(data_dir.glob("nodes/*/containerd/c.sock")):
@@ -49,15 +56,23 @@ def cluster(options: argparse.Namespace) -> Iterator[Path]:
         yield options.kubeconfig
         return
     flags = ("--simulated-nodes", "2") if options.simulated else ("--nodes", str(options.nodes))
+    if options.containerd == "2":
+        os.environ["PATH"] = f"{CONTAINERD_2}:{os.environ['PATH']}"
     locks = [] if options.simulated else [wait_for(path, float("inf")) for path in (LOCK,)]
     if locks and NODES_LOCK.exists():
         os.close(wait_for(NODES_LOCK, float("inf")))
     running = Cluster.start(*flags)
     try:
         print(f"cluster: {running.kubeconfig}", flush=True)
-        if not options.simulated:
-            load_images(running.data_dir)
-        yield running.kubeconfig
+        if options.simulated:
+            yield running.kubeconfig
+            return
+        program = CONTAINERD_2 / "registry"
+        with (
+            tempfile.TemporaryDirectory() as home,
+            registries(program, Path(home), running.data_dir, suite_images()),
+        ):
+            yield running.kubeconfig
     finally:
         running.stop()
         for lock in locks:
@@ -187,6 +202,9 @@ def main() -> int:
     parser.add_argument("--processes", type=int, default=2, help="processes of the suite beside each other")
     parser.add_argument("--nodes", type=int, default=2, help="nodes with containers of the cluster to start")
     parser.add_argument("--simulated", action="store_true", help="simulated nodes: enough for cases of the API alone")
+    parser.add_argument(
+        "--containerd", choices=("2", "host"), default="2", help="of the nodes: the one built here, or the host's"
+    )
     parser.add_argument("--content-type", default="application/vnd.kubernetes.protobuf", help="what the client speaks")
     parser.add_argument("--timeout", default="4h", help="for the whole run")
     parser.add_argument(

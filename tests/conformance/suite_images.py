@@ -18,7 +18,7 @@ TOOLS = {  # program in the image -> what it is called on this host, and its Deb
     "usr/bin/nslookup": ("nslookup", "bind9-dnsutils"),
     "usr/bin/host": ("host", "bind9-host"),
     "usr/bin/curl": ("curl", "curl"),
-    "usr/bin/wget": ("wget", "wget"),  # busybox's, linked statically, crashes with a timeout
+    "usr/bin/wget": ("wget", "wget"),  # busybox's knows fewer flags
     "usr/bin/nc": ("nc.openbsd", "netcat-openbsd"),
     "usr/bin/ss": ("ss", "iproute2"),
     "sbin/ip": ("ip", "iproute2"),
@@ -60,11 +60,17 @@ def without(entries: Iterable[Entry], *more: Entry) -> tuple[Entry, ...]:
     return (*(entry for entry in entries if entry.path not in replaced), *more)
 
 
-def with_bash(image: Image) -> Image:
-    """The image with bash for its shell: Debian's busybox prefers its own applets to the programs of the same name."""
-    bash = with_libraries({"bin/bash": find_binary(["bash"], "bash")})
-    shells = (Entry("bin/sh", link="bash"), Entry("bin/ash", link="bash"))
-    return replace(image, entries=without(image.entries, *bash, *shells, Entry("var/tmp", mode=0o1777)))
+def userland(busybox: Path) -> Image:
+    """A small userland of a busybox whose shell runs the programs of PATH, with the shared libraries that it loads.
+
+    bash is there too, under its own name.
+    """
+    applets = subprocess.run([str(busybox), "--list"], check=True, capture_output=True, text=True).stdout.split()
+    links = [Entry(f"bin/{applet}", link="/bin/busybox") for applet in sorted(set(applets) - {"busybox"})]
+    programs = with_libraries({"bin/busybox": busybox, "bin/bash": find_binary(["bash"], "bash")})
+    plain = busybox_image()  # of the static busybox, which prefers its own applets
+    kept = [entry for entry in plain.entries if entry.path.partition("/")[0] != "bin" or entry.path == "bin"]
+    return replace(plain, entries=(*kept, *links, *programs, Entry("var/tmp", mode=0o1777)))
 
 
 class SuiteImages:
@@ -72,7 +78,7 @@ class SuiteImages:
 
     def __init__(self, built: Path) -> None:
         self.built = built
-        self._busybox = with_bash(busybox_image())
+        self._busybox = userland(built / "busybox")
         self._toolbox: tuple[Entry, ...] = ()
         self.makers: dict[str, Callable[[], Image]] = {
             "/agnhost": self.agnhost,

@@ -38,6 +38,13 @@ WORKER = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))  #
 BRIDGE, CIDR, CGROUP = f"kybtest{WORKER}", f"10.244.{200 + WORKER}.0/24", f"/kybern-test/{WORKER}"
 PODS = ("", "pods")
 IMAGE = "kybern/busybox:1"
+CONTAINERD_2 = Path(__file__).resolve().parents[3] / "build" / "tools" / "containerd-2"
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Everything on a node runs on both containerds."""
+    if "containerd_on_path" in metafunc.fixturenames:
+        metafunc.parametrize("containerd_on_path", ["containerd", "containerd 2"], indirect=True, scope="session")
 
 
 class Api(FakeObjects):
@@ -201,7 +208,18 @@ def first(pod: Object) -> Object:
 
 
 @pytest.fixture(scope="session")
-def node_machine() -> Iterator[tuple[containerd.Layout, Path]]:
+def containerd_on_path(request: pytest.FixtureRequest) -> Iterator[None]:
+    """The host's containerd, or the one that tests/conformance/build.sh builds."""
+    with pytest.MonkeyPatch.context() as patch:
+        if request.param == "containerd 2":
+            if not (CONTAINERD_2 / "containerd").exists():
+                pytest.skip("tests/conformance/build.sh has not built containerd 2")
+            patch.setenv("PATH", f"{CONTAINERD_2}:{os.environ['PATH']}")
+        yield
+
+
+@pytest.fixture(scope="session")
+def node_machine(containerd_on_path: None) -> Iterator[tuple[containerd.Layout, Path]]:
     """A containerd with its images, in a short temporary directory."""
     if os.geteuid() != 0 or not shutil.which("containerd"):
         pytest.skip("needs root and containerd")
