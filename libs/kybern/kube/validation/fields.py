@@ -40,12 +40,21 @@ def required_text(obj: Object, name: str, path: str, *checks: Check, detail: str
         yield from text(value, f"{path}.{name}", *checks)
 
 
-def one_of(obj: Object, name: str, path: str, supported: Iterable[str], *, must: bool = False) -> Errors:
+def one_of(
+    obj: Object, name: str, path: str, supported: Iterable[str], *, must: bool = False, in_order: bool = False
+) -> Errors:
     value = obj.get(name)
     if not value:
         if must:
             yield required(f"{path}.{name}")
     elif value not in supported:
+        yield not_supported(f"{path}.{name}", value, supported, in_order=in_order)
+
+
+def chosen(obj: Object, name: str, path: str, supported: Iterable[str]) -> Errors:
+    """As `one_of`, for what may be absent but not empty."""
+    value = obj.get(name)
+    if value is not None and value not in supported:
         yield not_supported(f"{path}.{name}", value, supported)
 
 

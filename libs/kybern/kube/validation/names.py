@@ -66,7 +66,12 @@ def _length(value: str) -> int:
 
 
 def _shape(
-    value: str, limit: int, pattern: str, text: str, *examples: str, too_long: Callable[[int], str] = max_characters_error
+    value: str,
+    limit: int,
+    pattern: str,
+    text: str,
+    *examples: str,
+    too_long: Callable[[int], str] = max_characters_error,
 ) -> list[str]:
     problems = [too_long(limit)] if _length(value) > limit else []
     if re.fullmatch(pattern, value) is None:
@@ -84,6 +89,13 @@ def dns1123_label(value: str) -> list[str]:
 
 def dns1123_subdomain(value: str) -> list[str]:
     return _shape(value, 253, _SUBDOMAIN, _SUBDOMAIN_TEXT, "example.com")
+
+
+def search_domain(value: str) -> list[str]:
+    """A DNS subdomain of a resolver's search list, where names may begin with or have an underscore."""
+    label = "_?[a-z0-9]([-_a-z0-9]*[a-z0-9])?"
+    text = _SUBDOMAIN_TEXT.replace("'-' or '.'", "'_', '-' or '.'")
+    return _shape(value, 253, rf"{label}(\.{label})*", text, "example.com")
 
 
 def dns1035_label(value: str) -> list[str]:

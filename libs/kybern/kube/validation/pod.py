@@ -2,56 +2,59 @@
 
 import re
 
-from kybern.kube.field import duplicate, forbidden, invalid, not_found, not_supported, required, too_long, too_many
-from kybern.kube.validation.container import host_port_conflicts, validate_container
-from kybern.kube.validation.fields import (
-    Errors,
-    Object,
-    child,
-    in_range,
-    items,
-    one_of,
-    required_text,
-    text,
-)  # fmt: skip
+from kybern.kube.field import (
+    Struct,
+    duplicate,
+    forbidden,
+    invalid,
+    not_supported,
+    required,
+    too_long,
+    too_many,
+)
+from kybern.kube.validation.container import Surroundings, host_port_conflicts, surroundings, validate_container
+from kybern.kube.validation.env import validate_env_volumes
+from kybern.kube.validation.fields import Errors, Object, child, chosen, in_range, items, one_of, text
 from kybern.kube.validation.metadata import validate_annotations, validate_labels
 from kybern.kube.validation.names import (
     dns1123_label,
     dns1123_subdomain,
     ip_address,
-    qualified_name,
+    label_key,
     range_error,
-)  # fmt: skip
+    search_domain,
+)
+from kybern.kube.validation.pod_os import validate_os
+from kybern.kube.validation.pod_resources import validate_pod_resources
 from kybern.kube.validation.probe import validate_lifecycle, validate_probe
+from kybern.kube.validation.resources import validate_requirements
 from kybern.kube.validation.scheduling import validate_affinity, validate_tolerations, validate_topology_spread
-from kybern.kube.validation.security import validate_seccomp
+from kybern.kube.validation.security import MAX_ID, validate_app_armor, validate_seccomp
 from kybern.kube.validation.volume import validate_volumes
 
 RESTART_POLICIES = ("Always", "OnFailure", "Never")
 MAX_RESTART_RULES, MAX_EXIT_CODES = 20, 255
 _RESTART_ACTIONS = ("Restart", "RestartAllContainers")
 _EXIT_CODE_OPERATORS = ("In", "NotIn")
-_DNS_POLICIES = ("ClusterFirst", "ClusterFirstWithHostNet", "Default", "None")
+_DNS_POLICIES = ("ClusterFirstWithHostNet", "ClusterFirst", "Default", "None")
 _MAX_INT32 = 2**31 - 1
 MIRROR = "kubernetes.io/config.mirror"
 MAX_KERNEL_HOSTNAME = 64
+MAX_SEARCHES, MAX_SEARCH_CHARACTERS = 32, 2048
 SYSCTL_LENGTH = 253
 _SYSCTL_SEGMENT = "[a-z0-9]([-_a-z0-9]*[a-z0-9])?"
 SYSCTL = rf"({_SYSCTL_SEGMENT}[\./])*{_SYSCTL_SEGMENT}"
 
-Volumes = dict[str, Object]
-
 
 def validate_pod(pod: Object) -> Errors:
-    spec = child(pod, "spec")
-    annotations = child(child(pod, "metadata"), "annotations")
+    spec, metadata = child(pod, "spec"), child(pod, "metadata")
+    annotations = child(metadata, "annotations")
     if MIRROR in annotations and not spec.get("nodeName"):
         detail = "must set spec.nodeName if mirror pod annotation is set"
         yield invalid(f"metadata.annotations[{MIRROR}]", annotations[MIRROR], detail)
-    yield from validate_pod_spec(spec, "spec")
-    for index, _ in enumerate(items(spec, "ephemeralContainers")):
-        if index == 0:
-            yield forbidden("spec.ephemeralContainers", "cannot be set on create")
+    yield from validate_pod_spec(spec, "spec", metadata.get("name") or "")
+    if items(spec, "ephemeralContainers"):
+        yield forbidden("spec.ephemeralContainers", "cannot be set on create")
 
 
 def validate_template_metadata(template: Object, path: str) -> Errors:
@@ -69,46 +72,65 @@ def validate_template(template: Object, path: str) -> Errors:
         yield forbidden(f"{path}.spec.ephemeralContainers", "ephemeral containers not allowed in pod template")
 
 
-def validate_pod_spec(spec: Object, path: str) -> Errors:
-    yield from validate_volumes(items(spec, "volumes"), f"{path}.volumes")
-    volumes: Volumes = {volume.get("name", ""): volume for volume in items(spec, "volumes")}
-    claims = items(spec, "resourceClaims")
-    yield from _containers(spec, volumes, f"{path}.containers")
-    yield from _init_containers(spec, volumes, f"{path}.initContainers")
-    yield from _claims(spec, claims, path)
-    yield from one_of(spec, "restartPolicy", path, RESTART_POLICIES, must=True)
-    yield from one_of(spec, "dnsPolicy", path, _DNS_POLICIES, must=True)
+def validate_pod_spec(spec: Object, path: str, pod_name: str = "") -> Errors:
+    volumes: dict[str, Object] = {}
+    yield from validate_volumes(items(spec, "volumes"), f"{path}.volumes", pod_name, volumes)
+    yield from _claims(items(spec, "resourceClaims"), f"{path}.resourceClaims")
+    pod = surroundings(spec, volumes)
+    yield from _containers(spec, pod, f"{path}.containers")
+    yield from _init_containers(spec, pod, f"{path}.initContainers")
+    if not spec.get("restartPolicy"):
+        yield required(f"{path}.restartPolicy")
+    elif spec["restartPolicy"] not in RESTART_POLICIES:
+        yield not_supported(f"{path}.restartPolicy", spec["restartPolicy"], RESTART_POLICIES, in_order=True)
+    yield from one_of(spec, "dnsPolicy", path, _DNS_POLICIES, must=True, in_order=True)
     yield from validate_labels(spec.get("nodeSelector"), f"{path}.nodeSelector")
     yield from _security_context(spec, f"{path}.securityContext")
-    for index, secret in enumerate(items(spec, "imagePullSecrets")):
-        if not secret.get("name"):
-            yield required(f"{path}.imagePullSecrets[{index}].name")
     yield from validate_affinity(child(spec, "affinity"), f"{path}.affinity")
     yield from _dns_config(spec, f"{path}.dnsConfig")
     yield from _readiness_gates(items(spec, "readinessGates"), f"{path}.readinessGates")
     yield from _scheduling_gates(items(spec, "schedulingGates"), f"{path}.schedulingGates")
     yield from validate_topology_spread(items(spec, "topologySpreadConstraints"), f"{path}.topologySpreadConstraints")
-    yield from _names(spec, path)
+    yield from validate_pod_resources(spec, f"{path}.resources")
+    yield from _host_users(spec, path)
+    for name in ("serviceAccountName", "nodeName"):
+        if spec.get(name):
+            yield from text(spec[name], f"{path}.{name}", dns1123_subdomain)
     yield from in_range(spec, "activeDeadlineSeconds", path, 1, _MAX_INT32)
+    yield from _names(spec, path)
     yield from validate_tolerations(items(spec, "tolerations"), f"{path}.tolerations")
     for index, alias in enumerate(items(spec, "hostAliases")):
-        yield from text(alias.get("ip") or "", f"{path}.hostAliases[{index}].ip", ip_address)
-        for name in items(alias, "hostnames"):
-            yield from text(name, f"{path}.hostAliases[{index}].hostnames", dns1123_subdomain)
+        at = f"{path}.hostAliases[{index}]"
+        yield from text(alias.get("ip") or "", f"{at}.ip", ip_address)
+        for position, name in enumerate(items(alias, "hostnames")):
+            yield from text(name, f"{at}.hostnames[{position}]", dns1123_subdomain)
+    for name in ("priorityClassName", "runtimeClassName"):
+        if spec.get(name) or (name == "runtimeClassName" and spec.get(name) is not None):
+            yield from text(spec[name], f"{path}.{name}", dns1123_subdomain)
     yield from one_of(spec, "preemptionPolicy", path, ("Never", "PreemptLowerPriority"))
+    if spec.get("overhead"):
+        yield from validate_requirements({"limits": spec["overhead"]}, f"{path}.overhead")
+    yield from validate_os(spec, path)
+    for name in ("containers", "initContainers"):
+        for index, container in enumerate(items(spec, name)):
+            yield from validate_env_volumes(container, volumes, f"{path}.{name}[{index}]")
 
 
 def _names(spec: Object, path: str) -> Errors:
-    """References and host names, each a DNS name when given."""
-    for name in ("serviceAccountName", "nodeName", "priorityClassName", "runtimeClassName"):
-        if spec.get(name):
-            yield from text(spec[name], f"{path}.{name}", dns1123_subdomain)
+    """Host names, each a DNS label when given."""
     for name in ("hostname", "subdomain"):
         if spec.get(name):
             yield from text(spec[name], f"{path}.{name}", dns1123_label)
     yield from _hostname_override(spec, f"{path}.hostnameOverride")
-    if spec.get("schedulerName"):
-        yield from text(spec["schedulerName"], f"{path}.schedulerName", dns1123_subdomain)
+
+
+def _host_users(spec: Object, path: str) -> Errors:
+    """A user namespace of its own goes with namespaces of its own."""
+    if spec.get("hostUsers") is not False:
+        return
+    for name in ("hostNetwork", "hostPID", "hostIPC"):
+        if spec.get(name):
+            yield forbidden(f"{path}.{name}", "when `hostUsers` is false")
 
 
 def _hostname_override(spec: Object, path: str) -> Errors:
@@ -123,7 +145,7 @@ def _hostname_override(spec: Object, path: str) -> Errors:
     yield from text(name, path, dns1123_subdomain)
 
 
-def _containers(spec: Object, volumes: Volumes, path: str) -> Errors:
+def _containers(spec: Object, pod: Surroundings, path: str) -> Errors:
     containers = items(spec, "containers")
     if not containers:
         yield required(path)
@@ -131,12 +153,12 @@ def _containers(spec: Object, volumes: Volumes, path: str) -> Errors:
     names = set()
     for index, container in enumerate(containers):
         at = f"{path}[{index}]"
-        yield from validate_container(container, volumes, bool(spec.get("hostNetwork")), at)
+        yield from validate_container(container, pod, at)
         name = container.get("name")
         if name and name in names:
             yield duplicate(f"{at}.name", name)
         names.add(name)
-        yield from _running(container, at)
+        yield from _running(container, pod.grace, at)
         yield from _restarts(container, at)
     yield from host_port_conflicts(containers, path)
 
@@ -164,12 +186,12 @@ def _restarts(container: Object, path: str) -> Errors:
             yield too_many(f"{at}.exitCodes.values", len(codes["values"]), MAX_EXIT_CODES)
 
 
-def _running(container: Object, path: str) -> Errors:
+def _running(container: Object, grace: int, path: str) -> Errors:
     """Hooks and probes, which only containers that keep running have."""
-    yield from validate_lifecycle(child(container, "lifecycle"), f"{path}.lifecycle")
+    yield from validate_lifecycle(child(container, "lifecycle"), f"{path}.lifecycle", grace)
     for name, one in (("livenessProbe", True), ("readinessProbe", False), ("startupProbe", True)):
         if container.get(name) is not None:
-            yield from validate_probe(container[name], f"{path}.{name}", success_must_be_one=one)
+            yield from validate_probe(container[name], f"{path}.{name}", grace, success_must_be_one=one)
     readiness = child(container, "readinessProbe")
     if readiness.get("terminationGracePeriodSeconds") is not None:
         detail = "must not be set for readinessProbes"
@@ -178,68 +200,93 @@ def _running(container: Object, path: str) -> Errors:
         )
 
 
-def _init_containers(spec: Object, volumes: Volumes, path: str) -> Errors:
+def _init_containers(spec: Object, pod: Surroundings, path: str) -> Errors:
     """Init containers end, and so have no probes; with restartPolicy Always they are sidecars and keep running."""
     names = {container.get("name") for container in items(spec, "containers")}
     for index, container in enumerate(items(spec, "initContainers")):
         at = f"{path}[{index}]"
-        yield from validate_container(container, volumes, bool(spec.get("hostNetwork")), at)
+        yield from validate_container(container, pod, at)
         name = container.get("name")
         if name and name in names:
             yield duplicate(f"{at}.name", name)
         names.add(name)
         yield from _restarts(container, at)
         if container.get("restartPolicy") == "Always":
-            yield from _running(container, at)
+            yield from _running(container, pod.grace, at)
             continue
         for field in ("lifecycle", "livenessProbe", "readinessProbe", "startupProbe"):
             if container.get(field) is not None:
                 yield forbidden(f"{at}.{field}", "may not be set for init containers without restartPolicy=Always")
 
 
-def _claims(spec: Object, claims: list[Object], path: str) -> Errors:
+def _claims(claims: list[Object], path: str) -> Errors:
     names = set()
     for index, claim in enumerate(claims):
-        at = f"{path}.resourceClaims[{index}]"
-        yield from required_text(claim, "name", at, dns1123_label)
-        if claim.get("name") and claim["name"] in names:
-            yield duplicate(f"{at}.name", claim["name"])
-        names.add(claim.get("name"))
-        if bool(claim.get("resourceClaimName")) == bool(claim.get("resourceClaimTemplateName")):
-            detail = "must specify exactly one of: `resourceClaimName`, `resourceClaimTemplateName`"
-            yield invalid(at, claim, detail)
-    for index, container in enumerate(items(spec, "containers")):
-        for position, used in enumerate(child(container, "resources").get("claims") or ()):
-            if used.get("name") not in names:
-                yield not_found(f"{path}.containers[{index}].resources.claims[{position}].name", used.get("name"))
+        at = f"{path}[{index}]"
+        name = claim.get("name") or ""
+        if not name:
+            yield required(f"{at}.name")
+        elif name in names:
+            yield duplicate(f"{at}.name", name)
+        else:
+            yield from text(name, f"{at}.name", dns1123_label)
+            names.add(name)
+        sources = ("resourceClaimName", "resourceClaimTemplateName")
+        given = [field for field in sources if claim.get(field) is not None]
+        listed = "`resourceClaimName`, `resourceClaimTemplateName`"
+        if len(given) > 1:
+            shown = Struct(Name=name, ResourceClaimName=claim[given[0]], ResourceClaimTemplateName=claim[given[1]])
+            yield invalid(at, shown, f"at most one of {listed} may be specified")
+        elif not given:
+            shown = Struct(Name=name, ResourceClaimName=None, ResourceClaimTemplateName=None)
+            yield invalid(at, shown, f"must specify one of: {listed}")
+        for field in given:
+            yield from text(claim[field], f"{at}.{field}", dns1123_subdomain)
 
 
 def _security_context(spec: Object, path: str) -> Errors:
     context = child(spec, "securityContext")
-    for name in ("runAsUser", "runAsGroup", "fsGroup"):
-        yield from in_range(context, name, path, 0, 2**32 - 1)
+    yield from in_range(context, "fsGroup", path, 0, MAX_ID)
+    for name in ("runAsUser", "runAsGroup"):
+        yield from in_range(context, name, path, 0, MAX_ID)
     for index, group in enumerate(items(context, "supplementalGroups")):
-        if not 0 <= group < 2**32:
-            yield invalid(f"{path}.supplementalGroups[{index}]", group, range_error(0, 2**32 - 1))
-    yield from one_of(context, "fsGroupChangePolicy", path, ("Always", "OnRootMismatch"))
-    yield from validate_seccomp(child(context, "seccompProfile"), f"{path}.seccompProfile")
-    names = set()
-    for index, sysctl in enumerate(items(context, "sysctls")):
-        at = f"{path}.sysctls[{index}].name"
-        if not sysctl.get("name"):
-            yield required(at)
-        elif len(sysctl["name"]) > SYSCTL_LENGTH or not re.fullmatch(SYSCTL, sysctl["name"]):
-            why = f"must have at most {SYSCTL_LENGTH} characters and match regex ^{SYSCTL}$"
-            yield invalid(at, sysctl["name"], why)
-        elif sysctl["name"] in names:
-            yield duplicate(at, sysctl["name"])
-        names.add(sysctl.get("name"))
+        if not 0 <= (group or 0) <= MAX_ID:
+            yield invalid(f"{path}.supplementalGroups[{index}]", group, range_error(0, MAX_ID))
     if spec.get("shareProcessNamespace") and spec.get("hostPID"):
         yield invalid(f"{path}.shareProcessNamespace", True, "ShareProcessNamespace and HostPID cannot both be enabled")
+    yield from _sysctls(context, bool(spec.get("hostNetwork")), bool(spec.get("hostIPC")), f"{path}.sysctls")
+    yield from chosen(context, "fsGroupChangePolicy", path, ("Always", "OnRootMismatch"))
+    yield from validate_seccomp(context.get("seccompProfile"), f"{path}.seccompProfile")
+    yield from validate_app_armor(context.get("appArmorProfile"), f"{path}.appArmorProfile")
+    yield from chosen(context, "supplementalGroupsPolicy", path, ("Merge", "Strict"))
+    yield from chosen(context, "seLinuxChangePolicy", path, ("Recursive",))
+
+
+def _sysctls(context: Object, host_network: bool, host_ipc: bool, path: str) -> Errors:
+    names = set()
+    for index, sysctl in enumerate(items(context, "sysctls")):
+        at, name = f"{path}[{index}].name", sysctl.get("name") or ""
+        if not name:
+            yield required(at)
+        elif len(name) > SYSCTL_LENGTH or not re.fullmatch(SYSCTL, name):
+            why = f"must have at most {SYSCTL_LENGTH} characters and match regex ^{SYSCTL}$"
+            yield invalid(at, name, why)
+        elif name in names:
+            yield duplicate(at, name)
+        dotted = name.replace("/", ".") if "/" in name.partition(".")[0] else name
+        if host_network and dotted.startswith("net."):
+            yield invalid(at, name, "may not be specified when 'hostNetwork' is true")
+        if host_ipc and (dotted.startswith(("kernel.shm", "kernel.msg", "fs.mqueue.")) or dotted == "kernel.sem"):
+            yield invalid(at, name, "may not be specified when 'hostIPC' is true")
+        names.add(name)
 
 
 def _dns_config(spec: Object, path: str) -> Errors:
-    config = child(spec, "dnsConfig")
+    config = spec.get("dnsConfig")
+    if config is None:
+        if spec.get("dnsPolicy") == "None":
+            yield required(path, "must provide `dnsConfig` when `dnsPolicy` is None")
+        return
     servers, searches = items(config, "nameservers"), items(config, "searches")
     if spec.get("dnsPolicy") == "None" and not servers:
         yield required(f"{path}.nameservers", "must provide at least one DNS nameserver when `dnsPolicy` is None")
@@ -247,11 +294,15 @@ def _dns_config(spec: Object, path: str) -> Errors:
         yield invalid(f"{path}.nameservers", servers, "must not have more than 3 nameservers")
     for index, server in enumerate(servers):
         yield from text(server, f"{path}.nameservers[{index}]", ip_address)
-    if len(searches) > 32:
-        yield invalid(f"{path}.searches", searches, "must not have more than 32 search paths")
+    if len(searches) > MAX_SEARCHES:
+        yield invalid(f"{path}.searches", searches, f"must not have more than {MAX_SEARCHES} search paths")
+    if len(" ".join(searches)) > MAX_SEARCH_CHARACTERS:
+        detail = f"must not have more than {MAX_SEARCH_CHARACTERS} characters (including spaces) in the search list"
+        yield invalid(f"{path}.searches", searches, detail)
     for index, search in enumerate(searches):
         if search != ".":
-            yield from text(search.removesuffix(".").replace("_", "a"), f"{path}.searches[{index}]", dns1123_subdomain)
+            for problem in search_domain(search.removesuffix(".")):
+                yield invalid(f"{path}.searches[{index}]", search, problem)
     for index, option in enumerate(items(config, "options")):
         if not option.get("name"):
             yield required(f"{path}.options[{index}]", "must not be empty")
@@ -259,14 +310,14 @@ def _dns_config(spec: Object, path: str) -> Errors:
 
 def _readiness_gates(gates: list[Object], path: str) -> Errors:
     for index, gate in enumerate(gates):
-        yield from text(gate.get("conditionType") or "", f"{path}[{index}].conditionType", qualified_name)
+        yield from text(gate.get("conditionType") or "", f"{path}[{index}].conditionType", label_key)
 
 
 def _scheduling_gates(gates: list[Object], path: str) -> Errors:
     names = set()
     for index, gate in enumerate(gates):
         name = gate.get("name") or ""
-        yield from text(name, f"{path}[{index}]", qualified_name)
+        yield from text(name, f"{path}[{index}]", label_key)
         if name in names:
             yield duplicate(f"{path}[{index}]", name)
         names.add(name)

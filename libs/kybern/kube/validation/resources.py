@@ -1,9 +1,9 @@
 """Resource requirements: names and amounts of requests and limits, and requests within limits."""
 
 from kybern.kube import quantity
-from kybern.kube.field import invalid, required
+from kybern.kube.field import duplicate, invalid, not_found, required
 from kybern.kube.validation.fields import Errors, Object, child, resource_amount, text
-from kybern.kube.validation.names import qualified_name
+from kybern.kube.validation.names import dns1123_label, label_key, qualified_name
 
 _STANDARD = frozenset({"cpu", "memory", "ephemeral-storage"})
 _STANDARD_OBJECT = frozenset(
@@ -36,16 +36,19 @@ def is_standard_resource(name: str) -> bool:
 
 
 def container_resource_name(name: str, path: str) -> Errors:
-    yield from text(name, path, qualified_name)
+    wrong = list(text(name, path, label_key))
+    yield from wrong
     if "/" not in name:
+        if not wrong and not is_standard_resource(name):
+            yield invalid(path, name, "must be a standard resource type or fully qualified")
         if not is_standard_container_resource(name):
             yield invalid(path, name, "must be a standard resource for containers")
-    elif not is_native(name) and name.startswith("requests."):
+    elif not is_native(name) and (name.startswith("requests.") or label_key(f"requests.{name}")):
         yield invalid(path, name, "doesn't follow extended resource name standard")
 
 
-def validate_requirements(resources: Object, path: str) -> Errors:
-    """A container's `resources`."""
+def validate_requirements(resources: Object, path: str, *, claims: frozenset[str] | None = None) -> Errors:
+    """A container's `resources`; of claims only where the pod's claims are given."""
     limits, requests = child(resources, "limits"), child(resources, "requests")
     for field, amounts in (("limits", limits), ("requests", requests)):
         for name, amount in amounts.items():
@@ -65,6 +68,27 @@ def validate_requirements(resources: Object, path: str) -> Errors:
                 yield invalid(at, amount, f"must be equal to {name} limit of {limit}")
         elif quantity.parse(amount) > quantity.parse(limit):
             yield invalid(at, amount, f"must be less than or equal to {name} limit of {limit}")
+    if claims is not None:
+        yield from _claims(resources.get("claims") or [], claims, f"{path}.claims")
+
+
+def _claims(used: list[Object], claims: frozenset[str], path: str) -> Errors:
+    """Devices that a container uses are of claims of its pod, each named once, as a whole or by requests."""
+    known = f": {', '.join(sorted(claims))}" if claims else " which is empty"
+    seen: set[str] = set()
+    for index, claim in enumerate(used):
+        at, name, request = f"{path}[{index}]", claim.get("name") or "", claim.get("request") or ""
+        if not name:
+            yield required(at)
+            continue
+        shown = f"{name}/{request}" if request else name
+        if shown in seen or name in seen:
+            yield duplicate(at, shown)
+        seen.add(shown)
+        if name not in claims:
+            yield not_found(at, name, f"must be one of the names in pod.spec.resourceClaims{known}")
+        if request:
+            yield from text(request, f"{at}.request", dns1123_label)
 
 
 def _whole(name: str, amount: str, path: str) -> Errors:

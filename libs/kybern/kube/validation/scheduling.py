@@ -1,11 +1,11 @@
 """Where a pod may run: affinity, tolerations, topology spread, taints."""
 
 from kybern.kube.field import duplicate, forbidden, invalid, not_supported, required
-from kybern.kube.validation.fields import Errors, Object, child, items, one_of, required_text, text
+from kybern.kube.validation.fields import Errors, Object, child, chosen, items, one_of, text
 from kybern.kube.validation.metadata import validate_selector
-from kybern.kube.validation.names import label_value, qualified_name
+from kybern.kube.validation.names import dns1123_label, dns1123_subdomain, label_key, label_value, qualified_name
 
-_EFFECTS = ("NoExecute", "NoSchedule", "PreferNoSchedule")
+_EFFECTS = ("NoSchedule", "PreferNoSchedule", "NoExecute")
 _REQUIRED = "requiredDuringSchedulingIgnoredDuringExecution"
 _PREFERRED = "preferredDuringSchedulingIgnoredDuringExecution"
 _NODE_OPERATORS = ("In", "NotIn", "Exists", "DoesNotExist", "Gt", "Lt")
@@ -16,7 +16,7 @@ def validate_tolerations(tolerations: list[Object], path: str) -> Errors:
         at = f"{path}[{index}]"
         key, operator, value = (toleration.get(name) or "" for name in ("key", "operator", "value"))
         if key:
-            yield from text(key, f"{at}.key", qualified_name)
+            yield from text(key, f"{at}.key", label_key)
         elif operator != "Exists":
             detail = 'operator must be Exists when `key` is empty, which means "match all values and all keys"'
             yield invalid(f"{at}.operator", operator, detail)
@@ -31,7 +31,7 @@ def validate_tolerations(tolerations: list[Object], path: str) -> Errors:
                 yield invalid(f"{at}.operator", value, "value must be empty when `operator` is 'Exists'")
         else:
             yield not_supported(f"{at}.operator", operator, ("Equal", "Exists"))
-        yield from one_of(toleration, "effect", at, _EFFECTS)
+        yield from one_of(toleration, "effect", at, _EFFECTS, in_order=True)
 
 
 def validate_taints(taints: list[Object], path: str) -> Errors:
@@ -71,13 +71,18 @@ def validate_node_selector(selector: Object, path: str) -> Errors:
     if not terms:
         yield required(f"{path}.nodeSelectorTerms", "must have at least one node selector term")
     for index, term in enumerate(terms):
-        yield from _node_selector_term(term, f"{path}.nodeSelectorTerms[{index}]")
+        yield from _node_selector_term(term, f"{path}.nodeSelectorTerms[{index}]", strict=True)
 
 
-def _node_selector_term(term: Object, path: str) -> Errors:
-    for name in ("matchExpressions", "matchFields"):
-        for index, expression in enumerate(items(term, name)):
-            yield from _node_requirement(expression, f"{path}.{name}[{index}]")
+def _node_selector_term(term: Object, path: str, *, strict: bool = False) -> Errors:
+    """Values that no label can have are refused where the term must match (`strict`)."""
+    for index, expression in enumerate(items(term, "matchExpressions")):
+        at = f"{path}.matchExpressions[{index}]"
+        yield from _node_requirement(expression, at)
+        for position, value in enumerate(items(expression, "values") if strict else ()):
+            yield from text(value, f"{at}.values[{position}]", label_value)
+    for index, expression in enumerate(items(term, "matchFields")):
+        yield from _field_requirement(expression, f"{path}.matchFields[{index}]")
 
 
 def _node_requirement(expression: Object, path: str) -> Errors:
@@ -90,9 +95,22 @@ def _node_requirement(expression: Object, path: str) -> Errors:
         yield required(f"{path}.values", "must be specified single value when `operator` is 'Lt' or 'Gt'")
     elif operator not in _NODE_OPERATORS:
         yield invalid(f"{path}.operator", operator, "not a valid selector operator")
-    yield from text(expression.get("key") or "", f"{path}.key", qualified_name)
+    yield from text(expression.get("key") or "", f"{path}.key", label_key)
+
+
+def _field_requirement(expression: Object, path: str) -> Errors:
+    """A node's fields are chosen by one value, and the only field is its name."""
+    operator, values = expression.get("operator") or "", items(expression, "values")
+    if operator not in ("In", "NotIn"):
+        yield invalid(f"{path}.operator", operator, "not a valid selector operator")
+    elif len(values) != 1:
+        detail = "must be only one value when `operator` is 'In' or 'NotIn' for node field selector"
+        yield required(f"{path}.values", detail)
+    if expression.get("key") != "metadata.name":
+        yield invalid(f"{path}.key", expression.get("key") or "", "not a valid field selector key")
+        return
     for index, value in enumerate(values):
-        yield from text(value, f"{path}.values[{index}]", label_value)
+        yield from text(value, f"{path}.values[{index}]", dns1123_subdomain)
 
 
 def _pod_affinity(affinity: Object, path: str) -> Errors:
@@ -107,25 +125,48 @@ def _pod_affinity(affinity: Object, path: str) -> Errors:
 def _pod_affinity_term(term: Object, path: str) -> Errors:
     yield from validate_selector(term.get("labelSelector"), f"{path}.labelSelector")
     yield from validate_selector(term.get("namespaceSelector"), f"{path}.namespaceSelector")
-    yield from required_text(term, "topologyKey", path, qualified_name, detail="can not be empty")
+    for namespace in items(term, "namespaces"):
+        yield from text(namespace, f"{path}.namespace", dns1123_label)
+    yield from _label_keys(term, path)
+    topology = term.get("topologyKey") or ""
+    if not topology:
+        yield required(f"{path}.topologyKey", "can not be empty")
+    yield from text(topology, f"{path}.topologyKey", label_key)
+
+
+def _label_keys(term: Object, path: str) -> Errors:
+    """Keys whose values on the pod itself join the selector, and those whose values are kept out."""
+    lists = ("matchLabelKeys", "mismatchLabelKeys")
+    if term.get("labelSelector") is None:
+        for name in lists:
+            if items(term, name):
+                yield forbidden(f"{path}.{name}", "must not be specified when labelSelector is not set")
+        return
+    matched = set(items(term, "matchLabelKeys"))
+    for index, key in enumerate(items(term, "matchLabelKeys")):
+        yield from text(key, f"{path}.matchLabelKeys[{index}]", label_key)
+    for index, key in enumerate(items(term, "mismatchLabelKeys")):
+        at = f"{path}.mismatchLabelKeys[{index}]"
+        if key in matched:
+            yield invalid(at, key, "exists in both matchLabelKeys and mismatchLabelKeys")
+        yield from text(key, at, label_key)
 
 
 def validate_topology_spread(constraints: list[Object], path: str) -> Errors:
-    seen = set()
     for index, constraint in enumerate(constraints):
         at = f"{path}[{index}]"
         skew, domains = constraint.get("maxSkew") or 0, constraint.get("minDomains")
-        unsatisfiable = constraint.get("whenUnsatisfiable") or ""
+        topology, unsatisfiable = constraint.get("topologyKey") or "", constraint.get("whenUnsatisfiable") or ""
         if skew <= 0:
             yield invalid(f"{at}.maxSkew", skew, "must be greater than zero")
-        yield from required_text(constraint, "topologyKey", at, qualified_name, detail="can not be empty")
+        if not topology:
+            yield required(f"{at}.topologyKey", "can not be empty")
         if unsatisfiable not in ("DoNotSchedule", "ScheduleAnyway"):
             yield not_supported(f"{at}.whenUnsatisfiable", unsatisfiable, ("DoNotSchedule", "ScheduleAnyway"))
-        pair = (constraint.get("topologyKey"), unsatisfiable)
-        if pair in seen:
-            shown = "{%s, %s}" % pair  # noqa: UP031
-            yield duplicate(f"{at}.{{topologyKey, whenUnsatisfiable}}", shown)
-        seen.add(pair)
+        later = constraints[index + 1 :]
+        if any(((one.get("topologyKey") or ""), one.get("whenUnsatisfiable") or "") == (topology, unsatisfiable)
+               for one in later):  # fmt: skip
+            yield duplicate(f"{at}.{{topologyKey, whenUnsatisfiable}}", f"{{{topology}, {unsatisfiable}}}")
         if domains is not None:
             if domains <= 0:
                 yield invalid(f"{at}.minDomains", domains, "must be greater than zero")
@@ -133,5 +174,20 @@ def validate_topology_spread(constraints: list[Object], path: str) -> Errors:
                 detail = "can only use minDomains if whenUnsatisfiable=DoNotSchedule, not " + unsatisfiable
                 yield invalid(f"{at}.minDomains", domains, detail)
         for name in ("nodeAffinityPolicy", "nodeTaintsPolicy"):
-            yield from one_of(constraint, name, at, ("Honor", "Ignore"))
+            yield from chosen(constraint, name, at, ("Honor", "Ignore"))
+        yield from _spread_keys(constraint, at)
         yield from validate_selector(constraint.get("labelSelector"), f"{at}.labelSelector")
+
+
+def _spread_keys(constraint: Object, path: str) -> Errors:
+    keys, selector = items(constraint, "matchLabelKeys"), constraint.get("labelSelector")
+    if keys and selector is None:
+        yield forbidden(f"{path}.matchLabelKeys", "must not be specified when labelSelector is not set")
+        return
+    selected = {*child(selector or {}, "matchLabels")}
+    selected |= {one.get("key") for one in items(selector or {}, "matchExpressions")}
+    for index, key in enumerate(keys):
+        at = f"{path}.matchLabelKeys[{index}]"
+        if key in selected:
+            yield invalid(at, key, "exists in both matchLabelKeys and labelSelector")
+        yield from text(key, at, label_key)

@@ -1,59 +1,90 @@
-"""Volumes of a pod: unique names, exactly one source each, and what each source must say."""
+"""Volumes of a pod: unique names, exactly one source each, and what the sources of every cluster must say."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
-from kybern.kube.field import duplicate, forbidden, invalid, required
-from kybern.kube.validation.container import local_path
+from kybern.kube.field import duplicate, forbidden, invalid, required, too_long
+from kybern.kube.quantity import parse
 from kybern.kube.validation.env import validate_field_ref, validate_resource_field_ref
-from kybern.kube.validation.fields import Errors, Object, child, items, one_of, required_text, resource_amount, text
+from kybern.kube.validation.fields import Errors, Object, child, chosen, items, one_of, required_text, text
+from kybern.kube.validation.metadata import validate_annotations, validate_labels
 from kybern.kube.validation.names import dns1123_label, dns1123_subdomain
+from kybern.kube.validation.paths import file_name, no_backsteps
+from kybern.kube.validation.volume_plugins import PLUGINS
 
 _HOST_PATH_TYPES = ("", "BlockDevice", "CharDevice", "Directory", "DirectoryOrCreate", "File", "FileOrCreate", "Socket")
 _MODE_MAX = 0o777
+_DRIVER_LENGTH = 63
+_TOKEN_SECONDS = (600, 2**32)
 _VOLUME_FIELDS = frozenset(
     {"metadata.annotations", "metadata.labels", "metadata.name", "metadata.namespace", "metadata.uid"}
 )
 
+Source = Callable[[Object, str], Errors]
 
-def validate_volumes(volumes: list[Object], path: str) -> Errors:
-    names = set()
+
+def validate_volumes(
+    volumes: list[Object], path: str, pod_name: str = "", usable: dict[str, Object] | None = None
+) -> Errors:
+    """`pod_name`: of a pod that has one, for the names of the claims that are made for it. `usable` takes the volumes
+    with nothing wrong, which containers may mount."""
+    names = usable if usable is not None else {}
     for index, volume in enumerate(volumes):
         at = f"{path}[{index}]"
+        problems = [*_source(volume, at), *_made_claim(volume, at, pod_name)]
         name = volume.get("name") or ""
         if not name:
-            yield required(f"{at}.name")
+            problems.append(required(f"{at}.name"))
         else:
-            yield from text(name, f"{at}.name", dns1123_label)
+            problems += text(name, f"{at}.name", dns1123_label)
             if name in names:
-                yield duplicate(f"{at}.name", name)
-        names.add(name)
-        yield from _source(volume, at)
+                problems.append(duplicate(f"{at}.name", name))
+        if not problems:
+            names[name] = volume
+        yield from problems
+
+
+def _made_claim(volume: Object, path: str, pod_name: str) -> Errors:
+    name = volume.get("name") or ""
+    if pod_name and name and volume.get("ephemeral") is not None:
+        claim = f"{pod_name}-{name}"
+        for problem in dns1123_subdomain(claim):
+            yield invalid(f"{path}.name", name, f'PVC name "{claim}": {problem}')
 
 
 def _source(volume: Object, path: str) -> Errors:
-    given = [name for name, value in volume.items() if name != "name" and value is not None]
-    for name in given[1:]:
-        yield forbidden(f"{path}.{name}", "may not specify more than 1 volume type")
+    given = [name for name in _SOURCES if volume.get(name) is not None]
     if not given:
         yield required(path, "must specify a volume type")
         return
-    check = _SOURCES.get(given[0])
-    if check is not None:
-        yield from check(volume[given[0]], f"{path}.{given[0]}")
+    name = given[0]
+    at = f"{path}.{_SHOWN_AS.get(name, name)}"
+    yield from _SOURCES[name](volume[name], at)
+    if name == "iscsi":
+        yield from _interface(volume, f"{path}.name")
+    for name in given[1:]:
+        yield forbidden(f"{path}.{name}", "may not specify more than 1 volume type")
+
+
+def _interface(volume: Object, path: str) -> Errors:
+    """The interface of an initiator of its own is named after the volume and the portal."""
+    name, source = volume.get("name") or "", volume["iscsi"]
+    if source.get("initiatorName") and len(f"{name}:{source.get('targetPortal') or ''}") > 64:
+        detail = "Total length of <volume name>:<iscsi.targetPortal> must be under 64 characters if "
+        yield invalid(path, name, f"{detail}iscsi.initiatorName is specified.")
 
 
 def empty_dir(source: Object, path: str) -> Errors:
-    if source.get("sizeLimit") is not None:
-        yield from resource_amount(source["sizeLimit"], f"{path}.sizeLimit")
+    if source.get("sizeLimit") is not None and parse(source["sizeLimit"]).nanos < 0:
+        yield forbidden(f"{path}.sizeLimit", "SizeLimit field must be a valid resource quantity")
 
 
 def host_path(source: Object, path: str) -> Errors:
     where = source.get("path") or ""
     if not where:
         yield required(f"{path}.path")
-    elif ".." in where.split("/"):
-        yield invalid(f"{path}.path", where, "must not contain '..'")
-    yield from one_of(source, "type", path, _HOST_PATH_TYPES)
+        return
+    yield from no_backsteps(where, f"{path}.path")
+    yield from chosen(source, "type", path, _HOST_PATH_TYPES)
 
 
 def _key_to_paths(entries: list[Object], path: str) -> Errors:
@@ -62,7 +93,7 @@ def _key_to_paths(entries: list[Object], path: str) -> Errors:
         yield from required_text(entry, "key", at)
         if not entry.get("path"):
             yield required(f"{at}.path")
-        yield from local_path(entry.get("path") or "", f"{at}.path")
+        yield from file_name(entry.get("path") or "", f"{at}.path")
         yield from _mode(entry, "mode", at)
 
 
@@ -72,7 +103,7 @@ def _mode(source: Object, name: str, path: str) -> Errors:
         yield invalid(f"{path}.{name}", mode, "must be a number between 0 and 0777 (octal), both inclusive")
 
 
-def _named(key: str) -> Callable[[Object, str], Errors]:
+def _named(key: str) -> Source:
     """A ConfigMap or Secret source, named by `key`."""
 
     def check(source: Object, path: str) -> Errors:
@@ -85,60 +116,91 @@ def _named(key: str) -> Callable[[Object, str], Errors]:
 
 
 def downward_api(source: Object, path: str) -> Errors:
+    """What is wrong with any file is said of the whole source."""
     yield from _mode(source, "defaultMode", path)
-    for index, entry in enumerate(items(source, "items")):
-        at = f"{path}.items[{index}]"
+    for entry in items(source, "items"):
         if not entry.get("path"):
-            yield required(f"{at}.path")
-        yield from local_path(entry.get("path") or "", f"{at}.path")
+            yield required(f"{path}.path")
+        yield from file_name(entry.get("path") or "", f"{path}.path")
         if entry.get("fieldRef") is not None:
-            yield from validate_field_ref(entry["fieldRef"], f"{at}.fieldRef", _VOLUME_FIELDS)
+            yield from validate_field_ref(entry["fieldRef"], f"{path}.fieldRef", _VOLUME_FIELDS)
             if entry.get("resourceFieldRef") is not None:
-                yield invalid(at, "resource", "fieldRef and resourceFieldRef can not be specified simultaneously")
+                yield invalid(path, "resource", "fieldRef and resourceFieldRef can not be specified simultaneously")
         elif entry.get("resourceFieldRef") is not None:
-            yield from validate_resource_field_ref(entry["resourceFieldRef"], f"{at}.resourceFieldRef", volume=True)
+            yield from validate_resource_field_ref(entry["resourceFieldRef"], f"{path}.resourceFieldRef", volume=True)
         else:
-            yield required(at, "one of fieldRef and resourceFieldRef is required")
-        yield from _mode(entry, "mode", at)
-
-
-def _token(source: Object, path: str) -> Errors:
-    seconds = source.get("expirationSeconds", 3600)
-    if seconds < 600:
-        yield invalid(f"{path}.expirationSeconds", seconds, "may not specify a duration less than 10 minutes")
-    elif seconds > 2**32:
-        yield invalid(f"{path}.expirationSeconds", seconds, "may not specify a duration larger than 2^32 seconds")
-    if not source.get("path"):
-        yield required(f"{path}.path")
-    yield from local_path(source.get("path") or "", f"{path}.path")
+            yield required(path, "one of fieldRef and resourceFieldRef is required")
+        yield from _mode(entry, "mode", path)
 
 
 def projected(source: Object, path: str) -> Errors:
     yield from _mode(source, "defaultMode", path)
+    taken: set[str] = set()
     for index, entry in enumerate(items(source, "sources")):
         at = f"{path}.sources[{index}]"
-        given = [name for name in entry if entry[name] is not None]
-        for name in given[1:]:
-            yield forbidden(f"{at}.{name}", "may not specify more than 1 volume type per source")
-        if not given:
-            yield required(at, "must specify a volume type")
-        elif given[0] in _PROJECTIONS:
-            yield from _PROJECTIONS[given[0]](entry[given[0]], f"{at}.{given[0]}")
+        given = [name for name in _PROJECTIONS if entry.get(name) is not None]
+        for place, name in enumerate(given):
+            if place:
+                yield forbidden(f"{at}.{name}", "may not specify more than 1 volume type")
+            elif name == "serviceAccountToken":
+                yield from _token(entry[name], at, path)
+            else:
+                yield from _PROJECTIONS[name](entry[name], f"{at}.{name}")
+            for file in _files(entry[name]):
+                if file in taken:
+                    yield invalid(path, child(entry, name).get("name") or "", "conflicting duplicate paths")
+                taken.add(file)
+
+
+def _files(projection: Object) -> list[str]:
+    """The paths that a source of a projected volume writes."""
+    paths = [projection.get("path"), *(entry.get("path") for entry in items(projection, "items"))]
+    return [path for path in paths if path]
+
+
+def _token(source: Object, path: str, whole: str) -> Errors:
+    """Its path is spoken of as the volume's."""
+    low, high = _TOKEN_SECONDS
+    seconds, at = source.get("expirationSeconds", 3600), f"{path}.serviceAccountToken.expirationSeconds"
+    if seconds < low:
+        yield invalid(at, seconds, "may not specify a duration less than 10 minutes")
+    elif seconds > high:
+        yield invalid(at, seconds, "may not specify a duration larger than 2^32 seconds")
+    if not source.get("path"):
+        yield required(f"{whole}.path")
+    else:
+        yield from file_name(source["path"], f"{whole}.path")
 
 
 def _claim(source: Object, path: str) -> Errors:
-    yield from required_text(source, "claimName", path, dns1123_subdomain)
+    yield from required_text(source, "claimName", path)
 
 
-def _nfs(source: Object, path: str) -> Errors:
+def nfs(source: Object, path: str) -> Errors:
     yield from required_text(source, "server", path)
     yield from required_text(source, "path", path)
-    if source.get("path") and not source["path"].startswith("/"):
-        yield invalid(f"{path}.path", source["path"], "must be an absolute path")
+    if not (source.get("path") or "").startswith("/"):
+        yield invalid(f"{path}.path", source.get("path") or "", "must be an absolute path")
+
+
+def csi_driver_name(name: str, path: str) -> Errors:
+    if not name:
+        yield required(path)
+        return
+    if len(name) > _DRIVER_LENGTH:
+        yield too_long(path, _DRIVER_LENGTH)
+    for problem in dns1123_subdomain(name.lower()):
+        yield invalid(path, name, problem)
 
 
 def _csi(source: Object, path: str) -> Errors:
-    yield from required_text(source, "driver", path)
+    yield from csi_driver_name(source.get("driver") or "", f"{path}.driver")
+    secret = source.get("nodePublishSecretRef")
+    if secret is not None:
+        if not secret.get("name"):
+            yield required(f"{path}.nodePublishSecretRef.name")
+        else:
+            yield from text(secret["name"], f"{path}.name", dns1123_subdomain)
 
 
 def _image(source: Object, path: str) -> Errors:
@@ -147,28 +209,57 @@ def _image(source: Object, path: str) -> Errors:
 
 
 def _ephemeral(source: Object, path: str) -> Errors:
-    if not source.get("volumeClaimTemplate"):
+    from kybern.kube.validation.storage import validate_claim_spec  # which takes checks of sources from here
+
+    template = source.get("volumeClaimTemplate")
+    if template is None:
         yield required(f"{path}.volumeClaimTemplate")
-    elif not child(source["volumeClaimTemplate"], "spec").get("accessModes"):
-        yield required(f"{path}.volumeClaimTemplate.spec.accessModes", "at least 1 access mode is required")
+        return
+    metadata, at = child(template, "metadata"), f"{path}.volumeClaimTemplate"
+    yield from validate_annotations(metadata.get("annotations"), f"{at}.metadata.annotations")
+    yield from validate_labels(metadata.get("labels"), f"{at}.metadata.labels")
+    for name in metadata:
+        if metadata[name] and name not in ("annotations", "labels", "creationTimestamp"):
+            yield forbidden(f"{at}.metadata.{name}", "cannot be set for an ephemeral volume")
+    yield from validate_claim_spec(child(template, "spec"), f"{at}.spec")
 
 
-_SOURCES: dict[str, Callable[[Object, str], Errors]] = {
+_SOURCES: Mapping[str, Source] = {
     "emptyDir": empty_dir,
     "hostPath": host_path,
-    "configMap": _named("name"),
+    "gitRepo": PLUGINS["gitRepo"],
+    "gcePersistentDisk": PLUGINS["gcePersistentDisk"],
+    "awsElasticBlockStore": PLUGINS["awsElasticBlockStore"],
     "secret": _named("secretName"),
-    "downwardAPI": downward_api,
-    "projected": projected,
+    "nfs": nfs,
+    "iscsi": PLUGINS["iscsi"],
+    "glusterfs": PLUGINS["glusterfs"],
+    "flocker": PLUGINS["flocker"],
     "persistentVolumeClaim": _claim,
-    "nfs": _nfs,
-    "csi": _csi,
-    "image": _image,
-    "ephemeral": _ephemeral,
-}
-_PROJECTIONS: dict[str, Callable[[Object, str], Errors]] = {
-    "configMap": _named("name"),
-    "secret": _named("name"),
+    "rbd": PLUGINS["rbd"],
+    "cinder": PLUGINS["cinder"],
+    "cephfs": PLUGINS["cephfs"],
+    "quobyte": PLUGINS["quobyte"],
     "downwardAPI": downward_api,
-    "serviceAccountToken": _token,
+    "fc": PLUGINS["fc"],
+    "flexVolume": PLUGINS["flexVolume"],
+    "configMap": _named("name"),
+    "azureFile": PLUGINS["azureFile"],
+    "vsphereVolume": PLUGINS["vsphereVolume"],
+    "photonPersistentDisk": PLUGINS["photonPersistentDisk"],
+    "portworxVolume": PLUGINS["portworxVolume"],
+    "azureDisk": PLUGINS["azureDisk"],
+    "storageos": PLUGINS["storageos"],
+    "projected": projected,
+    "scaleIO": PLUGINS["scaleIO"],
+    "csi": _csi,
+    "ephemeral": _ephemeral,
+    "image": _image,
+}
+_SHOWN_AS = {"gcePersistentDisk": "persistentDisk"}
+_PROJECTIONS: Mapping[str, Source] = {
+    "secret": _named("name"),
+    "configMap": _named("name"),
+    "downwardAPI": downward_api,
+    "serviceAccountToken": lambda source, path: iter(()),
 }

@@ -100,7 +100,7 @@ VALID: dict[str, tuple[str, dict[str, Any]]] = {
     "Lease": ("coordination.k8s.io/v1", {"spec": {"holderIdentity": "h", "leaseDurationSeconds": 1}}),
     "RuntimeClass": ("node.k8s.io/v1", {"handler": "runc"}),
     "HorizontalPodAutoscaler": (
-        "autoscaling/v2", {"spec": {"maxReplicas": 3, "scaleTargetRef": {"kind": "Deployment", "name": "d"}}}),
+        "autoscaling/v2", {"spec": {"maxReplicas": 3, "scaleTargetRef": {"apiVersion": "apps/v1", "kind": "Deployment", "name": "d"}}}),
     "CertificateSigningRequest": (
         "certificates.k8s.io/v1",
         {"spec": {"request": "eA==", "signerName": "example.com/s", "usages": ["client auth"]}},
@@ -202,7 +202,7 @@ CREATE: list[tuple[str, str, Any, list[str]]] = [
     ("Namespace", "metadata.namespace", "x", ["metadata.namespace: Forbidden: not allowed on this type"]),
     ("Namespace", "metadata.name", "a.b", ['metadata.name: Invalid value: "a.b": must not contain dots']),
     ("Namespace", "metadata.name", "a" * 64,
-     [f'metadata.name: Invalid value: "{"a" * 64}": must be no more than 63 bytes']),
+     [f'metadata.name: Invalid value: "{"a" * 64}": must be no more than 63 characters']),
     ("ConfigMap", "metadata.labels", {"a/": "b"}, [
         'metadata.labels: Invalid value: "a/": name part must be non-empty',
         'metadata.labels: Invalid value: "a/": name part must consist of alphanumeric characters, '
@@ -249,7 +249,7 @@ CREATE: list[tuple[str, str, Any, list[str]]] = [
     ("Pod", f"{C}.env", [{"name": ""}], ["spec.containers[0].env[0].name: Required value"]),
     ("Pod", f"{C}.env", [{"name": "a", "valueFrom": {}}],
      ['spec.containers[0].env[0].valueFrom: Invalid value: "": must specify one of: `fieldRef`, `resourceFieldRef`, '
-      "`configMapKeyRef` or `secretKeyRef`"]),
+      "`configMapKeyRef`, `secretKeyRef` or `fileKeyRef`"]),
     ("Pod", f"{C}.volumeMounts", [{"name": "z", "mountPath": "/z"}],
      ['spec.containers[0].volumeMounts[0].name: Not found: "z"']),
     ("Pod", f"{C}.volumeMounts", [{"name": "v", "mountPath": "/z"}, {"name": "v", "mountPath": "/z"}],
@@ -268,9 +268,9 @@ CREATE: list[tuple[str, str, Any, list[str]]] = [
      ["spec.initContainers[0].livenessProbe: Forbidden: may not be set for init containers without "
       "restartPolicy=Always"]),
     ("Pod", "spec.restartPolicy", "Sometimes",
-     ['spec.restartPolicy: Unsupported value: "Sometimes": supported values: "Always", "Never", "OnFailure"']),
+     ['spec.restartPolicy: Unsupported value: "Sometimes": supported values: "Always", "OnFailure", "Never"']),
     ("Pod", "spec.dnsPolicy", "None",
-     ["spec.dnsConfig.nameservers: Required value: must provide at least one DNS nameserver when `dnsPolicy` is None"]),
+     ["spec.dnsConfig: Required value: must provide `dnsConfig` when `dnsPolicy` is None"]),
     ("Pod", "spec.volumes.1", {"name": "v", "emptyDir": {}}, ['spec.volumes[1].name: Duplicate value: "v"']),
     ("Pod", "spec.volumes.0", {"name": "v", "emptyDir": {}, "hostPath": {"path": "/"}},
      ["spec.volumes[0].hostPath: Forbidden: may not specify more than 1 volume type"]),
@@ -364,20 +364,22 @@ CREATE: list[tuple[str, str, Any, list[str]]] = [
      ['reclaimPolicy: Unsupported value: "Odd": supported values: "Delete", "Retain"']),
     ("Role", "rules.0.verbs", [], ["rules[0].verbs: Required value: verbs must contain at least one value"]),
     ("Role", "rules.0.nonResourceURLs", ["/x"],
-     ["rules[0].nonResourceURLs: Forbidden: namespaced rules cannot apply to non-resource URLs",
-      "rules[0].nonResourceURLs: Forbidden: rules cannot apply to both regular resources and non-resource URLs"]),
+     ['rules[0].nonResourceURLs: Invalid value: ["/x"]: namespaced rules cannot apply to non-resource URLs',
+      'rules[0].nonResourceURLs: Invalid value: ["/x"]: '
+      "rules cannot apply to both regular resources and non-resource URLs"]),
     ("RoleBinding", "roleRef.kind", "Odd",
-     ['roleRef.kind: Unsupported value: "Odd": supported values: "ClusterRole", "Role"']),
+     ['roleRef.kind: Unsupported value: "Odd": supported values: "Role", "ClusterRole"']),
     ("ClusterRoleBinding", "subjects.0.namespace", REMOVE, ["subjects[0].namespace: Required value"]),
     ("PriorityClass", "value", 2_000_000_000,
      ["value: Forbidden: maximum allowed value of a user defined priority is 1000000000"]),
     ("PodDisruptionBudget", "spec.maxUnavailable", 1,
-     ['spec: Invalid value: {"maxUnavailable":1,"minAvailable":"50%","selector":{"matchLabels":{"a":"b"}}}: '
+     ['spec: Invalid value: {"MinAvailable":"50%","Selector":{"matchLabels":{"a":"b"}},"MaxUnavailable":1,'
+      '"UnhealthyPodEvictionPolicy":null}: '
       "minAvailable and maxUnavailable cannot be both set"]),
     ("Lease", "spec.leaseDurationSeconds", 0,
      ["spec.leaseDurationSeconds: Invalid value: 0: must be greater than 0"]),
     ("HorizontalPodAutoscaler", "spec.maxReplicas", 0,
-     ["spec.maxReplicas: Invalid value: 0: must be greater than 0",
+     ["spec.maxReplicas: Required value: must be set and greater than 0",
       "spec.maxReplicas: Invalid value: 0: must be greater than or equal to `minReplicas`"]),
     ("MutatingWebhookConfiguration", "webhooks.0.name", "x",
      ['webhooks[0].name: Invalid value: "x": should be a domain with at least three segments separated by dots']),
@@ -385,7 +387,7 @@ CREATE: list[tuple[str, str, Any, list[str]]] = [
     ("ValidatingAdmissionPolicy", "spec.validations", [{"expression": " "}],
      ["spec.validations[0].expression: Required value: expression is not specified"]),
     ("APIService", "spec.version", "v2",
-     ['metadata.name: Invalid value: "v1.a.b": must be `spec.version+"."+spec.group`: v2.a.b']),
+     ['metadata.name: Invalid value: "v1.a.b": must be `spec.version+"."+spec.group`: "v2.a.b"']),
     ("FlowSchema", "spec.rules.0.subjects", [],
      ["spec.rules[0].subjects: Required value: subjects must contain at least one value"]),
     ("PriorityLevelConfiguration", "spec.type", "Odd",
@@ -435,7 +437,7 @@ UPDATE: list[tuple[str, str, Any, list[str]]] = [
     ("Job", "spec.completions", 3, ["spec.completions: Invalid value: 3: field is immutable"]),
     ("Secret", "type", "other", ['type: Invalid value: "other": field is immutable']),
     ("RoleBinding", "roleRef.name", "other", [
-        'roleRef: Invalid value: {"apiGroup":"rbac.authorization.k8s.io","kind":"Role","name":"other"}: '
+        'roleRef: Invalid value: {"APIGroup":"rbac.authorization.k8s.io","Kind":"Role","Name":"other"}: '
         "cannot change roleRef"]),
     ("PersistentVolumeClaim", "spec.volumeName", "v", []),
     ("PersistentVolumeClaim", "spec.accessModes", ["ReadWriteMany"], [
