@@ -59,11 +59,6 @@ def _crd_names(names: Object) -> None:
             names["listKind"] = f"{kind}List"
 
 
-def _flow_limit_response(response: Object) -> None:
-    if response.get("type") == "Queue":
-        child(response, "queuing")
-
-
 _WEBHOOK: Object = {"failurePolicy": "Fail", "matchPolicy": "Equivalent", "namespaceSelector": {}, "objectSelector": {},
             "timeoutSeconds": 10}  # fmt: skip
 _DEVICE_REQUEST: Object = {"allocationMode": "ExactCount"}
@@ -79,6 +74,8 @@ RULES: Rules = {
     _CORE + "Secret": rule(_secret_text, type="Opaque"),
     _CORE + "LimitRangeItem": rule(_limit_range_item),
     _CORE + "NodeStatus": rule(_node_allocatable),
+    _RBAC + "ClusterRoleBinding": rule(roleRef={}),
+    _RBAC + "RoleBinding": rule(roleRef={}),
     _RBAC + "RoleRef": rule(apiGroup=RBAC_GROUP),
     _RBAC + "Subject": rule(_subject_group),
     _ADMISSION + "MutatingWebhook": rule(reinvocationPolicy="Never", **_WEBHOOK),
@@ -95,10 +92,10 @@ RULES: Rules = {
     "io.k8s.kube-aggregator.pkg.apis.apiregistration.v1.ServiceReference": rule(port=443),
     "io.k8s.api.scheduling.v1.PriorityClass": rule(preemptionPolicy="PreemptLowerPriority"),
     "io.k8s.api.authentication.v1.TokenRequestSpec": rule(expirationSeconds=3600),
+    _FLOW + "FlowSchema": rule(spec={}),
     _FLOW + "FlowSchemaSpec": rule(zero_is_absent=True, matchingPrecedence=1000),
     _FLOW + "LimitedPriorityLevelConfiguration": rule(nominalConcurrencyShares=30, lendablePercent=0),
     _FLOW + "ExemptPriorityLevelConfiguration": rule(nominalConcurrencyShares=0, lendablePercent=0),
-    _FLOW + "LimitResponse": rule(_flow_limit_response),
     _FLOW + "QueuingConfiguration": rule(zero_is_absent=True, queues=64, handSize=8, queueLengthLimit=50),
     _DEVICES + "ExactDeviceRequest": rule(_device_count, **_DEVICE_REQUEST),
     _DEVICES + "DeviceSubRequest": rule(_device_count, **_DEVICE_REQUEST),

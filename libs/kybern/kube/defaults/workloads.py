@@ -73,9 +73,9 @@ def _hpa_behavior(behavior: Object) -> None:
     for rules in (up, down):
         rules.setdefault("selectPolicy", "Max")
     percent = {"type": "Percent", "value": 100, "periodSeconds": 15}
-    if not up.get("policies"):
+    if up.get("policies") is None:
         up["policies"] = [{"type": "Pods", "value": 4, "periodSeconds": 15}, percent]
-    if not down.get("policies"):
+    if down.get("policies") is None:
         down["policies"] = [dict(percent)]
 
 
@@ -101,6 +101,8 @@ RULES: Rules = {
         concurrencyPolicy="Allow", suspend=False, successfulJobsHistoryLimit=3, failedJobsHistoryLimit=1
     ),
     _CORE + "ReplicationController": rule(_own_labels, _rc_selector),
+    _HPA + "v1.HorizontalPodAutoscaler": rule(spec={}),
+    _HPA + "v2.HorizontalPodAutoscaler": rule(spec={}),
     _HPA + "v1.HorizontalPodAutoscalerSpec": rule(minReplicas=1),
     _HPA + "v2.HorizontalPodAutoscalerSpec": rule(_hpa_metrics, minReplicas=1),
     _HPA + "v2.HorizontalPodAutoscalerBehavior": rule(_hpa_behavior),

@@ -20,6 +20,27 @@ _KINDS = {"Resource": "resource", "ContainerResource": "containerResource", "Pod
           "External": "external"}  # fmt: skip
 _CURRENT_AMOUNTS = {"averageUtilization": "currentAverageUtilization", "averageValue": "currentAverageValue",
                     "value": "currentValue"}  # fmt: skip
+_CONDITION = ("type", "status", "lastTransitionTime", "reason", "message")
+_RULES = ("stabilizationWindowSeconds", "selectPolicy", "policies", "tolerance")
+_POLICY = ("type", "value", "periodSeconds")
+# The members of v1's metrics, as its structs have them; AMOUNT is `target` in a spec and `current` in a status.
+_ORDER = {
+    "object": ("target", "metricName", "AMOUNTValue", "selector", "averageValue"),
+    "pods": ("metricName", "AMOUNTAverageValue", "selector"),
+    "resource": ("name", "AMOUNTAverageUtilization", "AMOUNTAverageValue"),
+    "containerResource": ("name", "AMOUNTAverageUtilization", "AMOUNTAverageValue", "container"),
+    "external": ("metricName", "metricSelector", "AMOUNTValue", "AMOUNTAverageValue"),
+}
+# Amounts that v1 cannot leave out.
+_ALWAYS: dict[tuple[str, str], Object] = {
+    ("pods", "target"): {"averageValue": "0"},
+    ("object", "target"): {"value": "0"},
+    ("resource", "current"): {"averageValue": "0"},
+    ("containerResource", "current"): {"averageValue": "0"},
+    ("pods", "current"): {"averageValue": "0"},
+    ("object", "current"): {"value": "0"},
+    ("external", "current"): {"value": "0"},
+}
 
 
 def v2_to_v1(obj: Object) -> Object:
@@ -33,14 +54,14 @@ def v2_to_v1(obj: Object) -> Object:
         else:
             rest.append(_old_metric(metric, "target", _AMOUNTS))
     _note(annotations, _METRICS, rest)
-    _note(annotations, _BEHAVIOR, spec.pop("behavior", None))
+    _note(annotations, _BEHAVIOR, _go_behavior(spec.pop("behavior", None)))
     seen = status.pop("currentMetrics", None) or ()
     for metric in seen:
         current = _cpu_utilization(metric, "current")
         if current is not None:
             status["currentCPUUtilizationPercentage"] = current
     _note(annotations, _CURRENT, [_old_metric(metric, "current", _CURRENT_AMOUNTS) for metric in seen])
-    _note(annotations, _CONDITIONS, status.pop("conditions", None))
+    _note(annotations, _CONDITIONS, [_in_order(one) for one in status.pop("conditions", None) or ()])
     return _assemble(obj, spec, status, annotations)
 
 
@@ -51,11 +72,11 @@ def v1_to_v2(obj: Object) -> Object:
     percent = spec.pop("targetCPUUtilizationPercentage", None)
     if percent is not None:
         target = {"type": "Utilization", "averageUtilization": percent}
-        metrics.insert(0, {"type": "Resource", "resource": {"name": "cpu", "target": target}})
+        metrics.append({"type": "Resource", "resource": {"name": "cpu", "target": target}})
     if metrics:
         spec["metrics"] = metrics
     if behavior := _noted(annotations, _BEHAVIOR):
-        spec["behavior"] = behavior
+        spec["behavior"] = _read_behavior(behavior)
     percent = status.pop("currentCPUUtilizationPercentage", None)
     current = [_new_metric(metric, "current", _CURRENT_AMOUNTS) for metric in _noted(annotations, _CURRENT) or ()]
     if not current and percent is not None:
@@ -76,7 +97,7 @@ def _cpu_utilization(metric: Object, amounts: str = "target") -> int | None:
 
 
 def _old_metric(metric: Object, amounts: str, names: dict[str, str]) -> Object:
-    """A v2 metric in v1's flat form."""
+    """A v2 metric in v1's flat form, with the members in the order of v1's structs."""
     kind = _KINDS.get(metric.get("type", ""), "")
     source = metric.get(kind) or {}
     flat: Object = {key: source[key] for key in ("name", "container") if key in source}
@@ -87,9 +108,10 @@ def _old_metric(metric: Object, amounts: str, names: dict[str, str]) -> Object:
         flat["metricName"] = identifier["name"]
     if "selector" in identifier:
         flat["metricSelector" if kind == "external" else "selector"] = identifier["selector"]
-    given = source.get(amounts) or {}
+    given = {**_ALWAYS.get((kind, amounts), {}), **(source.get(amounts) or {})}
     flat.update((_object_amount(kind, names[key]), value) for key, value in given.items() if key in names)
-    return {"type": metric.get("type"), kind: flat}
+    ordered = (member.replace("AMOUNT", amounts) for member in _ORDER.get(kind, ()))
+    return {"type": metric.get("type"), kind: {member: flat[member] for member in ordered if member in flat}}
 
 
 def _new_metric(metric: Object, amounts: str, names: dict[str, str]) -> Object:
@@ -106,6 +128,8 @@ def _new_metric(metric: Object, amounts: str, names: dict[str, str]) -> Object:
             source["metric"]["selector"] = selector
     given = {new: flat[old] for new, name in names.items() if (old := _object_amount(kind, name)) in flat}
     if amounts == "target":
+        if kind == "object" and "averageValue" in given and given.get("value") == "0":
+            del given["value"]
         given = {"type": _target_type(given), **given}
     source[amounts] = given
     return {"type": metric.get("type"), kind: source}
@@ -120,6 +144,54 @@ def _target_type(given: Object) -> str:
     if "averageUtilization" in given:
         return "Utilization"
     return "AverageValue" if "averageValue" in given else "Value"
+
+
+def _in_order(condition: Object) -> Object:
+    return {name: condition[name] for name in _CONDITION if name in condition}
+
+
+def _go_behavior(behavior: Object | None) -> Object | None:
+    """A behavior under the names of Go's internal type, which has no others."""
+    if behavior is None:
+        return None
+    return {_go_name(direction): _go_rules(behavior.get(direction)) for direction in ("scaleUp", "scaleDown")}
+
+
+def _go_rules(rules: Object | None) -> Object | None:
+    if rules is None:
+        return None
+    shown = {_go_name(member): rules.get(member) for member in _RULES}
+    if shown["Policies"] is not None:
+        policies = shown["Policies"]
+        shown["Policies"] = [{_go_name(member): policy.get(member) for member in _POLICY} for policy in policies]
+    return shown
+
+
+def _read_behavior(behavior: Object) -> Object:
+    """The other way; as Go reads JSON, whatever the case of the names."""
+    made: Object = {}
+    for direction in ("scaleUp", "scaleDown"):
+        rules = _members(_any_case(behavior, direction), _RULES)
+        if rules is not None:
+            if "policies" in rules:
+                rules["policies"] = [_members(policy, _POLICY) for policy in rules["policies"]]
+            made[direction] = rules
+    return made
+
+
+def _members(value: Any, members: tuple[str, ...]) -> Object | None:
+    if not isinstance(value, dict):
+        return None
+    found = {member: _any_case(value, member) for member in members}
+    return {member: item for member, item in found.items() if item is not None}
+
+
+def _any_case(value: Any, member: str) -> Any:
+    return value.get(member, value.get(_go_name(member))) if isinstance(value, dict) else None
+
+
+def _go_name(member: str) -> str:
+    return member[0].upper() + member[1:]
 
 
 def _note(annotations: dict[str, str], key: str, value: Any) -> None:

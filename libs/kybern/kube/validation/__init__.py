@@ -38,18 +38,20 @@ ANY_FINALIZER = frozenset(
 )
 
 
-def validate_create(info: ResourceInfo, obj: Object) -> list[FieldError]:
-    """Every field error of a new object."""
-    rules = rules_for(info.group, info.kind)
+def validate_create(info: ResourceInfo, obj: Object, asked: ResourceInfo | None = None) -> list[FieldError]:
+    """Every field error of a new object; `asked` is the resource of the request, which may be of another group."""
+    rules = rules_for((asked or info).group, info.kind)
     errors = list(_validate_metadata(info, child(obj, "metadata"), rules.name))
     if rules.create is not None:
         errors += rules.create(obj)
     return _with_enums(errors, info, obj)
 
 
-def validate_update(info: ResourceInfo, new: Object, old: Object) -> list[FieldError]:
-    """Every field error of a change of the main resource."""
-    rules = rules_for(info.group, info.kind)
+def validate_update(
+    info: ResourceInfo, new: Object, old: Object, asked: ResourceInfo | None = None
+) -> list[FieldError]:
+    """Every field error of a change of the main resource; `asked` as for `validate_create`."""
+    rules = rules_for((asked or info).group, info.kind)
     metadata = child(new, "metadata")
     errors = list(validate_metadata_update(metadata, child(old, "metadata")))
     errors += _validate_metadata(info, metadata, rules.name)
@@ -81,7 +83,6 @@ def validate_review(group: str, kind: str, obj: Object) -> list[FieldError]:
 
 
 def _with_enums(errors: list[FieldError], info: ResourceInfo, obj: Object) -> list[FieldError]:
-    """Add unsupported values that no rule has spoken about yet; drop repetitions."""
+    """Add unsupported values that no rule has spoken about yet."""
     spoken = {error.field for error in errors}
-    errors += (error for error in validate_enums(info, obj) if error.field not in spoken)
-    return list({(error.type, error.field, error.body): error for error in errors}.values())
+    return errors + [error for error in validate_enums(info, obj) if error.field not in spoken]

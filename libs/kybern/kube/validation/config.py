@@ -5,7 +5,7 @@ import base64
 import orjson
 
 from kybern.kube import quantity
-from kybern.kube.field import duplicate, forbidden, invalid, not_supported, required, too_long
+from kybern.kube.field import duplicate, forbidden, invalid, required, too_long
 from kybern.kube.validation.fields import IMMUTABLE, Errors, Object, child, items, same, text
 from kybern.kube.validation.metadata import validate_finalizer_name
 from kybern.kube.validation.names import config_map_key, dns1123_subdomain, qualified_name
@@ -160,27 +160,6 @@ def _limit_order(item: Object, path: str) -> Errors:
     for name, ratio in child(item, "maxLimitRequestRatio").items():
         if quantity.parse(ratio).nanos < quantity.NANO:
             yield invalid(f"{path}.maxLimitRequestRatio[{name}]", ratio, f"ratio {ratio} is less than 1")
-
-
-def validate_event(obj: Object) -> Errors:
-    """Events of both groups, in core form: where it happened must be where it is written."""
-    involved = child(obj, "involvedObject")
-    namespace = child(obj, "metadata").get("namespace") or ""
-    if involved.get("namespace"):
-        if namespace != involved["namespace"]:
-            yield invalid("involvedObject.namespace", involved["namespace"], "does not match event.namespace")
-    elif namespace not in ("", "default", "kube-system"):
-        yield invalid("involvedObject.namespace", "", "does not match event.namespace")
-    if obj.get("eventTime"):
-        for name, limit in (("reportingComponent", 0), ("reportingInstance", 128), ("action", 128), ("reason", 128)):
-            value = obj.get(name) or ""
-            path = "reportingController" if name == "reportingComponent" else name
-            if not value:
-                yield required(path)
-            elif limit and len(value) > limit:
-                yield invalid(path, value, f"can have at most {limit} characters")
-        if obj.get("type") not in ("Normal", "Warning"):
-            yield not_supported("type", obj.get("type") or "", ("Normal", "Warning"))
 
 
 def validate_service_account(obj: Object) -> Errors:

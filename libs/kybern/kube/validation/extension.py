@@ -10,7 +10,6 @@ from kybern.kube.validation.fields import (
     Object,
     child,
     immutable,
-    in_range,
     items,
     one_of,
     required_text,
@@ -144,12 +143,20 @@ def _param_ref(ref: Object, path: str) -> Errors:
     yield from one_of(ref, "parameterNotFoundAction", path, ("Allow", "Deny"), must=True)
 
 
+_ANSWERS = ("True", "False", "Unknown")
+
+
 def validate_api_service(obj: Object) -> Errors:
     spec, name = child(obj, "spec"), child(obj, "metadata").get("name") or ""
     group, version = spec.get("group") or "", spec.get("version") or ""
     wanted = f"{version}.{group}"
     if name != wanted:
-        yield invalid("metadata.name", name, f'must be `spec.version+"."+spec.group`: {wanted}')
+        yield invalid("metadata.name", name, f'must be `spec.version+"."+spec.group`: "{wanted}"')
+    if not group:
+        if version != "v1":
+            yield required("spec.group", "only v1 may have an empty group and it better be legacy kube")
+    else:
+        yield from text(group, "spec.group", dns1123_subdomain)
     for problem in dns1035_label(version):
         yield invalid("spec.version", version, problem)
     for name, high in (("groupPriorityMinimum", 20000), ("versionPriority", 1000)):
@@ -167,9 +174,19 @@ def validate_api_service(obj: Object) -> Errors:
         return
     for name in ("namespace", "name"):
         yield from required_text(service, name, "spec.service")
-    yield from in_range(service, "port", "spec.service", 1, 65535)
+    port = service.get("port")
+    if port is not None and not 0 < port < 65536:
+        yield invalid("spec.service.port", port, "port is not valid: must be between 1 and 65535, inclusive")
     if spec.get("insecureSkipTLSVerify") and spec.get("caBundle"):
         yield invalid("spec.insecureSkipTLSVerify", True, "may not be true if caBundle is present")
+
+
+def validate_api_service_status(obj: Object, old: Object) -> Errors:
+    """A write of the status: conditions that say yes, no or unknown."""
+    for index, condition in enumerate(items(child(obj, "status"), "conditions")):
+        given = condition.get("status") or ""
+        if given not in _ANSWERS:
+            yield not_supported(f"status.conditions[{index}].status", given, _ANSWERS, in_order=True)
 
 
 def validate_ip_address(obj: Object) -> Errors:

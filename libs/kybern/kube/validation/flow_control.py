@@ -2,9 +2,10 @@
 
 import math
 from collections.abc import Iterable
+from typing import Any
 
-from kybern.kube.field import forbidden, invalid, not_supported, required
-from kybern.kube.validation.fields import Errors, Object, child, items
+from kybern.kube.field import Struct, forbidden, invalid, not_supported, required
+from kybern.kube.validation.fields import Errors, Object, child, items, same, text
 from kybern.kube.validation.names import dns1123_label, dns1123_subdomain
 
 EXEMPT, CATCH_ALL = "exempt", "catch-all"
@@ -42,9 +43,6 @@ CATCH_ALL_LEVEL: Object = {
 
 def validate_flow_schema(obj: Object) -> Errors:
     name, spec = child(obj, "metadata").get("name") or "", child(obj, "spec")
-    fixed = MANDATORY_SCHEMAS.get(name)
-    if fixed is not None and spec != fixed:
-        yield invalid("spec", spec, f"spec of '{name}' must equal the fixed value")
     precedence = spec.get("matchingPrecedence", 0)
     if precedence <= 0:
         yield invalid("spec.matchingPrecedence", precedence, "must be a positive value")
@@ -55,7 +53,8 @@ def validate_flow_schema(obj: Object) -> Errors:
         yield invalid("spec.matchingPrecedence", precedence, detail)
     method = spec.get("distinguisherMethod")
     if method is not None and method.get("type") not in ("ByNamespace", "ByUser"):
-        yield not_supported("spec.distinguisherMethod.type", method.get("type") or "", ("ByNamespace", "ByUser"))
+        shown = Struct(Type=method.get("type") or "")
+        yield not_supported("spec.distinguisherMethod.type", shown, ("ByNamespace", "ByUser"))
     level = child(spec, "priorityLevelConfiguration").get("name") or ""
     if not level:
         yield required("spec.priorityLevelConfiguration.name", "must reference a priority level")
@@ -63,6 +62,48 @@ def validate_flow_schema(obj: Object) -> Errors:
         yield invalid("spec.priorityLevelConfiguration.name", level, detail)
     for index, rule in enumerate(items(spec, "rules")):
         yield from _rule(rule, f"spec.rules[{index}]")
+    fixed = MANDATORY_SCHEMAS.get(name)
+    if fixed is not None and not same(spec, fixed):
+        yield invalid("spec", _go_schema(spec), f"spec of '{name}' must equal the fixed value")
+
+
+def _go(obj: Object, **members: Any) -> Struct:
+    """An object under Go's names; `members` say what is there when a member is absent."""
+    names = {member: _GO_NAMES.get(member, member[0].upper() + member[1:]) for member in members}
+    return Struct({name: obj.get(member, members[member]) for member, name in names.items()})
+
+
+_GO_NAMES = {"apiGroups": "APIGroups"}
+
+
+def _go_schema(spec: Object) -> Struct:
+    level, method = child(spec, "priorityLevelConfiguration"), spec.get("distinguisherMethod")
+    return Struct(
+        PriorityLevelConfiguration=_go(level, name=""),
+        MatchingPrecedence=spec.get("matchingPrecedence", 0),
+        DistinguisherMethod=None if method is None else _go(method, type=""),
+        Rules=[_go_rule(rule) for rule in items(spec, "rules")] or None,
+    )
+
+
+def _go_rule(rule: Object) -> Struct:
+    resources = {"verbs": None, "apiGroups": None, "resources": None, "clusterScope": False, "namespaces": None}
+    paths = {"verbs": None, "nonResourceURLs": None}
+    return Struct(
+        Subjects=[_go_subject(subject) for subject in items(rule, "subjects")] or None,
+        ResourceRules=[_go(one, **resources) for one in items(rule, "resourceRules")] or None,
+        NonResourceRules=[_go(one, **paths) for one in items(rule, "nonResourceRules")] or None,
+    )
+
+
+def _go_subject(subject: Object) -> Struct:
+    user, group, account = (subject.get(name) for name in ("user", "group", "serviceAccount"))
+    return Struct(
+        Kind=subject.get("kind") or "",
+        User=None if user is None else _go(user, name=""),
+        Group=None if group is None else _go(group, name=""),
+        ServiceAccount=None if account is None else _go(account, namespace="", name=""),
+    )
 
 
 def _rule(rule: Object, path: str) -> Errors:
@@ -94,6 +135,8 @@ def _subject(subject: Object, path: str) -> Errors:
         return
     if not chosen.get("name"):
         yield required(f"{path}.{field}.name")
+    elif kind == "ServiceAccount" and chosen["name"] != EVERYTHING:
+        yield from text(chosen["name"], f"{path}.{field}.name", dns1123_subdomain)
     if kind == "ServiceAccount":
         namespace = chosen.get("namespace") or ""
         if not namespace:
@@ -134,7 +177,8 @@ def _resource_rule(rule: Object, path: str) -> Errors:
     else:
         for index, namespace in enumerate(namespaces):
             for detail in dns1123_label(namespace):
-                yield invalid(f"{path}.namespaces[{index}]", namespace, detail)
+                label = f"each member of this list must be '*' or a DNS-1123 label; {detail}"
+                yield invalid(f"{path}.namespaces[{index}]", namespace, label)
 
 
 def _path_rule(rule: Object, path: str) -> Errors:
@@ -166,10 +210,8 @@ def _wrong_url(url: str) -> Iterable[str]:
 def validate_priority_level(obj: Object) -> Errors:
     name, spec = child(obj, "metadata").get("name") or "", child(obj, "spec")
     kind = spec.get("type") or ""
-    if kind in ("Exempt", "Limited") and (kind == "Exempt") != (name == EXEMPT):
-        yield invalid("spec.type", kind, "type must be 'Exempt' if and only if `name` is 'exempt'")
-    if name == CATCH_ALL and spec != CATCH_ALL_LEVEL:
-        yield invalid("spec", spec, f"spec of '{name}' must equal the fixed value")
+    if (kind == "Exempt") != (name == EXEMPT):
+        yield invalid("spec.type", kind, "must be 'Exempt' if and only if `name` is 'exempt'")
     if kind == "Exempt":
         if spec.get("limited") is not None:
             yield forbidden("spec.limited", "must be nil if the type is not Limited")
@@ -183,6 +225,34 @@ def validate_priority_level(obj: Object) -> Errors:
             yield from _limited(spec["limited"], "spec.limited")
     else:
         yield not_supported("spec.type", kind, ("Exempt", "Limited"))
+    if name == EXEMPT and (kind != "Exempt" or spec.get("limited") is not None):
+        detail = f"spec of '{name}' except the 'spec.exempt' field must equal the fixed value"
+        yield invalid("spec", _go_level(spec), detail)
+    if name == CATCH_ALL and not same(spec, CATCH_ALL_LEVEL):
+        yield invalid("spec", _go_level(spec), f"spec of '{name}' must equal the fixed value")
+
+
+def _go_level(spec: Object) -> Struct:
+    limited, exempt = spec.get("limited"), spec.get("exempt")
+    return Struct(
+        Type=spec.get("type") or "",
+        Limited=None if limited is None else _go_limited(limited),
+        Exempt=None if exempt is None else _go(exempt, nominalConcurrencyShares=None, lendablePercent=None),
+    )
+
+
+def _go_limited(limited: Object) -> Struct:
+    response = child(limited, "limitResponse")
+    queuing = response.get("queuing")
+    return Struct(
+        NominalConcurrencyShares=limited.get("nominalConcurrencyShares", 0),
+        LimitResponse=Struct(
+            Type=response.get("type") or "",
+            Queuing=None if queuing is None else _go(queuing, queues=0, handSize=0, queueLengthLimit=0),
+        ),
+        LendablePercent=limited.get("lendablePercent"),
+        BorrowingLimitPercent=limited.get("borrowingLimitPercent"),
+    )
 
 
 def _shares(part: Object, path: str) -> Errors:

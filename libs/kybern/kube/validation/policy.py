@@ -1,6 +1,7 @@
-"""PodDisruptionBudget, PriorityClass, Lease, RuntimeClass, HorizontalPodAutoscaler, CertificateSigningRequest."""
+"""PodDisruptionBudget, PriorityClass, Lease, RuntimeClass, CertificateSigningRequest."""
 
-from kybern.kube.field import forbidden, invalid, not_supported, required
+from kybern.kube.field import Struct, duplicate, forbidden, invalid, not_supported, required
+from kybern.kube.validation.conditions import validate_conditions
 from kybern.kube.validation.fields import (
     Errors,
     Object,
@@ -8,20 +9,28 @@ from kybern.kube.validation.fields import (
     count_or_percent,
     immutable,
     items,
-    required_text,
+    non_negative,
+    resource_amount,
     same,
+    text,
 )  # fmt: skip
-from kybern.kube.validation.metadata import validate_selector
-from kybern.kube.validation.names import dns1123_label, min_error, path_segment
+from kybern.kube.validation.metadata import validate_labels, validate_selector
+from kybern.kube.validation.names import dns1123_label
+from kybern.kube.validation.resources import container_resource_name
+from kybern.kube.validation.scheduling import validate_tolerations
 
 _HIGHEST_USER_PRIORITY = 1_000_000_000
+
+
+_BUDGET = ("MinAvailable", "Selector", "MaxUnavailable", "UnhealthyPodEvictionPolicy")
 
 
 def validate_budget(obj: Object) -> Errors:
     spec = child(obj, "spec")
     low, high = spec.get("minAvailable"), spec.get("maxUnavailable")
     if low is not None and high is not None:
-        yield invalid("spec", spec, "minAvailable and maxUnavailable cannot be both set")
+        shown = Struct({name: spec.get(name[0].lower() + name[1:]) for name in _BUDGET})
+        yield invalid("spec", shown, "minAvailable and maxUnavailable cannot be both set")
     for name, value in (("minAvailable", low), ("maxUnavailable", high)):
         if value is not None:
             yield from count_or_percent(value, f"spec.{name}", at_most_all=True)
@@ -29,6 +38,14 @@ def validate_budget(obj: Object) -> Errors:
     policy = spec.get("unhealthyPodEvictionPolicy")
     if policy is not None and policy not in ("AlwaysAllow", "IfHealthyBudget"):
         yield not_supported("spec.unhealthyPodEvictionPolicy", policy, ("AlwaysAllow", "IfHealthyBudget"))
+
+
+def validate_budget_status(obj: Object, old: Object) -> Errors:
+    """A write of the status: no negative counts, complete conditions."""
+    status = child(obj, "status")
+    yield from validate_conditions(items(status, "conditions"), "status.conditions")
+    for name in ("disruptionsAllowed", "currentHealthy", "desiredHealthy", "expectedPods"):
+        yield from non_negative(status, name, "status")
 
 
 _SYSTEM_CLASSES = {"system-cluster-critical": 2_000_000_000, "system-node-critical": 2_000_001_000}
@@ -65,64 +82,29 @@ def validate_lease(obj: Object) -> Errors:
         yield forbidden("spec.preferredHolder", "may only be specified if `strategy` is defined")
 
 
+_TOLERATION = (("Key", ""), ("Operator", ""), ("Value", ""), ("Effect", ""), ("TolerationSeconds", None))
+
+
 def validate_runtime_class(obj: Object) -> Errors:
-    for problem in dns1123_label(obj.get("handler") or ""):
-        yield invalid("handler", obj.get("handler") or "", problem)
+    handler, overhead, scheduling = obj.get("handler") or "", child(obj, "overhead"), child(obj, "scheduling")
+    if not handler:
+        yield required("handler")
+    else:
+        yield from text(handler, "handler", dns1123_label)
+    for name, amount in child(overhead, "podFixed").items():
+        at = f"overhead.limits[{name}]"
+        yield from container_resource_name(name, at)
+        yield from resource_amount(amount, at)
+    yield from validate_labels(scheduling.get("nodeSelector"), "scheduling.nodeSelector")
+    yield from validate_tolerations(items(scheduling, "tolerations"), "scheduling.tolerations")
+    for index, toleration in enumerate(items(scheduling, "tolerations")):
+        if any(same(toleration, other) for other in items(scheduling, "tolerations")[:index]):
+            shown = Struct({name: toleration.get(name[0].lower() + name[1:], empty) for name, empty in _TOLERATION})
+            yield duplicate(f"scheduling.tolerations[{index}]", shown)
 
 
 def validate_runtime_class_update(obj: Object, old: Object) -> Errors:
     yield from immutable(obj.get("handler"), old.get("handler"), "handler")
-
-
-def validate_autoscaler(obj: Object) -> Errors:
-    """HorizontalPodAutoscaler in autoscaling/v2 form."""
-    spec = child(obj, "spec")
-    low, high = spec.get("minReplicas"), spec.get("maxReplicas") or 0
-    if low is not None and low < 1:
-        yield invalid("spec.minReplicas", low, min_error(1))
-    if high < 1:
-        yield invalid("spec.maxReplicas", high, "must be greater than 0")
-    if low is not None and high < low:
-        yield invalid("spec.maxReplicas", high, "must be greater than or equal to `minReplicas`")
-    target = child(spec, "scaleTargetRef")
-    for name in ("kind", "name"):
-        yield from required_text(target, name, "spec.scaleTargetRef", path_segment)
-    percent_target = spec.get("targetCPUUtilizationPercentage")
-    if percent_target is not None and percent_target < 1:
-        yield invalid("spec.targetCPUUtilizationPercentage", percent_target, "must be greater than 0")
-    for index, metric in enumerate(items(spec, "metrics")):
-        yield from _metric(metric, f"spec.metrics[{index}]")
-
-
-_METRICS = {"ContainerResource": "containerResource", "External": "external", "Object": "object", "Pods": "pods",
-            "Resource": "resource"}  # fmt: skip
-
-
-def _metric(metric: Object, path: str) -> Errors:
-    kind = metric.get("type") or ""
-    if not kind:
-        yield required(f"{path}.type", "must specify a metric source type")
-        return
-    if kind not in _METRICS:
-        yield not_supported(f"{path}.type", kind, _METRICS)
-        return
-    source = metric.get(_METRICS[kind])
-    if source is None:
-        yield required(f"{path}.{_METRICS[kind]}", "must populate information for the given metric source")
-        return
-    at = f"{path}.{_METRICS[kind]}"
-    if kind in ("Resource", "ContainerResource") and not source.get("name"):
-        yield required(f"{at}.name", "must specify a resource name")
-    target = child(source, "target")
-    if target.get("type") not in ("Utilization", "Value", "AverageValue"):
-        yield invalid(
-            f"{at}.target.type", target.get("type") or "", "must be either Utilization, Value, or AverageValue"
-        )
-    amounts = [target.get(name) is not None for name in ("averageUtilization", "averageValue", "value")]
-    if not any(amounts):
-        yield required(f"{at}.target", "must specify a target value")
-    if (target.get("averageUtilization") or 1) < 1:
-        yield invalid(f"{at}.target.averageUtilization", target["averageUtilization"], "must be greater than 0")
 
 
 def validate_signing_request(obj: Object) -> Errors:

@@ -1,6 +1,6 @@
 """RBAC: rules say what may be done to what, bindings say who; a binding's role never changes."""
 
-from kybern.kube.field import invalid, not_supported, required
+from kybern.kube.field import Struct, invalid, not_supported, required
 from kybern.kube.validation.fields import Errors, Object, child, immutable, items, text
 from kybern.kube.validation.metadata import validate_selector
 from kybern.kube.validation.names import dns1123_subdomain, path_segment
@@ -89,4 +89,8 @@ def _subject(subject: Object, path: str, *, cluster: bool) -> Errors:
 
 
 def validate_binding_update(obj: Object, old: Object) -> Errors:
-    yield from immutable(obj.get("roleRef"), old.get("roleRef"), "roleRef", "cannot change roleRef")
+    new, before = (
+        Struct(APIGroup=role.get("apiGroup") or "", Kind=role.get("kind") or "", Name=role.get("name") or "")
+        for role in (child(obj, "roleRef"), child(old, "roleRef"))
+    )
+    yield from immutable(new, before, "roleRef", "cannot change roleRef")

@@ -6,8 +6,11 @@ from dataclasses import dataclass
 from kybern.kube.field import FieldError
 from kybern.kube.validation import (
     admission,
+    autoscaling,
     batch,
+    conditions,
     config,
+    event,
     extension,
     flow_control,
     network,
@@ -40,14 +43,13 @@ class Rules:
 
 _DRA = "resource.k8s.io"
 _FLOW = "flowcontrol.apiserver.k8s.io"
-_HPA = Rules(policy.validate_autoscaler)
 _RBAC = "rbac.authorization.k8s.io"
 _ADMISSION = "admissionregistration.k8s.io"
 
 RULES: dict[tuple[str, str], Rules] = {
     ("", "ConfigMap"): Rules(config.validate_config_map, config.validate_immutable_data),
     ("", "Endpoints"): Rules(network.validate_endpoints),
-    ("", "Event"): Rules(config.validate_event),
+    ("", "Event"): Rules(event.validate_core_event),
     ("", "LimitRange"): Rules(config.validate_limit_range),
     ("", "Namespace"): Rules(config.validate_namespace, name=dns1123_label),
     ("", "Node"): Rules(node.validate_node, node.validate_node_update),
@@ -66,7 +68,7 @@ RULES: dict[tuple[str, str], Rules] = {
     (_ADMISSION, "ValidatingAdmissionPolicyBinding"): Rules(extension.validate_policy_binding),
     (_ADMISSION, "MutatingWebhookConfiguration"): Rules(admission.validate_webhooks),
     (_ADMISSION, "ValidatingWebhookConfiguration"): Rules(admission.validate_webhooks),
-    ("apiextensions.k8s.io", "CustomResourceDefinition"): Rules(admission.validate_crd, admission.validate_crd_update),
+    ("apiextensions.k8s.io", "CustomResourceDefinition"): Rules(name=lambda _: []),  # its strategy checks it
     ("apiregistration.k8s.io", "APIService"): Rules(extension.validate_api_service, name=path_segment),
     ("apps", "ControllerRevision"): Rules(
         workloads.validate_controller_revision, workloads.validate_controller_revision_update
@@ -75,7 +77,7 @@ RULES: dict[tuple[str, str], Rules] = {
     ("apps", "Deployment"): Rules(workloads.validate_deployment, workloads.validate_deployment_update),
     ("apps", "ReplicaSet"): Rules(workloads.validate_replica_set, workloads.validate_deployment_update),
     ("apps", "StatefulSet"): Rules(workloads.validate_stateful_set, workloads.validate_stateful_set_update),
-    ("autoscaling", "HorizontalPodAutoscaler"): _HPA,
+    ("autoscaling", "HorizontalPodAutoscaler"): Rules(autoscaling.validate_autoscaler),
     ("batch", "CronJob"): Rules(batch.validate_cron_job),
     ("batch", "Job"): Rules(batch.validate_job, batch.validate_job_update),
     ("certificates.k8s.io", "CertificateSigningRequest"): Rules(
@@ -85,6 +87,7 @@ RULES: dict[tuple[str, str], Rules] = {
     ("discovery.k8s.io", "EndpointSlice"): Rules(
         network.validate_endpoint_slice, network.validate_endpoint_slice_update
     ),
+    ("events.k8s.io", "Event"): Rules(event.validate_event, event.validate_event_update, update_only=True),
     (_FLOW, "FlowSchema"): Rules(flow_control.validate_flow_schema),
     (_FLOW, "PriorityLevelConfiguration"): Rules(flow_control.validate_priority_level),
     ("networking.k8s.io", "IPAddress"): Rules(
@@ -136,6 +139,11 @@ SUBRESOURCES: dict[tuple[str, str, str], ValidateUpdate] = {
     ("", "Pod", "ephemeralcontainers"): pod_update.validate_ephemeral_containers_update,
     ("", "Pod", "resize"): pod_resize.validate_resize_update,
     ("", "Pod", "status"): pod_update.validate_pod_status_update,
+    (_FLOW, "FlowSchema", "status"): conditions.validate_condition_types,
+    (_FLOW, "PriorityLevelConfiguration", "status"): conditions.validate_condition_types,
+    ("policy", "PodDisruptionBudget", "status"): policy.validate_budget_status,
+    ("apiregistration.k8s.io", "APIService", "status"): extension.validate_api_service_status,
+    ("autoscaling", "HorizontalPodAutoscaler", "status"): autoscaling.validate_autoscaler_status,
 }
 
 

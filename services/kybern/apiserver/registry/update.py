@@ -23,7 +23,7 @@ from kybern.kube.defaults.create import GENERATION_KINDS
 from kybern.kube.disabled_fields import drop_disabled
 from kybern.kube.field import invalid as field_invalid
 from kybern.kube.managed_fields import same_but_times
-from kybern.kube.status import conflict, invalid
+from kybern.kube.status import bad_request, conflict, invalid
 
 Object = dict[str, Any]
 Produce = Callable[[Object], Awaitable[Object]]
@@ -33,12 +33,13 @@ NO_ADMISSION = Chain(())
 
 async def update(request: Request, data: bytes) -> tuple[bytes, bool]:
     """PUT: (bytes in the request's version, whether the object is new)."""
-    wanted = to_storage(request, decode(request, data, request.served.info.gvk))
+    decoded = decode(request, data, request.served.info.gvk)
+    need_name(request, decoded)
+    wanted = to_storage(request, decoded)
     if request.served.storage.get(request.namespace, request.name) is None:
         if not request.served.strategy.create_on_update or request.subresource:
             raise unreadable.missing(request.served, request.namespace, request.name)
         request.check("create")
-        wanted["metadata"].setdefault("name", request.name)
         return request.served.present(await create.create_object(request, wanted)), True
 
     named = wanted["metadata"].get("resourceVersion") not in (None, "", "0")
@@ -50,6 +51,16 @@ async def update(request: Request, data: bytes) -> tuple[bytes, bool]:
         return {**wanted, "metadata": dict(wanted["metadata"])}
 
     return request.served.present(await change(request, produce)), False
+
+
+def need_name(request: Request, obj: Object) -> None:
+    """An object that replaces another says which. Raises StatusError (400)."""
+    name = obj["metadata"].get("name")
+    if not name:
+        why = "was undeterminable: name must be provided"
+        raise bad_request(f"the name of the object ({request.name} based on URL) {why}")
+    if name != request.name:
+        raise bad_request(f"the name of the object ({name}) does not match the name on the URL ({request.name})")
 
 
 async def change(request: Request, produce: Produce, tracked: bool = False, admitted: bool = False) -> bytes:
@@ -169,7 +180,7 @@ def _keep_metadata(new: Object, old: Object) -> None:
 
 def _counts(kind: str, subresource: str, new: Object, old: Object) -> bool:
     """Whether a change counts as a new generation; a Deployment's annotations do (not with its status), as upstream."""
-    if subresource == "binding":  # placing a pod is no change of what is wanted
+    if subresource == "binding" or kind == "PriorityClass":  # placing a pod is no change of what is wanted
         return False
     if metadata.spec_changed(new, old):
         return True

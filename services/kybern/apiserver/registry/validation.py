@@ -4,7 +4,7 @@ from typing import Any
 
 from kybern.apiserver.registry.request import Request
 from kybern.kube.status import invalid
-from kybern.kube.validation import validate_create, validate_metadata_update, validate_update
+from kybern.kube.validation import validate_create, validate_subresource_update, validate_update
 from kybern.kube.validation.metadata import finalizer_warnings
 
 Object = dict[str, Any]
@@ -13,7 +13,7 @@ Object = dict[str, Any]
 def check_create(request: Request, obj: Object) -> None:
     """Raises StatusError (422)."""
     stored, strategy, custom = request.served.stored, request.served.strategy, request.served.custom
-    errors = validate_create(stored, obj)
+    errors = validate_create(stored, obj, request.served.info)
     if custom is not None:
         errors += custom.validate(obj)
         warn_of_finalizers(request, obj, {})
@@ -27,9 +27,9 @@ def check_update(request: Request, new: Object, old: Object) -> None:
     """Raises StatusError (422)."""
     stored, strategy, custom = request.served.stored, request.served.strategy, request.served.custom
     if request.subresource in ("", "scale"):
-        errors = validate_update(stored, new, old)
+        errors = validate_update(stored, new, old, request.served.info)
     else:
-        errors = list(validate_metadata_update(new["metadata"], old["metadata"]))
+        errors = validate_subresource_update(stored, request.subresource, new, old)
     if custom is not None:
         errors += custom.validate(new, old)
         warn_of_finalizers(request, new, old["metadata"])

@@ -84,7 +84,7 @@ LEAST: dict[tuple[str, str], dict[str, Any]] = {
     ("scheduling.k8s.io/v1", "PriorityClass"): {"value": 1},
     ("apiextensions.k8s.io/v1", "CustomResourceDefinition"): {"spec": {"names": {"kind": "Foo", "plural": "foos"}}},
     ("flowcontrol.apiserver.k8s.io/v1", "PriorityLevelConfiguration"): {
-        "spec": {"type": "Limited", "limited": {"limitResponse": {"type": "Queue"}}}
+        "spec": {"type": "Limited", "limited": {"limitResponse": {"type": "Queue", "queuing": {}}}}
     },
     ("resource.k8s.io/v1", "ResourceClaim"): {"spec": {"devices": {"requests": [{"name": "r", "exactly": {}}]}}},
 }

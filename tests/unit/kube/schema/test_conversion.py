@@ -38,7 +38,7 @@ def autoscaler(*metrics: Any, **spec: Any) -> dict[str, Any]:
     [
         pytest.param(autoscaler(), id="bare"),
         pytest.param(autoscaler(CPU), id="cpu"),
-        pytest.param(autoscaler(CPU, MEMORY, PODS, OBJECT, EXTERNAL), id="every-source"),
+        pytest.param(autoscaler(MEMORY, PODS, OBJECT, EXTERNAL, CPU), id="every-source"),
         pytest.param(autoscaler(CPU, behavior={"scaleDown": {"selectPolicy": "Min"}}), id="behavior"),
         pytest.param({**autoscaler(CPU), "status": {"conditions": [{"type": "AbleToScale", "status": "True"}],
                       "currentMetrics": [{"type": "Resource", "resource": {"name": "cpu",

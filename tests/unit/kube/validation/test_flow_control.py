@@ -49,7 +49,7 @@ def of_subject(**subject: Any) -> list[str]:
         (schema(matchingPrecedence=1), "only the schema named 'exempt' may have matchingPrecedence 1"),
         (schema(priorityLevelConfiguration={}), "must reference a priority level"),
         (schema(priorityLevelConfiguration={"name": "A"}), "a lowercase RFC 1123 subdomain"),
-        (schema(distinguisherMethod={"type": "ByMood"}), 'Unsupported value: "ByMood"'),
+        (schema(distinguisherMethod={"type": "ByMood"}), 'Unsupported value: {"Type":"ByMood"}'),
         (schema(rules=[{"resourceRules": [RULE]}]), "subjects must contain at least one value"),
         (schema(rules=[{"subjects": [USER]}]), "at least one of resourceRules and nonResourceRules"),
         (of_rule(verbs=[]), "verbs must contain at least one value"),
@@ -99,7 +99,7 @@ def queuing(**members: int) -> list[str]:
 @pytest.mark.parametrize(
     ("errors", "words"),
     [
-        (level("exempt"), "type must be 'Exempt' if and only if `name` is 'exempt'"),
+        (level("exempt"), "must be 'Exempt' if and only if `name` is 'exempt'"),
         (level("catch-all"), "spec of 'catch-all' must equal the fixed value"),
         (level(nominalConcurrencyShares=-1), "must be a non-negative integer"),
         (level(lendablePercent=101), "must be between 0 and 100, inclusive"),

@@ -58,7 +58,9 @@ def warn_on_update(request: Request, new: Object, old: Object) -> None:
 
 
 def _strategy(check: Check | None = None) -> Strategy:
-    return Strategy(prepare_create=(warn_of_name,), prepare_update=(warn_on_update,), check=check)
+    return Strategy(
+        prepare_create=(warn_of_name,), prepare_update=(warn_on_update,), check=check, unconditional_update=False
+    )
 
 
 ADMISSION_POLICIES = {

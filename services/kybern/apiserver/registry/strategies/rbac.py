@@ -3,9 +3,8 @@
 from kybern.apiserver.core.rbac_index import role_of
 from kybern.apiserver.registry.request import Request
 from kybern.apiserver.registry.strategy import Object, Strategy
-from kybern.kube.field import invalid as field_invalid
 from kybern.kube.rbac import Attributes, rules_cover
-from kybern.kube.status import StatusError, forbidden, invalid, not_found
+from kybern.kube.status import StatusError, forbidden, not_found
 
 GROUP = "rbac.authorization.k8s.io"
 RESOURCE = {"Role": "roles", "ClusterRole": "clusterroles"}
@@ -35,9 +34,6 @@ def create_binding(request: Request, binding: Object) -> None:
 
 def update_binding(request: Request, new: Object, old: Object) -> None:
     """The role of a binding is fixed; unchanged subjects need no rights."""
-    if new.get("roleRef") != old.get("roleRef"):
-        error = field_invalid("roleRef", new.get("roleRef"), "cannot change roleRef")
-        raise invalid(GROUP, new["kind"], request.name, [error])
     if (new.get("subjects") or []) != (old.get("subjects") or []):
         _check_binding(request, new)
 

@@ -43,6 +43,7 @@ STRATEGIES: dict[tuple[str, str], Strategy] = {
     ("apiextensions.k8s.io", "customresourcedefinitions"): CUSTOM_RESOURCE_DEFINITIONS,
     ("coordination.k8s.io", "leases"): UPSERT,
     ("node.k8s.io", "runtimeclasses"): UPSERT,
+    ("policy", "poddisruptionbudgets"): Strategy(unconditional_update=False),
     **ADMISSION_POLICIES,
     **RBAC,
     **REVIEWS,
