@@ -28,12 +28,12 @@ chmod -R u+w "$output/files" "$output/conformance.yaml"
 
 runtime=$(dirname "$output")/containerd-2
 mkdir -p "$runtime"
-for program in containerd/containerd/v2/cmd/containerd containerd/containerd/v2/cmd/containerd-shim-runc-v2 \
-	containerd/containerd/v2/cmd/ctr distribution/distribution/v3/cmd/registry; do
+containerd=github.com/containerd/containerd/v2/cmd
+for program in "$containerd/containerd" "$containerd/containerd-shim-runc-v2" "$containerd/ctr" ./registry; do
 	name=$(basename "$program")
 	[ -x "$runtime/$name" ] && continue
 	step "$name"
-	(cd runtime && nice go build -tags "no_btrfs no_devmapper no_zfs" -ldflags "-s -w" -o "$runtime/$name" "github.com/$program")
+	(cd runtime && nice go build -tags "no_btrfs no_devmapper no_zfs" -ldflags "-s -w" -o "$runtime/$name" "$program")
 done
 # A busybox that runs the programs of PATH before its own applets: Debian's other package of it (the two cannot both be installed).
 if [ ! -x "$output/busybox" ]; then

@@ -123,6 +123,7 @@ def render_2(settings: Settings, version: tuple[int, int]) -> str:
 
 [plugins."{images}"]
   snapshotter = "overlayfs"
+  use_local_image_pull = true  # the transfer service reads one folder of registries only
 
 [plugins."{images}".pinned_images]
   sandbox = "{settings.sandbox_image}"

@@ -1,11 +1,10 @@
 //go:build tools
 
-// Package runtime pins the container runtime with image volumes, and the registry it pulls from, that build.sh makes.
+// Package runtime pins the container runtime with image volumes that build.sh makes.
 package runtime
 
 import (
 	_ "github.com/containerd/containerd/v2/cmd/containerd"
 	_ "github.com/containerd/containerd/v2/cmd/containerd-shim-runc-v2"
 	_ "github.com/containerd/containerd/v2/cmd/ctr"
-	_ "github.com/distribution/distribution/v3/cmd/registry"
 )

@@ -58,6 +58,7 @@ def test_names_that_changed() -> None:
     assert old[CRI]["sandbox_image"] == now[IMAGES]["pinned_images"]["sandbox"] == "pause:1"
     assert old[CRI]["cni"]["bin_dir"] == first[RUNTIME]["cni"]["bin_dir"] == "/usr/lib/cni"
     assert now[RUNTIME]["cni"]["bin_dirs"] == ["/usr/lib/cni"]
+    assert now[IMAGES]["use_local_image_pull"] is True
 
 
 @pytest.mark.parametrize(("version", "plugin"), [((1, 6), CRI), ((2, 3), RUNTIME)], ids=["1.6", "2.3"])
