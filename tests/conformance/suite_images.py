@@ -27,6 +27,9 @@ TOOLS = {  # program in the image -> what it is called on this host, and its Deb
 }
 PASSWD = "root:x:0:0:root:/root:/bin/sh\nuser-defined-in-image:x:1000:1000::/home:/bin/sh\n"
 GROUP = "root:x:0:\nuser-defined-in-image:x:1000:\ngroup-defined-in-image:x:50000:user-defined-in-image\n"
+OS_RELEASE = """NAME="Stand-in for Alpine Linux, made of Debian's programs"
+ID=stand-in
+"""  # one case reads the published image's file and looks for that name
 NGINX = """daemon off; worker_processes 1; error_log /dev/stderr; pid /tmp/nginx.pid;
 events {}
 http { access_log /dev/stdout; server { listen 80; root /usr/share/nginx/html; } }
@@ -116,6 +119,7 @@ class SuiteImages:
         """The suite's own program, which plays most of the servers and clients."""
         own = [Entry("uploads"), Entry("agnhost", (self.built / "agnhost").read_bytes())]
         own += [Entry("agnhost-2", link="agnhost"), file("etc/passwd", PASSWD), file("etc/group", GROUP)]
+        own += [file("etc/os-release", OS_RELEASE)]
         own += [file(name, (self.built / "files" / name).read_bytes()) for name in ("localhost.crt", "localhost.key")]
         return replace(
             self._busybox, entries=without(self.toolbox(), *own), entrypoint=("/agnhost",), command=("pause",)
