@@ -126,6 +126,13 @@ def build_definitions(discovery: JSON, facts: JSON) -> dict[str, JSON]:
     return {name: definitions[name] for name in sorted(kept)}
 
 
+def build_zeros(definitions: dict[str, JSON], facts: JSON) -> dict[str, JSON]:
+    """name → what becomes of the zero values of its members, for the definitions that are kept."""
+    kept = {name: row for name, row in facts.items() if name in definitions}
+    kept[_META + "ObjectMeta"]["drops"].remove("managedFields")  # an empty list asks for a reset
+    return kept
+
+
 def one_line_each(entries: dict[str, Any]) -> str:
     """JSON with one entry a line: compact, and a change is a readable diff."""
     lines = (f"{json.dumps(key)}:{json.dumps(value, separators=(',', ':'))}" for key, value in entries.items())
@@ -136,11 +143,13 @@ def build() -> dict[str, str]:
     """File name → content of every generated table."""
     read = {
         name: json.loads((FACTS / f"{name}-{VERSION}.json").read_text())
-        for name in ("discovery", "enums-defaults", "table-columns")
+        for name in ("discovery", "enums-defaults", "table-columns", "zero-values")
     }
     discovery = read["discovery"]
+    definitions = build_definitions(discovery, read["enums-defaults"])
     return {
-        "definitions.json": one_line_each(build_definitions(discovery, read["enums-defaults"])),
+        "definitions.json": one_line_each(definitions),
+        "zeros.json": one_line_each(build_zeros(definitions, read["zero-values"])),
         "resources.json": one_line_each({"groups": discovery["groups"], **discovery["resources"]}),
         "columns.json": one_line_each(read["table-columns"]),
     }

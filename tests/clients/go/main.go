@@ -1,5 +1,6 @@
 // Programs on Kubernetes' own Go types: `golden` shows their wire forms, `zeros` which of their fields keep zero values
-// in JSON, `client` is a typed client-go client, and `compare` reads everything in both forms.
+// in JSON, `shapes` which members of a struct come and go with them, `client` is a typed client-go client, and `compare`
+// reads everything in both forms.
 package main
 
 import (
@@ -12,6 +13,8 @@ func main() {
 	switch {
 	case len(os.Args) == 3 && os.Args[1] == "golden":
 		err = golden(os.Args[2])
+	case len(os.Args) == 2 && os.Args[1] == "shapes":
+		err = shapes()
 	case len(os.Args) == 2 && os.Args[1] == "zeros":
 		err = zeros()
 	case len(os.Args) == 3 && os.Args[1] == "client":
@@ -19,7 +22,7 @@ func main() {
 	case len(os.Args) == 4 && os.Args[1] == "compare":
 		err = compare(os.Args[2], os.Args[3])
 	default:
-		err = fmt.Errorf("usage: %s golden MANIFESTS | zeros | client NAMESPACE | compare NAMESPACE MANIFESTS", os.Args[0])
+		err = fmt.Errorf("usage: %s golden MANIFESTS | shapes | zeros | client NAMESPACE | compare NAMESPACE MANIFESTS", os.Args[0])
 	}
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)

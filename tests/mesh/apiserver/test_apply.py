@@ -166,7 +166,8 @@ async def test_every_write_is_tracked(admin: Client) -> None:
     status = {"phase": "Running", "conditions": [{"type": "Ready", "status": "True"}]}
     running = await admin.patch(PODS, "a", "default", patch={"status": status}, subresource="status")
     agent = entries(running)["agent", "Update", "status"]
-    condition = {".": {}, "f:status": {}, "f:type": {}}
+    times = {"f:lastProbeTime": {}, "f:lastTransitionTime": {}}  # always written, if only as null
+    condition = {".": {}, **times, "f:status": {}, "f:type": {}}
     assert agent["f:status"] == {"f:conditions": {".": {}, 'k:{"type":"Ready"}': condition}, "f:phase": {}}
     assert entries(running)["creator", "Update", ""] == fields
     again = await admin.patch(PODS, "a", "default", patch={"status": status}, subresource="status")

@@ -1,5 +1,9 @@
-"""The walk that applies defaults: down the definition tree, parents first, only where some rule can apply."""
+"""The walk that applies defaults: down the definition tree, parents first, only where some rule can apply.
 
+It also adds what Kubernetes' structs always write: empty structs, nulls and zeros of members without `omitempty`.
+"""
+
+from collections.abc import Mapping
 from functools import cache
 from typing import Any
 
@@ -27,11 +31,12 @@ def apply_definition_defaults(name: str, obj: Object) -> None:
 class _Plan:
     """One definition: its rule, and the members below which there are more rules."""
 
-    __slots__ = ("constants", "members", "rule")
+    __slots__ = ("constants", "keeps", "members", "rule")
 
-    def __init__(self, rule: Rule | None) -> None:
+    def __init__(self, rule: Rule | None, keeps: Mapping[str, Any]) -> None:
         self.rule = rule
         self.constants = tuple((rule.constants if rule else {}).items())
+        self.keeps = tuple((name, zero) for name, zero in keeps.items() if name not in _OF_EVERY_OBJECT)
         self.members: list[tuple[str, str, _Plan]] = []
 
 
@@ -52,8 +57,8 @@ def _rules() -> Rules:
 
 @cache
 def _wanted() -> frozenset[str]:
-    """Names of definitions at or below which a rule applies."""
-    wanted = set(_rules())
+    """Names of definitions at or below which a rule applies, or something is always there."""
+    wanted = {*_rules(), *(name for name, zeros in load().zeros.items() if zeros.keeps and name not in _COMPLETE)}
     definitions = load().definitions
     growing = True
     while growing:
@@ -82,7 +87,8 @@ def _edges(schema: Object) -> list[tuple[str, str, str]]:
 def _plan(name: str) -> _Plan | None:
     if name not in _wanted() or "properties" not in load().definitions[name]:
         return None
-    plan = _Plan(_rules().get(name))
+    zeros = load().zeros.get(name)
+    plan = _Plan(_rules().get(name), zeros.keeps if zeros is not None and name not in _COMPLETE else {})
     if name not in _RECURSIVE:
         for member, shape, target in _edges(load().definitions[name]):
             below = _plan(target)
@@ -91,6 +97,13 @@ def _plan(name: str) -> _Plan | None:
     return plan
 
 
+_CORE = "io.k8s.api.core.v1."
+# Nothing kept: what every object has is there already, and validation insists on all members of these.
+_OF_EVERY_OBJECT = frozenset({"metadata", "kind", "apiVersion"})
+_COMPLETE = frozenset(
+    _CORE + name
+    for name in ("Container", "ContainerPort", "EnvVar", "KeyToPath", "Volume", "VolumeDevice", "VolumeMount")
+)
 # JSONSchemaProps holds itself; it has no defaults.
 _RECURSIVE = {"io.k8s.apiextensions-apiserver.pkg.apis.apiextensions.v1.JSONSchemaProps"}
 
@@ -104,6 +117,9 @@ def _apply(plan: _Plan, obj: Object) -> None:
                 obj[name] = _fresh(value)
         for function in rule.functions:
             function(obj)
+    for name, value in plan.keeps:
+        if name not in obj:
+            obj[name] = _fresh(value)
     for member, shape, below in plan.members:
         value = obj.get(member)
         if not value and value != {}:

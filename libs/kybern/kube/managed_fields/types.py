@@ -23,32 +23,6 @@ NUMERIC, STRING, BOOLEAN, UNTYPED, ANYTHING = "numeric", "string", "boolean", "u
 _SCALARS = {"integer": NUMERIC, "number": NUMERIC, "boolean": BOOLEAN}
 _ZERO = {"string": "", "integer": 0, "number": 0, "boolean": False}
 
-# Struct fields that are written even when empty though the schema does not require them: they never come or go.
-_ALWAYS_WRITTEN: dict[str, tuple[str, ...]] = {
-    "io.k8s.api.apps.v1.DaemonSetSpec": ("updateStrategy",),
-    "io.k8s.api.apps.v1.DeploymentSpec": ("strategy",),
-    "io.k8s.api.apps.v1.ReplicaSetSpec": ("template",),
-    "io.k8s.api.apps.v1.StatefulSetSpec": ("updateStrategy",),
-    "io.k8s.api.batch.v1.JobTemplateSpec": ("spec",),
-    "io.k8s.api.core.v1.Container": ("resources",),
-    "io.k8s.api.core.v1.ContainerStatus": ("lastState", "state"),
-    "io.k8s.api.core.v1.EphemeralContainer": ("resources",),
-    "io.k8s.api.core.v1.Event": ("source",),
-    "io.k8s.api.core.v1.NodeDaemonEndpoints": ("kubeletEndpoint",),
-    "io.k8s.api.core.v1.NodeStatus": ("daemonEndpoints", "nodeInfo"),
-    "io.k8s.api.core.v1.PersistentVolumeClaimSpec": ("resources",),
-    "io.k8s.api.core.v1.PodTemplate": ("template",),
-    "io.k8s.api.core.v1.PodTemplateSpec": ("spec",),
-    "io.k8s.api.core.v1.ServiceStatus": ("loadBalancer",),
-    "io.k8s.api.discovery.v1.Endpoint": ("conditions",),
-    "io.k8s.api.events.v1.Event": ("deprecatedSource", "regarding"),
-    "io.k8s.api.flowcontrol.v1.LimitedPriorityLevelConfiguration": ("limitResponse",),
-    "io.k8s.api.networking.v1.IngressServiceBackend": ("port",),
-    "io.k8s.api.networking.v1.IngressStatus": ("loadBalancer",),
-    "io.k8s.api.networking.v1.NetworkPolicySpec": ("podSelector",),
-    "io.k8s.api.resource.v1.AllocationResult": ("devices",),
-    "io.k8s.api.resource.v1.ResourceClaimSpec": ("devices",),
-}
 _OBJECT_META = "io.k8s.apimachinery.pkg.apis.meta.v1.ObjectMeta"
 
 
@@ -127,7 +101,7 @@ class Type:
     @property
     def always(self) -> dict[str, Any]:
         """What stands for an absent field of a built-in struct that upstream always writes: {} for a struct, None for
-        a list or map."""
+        a list, map or pointer, else the zero value."""
         if self._always is None:
             self._always = dict(self._always_written())
         return self._always
@@ -149,13 +123,15 @@ class Type:
         found: list[tuple[str, Any]] = []
         if not self._name:
             return found
-        required, extra = self._schema.get("required", ()), _ALWAYS_WRITTEN.get(self._name, ())
+        if self._name in self._types.zeros:
+            return list(self._types.zeros[self._name].keeps.items())
+        required = self._schema.get("required", ())
         is_kind = "x-kubernetes-group-version-kind" in self._schema
         for name, field in (self._schema.get("properties") or {}).items():
             inner = self._types.resolve(field)
             if "properties" in inner:
                 meta = field.get("$ref") == _OBJECT_META or (is_kind and name in ("spec", "status"))
-                if meta or name in required or name in extra:
+                if meta or name in required:
                     found.append((name, {}))
             elif name in required and inner.get("type") in ("array", "object"):
                 found.append((name, None))
@@ -165,8 +141,9 @@ class Type:
 class Types:
     """Compiled types over one set of definitions."""
 
-    def __init__(self, definitions: Mapping[str, Definition]) -> None:
+    def __init__(self, definitions: Mapping[str, Definition], zeros: Mapping[str, schema.Zeros] | None = None) -> None:
         self._definitions = definitions
+        self.zeros = zeros or {}
         self._named: dict[str, Type] = {}
         self.anything = self._scalar(ANYTHING)
         self.deduced = Type(self, MAP, True, {"x-kubernetes-preserve-unknown-fields": True})
@@ -265,4 +242,4 @@ def list_element(of: Type, item: Any) -> str:
 @cache
 def built_in() -> Types:
     """The types of every built-in kind."""
-    return Types(schema.load().definitions)
+    return Types(schema.load().definitions, schema.load().zeros)

@@ -23,7 +23,7 @@ from kybern.kube.schema.conversion import convert, same_shape
 from kybern.kube.schema.decode import DecodeError, check, decode_error, prune, strict_error, strict_problem
 from kybern.kube.schema.duplicates import appearances, duplicate_fields
 from kybern.kube.schema.resources import GroupInfo, ResourceInfo, SubresourceInfo
-from kybern.kube.schema.table import Definition, Schema, definition, kind, load, resource
+from kybern.kube.schema.table import Definition, Schema, Zeros, definition, kind, load, resource
 
 __all__ = [
     "Column",
@@ -33,6 +33,7 @@ __all__ = [
     "ResourceInfo",
     "Schema",
     "SubresourceInfo",
+    "Zeros",
     "appearances",
     "check",
     "columns",

@@ -1,23 +1,24 @@
 """Decoding: does a JSON value have the shape of its kind, and which of its fields are unknown.
 
 One walk over the definition finds wrong types, unknown fields and nulls. As upstream decodes into typed structs, the
-first wrong type is the error (worded as Go words it), a null is an absent field (in a map of strings an empty one), a
-quantity takes its canonical form, and an unknown field is dropped, warned of or refused depending on `fieldValidation`.
+first wrong type is the error (worded as Go words it), a null is an absent field (in a map of strings an empty one), so
+is a zero value where the struct cannot tell it from none, a quantity takes its canonical form, and an unknown field is
+dropped, warned of or refused depending on `fieldValidation`.
 """
 
 import base64
 from collections.abc import Sequence
-from datetime import datetime
 from typing import Any
 
 from kybern.kube import quantity
 from kybern.kube.schema.restore_errors import restore_error
-from kybern.kube.schema.table import Definition, load
+from kybern.kube.schema.table import Definition, dropped_zeros, load
+from kybern.kube.schema.times import time_error
 from kybern.kube.status import StatusError, bad_request
 
 _INTEGERS = {"int32": 2**31, "int64": 2**63}
+_NONE: frozenset[str] = frozenset()
 _QUANTITY = "io.k8s.apimachinery.pkg.api.resource.Quantity"
-_META_TIME = "2006-01-02T15:04:05Z07:00"
 
 
 class DecodeError(ValueError):
@@ -36,7 +37,7 @@ def check(definition: Definition, obj: Any) -> tuple[list[str], list[str]]:
 
 
 def prune(definition: Definition, obj: dict[str, Any]) -> list[str]:
-    """Drop unknown fields and nulls from `obj` in place, make quantities canonical; return the unknown fields' paths.
+    """Drop unknown fields, nulls and zeros that mean none, make quantities canonical; return the unknown fields' paths.
 
     Raises DecodeError on a wrong type, leaving `obj` as it was.
     """
@@ -77,6 +78,7 @@ class _Walk:
         self.unknown: list[str] = []
         self.fixes: list[tuple[Any, str | int, Any]] = []
         self.definitions = load().definitions
+        self.dropped = dropped_zeros()
 
     def value(self, schema: Definition, value: Any, path: str, owner: str) -> None:
         """Check one value; `owner` is the type whose field it is, as Go's messages name it."""
@@ -107,6 +109,7 @@ class _Walk:
             return
         properties = schema["properties"]
         inside = name.rpartition(".")[2] or _kind_of(schema)
+        dropped = self.dropped.get(id(schema), _NONE)
         for member, child in value.items():
             known = properties.get(member)
             if known is None:
@@ -118,6 +121,8 @@ class _Walk:
                 self.quantity(value, member, child)
             else:
                 self.value(known, child, f"{path}.{member}" if path else member, inside)
+                if not child and member in dropped:
+                    self.fixes.append((value, member, None))
 
     def map(self, schema: Definition, value: Any, path: str, owner: str) -> None:
         if not isinstance(value, dict):
@@ -135,7 +140,7 @@ class _Walk:
         quantities = items.get("$ref") == _QUANTITY
         for key, child in value.items():
             if child is None:
-                self.fixes.append((value, key, "0" if quantities else None))
+                self.fixes.append((value, key, "0" if quantities else "" if items.get("format") == "byte" else None))
             elif quantities:
                 self.quantity(value, key, child)
             else:
@@ -192,8 +197,8 @@ class _Walk:
             self.wrong(schema, value, path, owner)
         elif form == "byte":
             self.bytes(value)
-        elif not _is_time(value):
-            self.errors.append(_time_error(value))
+        elif problem := time_error(value, micro=form == "micro-time"):
+            self.errors.append(problem)
 
     def quantity(self, holder: Any, member: str | int, value: Any) -> None:
         try:
@@ -271,16 +276,3 @@ def _beyond(value: int | str) -> bool:
 
 def _without_indexes(path: str) -> str:
     return ".".join(part.partition("[")[0] for part in path.split("."))
-
-
-def _is_time(value: str) -> bool:
-    if value[10:11] != "T":
-        return False
-    try:
-        return datetime.fromisoformat(value).tzinfo is not None
-    except ValueError:
-        return False
-
-
-def _time_error(value: str) -> str:
-    return f'parsing time "{value}" as "{_META_TIME}": cannot parse "{value}" as "2006"'

@@ -1,6 +1,7 @@
 """The loaded tables: definitions by name and by group-version-kind, resources by path and by kind."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from functools import cache
 from importlib.resources import files
 from typing import Any
@@ -14,6 +15,14 @@ GVK = tuple[str, str, str]
 
 
 @dataclass(frozen=True)
+class Zeros:
+    """What becomes of the zero values of a definition's members."""
+
+    drops: frozenset[str] = frozenset()  # absent when zero: decoding cannot tell them from absent ones
+    keeps: Mapping[str, Any] = field(default_factory=dict)  # always there, with this zero value
+
+
+@dataclass(frozen=True)
 class Schema:
     """Everything known of the built-in kinds; treat the dicts inside as read-only."""
 
@@ -22,6 +31,7 @@ class Schema:
     groups: tuple[GroupInfo, ...]
     resources: dict[tuple[str, str, str], ResourceInfo]
     kinds: dict[GVK, ResourceInfo]
+    zeros: dict[str, Zeros]  # by the names of definitions
 
     def definition(self, gvk: GVK) -> Definition | None:
         """The definition of a (group, version, kind), or None."""
@@ -59,7 +69,17 @@ def load() -> Schema:
         for name, schema in definitions.items()
         for gvk in schema.get("x-kubernetes-group-version-kind", ())
     }
-    return Schema(definitions, names, groups, {info.gvr: info for info in infos}, {info.gvk: info for info in infos})
+    rows: dict[str, dict[str, Any]] = orjson.loads((data / "zeros.json").read_bytes())
+    zeros = {name: Zeros(frozenset(row.get("drops", ())), row.get("keeps", {})) for name, row in rows.items()}
+    by_resource, by_kind = {info.gvr: info for info in infos}, {info.gvk: info for info in infos}
+    return Schema(definitions, names, groups, by_resource, by_kind, zeros)
+
+
+@cache
+def dropped_zeros() -> dict[int, frozenset[str]]:
+    """By the identity of a definition, its members that are absent when zero."""
+    schema = load()
+    return {id(schema.definitions[name]): zeros.drops for name, zeros in schema.zeros.items() if zeros.drops}
 
 
 def definition(gvk: GVK) -> Definition | None:
