@@ -1,18 +1,31 @@
 """Defaults of pods and everything inside a pod template."""
 
+import re
+
 from kybern.kube import quantity
 from kybern.kube.defaults.rules import Object, Rules, child, rule
 
 CORE = "io.k8s.api.core.v1."
 
 
+_NAME_PART = "[a-z0-9]+(?:(?:\\.|_|__|-+)[a-z0-9]+)*"
+_DOMAIN_PART = "(?:[a-zA-Z0-9]|[a-zA-Z0-9][a-zA-Z0-9-]*[a-zA-Z0-9])"
+_IMAGE = re.compile(
+    rf"(?P<name>(?:(?:{_DOMAIN_PART}(?:\.{_DOMAIN_PART})*|\[[a-fA-F0-9:]+\])(?::[0-9]+)?/)?{_NAME_PART}(?:/{_NAME_PART})*)"
+    r"(?::(?P<tag>[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}))?"
+    r"(?P<digest>@[A-Za-z][A-Za-z0-9]*(?:[-_+.][A-Za-z][A-Za-z0-9]*)*:[0-9a-fA-F]{32,})?"
+)
+_LONGEST_IMAGE = 255
+_MILLI = 10**6  # nanos
+
+
 def image_pull_policy(image: str) -> str:
-    """Always for `latest`, said or implied; IfNotPresent for another tag or a digest."""
-    name, at, _ = image.partition("@")
-    if at:
+    """Always for `latest`, said or implied; IfNotPresent for another tag or a digest, or what is no image name."""
+    found = _IMAGE.fullmatch(image)
+    if found is None or len(found["name"]) > _LONGEST_IMAGE:
         return "IfNotPresent"
-    _, colon, tag = name.rpartition("/")[2].partition(":")
-    return "Always" if not colon or tag == "latest" else "IfNotPresent"
+    tag = found["tag"] or ("" if found["digest"] else "latest")
+    return "Always" if tag == "latest" else "IfNotPresent"
 
 
 def _container_pull_policy(container: Object) -> None:
@@ -79,6 +92,25 @@ def _pod_level_requests(spec: Object, containers: list[Object]) -> None:
         requests.setdefault(name, str(sum(asked[1:], asked[0])) if asked else amount)
 
 
+def _thousandths(resources: Object) -> None:
+    """Amounts are whole thousandths, rounded up."""
+    for side in ("limits", "requests"):
+        for name, amount in (resources.get(side) or {}).items():
+            if amount[-1:] in "num" or "." in amount:
+                nanos = quantity.parse(amount).nanos
+                if nanos % _MILLI:
+                    resources[side][name] = quantity.canonical(f"{-(-nanos // _MILLI)}m")
+
+
+def _pod_ips(status: Object) -> None:
+    """`podIP` is the first of `podIPs`; where they say different things, it is the one."""
+    first, every = status.get("podIP"), status.get("podIPs") or []
+    if first and (not every or every[0].get("ip") != first):
+        status["podIPs"] = [{"ip": first}]
+    elif every and every[0].get("ip"):
+        status["podIP"] = every[0]["ip"]
+
+
 _CONTAINER: Object = {
     "terminationMessagePath": "/dev/termination-log",
     "terminationMessagePolicy": "File",
@@ -88,6 +120,8 @@ _MODE = 0o644
 
 RULES: Rules = {
     CORE + "Pod": rule(_pod),
+    CORE + "ResourceRequirements": rule(_thousandths),
+    CORE + "PodStatus": rule(_pod_ips),
     CORE + "PodSpec": rule(
         _service_account,
         dnsPolicy="ClusterFirst",

@@ -97,7 +97,7 @@ def _ports(ports: list[Object], host_network: bool, path: str) -> Errors:
             for problem in port_number(host_port):
                 yield invalid(f"{at}.hostPort", host_port, problem)
         yield from one_of(port, "protocol", at, PROTOCOLS, must=True)
-        if host_network and host_port != number:
+        if host_network and host_port and host_port != number:
             yield invalid(f"{at}.hostPort", host_port, "must match `containerPort` when `hostNetwork` is true")
 
 

@@ -19,7 +19,7 @@ from kybern.kube.validation.metadata import validate_annotations, validate_label
 from kybern.kube.validation.names import (
     dns1123_label,
     dns1123_subdomain,
-    ip_address,
+    strict_ip_address,
     label_key,
     range_error,
     search_domain,
@@ -101,7 +101,7 @@ def validate_pod_spec(spec: Object, path: str, pod_name: str = "") -> Errors:
     yield from validate_tolerations(items(spec, "tolerations"), f"{path}.tolerations")
     for index, alias in enumerate(items(spec, "hostAliases")):
         at = f"{path}.hostAliases[{index}]"
-        yield from text(alias.get("ip") or "", f"{at}.ip", ip_address)
+        yield from text(alias.get("ip") or "", f"{at}.ip", strict_ip_address)
         for position, name in enumerate(items(alias, "hostnames")):
             yield from text(name, f"{at}.hostnames[{position}]", dns1123_subdomain)
     for name in ("priorityClassName", "runtimeClassName"):
@@ -293,7 +293,7 @@ def _dns_config(spec: Object, path: str) -> Errors:
     if len(servers) > 3:
         yield invalid(f"{path}.nameservers", servers, "must not have more than 3 nameservers")
     for index, server in enumerate(servers):
-        yield from text(server, f"{path}.nameservers[{index}]", ip_address)
+        yield from text(server, f"{path}.nameservers[{index}]", strict_ip_address)
     if len(searches) > MAX_SEARCHES:
         yield invalid(f"{path}.searches", searches, f"must not have more than {MAX_SEARCHES} search paths")
     if len(" ".join(searches)) > MAX_SEARCH_CHARACTERS:

@@ -148,6 +148,8 @@ def validate_pod_status_update(pod: Object, old: Object) -> Errors:
     if before.get("qosClass"):
         yield from immutable(status.get("qosClass"), before["qosClass"], "status.qosClass")
     if status.get("nominatedNodeName"):
+        if child(pod, "spec").get("nodeName") and status["nominatedNodeName"] != before.get("nominatedNodeName"):
+            yield forbidden("status.nominatedNodeName", "may not be set on pods that are already bound to a node")
         yield from text(status["nominatedNodeName"], "status.nominatedNodeName", dns1123_subdomain)
     for field in ("podIPs", "hostIPs"):
         for index, entry in enumerate(items(status, field)):

@@ -141,7 +141,7 @@ def projected(source: Object, path: str) -> Errors:
         given = [name for name in _PROJECTIONS if entry.get(name) is not None]
         for place, name in enumerate(given):
             if place:
-                yield forbidden(f"{at}.{name}", "may not specify more than 1 volume type")
+                yield forbidden(at, "may not specify more than 1 volume type per source")
             elif name == "serviceAccountToken":
                 yield from _token(entry[name], at, path)
             else:

@@ -49,6 +49,7 @@ class Strategy:
     validate_delete: Prepare | None = None
     prepare_delete: Prepare | None = None  # changes the object before deletion is decided
     check: Callable[[Object, Object | None], list[FieldError]] | None = None  # (new, old) → further field errors
+    warn: Callable[[Object, Object | None], list[str]] | None = None  # (new, old) → warnings of what is valid
 
 
 PLAIN = Strategy()

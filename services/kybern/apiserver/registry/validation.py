@@ -21,6 +21,8 @@ def check_create(request: Request, obj: Object) -> None:
         errors += strategy.check(obj, None)
     if errors:
         raise invalid(stored.group, stored.kind, obj["metadata"].get("name", ""), errors)
+    if strategy.warn is not None:
+        warn(request, strategy.warn(obj, None))
 
 
 def check_update(request: Request, new: Object, old: Object) -> None:
@@ -37,9 +39,15 @@ def check_update(request: Request, new: Object, old: Object) -> None:
         errors += strategy.check(new, old)
     if errors:
         raise invalid(stored.group, stored.kind, new["metadata"].get("name", ""), errors)
+    if strategy.warn is not None and not request.subresource:
+        warn(request, strategy.warn(new, old))
+
+
+def warn(request: Request, found: list[str]) -> None:
+    """Warnings that the client has not had yet."""
+    request.warnings += [warning for warning in dict.fromkeys(found) if warning not in request.warnings]
 
 
 def warn_of_finalizers(request: Request, new: Object, before: Object) -> None:
     """Custom resources may have finalizers without a domain, but are better off without."""
-    found = finalizer_warnings(new["metadata"], before)
-    request.warnings += [warning for warning in found if warning not in request.warnings]
+    warn(request, finalizer_warnings(new["metadata"], before))

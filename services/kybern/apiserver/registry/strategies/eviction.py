@@ -27,7 +27,7 @@ async def evict(request: Request, data: bytes) -> bytes:
     await request.server.admission.mutate(request, "CREATE", eviction, None)
     name = eviction["metadata"].get("name") or request.name
     if name != request.name:
-        raise bad_request(f"name in URL does not match name in Eviction object: {request.name} and {name}")
+        raise bad_request("name in URL does not match name in Eviction object")
     options = read_options(orjson.dumps(eviction.get("deleteOptions") or {}))
     entry = request.served.storage.get(request.namespace, name)
     if entry is None:
@@ -53,9 +53,11 @@ async def _mark(request: Request, name: str) -> None:
         status = dict(pod.get("status") or {})
         marked = [dict(condition) for condition in status.get("conditions") or ()]
         conditions.set_condition(marked, "DisruptionTarget", "True", now=request.now, reason=REASON, message=MESSAGE)
+        for condition in marked:
+            condition.setdefault("lastProbeTime", None)
         return {**pod, "status": {**status, "conditions": marked}}
 
-    await change(replace(request, verb="update", subresource="status", name=name), produce)
+    await change(replace(request, verb="update", subresource="status", name=name), produce, tracked=True)
 
 
 def _free_to_go(pod: Object) -> bool:

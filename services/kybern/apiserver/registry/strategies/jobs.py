@@ -2,6 +2,7 @@
 
 from kybern.apiserver.registry.request import Request
 from kybern.apiserver.registry.strategy import Object, Strategy
+from kybern.kube.pod_warnings import template_warnings
 
 CONTROLLER_UID, JOB_NAME = "batch.kubernetes.io/controller-uid", "batch.kubernetes.io/job-name"
 
@@ -22,4 +23,9 @@ def prepare_create(request: Request, new: Object) -> None:
     }
 
 
-JOBS = Strategy(prepare_create=(prepare_create,), orphans_by_default=True)
+def warn(new: Object, old: Object | None) -> list[str]:
+    """Of the pods of a new Job; its template hardly changes afterwards."""
+    return template_warnings(new["spec"].get("template") or {}, "spec.template") if old is None else []
+
+
+JOBS = Strategy(prepare_create=(prepare_create,), orphans_by_default=True, warn=warn)

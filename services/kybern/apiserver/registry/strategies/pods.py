@@ -1,5 +1,7 @@
 """Pods: graceful deletion, binding to a node, what status and the small subresources may change."""
 
+from collections.abc import Iterator
+
 import orjson
 
 from kybern.apiserver.registry.decode import decode
@@ -10,7 +12,9 @@ from kybern.apiserver.registry.strategy import Object, Strategy, already_made
 from kybern.apiserver.registry.update import change
 from kybern.kube import conditions, meta
 from kybern.kube.defaults.create import qos_class
-from kybern.kube.status import bad_request, conflict, success
+from kybern.kube.field import FieldError, aggregate, not_supported, required
+from kybern.kube.pod_warnings import pod_warnings
+from kybern.kube.status import bad_request, conflict, status_error, success
 
 DEFAULT_GRACE = 30
 
@@ -35,6 +39,7 @@ def prepare_create(request: Request, pod: Object) -> None:
             "status": "False",
             "reason": "SchedulingGated",
             "message": "Scheduling is blocked due to non-empty scheduling gates",
+            "lastProbeTime": None,
             "lastTransitionTime": meta.format_time(request.now),
         }
         pod["status"].setdefault("conditions", []).append(condition)
@@ -91,16 +96,15 @@ def _resized(wanted: list[Object], had: list[Object]) -> list[Object]:
 async def bind(request: Request, data: bytes) -> bytes:
     """POST of a Binding, to the pod's subresource or to `bindings`: the pod gets its node, once."""
     binding = decode(request, data, ("", "v1", "Binding"))
+    metadata = binding["metadata"]
+    name = metadata.get("name") or ""
+    if request.name and name != request.name:
+        raise bad_request("name in URL does not match name in Binding object")
     await admit(request, binding)
     target = binding.get("target") or {}
-    metadata = binding["metadata"]
-    name = metadata.get("name") or request.name
-    if request.name and name != request.name:
-        raise bad_request(f"the name of the object ({name}) does not match the name on the URL ({request.name})")
-    if target.get("kind") not in (None, "", "Node"):
-        raise bad_request(f'target.kind: Unsupported value: "{target["kind"]}": supported values: "Node", ""')
-    if not target.get("name"):
-        raise bad_request("target.name: Required value")
+    problems = [*_target_problems(target)]
+    if problems:
+        raise status_error(500, "", aggregate(problems))
     pod_request = on_pod(request, name, "binding")
 
     async def produce(pod: Object) -> Object:
@@ -108,6 +112,14 @@ async def bind(request: Request, data: bytes) -> bytes:
 
     await change(pod_request, produce, tracked=True, admitted=True)
     return orjson.dumps({**success(), "code": 201})
+
+
+def _target_problems(target: Object) -> Iterator[FieldError]:
+    """Upstream refuses these as internal errors, without a reason."""
+    if target.get("kind") not in (None, "", "Node"):
+        yield not_supported("target.kind", target["kind"], ("Node", "<empty>"), in_order=True)
+    if not target.get("name"):
+        yield required("target.name")
 
 
 def on_pod(request: Request, name: str, subresource: str) -> Request:
@@ -125,6 +137,14 @@ def _bound(request: Request, pod: Object, node: str, metadata: Object) -> Object
     def refuse(why: str) -> None:
         raise conflict("", "pods/binding", name, why)
 
+    uid = pod["metadata"]["uid"]
+    if metadata.get("uid") and metadata["uid"] != uid:
+        key = f"/registry/pods/{pod['metadata']['namespace']}/{name}"
+        why = (
+            f"StorageError: invalid object, Code: 4, Key: {key}, ResourceVersion: 0, AdditionalErrorMsg: "
+            f"Precondition failed: UID in precondition: {metadata['uid']}, UID in object meta: {uid}"
+        )
+        raise conflict("", "pods", name, why)
     if pod["metadata"].get("deletionTimestamp"):
         refuse(f"pod {name} is being deleted, cannot be assigned to a host")
     spec = pod["spec"]
@@ -132,10 +152,6 @@ def _bound(request: Request, pod: Object, node: str, metadata: Object) -> Object
         refuse(f'pod {name} is already assigned to node "{spec["nodeName"]}"')
     if spec.get("schedulingGates"):
         refuse(f"pod {name} has non-empty .spec.schedulingGates")
-    if metadata.get("uid") and metadata["uid"] != pod["metadata"]["uid"]:
-        refuse(
-            f"Precondition failed: UID in precondition: {metadata['uid']}, UID in object meta: {pod['metadata']['uid']}"
-        )
     spec["nodeName"] = node
     for member in ("annotations", "labels"):
         if metadata.get(member):
@@ -143,13 +159,21 @@ def _bound(request: Request, pod: Object, node: str, metadata: Object) -> Object
     status = pod.setdefault("status", {})
     found = status.setdefault("conditions", [])
     conditions.set_condition(found, "PodScheduled", "True", now=request.now)
+    for condition in found:
+        condition.setdefault("lastProbeTime", None)
     pod["metadata"].pop("resourceVersion", None)
     if metadata.get("resourceVersion"):
         pod["metadata"]["resourceVersion"] = metadata["resourceVersion"]
     return pod
 
 
+def warn(new: Object, old: Object | None) -> list[str]:
+    """Of a new pod only: those who change pods are programs."""
+    return pod_warnings(new) if old is None else []
+
+
 PODS = Strategy(
+    warn=warn,
     prepare_create=(prepare_create,),
     prepare_update=(prepare_update,),
     status_update=(status_update,),

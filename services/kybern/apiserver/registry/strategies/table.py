@@ -4,7 +4,6 @@ from kybern.apiserver.crd.strategy import CUSTOM_RESOURCE_DEFINITIONS
 from kybern.apiserver.registry.strategies.admission_policies import ADMISSION_POLICIES
 from kybern.apiserver.registry.strategies.api_services import API_SERVICES
 from kybern.apiserver.registry.strategies.certificates import CERTIFICATE_SIGNING_REQUESTS
-from kybern.apiserver.registry.strategies.jobs import JOBS
 from kybern.apiserver.registry.strategies.namespaces import NAMESPACES
 from kybern.apiserver.registry.strategies.nodes import without_config
 from kybern.apiserver.registry.strategies.pods import BINDINGS, PODS
@@ -12,10 +11,11 @@ from kybern.apiserver.registry.strategies.rbac import RBAC
 from kybern.apiserver.registry.strategies.reviews import REVIEWS
 from kybern.apiserver.registry.strategies.service_accounts import SERVICE_ACCOUNTS
 from kybern.apiserver.registry.strategies.services import SERVICES
-from kybern.apiserver.registry.strategy import PLAIN, Strategy, already_made
+from kybern.apiserver.registry.strategies.workloads import WORKLOADS
+from kybern.apiserver.registry.strategy import PLAIN, Strategy
 
-SCALABLE = Strategy(updates={"scale": already_made})
 UPSERT = Strategy(create_on_update=True)
+VERSIONED = Strategy(create_on_update=True, unconditional_update=False)
 KEPT = Strategy(returns_deleted=True)
 EVENT_TTL = 3600.0
 
@@ -29,24 +29,19 @@ STRATEGIES: dict[tuple[str, str], Strategy] = {
     ("", "persistentvolumeclaims"): KEPT,
     ("", "persistentvolumes"): KEPT,
     ("", "pods"): PODS,
-    ("", "podtemplates"): KEPT,
-    ("", "replicationcontrollers"): Strategy(updates={"scale": already_made}, orphans_by_default=True),
     ("", "resourcequotas"): KEPT,
     ("", "serviceaccounts"): SERVICE_ACCOUNTS,
     ("", "services"): SERVICES,
-    ("apps", "deployments"): SCALABLE,
-    ("apps", "replicasets"): SCALABLE,
-    ("apps", "statefulsets"): SCALABLE,
-    ("batch", "jobs"): JOBS,
     ("apiregistration.k8s.io", "apiservices"): API_SERVICES,
     ("certificates.k8s.io", "certificatesigningrequests"): CERTIFICATE_SIGNING_REQUESTS,
     ("apiextensions.k8s.io", "customresourcedefinitions"): CUSTOM_RESOURCE_DEFINITIONS,
-    ("coordination.k8s.io", "leases"): UPSERT,
-    ("node.k8s.io", "runtimeclasses"): UPSERT,
+    ("coordination.k8s.io", "leases"): VERSIONED,
+    ("node.k8s.io", "runtimeclasses"): VERSIONED,
     ("policy", "poddisruptionbudgets"): Strategy(unconditional_update=False),
     **ADMISSION_POLICIES,
     **RBAC,
     **REVIEWS,
+    **WORKLOADS,
 }
 
 
