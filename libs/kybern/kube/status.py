@@ -133,7 +133,10 @@ def forbidden(group: str, resource: str, name: str, why: str) -> StatusError:
         message = f"{what} is forbidden: {why}"
     else:
         message = f'{what} "{name}" is forbidden: {why}'
-    return status_error(403, "Forbidden", message, name=name, group=group, kind=resource)
+    error = status_error(403, "Forbidden", message, name=name, group=group, kind=resource)
+    if "details" not in error.status:
+        error.status = {**error.status, "details": {}, "code": error.status.pop("code")}  # the code stays last
+    return error
 
 
 def method_not_allowed(group: str, resource: str, verb: str) -> StatusError:

@@ -32,6 +32,9 @@ from kybern.runtime.service import Env
 
 DEFAULT_TIMEOUT = 60.0  # seconds a request may take, as upstream
 EXTRA_PREFIX = "impersonate-extra-"
+IMPERSONATION = frozenset({b"impersonate-user", b"impersonate-group", b"impersonate-uid"})
+SPACED = (b"Bearer  ", b"bearer  ")
+SPACED_WARNING = "the provided Authorization header contains extra space before the bearer token, and is ignored"
 _REQUESTER = "requester"
 
 
@@ -109,7 +112,9 @@ def requester(request: Request) -> Requester:
     headers = request.headers
     connection = request.connection
     authorization, agent = headers.get(b"authorization"), headers.get(b"user-agent")
-    impersonates = any(name.startswith(b"impersonate-") and value for name, value in headers.items())
+    impersonates = any(_impersonating(name) and value for name, value in headers.items())
+    if authorization is not None and authorization.startswith(SPACED):
+        request.warning = SPACED_WARNING
     known = connection.memory.get(_REQUESTER)
     if known is not None and not impersonates and known[0] == (authorization, agent):
         kept: Requester = known[1]
@@ -120,6 +125,7 @@ def requester(request: Request) -> Requester:
         groups=identity.groups,
         user_agent=request.header(b"user-agent"),
         source_ip=connection.peer_address,
+        credential_id=connection.credential_id,
     )
     if proxy is not None:
         _named(found, proxy.user(request))
@@ -146,9 +152,14 @@ def _authorize(found: Requester, authorization: str) -> None:
     if found.user or not credentials:
         return
     if scheme.lower() == "bearer":
-        found.bearer_token = credentials.strip()
+        found.bearer_token = "" if credentials.startswith(" ") else credentials.split(" ")[0]
     elif scheme.lower() == "basic":
         found.basic_auth = credentials.strip()
+
+
+def _impersonating(name: bytes) -> bool:
+    """Whether a header asks for a part of another identity."""
+    return name.startswith(b"impersonate-") and (name in IMPERSONATION or name.startswith(EXTRA_PREFIX.encode()))
 
 
 def _impersonate(found: Requester, request: Request) -> None:

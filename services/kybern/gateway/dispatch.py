@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from contextlib import suppress
 from functools import lru_cache
 from pathlib import Path
 
@@ -122,6 +121,8 @@ class Gateway:
             return response
         except StatusError as error:
             code = error.code
+            if code == 401 or (code == 403 and " cannot " in error.message):
+                request.warning = ""  # of a resource: only for those who may ask for it
             return answers.failure(request, error)
         except ConnectionResetError:
             code = 499
@@ -145,7 +146,10 @@ class Gateway:
             return target
         except StatusError:
             verb = aggregated.verb_of(request, path)
-            await self._api.check_resource_access(request, resource_of(path), path.name, verb)
+            resource = resource_of(path)
+            if path.resource == "namespaces" and not path.group:
+                resource.namespace = path.name  # a namespace lies in itself
+            await self._api.check_resource_access(request, resource, path.name, verb)
             raise
 
     async def _resource(self, request: Request, target: Target) -> Response | None:
@@ -189,7 +193,8 @@ class Gateway:
         timeout(self._api, request)
         path = request.path
         if path.startswith(ENDPOINTS) and path.strip("/").partition("/")[0] in ("healthz", "livez", "readyz"):
-            await self._report(request)
+            if self._ready():
+                await self._api.check_access(request)
             return self._health.handle(request)
         if path == "/version" or path == "/version/":
             if self._ready():
@@ -214,12 +219,6 @@ class Gateway:
         if group is not None and (group.group, group.version) in self._api.resources.remote:
             return await aggregated.aggregated_document(self._api, request, group.group, group.version)
         return NOT_FOUND if group is None else await self._documents.groups(request, group)
-
-    async def _report(self, request: Request) -> None:
-        """Let the audit log, if there is one, know of a request that nobody has to allow."""
-        if self._api.resources.table.audited and self._ready():
-            with suppress(StatusError):
-                await self._api.check_access(request)
 
     def _series_of(self, target: Target) -> Series:
         return self.metrics.series(self._labels_of(target))

@@ -149,8 +149,8 @@ async def test_impersonation(admin: Client, gateway: ExchangeClient) -> None:
 
     error = await refused(who(gateway, acting("bob", "carol")))
     assert error.message == (
-        'users "carol" is forbidden: User "bob" cannot impersonate resource "users" in API group "" '
-        "at the cluster scope"
+        'selfsubjectreviews.authentication.k8s.io is forbidden: User "bob" cannot impersonate-on:user-info:create '
+        'resource "selfsubjectreviews" in API group "authentication.k8s.io" at the cluster scope'
     )
     await bind(admin, "imp", "bob", [{"verbs": ["impersonate"], "apiGroups": [""], "resources": ["users"]}])
     assert await who(gateway, acting("bob", "carol")) == {"username": "carol", "groups": ["system:authenticated"]}
@@ -272,8 +272,8 @@ async def test_token_requests_are_checked(admin: Client) -> None:
         (
             "system:node:n",
             ("system:nodes",),
-            [("update", LEASES), ("list", PODS)],
-            [("create", NAMESPACES), ("list", SECRETS)],
+            [("create", PODS), ("list", SERVICES), ("update", NODES)],
+            [("create", NAMESPACES), ("list", SECRETS), ("list", PODS), ("update", LEASES)],
         ),
         ("system:kybern:gateway", (), [], [("list", PODS), ("list", SECRETS)]),
     ],
@@ -385,8 +385,8 @@ async def test_node_agents_give_themselves_no_labels_that_are_not_theirs(admin: 
         ({}, {"controller": False}, "with a controller owner reference set to itself"),
         ({}, {"blockOwnerDeletion": True}, "must not set blockOwnerDeletion on an owner reference"),
         ({}, {"uid": "other"}, "node one UID mismatch"),
-        ({"serviceAccountName": "default"}, {}, "can not create pods that reference a service account"),
-        ({"volumes": [{"name": "v", "secret": {"secretName": "s"}}]}, {}, "can not create pods that reference secrets"),
+        ({"serviceAccountName": "default"}, {}, "a mirror pod may not reference service accounts"),
+        ({"volumes": [{"name": "v", "secret": {"secretName": "s"}}]}, {}, "a mirror pod may not reference secrets"),
         (
             {"volumes": [{"name": "v", "configMap": {"name": "c"}}]},
             {},

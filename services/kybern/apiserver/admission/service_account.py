@@ -3,12 +3,12 @@
 from typing import Any
 
 from kybern.apiserver.admission.plugin import CREATE, Object, Plugin
+from kybern.apiserver.core.pod_references import MIRROR, SECRETS, all_references
 from kybern.apiserver.registry.request import Request
 from kybern.kube import names
 from kybern.kube.status import forbidden
 
 MOUNT = "/var/run/secrets/kubernetes.io/serviceaccount"
-MIRROR = "kubernetes.io/config.mirror"
 EXPIRATION = 3607  # seconds, upstream's default for the projected token
 
 
@@ -22,7 +22,10 @@ class ServiceAccount(Plugin):
         if operation != CREATE or request.subresource:
             return
         spec = new.get("spec")
-        if not isinstance(spec, dict) or MIRROR in (new["metadata"].get("annotations") or {}):
+        if not isinstance(spec, dict):
+            return
+        if MIRROR in (new["metadata"].get("annotations") or {}):
+            _check_mirror(request, new)
             return
         name = spec.get("serviceAccountName") or "default"
         spec["serviceAccountName"] = spec["serviceAccount"] = name
@@ -35,6 +38,21 @@ class ServiceAccount(Plugin):
             spec["imagePullSecrets"] = account["imagePullSecrets"]
         if _wants_token(spec, account):
             _mount_token(request, spec)
+
+
+def _check_mirror(request: Request, pod: Object) -> None:
+    """What shows a static pod has no account, and leads to no secret."""
+    why, spec = "", pod["spec"]
+    if spec.get("serviceAccountName"):
+        why = "a mirror pod may not reference service accounts"
+    elif any(resource == SECRETS for resource, _, _ in all_references(pod)):
+        why = "a mirror pod may not reference secrets"
+    else:
+        projected = [(volume.get("projected") or {}).get("sources") or () for volume in spec.get("volumes") or ()]
+        if any(source.get("serviceAccountToken") for sources in projected for source in sources):
+            why = "a mirror pod may not use ServiceAccountToken volume projections"
+    if why:
+        raise forbidden("", "pods", request.name, why)
 
 
 def _wants_token(spec: Object, account: Object) -> bool:

@@ -53,8 +53,8 @@ class AuditLog:
 
     async def _begin(self, server: "ApiServer", verb: str, message: Any, call: CallContext) -> Audited | None:
         """The request as the log knows it, if the policy wants it recorded at all."""
-        original, user = await self._users(server, call, getattr(message, "path", ""))
         asked, version = self._asked(server, verb, message)
+        original, user = await self._users(server, call, getattr(message, "path", ""), asked)
         recorded = self.policy.decide(original, asked)
         self._levels.labels(LEVELS[recorded.level]).inc()
         if not recorded.level:
@@ -80,7 +80,9 @@ class AuditLog:
         self._write(audited, "RequestReceived", audited.received, None)
         return audited
 
-    async def _users(self, server: "ApiServer", call: CallContext, path: str) -> tuple[User, User | None]:
+    async def _users(
+        self, server: "ApiServer", call: CallContext, path: str, asked: Attributes
+    ) -> tuple[User, User | None]:
         """Who calls, and as whom (None: they may not); nobody if they cannot be told."""
         while True:
             try:
@@ -91,7 +93,7 @@ class AuditLog:
             except StatusError:
                 return User(""), None
         try:
-            return original, server.authenticator.authenticate(call, path)
+            return original, server.authenticator.authenticate(call, path, asked)
         except StatusError:
             return original, None
 

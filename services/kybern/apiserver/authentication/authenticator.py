@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from kybern.apiserver.authentication.impersonation import impersonated
+from kybern.apiserver.authentication.impersonation import Impersonator
 from kybern.apiserver.authentication.service_account import ServiceAccountTokens, TokenInvalid, TokenUnknown, TokenUser
 from kybern.apiserver.core.authentication.jwt_config import Anonymous
 from kybern.apiserver.core.user import ANONYMOUS_USER, User, authenticated
@@ -24,6 +24,7 @@ GATEWAY = "system:kybern:gateway"
 REMEMBERED = 4096  # users and tokens
 # Whom a token speaks for. Raises TokenInvalid, MustWait.
 Verify = Callable[[str, tuple[str, ...]], TokenUser]
+CREDENTIAL_ID = "authentication.kubernetes.io/credential-id"  # in a user's extra
 TOKEN_SECONDS = 10.0  # for which a verified token is not verified again
 
 
@@ -43,7 +44,7 @@ class Authenticator:
     ) -> None:
         self._log = telemetry.log
         self._now = now
-        self._check = check
+        self._impersonator = Impersonator(check)
         self.service_accounts = service_accounts
         self._static = static_tokens or {}
         self._anonymous = anonymous or Anonymous()
@@ -53,8 +54,8 @@ class Authenticator:
         self._named: dict[tuple[str, ...], User] = {}
         self._tokens: dict[str, tuple[float, TokenUser]] = {}
 
-    def authenticate(self, call: CallContext, path: str = "") -> User:
-        """Who makes this call; `path` is that of a request for no resource."""
+    def authenticate(self, call: CallContext, path: str = "", asked: Attributes | None = None) -> User:
+        """Who makes this call; `path` is that of a request for no resource. `asked` matters to impersonation."""
         requester = call.requester
         if requester is None or call.peer.user != GATEWAY:
             if requester is not None:
@@ -62,7 +63,10 @@ class Authenticator:
             return self._peer(call.peer)
         user = self._requester(requester, path, call.audit)
         if requester.HasField("impersonation"):
-            return impersonated(user, requester.impersonation, self._check)
+            granted = self._impersonator.impersonated(user, requester.impersonation, asked)
+            if call.audit is not None:
+                call.audit.constraint = granted.mode
+            return granted.user
         return user
 
     def original(self, call: CallContext, path: str = "") -> User:
@@ -92,19 +96,20 @@ class Authenticator:
             return found.user
         if not requester.user:
             return self._nameless(requester.basic_auth, path)
-        if requester.extra or requester.uid:
+        if requester.extra or requester.uid:  # a front proxy speaks for the user
             extra = {name: tuple(values.values) for name, values in requester.extra.items()}
             return authenticated(User(requester.user, tuple(requester.groups), requester.uid, extra))
-        key = (requester.user, *requester.groups)
+        key = (requester.user, requester.credential_id, *requester.groups)
         user = self._named.get(key)
         if user is None:
             _bound(self._named)
-            user = self._named[key] = authenticated(User(requester.user, tuple(requester.groups)))
+            extra = {CREDENTIAL_ID: (requester.credential_id,)} if requester.credential_id else {}
+            user = self._named[key] = authenticated(User(requester.user, tuple(requester.groups), "", extra))
         return user
 
     def _nameless(self, basic: str, path: str) -> User:
         """The user of name and password, or anonymous. Raises StatusError (401)."""
-        if basic:
+        if basic and self._basic:
             known = self._basic.get(basic)
             if known is None:
                 raise unauthorized()

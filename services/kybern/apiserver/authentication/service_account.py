@@ -96,7 +96,7 @@ class ServiceAccountTokens:
             claims = jwt.decode(token, public, algorithms=["ES256", "RS256"], issuer=self.issuer, options=options)
         except jwt.DecodeError as error:
             raise TokenUnknown(str(error)) from None
-        except jwt.PyJWTError as error:
+        except (jwt.PyJWTError, TypeError) as error:  # TypeError: of an algorithm that the key is not for
             raise TokenInvalid(str(error)) from None
         at = now.timestamp()
         if claims.get("exp", 0) <= at:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from kybern.apiserver.authorization.modes import DEFAULT, AuthorizationSettings, Modes
 from kybern.apiserver.authorization.node import NodeAuthorizer, Rules
 from kybern.apiserver.authorization.rbac import RbacAuthorizer
-from kybern.apiserver.authorization.refusal import forbidden
+from kybern.apiserver.authorization.refusal import Denied, forbidden
 from kybern.apiserver.authorization.webhook import Opinion, WebhookAuthorizer
 from kybern.apiserver.core.rbac_index import RbacIndex
 from kybern.apiserver.core.user import User
@@ -55,7 +55,7 @@ class Authorizer:
             return True
         if self.modes is not None:
             return self.modes.decide(user, asked).allowed
-        if user.node and self.node.decide(user.node, asked):
+        if user.node and self.node.decide(user, asked):
             return True
         return self.rbac.may(user, asked)
 
@@ -69,8 +69,7 @@ class Authorizer:
             return self.modes.decide(user, asked)
         if self.may(user, asked):
             return Opinion(allowed=True, reason=self.explain(user, asked))
-        answer = self.node.decide(user.node, asked) if user.node else False
-        return Opinion(reason="" if isinstance(answer, bool) else answer.reason)
+        return Opinion(reason=self._why_not(user, asked))
 
     def check(self, user: User, asked: Attributes) -> None:
         """Raises StatusError (403, upstream's wording) if the user may not; 500 if that could not be found out."""
@@ -81,5 +80,9 @@ class Authorizer:
             if opinion.error:
                 raise status_error(500, "InternalError", f"Internal Server Error: {opinion.error}")
             raise forbidden(user, asked, opinion.reason)
-        answer = self.node.decide(user.node, asked) if user.node else False
-        raise forbidden(user, asked, "" if isinstance(answer, bool) else answer.reason)
+        raise forbidden(user, asked, self._why_not(user, asked))
+
+    def _why_not(self, user: User, asked: Attributes) -> str:
+        """What the Node authorizer says of a refusal; RBAC says nothing."""
+        answer = self.node.decide(user, asked)
+        return answer.reason if isinstance(answer, Denied) else ""

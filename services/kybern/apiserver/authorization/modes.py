@@ -33,7 +33,7 @@ class Modes:
     def __init__(
         self,
         settings: AuthorizationSettings,
-        node: Callable[[str, Attributes], bool | Denied],
+        node: Callable[[User, Attributes], bool | Denied],
         rbac: May,
         webhooks: Sequence[WebhookAuthorizer],
     ) -> None:
@@ -42,7 +42,7 @@ class Modes:
             "AlwaysDeny": lambda user, asked: Opinion(reason="Everything is forbidden."),
             "ABAC": _of(AbacAuthorizer(settings.policies).may),
             "RBAC": _of(rbac),
-            "Node": lambda user, asked: _node(node(user.node, asked)) if user.node else NO_OPINION,
+            "Node": lambda user, asked: _node(node(user, asked)),
         }
         asked = iter(webhooks)
         self._ordered = [next(asked).decide if mode == "Webhook" else known[mode] for mode in settings.modes]

@@ -72,6 +72,10 @@ def _own_roles() -> list[Object]:
                 {"verbs": read, "apiGroups": ["discovery.k8s.io"], "resources": ["endpointslices"]},
             ],
         },
+        {
+            "name": NODE_ROUTES,
+            "rules": [{"verbs": read, "apiGroups": [""], "resources": ["nodes"]}],
+        },
     ]
 
 
@@ -85,6 +89,7 @@ def _own_namespaced_roles() -> list[Object]:
     return [{"name": "system:kybern:dns", "namespace": "kube-system", "rules": rules}]
 
 
+NODE_ROUTES = "system:kybern:node-routes"  # agents lead packets to each other's pods, which takes every node's range
 DNS_BINDING: Object = {
     "name": "system:kybern:dns",
     "namespace": "kube-system",
@@ -99,6 +104,11 @@ def _own_bindings() -> list[Object]:
             "name": "system:kybern:dns",
             "roleRef": {"apiGroup": GROUP, "kind": "ClusterRole", "name": "system:kybern:dns"},
             "subjects": [{"kind": "User", "apiGroup": GROUP, "name": "system:kybern:dns"}],
+        },
+        {
+            "name": NODE_ROUTES,
+            "roleRef": {"apiGroup": GROUP, "kind": "ClusterRole", "name": NODE_ROUTES},
+            "subjects": [{"kind": "Group", "apiGroup": GROUP, "name": "system:nodes"}],
         },
         {
             "name": "system:kybern:simulated-nodes",

@@ -35,12 +35,17 @@ class User:
         return ""
 
     @property
+    def is_nameless_node(self) -> bool:
+        """Whether the user is a node's agent by its groups, but does not say of which node."""
+        return self.name == NODE_PREFIX and NODES in self.groups
+
+    @property
     def service_account(self) -> tuple[str, str] | None:
         """(namespace, name) if the user is a service account."""
         if not self.name.startswith(SERVICE_ACCOUNT_PREFIX):
             return None
-        namespace, colon, name = self.name.removeprefix(SERVICE_ACCOUNT_PREFIX).partition(":")
-        return (namespace, name) if colon else None
+        namespace, _, name = self.name.removeprefix(SERVICE_ACCOUNT_PREFIX).partition(":")
+        return (namespace, name) if namespace and name and ":" not in name else None
 
 
 ANONYMOUS_USER = User(ANONYMOUS, (UNAUTHENTICATED,))

@@ -27,15 +27,15 @@ def begin(
     selecting: ListRequest | WatchRequest | DeleteCollectionRequest | None = None,
 ) -> Request:
     """The request, allowed. Raises StatusError (401, 403, 404, 405, 429), MustWait."""
-    user = server.authenticator.authenticate(call)
     served = server.table.served.get((resource.group, resource.version, resource.resource))
     if served is None:
         asked = Attributes(verb, resource.group, resource.resource, resource.subresource, resource.namespace, name)
-        server.authorizer.check(user, asked)
+        server.authorizer.check(server.authenticator.authenticate(call, "", asked), asked)
         raise unknown_resource()
     namespace = namespace_of(served, resource)
     asked = attributes(served, verb, resource.subresource, namespace, name)
-    if server.authorizer.selects and selecting is not None:
+    user = server.authenticator.authenticate(call, "", asked)
+    if selecting is not None and (server.authorizer.selects or user.node):
         fields, labels = selecting.field_selector, selecting.label_selector
         asked = replace(asked, fields=forgiving(selected.fields, fields), labels=forgiving(selected.labels, labels))
     if call.seat is None:

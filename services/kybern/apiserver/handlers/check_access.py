@@ -14,7 +14,6 @@ from kybern.rpc.exchange.context import CallContext
 
 async def check_access(server: ApiServer, message: CheckAccessRequest, call: CallContext) -> CheckAccessResponse:
     """The authenticated user. Raises StatusError (401, 403)."""
-    user = server.authenticator.authenticate(call, message.path)
     resource = message.resource
     asked = (
         Attributes(message.verb, path=message.path)
@@ -23,6 +22,7 @@ async def check_access(server: ApiServer, message: CheckAccessRequest, call: Cal
             message.verb, resource.group, resource.resource, resource.subresource, resource.namespace, message.name
         )
     )
+    user = server.authenticator.authenticate(call, message.path, asked)
     if call.seat is None:
         server.flow.enter(call, user, asked)
     server.authorizer.check(user, asked)

@@ -12,12 +12,15 @@ from kybern.rpc.exchange.context import CallContext
 
 DEFAULT_CONTAINER = "kubectl.kubernetes.io/default-container"
 TARGET = "kybern.io/agent-target"
+TAKE_OVER = ("exec", "attach", "portforward")
 IN_CONTAINER = ("log", "exec", "attach")
 
 
 async def connect(server: ApiServer, message: ConnectRequest, call: CallContext) -> ConnectResponse:
     """Where to go. Raises StatusError."""
     request = begin(server, call, message.verb or "create", message.resource, message.name)
+    if request.verb == "get" and request.subresource in TAKE_OVER:
+        request.check("create")  # to look at a pod is not to command it
     need_namespace(request)
     container = message.container
     if request.subresource != "log":
@@ -39,7 +42,7 @@ async def connect(server: ApiServer, message: ConnectRequest, call: CallContext)
         if request.subresource == "log":
             return ConnectResponse(container=container, object=entry.data)
         raise bad_request(f"pod {request.name} does not have a host assigned")
-    if request.subresource in ("exec", "attach", "portforward"):
+    if request.subresource in TAKE_OVER:
         phase = (pod.get("status") or {}).get("phase")
         if phase in ("Succeeded", "Failed"):
             why = f"cannot {request.subresource} into a container in a completed pod; current phase is {phase}"

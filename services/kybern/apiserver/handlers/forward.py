@@ -15,7 +15,6 @@ UNAVAILABLE = "service unavailable"
 
 async def forward(server: ApiServer, message: ForwardRequest, call: CallContext) -> ForwardResponse:
     """Raises StatusError: 401, 403, 503 while the server is not available."""
-    user = server.authenticator.authenticate(call)
     resource = message.resource
     if message.path:
         asked = Attributes(message.verb, path=message.path)
@@ -23,6 +22,7 @@ async def forward(server: ApiServer, message: ForwardRequest, call: CallContext)
         asked = Attributes(
             message.verb, resource.group, resource.resource, resource.subresource, resource.namespace, message.name
         )
+    user = server.authenticator.authenticate(call, asked=asked)
     if call.seat is None:
         server.flow.enter(call, user, asked)
     server.authorizer.check(user, asked)

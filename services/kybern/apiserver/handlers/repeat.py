@@ -50,7 +50,7 @@ class RepeatableGet:
             if entry is None or by_gvr.get(gvr) is not served:
                 return None
             try:
-                user = authenticate(context)
+                user = authenticate(context, "", asked)
                 if not passes(context, user) or not may(user, asked):
                     return None
             except (StatusError, MustWait):

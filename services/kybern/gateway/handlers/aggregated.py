@@ -22,8 +22,10 @@ UNAVAILABLE = Response(b"service unavailable\n", 503, TEXT)
 
 
 def verb_of(request: Request, path: ResourcePath) -> str:
-    """As authorization names it; a method that is no verb stays a method."""
-    return verb(request.method, path, watches(request, path)) or request.method.lower()
+    """As authorization names it; "" for a method that is no verb."""
+    if path.watch:
+        return "watch"
+    return verb(request.method, path, watches(request, path))
 
 
 async def aggregated(api: Api, request: Request, path: ResourcePath) -> Response | None:

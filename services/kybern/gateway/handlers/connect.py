@@ -42,7 +42,7 @@ async def need_upgrade(api: Api, request: Request, target: Target) -> None:
     kubectl tries SPDY when a WebSocket is refused, and shows the answer to that second try. Raises StatusError.
     """
     if not _asks_for_websocket(request):
-        await connect(api, request, target, "create")
+        await connect(api, request, target, target.verb)
     need_websocket(request)
 
 

@@ -138,7 +138,10 @@ class FastGet:
         if part is None:
             if len(memory) >= HEADS:
                 memory.clear()
-            part = memory[key] = requester_part(requester(request), self._api.request_timeout)
+            named = requester(request)
+            part = requester_part(named, self._api.request_timeout)
+            if not named.HasField("impersonation"):
+                memory[key] = part
         return Head(headers, part, request.keep_alive)
 
     def landed(self, flight: Flight, answer: Callable[[Passenger], None]) -> None:

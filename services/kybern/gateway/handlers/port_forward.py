@@ -33,11 +33,11 @@ Send = Callable[[bytes], Awaitable[None]]
 async def port_forward(api: Api, request: Request, target: Target) -> Response | None:
     """Serve one port-forward. Raises StatusError when it is refused before the handshake."""
     if is_spdy(request):
-        agent, container = await connect(api, request, target, "create")
+        agent, container = await connect(api, request, target, target.verb)
         return await _spdy(request, agent, container)
     await need_upgrade(api, request, target)
     protocol, ports = _websocket(request, "ports")
-    agent, container = await connect(api, request, target, "create")
+    agent, container = await connect(api, request, target, target.verb)
     await _switch(request, protocol, ports, agent, container)
     return None
 

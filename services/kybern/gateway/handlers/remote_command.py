@@ -20,7 +20,7 @@ from kybern.gateway.handlers.target import Target
 from kybern.gateway.http.message import Request, Response
 from kybern.gateway.http.spdy import SpdySocket, is_spdy, negotiate
 from kybern.gateway.http.websocket import WebSocketClosed
-from kybern.kube.status import bad_request
+from kybern.kube.status import StatusError, bad_request
 from kybern.protos.node.v1 import node_pb2 as node
 from kybern.protos.node.v1.node_pb2 import ContainerRef
 from kybern.rpc.errors import status_error
@@ -33,14 +33,18 @@ PING_SECONDS = 20.0  # between pings of a quiet connection
 async def remote_command(api: Api, request: Request, target: Target) -> Response | None:
     """Serve one exec or attach. Raises StatusError when it is refused before the handshake."""
     kind = target.path.subresource
-    start = _start(request, kind, STREAMS)
+    try:
+        start = _start(request, kind, STREAMS)
+    except StatusError:
+        await connect(api, request, target, target.verb)  # what else is wrong is said first
+        raise
     if is_spdy(request):
-        agent, container = await connect(api, request, target, "create")
+        agent, container = await connect(api, request, target, target.verb)
         make: Callable[[], CommandStreams] | Response = _spdy(request, start.start)
     else:
         await need_upgrade(api, request, target)
         make = _websocket(request)
-        agent, container = await connect(api, request, target, "create")
+        agent, container = await connect(api, request, target, target.verb)
     if isinstance(make, Response):
         return make
     await _serve(agent, kind, start, container, make())

@@ -69,12 +69,14 @@ def watches(request: Request, path: ResourcePath) -> bool:
     """Whether a request asks for a watch."""
     if path.watch:
         return True
-    return b"watch" in request.raw_query and not path.subresource and options.boolean(request.query, "watch")
+    return b"watch" in request.raw_query and not path.name and options.boolean(request.query, "watch")
 
 
 def _takes(served: Served, wanted: str, path: ResourcePath) -> bool:
     if path.subresource == "proxy":
         return True
+    if path.subresource == "log":
+        return wanted == "get"
     if path.subresource in CONNECT:
         return wanted in ("get", "create")
     if wanted == "create" and path.name and not path.subresource:

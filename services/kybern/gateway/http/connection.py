@@ -11,6 +11,7 @@ import socket
 import ssl
 from collections import deque
 from collections.abc import Awaitable, Callable
+from hashlib import sha256
 from typing import Any, Protocol
 
 import httptools
@@ -62,6 +63,7 @@ class Connection(asyncio.Protocol):
         self.front_proxy: FrontProxies | None = None  # if this client may name users in headers
         self._proxies = proxies
         self.identity = Identity("")
+        self.credential_id = ""  # of the client certificate
         self.peer_address = ""
         self.memory: dict[Any, Any] = {}  # what handlers keep for the life of the connection
         self.heads: dict[bytes, Any] = {}  # and what they keep by the bytes of a request's headers
@@ -92,9 +94,10 @@ class Connection(asyncio.Protocol):
         der = tls.getpeercert(binary_form=True) if tls is not None else None
         if der:
             self.identity = certificate_identity(ssl.DER_cert_to_PEM_cert(der).encode())
+            self.credential_id = f"X509SHA256={sha256(der).hexdigest()}" if self.identity.user else ""
             if self._proxies is not None and self._proxies.issued(der):
                 self.front_proxy = self._proxies if self._proxies.trusts(self.identity) else None
-                self.identity = Identity("")
+                self.identity, self.credential_id = Identity(""), ""
 
     def data_received(self, data: bytes) -> None:
         if self.websocket is not None:

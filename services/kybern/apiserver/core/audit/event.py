@@ -32,6 +32,7 @@ class Audited:
     uid: str = ""
     resource_version: str = ""
     annotations: dict[str, str] = field(default_factory=dict)
+    constraint: str = ""  # under which impersonation was granted
 
 
 def event(audited: Audited, stage: str, now: datetime, status: Object | None, response: bytes = b"") -> bytes:
@@ -49,6 +50,8 @@ def event(audited: Audited, stage: str, now: datetime, status: Object | None, re
     }
     if audited.impersonated is not None:
         said["impersonatedUser"] = user_info(audited.impersonated)
+    if audited.constraint:
+        said["authenticationMetadata"] = {"impersonationConstraint": audited.constraint}
     if audited.source_ips:
         said["sourceIPs"] = list(audited.source_ips)
     if audited.user_agent:
