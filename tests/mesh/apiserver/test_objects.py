@@ -331,6 +331,36 @@ async def test_large_lists_come_in_chunks(admin: Client) -> None:
     assert len((await admin.list(CONFIG_MAPS, "default")).items) == 12
 
 
+async def test_of_a_large_list_only_what_has_changed_is_sent(admin: Client, cluster: Any) -> None:
+    for n in range(12):
+        await admin.create(CONFIG_MAPS, config_map(f"c{n:02}", x="y" * 300_000))
+    held: dict[int, bytes] = {}
+
+    async def chunks(etag: str = "", knows: bool = True) -> tuple[list[pb.ListResponse], int]:
+        wanted = pb.Resource(version="v1", resource="configmaps", namespace="default")
+        listing = pb.ListRequest(resource=wanted, known_etag=etag, known_parts=held)
+        found = [chunk async for chunk in admin.calls.stream("list", listing, "", 5)]
+        missing = [number for number in found[0].parts if number not in held or not knows]
+        sent = [chunk.items for chunk in found if chunk.items]
+        held.update(zip(missing, sent, strict=True))
+        return found, len(sent)
+
+    first, sent = await chunks()
+    assert sent == len(first[0].parts) > 3
+    await admin.patch(CONFIG_MAPS, "c05", "default", patch={"data": {"x": "z"}})
+    await admin.delete(CONFIG_MAPS, "c11", "default")
+    second, sent = await chunks(first[0].etag)
+    assert sent == 1, "a part that is empty now is none"
+    document = orjson.loads(b"[" + b",".join(held[number] for number in second[0].parts) + b"]")
+    listed = (await admin.list(CONFIG_MAPS, "default")).items
+    assert [item["metadata"] for item in document] == [item["metadata"] for item in listed]
+    assert [len(item["data"]["x"]) for item in document] == [300_000] * 5 + [1] + [300_000] * 5
+    again, sent = await chunks(second[0].etag)
+    assert (again[0].unchanged, sent) == (True, 0)
+    _, sent = await chunks("another-1-5", knows=False)
+    assert sent == len(second[0].parts), "numbers are those of one process"
+
+
 async def test_other_versions_are_converted(admin: Client) -> None:
     v1 = Resource("autoscaling", "v1", "horizontalpodautoscalers", "HorizontalPodAutoscaler")
     v2 = Resource("autoscaling", "v2", "horizontalpodautoscalers", "HorizontalPodAutoscaler")

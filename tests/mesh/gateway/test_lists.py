@@ -63,3 +63,73 @@ async def test_many_at_once(gateway: Any) -> None:
     await fill(gateway)
     lists = await asyncio.gather(*(names(gateway) for _ in range(6)))
     assert {len(found) for found, _ in lists} == {COUNT}
+
+
+async def test_changes_while_lists_are_sent(gateway: Any) -> None:
+    """Every list is whole and consistent: each object says how many changes came before it."""
+    await fill(gateway)
+    path, as_patch = f"{PATH}/big-", {"Content-Type": "application/merge-patch+json"}
+    seen: list[dict[str, int]] = []
+
+    async def lists(count: int) -> None:
+        for _ in range(count):
+            async with gateway.admin.get(PATH) as response:
+                document = json.loads(await response.read())
+            items = {item["metadata"]["name"]: int(item["data"].get("change", 0)) for item in document["items"]}
+            newest = max(int(item["metadata"]["resourceVersion"]) for item in document["items"])
+            assert newest <= int(document["metadata"]["resourceVersion"])
+            seen.append(items)
+
+    async def changes() -> None:
+        for number in range(1, 40):
+            patch = json.dumps({"data": {"change": str(number)}})
+            async with gateway.admin.patch(f"{path}{number % COUNT:02}", data=patch, headers=as_patch) as response:
+                assert response.status == 200
+
+    await asyncio.gather(lists(8), lists(8), changes())
+    for items in seen:
+        last = max(items.values())
+        for number in range(COUNT):
+            expected = max((change for change in range(1, last + 1) if change % COUNT == number), default=0)
+            assert items[f"big-{number:02}"] == expected
+
+
+async def test_from_large_to_small_and_back(gateway: Any) -> None:
+    await fill(gateway)
+    assert len((await names(gateway))[0]) == COUNT
+    for number in range(2, COUNT):
+        await gateway.admin.delete(f"{PATH}/big-{number:02}")
+    assert (await names(gateway))[0] == ["big-00", "big-01"]
+    for number in range(2, COUNT):
+        body = {"metadata": {"name": f"big-{number:02}"}, "data": {"text": "x" * SIZE}}
+        await gateway.admin.post(PATH, json=body)
+        found, _ = await names(gateway)
+        assert found == [f"big-{each:02}" for each in range(number + 1)]
+
+
+@pytest.mark.parametrize("query", ["?pretty=true", ""], ids=["pretty", "HTTP/1.0"])
+async def test_a_held_list_in_other_forms(gateway: Any, query: str) -> None:
+    await fill(gateway)
+    await names(gateway)
+    async with gateway.admin.get(PATH) as response:
+        document = json.loads(await response.read())
+    if query:
+        async with gateway.admin.get(f"{PATH}{query}") as response:
+            text = await response.text()
+        assert text.startswith('{\n  "')
+    else:
+        text = await old_http(gateway)
+    assert json.loads(text)["items"] == document["items"]
+
+
+async def old_http(gateway: Any) -> str:
+    """The list by HTTP/1.0, which ends with the connection."""
+    reader, writer = await asyncio.open_connection(
+        "127.0.0.1", gateway.port, ssl=gateway.tls("admin", "system:masters")
+    )
+    writer.write(f"GET {PATH} HTTP/1.0\r\n\r\n".encode())
+    head, _, body = (await reader.read()).partition(b"\r\n\r\n")
+    writer.close()
+    assert b" 200 " in head[:16]
+    assert b"chunked" not in head
+    return body.decode()

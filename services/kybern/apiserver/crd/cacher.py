@@ -73,6 +73,7 @@ class CustomCacher(Cacher):
         self._custom, self._api_version, self._kinds = custom, stored.api_version, kinds
         self._fields = fields_reader(custom)
         self.head = encoding.head(stored.kind, stored.api_version)
+        self.forget_parts()
         for key, entry in list(self.entries.items()):
             obj = entry.decode()
             self._adapt(obj)

@@ -4,7 +4,7 @@ A first page shows the present and pins its revision; further pages show that sa
 nothing of the resource has changed since, else from the store's history.
 """
 
-from collections.abc import AsyncGenerator, Iterable, Iterator
+from collections.abc import AsyncGenerator, Iterable
 
 import orjson
 
@@ -13,6 +13,7 @@ from kybern.apiserver.core.continue_token import ContinueToken, decode, too_old
 from kybern.apiserver.core.revision import revision_of
 from kybern.apiserver.crd.late_selection import late_selection
 from kybern.apiserver.handlers.begin import begin, pinned_name, selection
+from kybern.apiserver.handlers.list_chunks import chunks, etag_of, in_parts, is_large, joined
 from kybern.apiserver.registry import component_status, unreadable
 from kybern.apiserver.registry.request import Request
 from kybern.apiserver.server import ApiServer
@@ -23,7 +24,6 @@ from kybern.protos.api.v1.objects_pb2 import ListRequest, ListResponse
 from kybern.rpc.exchange.context import CallContext
 from kybern.store.errors import CompactedError, FutureRevisionError
 
-CHUNK = 1 << 20  # bytes
 PAGE = 501  # keys read from the store at a time: a page of 500, and whether there is more
 
 
@@ -46,9 +46,15 @@ async def list_objects(
     revision, after, exact = await _where(request, message)
     unreadable.check_list(request.served, request.namespace)
     past = exact and revision < server.feed.revision and revision < request.served.cacher.changed
-    etag = "" if past or limit or message.continue_token else _etag(request)
+    etag = "" if past or limit or message.continue_token else etag_of(request)
     if etag and message.known_etag == etag:
         yield ListResponse(last=True, resource_version=str(revision), etag=etag, unchanged=True)
+        return
+    if etag and (parts := in_parts(request, chosen, message)) is not None:
+        for part in parts:
+            part.etag, etag = etag, ""
+            yield part
+        yield ListResponse(last=True, resource_version=str(revision))
         return
     if past:
         entries: list[Entry] = await _from_store(request, chosen, after, limit, revision)
@@ -69,15 +75,10 @@ async def list_objects(
     last = ListResponse(last=True, resource_version=str(revision), continue_token=token)
     if remaining is not None:
         last.remaining_item_count = remaining
-    if len(entries) and not _split(entries):
-        last.items = _joined(request, entries)
+    if len(entries) and not is_large(entries):
+        last.items = joined(request, entries)
         last.count = len(entries)
     yield last
-
-
-def _etag(request: Request) -> str:
-    """Another one whenever an object of the resource or what the API serves has changed, or another process answers."""
-    return f"{request.server.epoch}-{request.server.table.etag}-{request.served.storage.changed}"
 
 
 async def _where(request: Request, message: ListRequest) -> tuple[int, str, bool]:
@@ -152,39 +153,3 @@ async def _from_store(request: Request, chosen: Selection, after: str, limit: in
         if not page.more:
             return found
         start = page.items[-1].key
-
-
-def _split(entries: list[Entry]) -> bool:
-    """Whether the list is too large for one chunk."""
-    size = 0
-    for entry in entries:
-        size += len(entry.data)
-        if size > CHUNK:
-            return True
-    return False
-
-
-def _joined(request: Request, entries: list[Entry]) -> bytes:
-    present, head = request.served.converter, request.served.head
-    if present is None:
-        cut = len(head)
-        return b",".join([b"{" + entry.data[cut:] for entry in entries])
-    info = request.served.info
-    head = b"{" if request.served.custom else encoding.head(info.kind, info.api_version)
-    return b",".join([encoding.item(present(entry.data), head) for entry in entries])
-
-
-def chunks(request: Request, entries: list[Entry]) -> Iterator[ListResponse]:
-    """All chunks but the last; none for a list that fits in one."""
-    if not _split(entries):
-        return
-    batch: list[Entry] = []
-    size = 0
-    for entry in entries:
-        batch.append(entry)
-        size += len(entry.data)
-        if size >= CHUNK:
-            yield ListResponse(items=_joined(request, batch), count=len(batch))
-            batch, size = [], 0
-    if batch:
-        yield ListResponse(items=_joined(request, batch), count=len(batch))

@@ -6,12 +6,14 @@ revisions.
 
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
+from itertools import count
 
 import orjson
 
 from kybern.apiserver.core import encoding, fields
 from kybern.apiserver.storage.audiences import Audiences
 from kybern.apiserver.storage.entry import CacheEvent, Convert, Entry, Object
+from kybern.apiserver.storage.list_parts import ListParts
 from kybern.apiserver.storage.selection import Selection
 from kybern.apiserver.storage.watcher import Watcher
 from kybern.kube.status import expired, service_unavailable
@@ -19,6 +21,7 @@ from kybern.store.contract import Event, EventKind, KeyValue
 from kybern.store.sorted_keys import SortedKeys
 
 RING = 4096  # events kept for watches to resume from
+LISTS = 16  # namespaces ("" = all) whose large lists are kept in parts
 Listener = Callable[[CacheEvent], None]
 
 
@@ -40,6 +43,8 @@ class Cacher:
         self._floor = 0  # every event after this revision is in the ring
         self._audiences = Audiences(fields.trigger(group, resource))
         self.listeners: list[Listener] = []
+        self._lists: dict[str, ListParts] = {}  # by namespace ("" = all)
+        self._part_numbers = count(1)
 
     # Reads
 
@@ -65,6 +70,19 @@ class Cacher:
         """How many objects of a namespace ("" = all) come after a key."""
         return self.keys.count(*_between(namespace, after))
 
+    def parts(self, namespace: str, make: bool = False) -> ListParts | None:
+        """The parts of the list of a namespace ("" = all), if they are kept, or `make` says that they shall be."""
+        found = self._lists.get(namespace)
+        if found is None and make:
+            if len(self._lists) >= LISTS:
+                del self._lists[next(iter(self._lists))]
+            found = self._lists[namespace] = ListParts(*_between(namespace, ""), self._part_numbers)
+        return found
+
+    def forget_parts(self) -> None:
+        """Objects are others without a change of theirs."""
+        self._lists.clear()
+
     def _keys(self, namespace: str, after: str) -> Iterable[str]:
         return self.keys.between(*_between(namespace, after))
 
@@ -79,6 +97,7 @@ class Cacher:
         if entry.key not in self.entries:
             self.keys.add(entry.key)
         self.entries[entry.key] = entry
+        self.forget_parts()
 
     def loaded(self, revision: int) -> None:
         """Everything up to the revision is loaded; watches can start from there."""
@@ -87,6 +106,7 @@ class Cacher:
     def reset(self) -> None:
         """Forget everything (history was lost): watchers are cut off and list again."""
         self._audiences.end()
+        self.forget_parts()
         self.entries.clear()
         self.keys.clear()
         self.unreadable.clear()
@@ -117,6 +137,8 @@ class Cacher:
             if prev is None:
                 self.keys.add(key)
             self.entries[key] = entry
+        for parts in self._lists.values():
+            parts.touch(key)
         self._publish(CacheEvent(entry, prev, kv.mod_revision, event.kind is EventKind.DELETE, self.head, traceparent))
 
     def _read(self, kv: KeyValue, obj: Object | None) -> tuple[KeyValue, Entry | None]:
@@ -135,6 +157,7 @@ class Cacher:
         if prev is not None:
             del self.entries[key]
             self.keys.remove(key)
+        self.forget_parts()
         self._ring.clear()
         self._floor = self.changed = kv.mod_revision
         self._audiences.end()

@@ -21,9 +21,14 @@ NAMES: dict[int, views.EventName] = {
 }
 
 
-def http_chunk(data: bytes) -> bytes:
+def http_chunk(*data: bytes) -> bytes:
     """Data as a chunk of HTTP/1.1's transfer coding."""
-    return b"%x\r\n%b\r\n" % (len(data), data)
+    return b"".join((b"%x\r\n" % sum(map(len, data)), *data, b"\r\n"))
+
+
+def chunk_data(chunk: bytes) -> memoryview:
+    """The data of such a chunk."""
+    return memoryview(chunk)[chunk.index(b"\n") + 1 : -2]
 
 
 class Frames:

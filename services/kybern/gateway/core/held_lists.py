@@ -14,11 +14,16 @@ LARGEST = LIMIT // 2  # of one
 
 @dataclass(frozen=True)
 class HeldList:
-    """The parts of a list up to its last item, compressed if `packer` is there to go on with."""
+    """The parts of a list up to its last item, compressed if `packer` is there to go on with.
+
+    If they have numbers, they are HTTP chunks, each with a comma before its items, and go into the next list if the
+    apiserver says so.
+    """
 
     etag: str
     parts: tuple[bytes, ...]
     packer: Any = None  # a zlib compressor; copied before it is used
+    numbers: tuple[int, ...] = ()
 
     @property
     def size(self) -> int:

@@ -11,7 +11,7 @@ import orjson
 from kybern.gateway import answers
 from kybern.gateway.api import Api, behind, timeout
 from kybern.gateway.core import options, views
-from kybern.gateway.core.held_lists import HeldList
+from kybern.gateway.core.held_lists import LARGEST, HeldList
 from kybern.gateway.core.negotiation import MediaType
 from kybern.gateway.core.resources import Served
 from kybern.gateway.core.views import TableView
@@ -66,6 +66,7 @@ async def list_objects(api: Api, request: Request, target: Target, traceparent: 
     held = api.lists.find(key)
     if held is not None:
         asked.known_etag = held.etag
+        asked.known_parts.extend(held.numbers)
     chunks = api.streams.stream(
         asked,
         **behind(api, request),
@@ -77,7 +78,7 @@ async def list_objects(api: Api, request: Request, target: Target, traceparent: 
         if media.protobuf:
             return await _protobuf(api, request, target, media, key, held, first, chunks)
         if first.unchanged and held is not None:
-            await streamed_list.send_again(request, held, _metadata(first))
+            await streamed_list.send_held(request, target.served, held, _metadata(first))
             return None
         if not media.plain:
             return await _converted(api, request, target, media, tables, first, chunks)
@@ -85,6 +86,11 @@ async def list_objects(api: Api, request: Request, target: Target, traceparent: 
             items = await _all_items(first, chunks)
             document = views.list_document(f"{target.served.kind}List", target.served.api_version, *items)
             return await answers.answer(request, document, media)
+        if first.parts and not answers.wants_gzip(request) and (held is not None or first.size <= LARGEST):
+            held, first = await streamed_list.gather(held, first, chunks)
+            api.lists.put(key, held)
+            await streamed_list.send_held(request, target.served, held, _metadata(first))
+            return None
         api.lists.drop(key)
         sent = await streamed_list.send(request, target.served, first, chunks, _metadata)
         if sent is not None:
@@ -96,7 +102,9 @@ def _held_key(request: Request, media: MediaType, asked: ListRequest) -> object:
     """What a list is held by; None for those that are never held."""
     if media.protobuf:
         return asked.SerializeToString(), media.view, media.version
-    return (asked.SerializeToString(), answers.wants_gzip(request)) if media.plain else None
+    if not media.plain or answers.indents(request):
+        return None
+    return asked.SerializeToString(), answers.wants_gzip(request)
 
 
 async def _protobuf(

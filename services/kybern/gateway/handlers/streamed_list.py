@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Callable
 
 from kybern.gateway import answers
 from kybern.gateway.core import views
+from kybern.gateway.core.frames import chunk_data, http_chunk
 from kybern.gateway.core.held_lists import LARGEST, HeldList
 from kybern.gateway.core.resources import Served
 from kybern.gateway.http.message import Request
@@ -29,7 +30,7 @@ async def send(
     stream = _begin(request, compress)
     etag, parts, size = chunk.etag, [], 0
     try:
-        part = views.list_open(f"{served.kind}List", served.api_version) + chunk.items
+        part = _open(served) + chunk.items
         while True:
             out = packer.compress(part) if packer is not None else part
             size += len(out)
@@ -39,7 +40,8 @@ async def send(
             if chunk.last:
                 break
             chunk = await anext(chunks)
-            part = b"," + chunk.items if chunk.items else b""
+            items = chunk.items
+            part = b"," + items if items else b""
         held = HeldList(etag, tuple(parts), packer) if etag and size <= LARGEST else None
         await _end(stream, packer, metadata(chunk))
         return held
@@ -48,12 +50,39 @@ async def send(
         return None
 
 
-async def send_again(request: Request, held: HeldList, metadata: Object) -> None:
-    """Send a list whose items have not changed, at its present revision."""
+async def gather(
+    held: HeldList | None, chunk: ListResponse, chunks: AsyncIterator[ListResponse]
+) -> tuple[HeldList, ListResponse]:
+    """A list of parts, put together from those that are held and those that come; and the last chunk."""
+    known = dict(zip(held.numbers, held.parts, strict=True)) if held is not None else {}
+    etag, numbers, parts = chunk.etag, tuple(chunk.parts), []
+    for number in numbers:
+        part = known.get(number)
+        if part is None:
+            part = http_chunk(b",", chunk.items)
+            chunk = await anext(chunks)
+        parts.append(part)
+    while not chunk.last:
+        chunk = await anext(chunks)
+    return HeldList(etag, tuple(parts), numbers=numbers), chunk
+
+
+async def send_held(request: Request, served: Served, held: HeldList, metadata: Object) -> None:
+    """Send a list whose items are those held, at its present revision."""
     stream = _begin(request, held.packer is not None)
-    for part in held.parts:
-        await stream.write(part)
+    parts = held.parts
+    if held.numbers:
+        await stream.write(_open(served) + chunk_data(parts[0])[1:])
+        for part in parts[1:]:
+            await stream.write_framed(part)
+    else:
+        for part in parts:
+            await stream.write(part)
     await _end(stream, held.packer, metadata)
+
+
+def _open(served: Served) -> bytes:
+    return views.list_open(f"{served.kind}List", served.api_version)
 
 
 def _begin(request: Request, compress: bool) -> ResponseStream:

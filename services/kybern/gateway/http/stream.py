@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from kybern.gateway.core.frames import http_chunk
+from kybern.gateway.core.frames import chunk_data, http_chunk
 
 if TYPE_CHECKING:
     from kybern.gateway.http.connection import Connection
@@ -25,6 +25,11 @@ class ResponseStream:
         if data:
             self._send(data)
             await self._connection.drain()
+
+    async def write_framed(self, framed: bytes) -> None:
+        """Data that is an HTTP chunk already."""
+        self._connection.transport.write(framed if self._chunked else chunk_data(framed))
+        await self._connection.drain()
 
     def _send(self, data: bytes) -> None:
         self._connection.transport.write(http_chunk(data) if self._chunked else data)
