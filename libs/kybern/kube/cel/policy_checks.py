@@ -67,7 +67,7 @@ def _annotations(policy: Object, annotations: Any, composition: Composition) -> 
         yield invalid("spec.auditAnnotations", annotations, detail)
     for index, annotation in enumerate(annotations):
         at, key = f"spec.auditAnnotations[{index}]", annotation.get("key") or ""
-        for problem in qualified_name(f"{name}/{key}") if key else ():
+        for problem in qualified_name(f"{name}/{key}"):
             yield invalid(f"{at}.key", f"{name}/{key}", problem)
         if key in seen:
             yield duplicate(f"{at}.key", key)
@@ -148,7 +148,7 @@ def _variables(spec: Object, composition: Composition) -> Errors:
         if not name:
             yield required(f"{at}.name", "name is not specified")
         elif not _IDENTIFIER.fullmatch(name) or name in _RESERVED:
-            yield invalid(f"{at}.name", variable["name"], "name is not a valid CEL identifier")
+            yield invalid(f"{at}.name", variable["name"], "must be a valid CEL identifier")
         if not expression.strip():
             yield required(f"{at}.expression", "expression is not specified")
             continue

@@ -1,8 +1,9 @@
 """Defaults of namespaces, secrets, RBAC, admission, extension, scheduling, quota, flow control and device kinds."""
 
 import base64
+from typing import Any
 
-from kybern.kube.defaults.rules import Object, Rules, child, rule
+from kybern.kube.defaults.rules import Function, Object, Rules, child, rule
 
 _ADMISSION = "io.k8s.api.admissionregistration.v1."
 _CORE = "io.k8s.api.core.v1."
@@ -59,6 +60,21 @@ def _crd_names(names: Object) -> None:
             names["listKind"] = f"{kind}List"
 
 
+def _preemption(priority_class: Object) -> None:
+    priority_class.setdefault("preemptionPolicy", "PreemptLowerPriority")
+
+
+def _absent(**constants: Any) -> Function:
+    """Fills what is absent, not what is empty."""
+
+    def fill(obj: Object) -> None:
+        for name, value in constants.items():
+            if obj.get(name) is None:
+                obj[name] = dict(value) if isinstance(value, dict) else value
+
+    return fill
+
+
 _WEBHOOK: Object = {"failurePolicy": "Fail", "matchPolicy": "Equivalent", "namespaceSelector": {}, "objectSelector": {},
             "timeoutSeconds": 10}  # fmt: skip
 _DEVICE_REQUEST: Object = {"allocationMode": "ExactCount"}
@@ -78,19 +94,19 @@ RULES: Rules = {
     _RBAC + "RoleBinding": rule(roleRef={}),
     _RBAC + "RoleRef": rule(apiGroup=RBAC_GROUP),
     _RBAC + "Subject": rule(_subject_group),
-    _ADMISSION + "MutatingWebhook": rule(reinvocationPolicy="Never", **_WEBHOOK),
-    _ADMISSION + "ValidatingWebhook": rule(**_WEBHOOK),
-    _ADMISSION + "RuleWithOperations": rule(scope="*"),
-    _ADMISSION + "NamedRuleWithOperations": rule(scope="*"),
+    _ADMISSION + "MutatingWebhook": rule(_absent(reinvocationPolicy="Never", **_WEBHOOK)),
+    _ADMISSION + "ValidatingWebhook": rule(_absent(**_WEBHOOK)),
+    _ADMISSION + "RuleWithOperations": rule(_absent(scope="*")),
+    _ADMISSION + "NamedRuleWithOperations": rule(_absent(scope="*")),
     _ADMISSION + "ServiceReference": rule(port=443),
-    _ADMISSION + "MatchResources": rule(matchPolicy="Equivalent", namespaceSelector={}, objectSelector={}),
-    _ADMISSION + "ValidatingAdmissionPolicySpec": rule(failurePolicy="Fail"),
-    _ADMISSION + "MutatingAdmissionPolicySpec": rule(failurePolicy="Fail"),
+    _ADMISSION + "MatchResources": rule(_absent(matchPolicy="Equivalent", namespaceSelector={}, objectSelector={})),
+    _ADMISSION + "ValidatingAdmissionPolicySpec": rule(_absent(failurePolicy="Fail")),
+    _ADMISSION + "MutatingAdmissionPolicySpec": rule(_absent(failurePolicy="Fail")),
     _CRD + "CustomResourceDefinitionSpec": rule(conversion={"strategy": "None"}),
     _CRD + "CustomResourceDefinitionNames": rule(_crd_names),
     _CRD + "ServiceReference": rule(port=443),
     "io.k8s.kube-aggregator.pkg.apis.apiregistration.v1.ServiceReference": rule(port=443),
-    "io.k8s.api.scheduling.v1.PriorityClass": rule(preemptionPolicy="PreemptLowerPriority"),
+    "io.k8s.api.scheduling.v1.PriorityClass": rule(_preemption),
     "io.k8s.api.authentication.v1.TokenRequestSpec": rule(expirationSeconds=3600),
     _FLOW + "FlowSchema": rule(spec={}),
     _FLOW + "FlowSchemaSpec": rule(zero_is_absent=True, matchingPrecedence=1000),

@@ -1,14 +1,17 @@
 """Kinds that extend or steer the API: admission policies, APIService, addresses, devices, reviews."""
 
+import base64
 import ipaddress
 
 from kybern.kube.field import duplicate, forbidden, invalid, not_supported, required
 from kybern.kube.validation.admission import validate_rule
+from kybern.kube.validation.conditions import validate_conditions
 from kybern.kube.validation.fields import (
     IMMUTABLE,
     Errors,
     Object,
     child,
+    chosen,
     immutable,
     items,
     one_of,
@@ -41,7 +44,6 @@ def validate_admission_policy(obj: Object) -> Errors:
         yield from _message(validation, f"spec.validations[{index}]")
     for index, annotation in enumerate(annotations):
         at = f"spec.auditAnnotations[{index}]"
-        yield from required_text(annotation, "key", at)
         if not (annotation.get("valueExpression") or "").strip():
             yield required(f"{at}.valueExpression", "valueExpression is not specified")
 
@@ -52,12 +54,13 @@ def _message(validation: Object, path: str) -> Errors:
         yield invalid(f"{path}.message", message, "message must be non-empty if specified")
     elif "\n" in message.strip() or "\r" in message.strip():
         yield invalid(f"{path}.message", message, "message must not contain line breaks")
-    yield from one_of(validation, "reason", path, ("Forbidden", "Invalid", "RequestEntityTooLarge", "Unauthorized"))
+    yield from one_of(validation, "reason", path, ("Forbidden", "Invalid", "RequestEntityTooLarge"))
 
 
 def validate_mutating_policy(obj: Object) -> Errors:
     spec = child(obj, "spec")
     yield from _policy(spec)
+    yield from _changing(child(spec, "matchConstraints"), "spec.matchConstraints")
     mutations = items(spec, "mutations")
     if not mutations:
         yield required("spec.mutations", "mutations must contain at least one item")
@@ -81,13 +84,51 @@ def _policy(spec: Object) -> Errors:
             yield required("spec.matchConstraints.resourceRules")
     parameters = spec.get("paramKind")
     if parameters is not None:
-        for name in ("apiVersion", "kind"):
-            yield from required_text(parameters, name, "spec.paramKind")
-    yield from one_of(spec, "failurePolicy", "spec", ("Fail", "Ignore"))
+        yield from _param_kind(parameters, "spec.paramKind")
+    yield from chosen(spec, "failurePolicy", "spec", ("Fail", "Ignore"))
+
+
+def _param_kind(parameters: Object, path: str) -> Errors:
+    version, kind = parameters.get("apiVersion") or "", parameters.get("kind") or ""
+    if not version:
+        yield required(f"{path}.apiVersion")
+    elif version.count("/") > 1:
+        yield invalid(f"{path}.apiVersion", version, f"unexpected GroupVersion string: {version}")
+    else:
+        group, slash, name = version.rpartition("/")
+        if slash:
+            yield from text(group, f"{path}.apiVersion", dns1123_subdomain)
+        for problem in dns1035_label(name):
+            yield invalid(f"{path}.apiVersion", version, problem)
+    if not kind:
+        yield required(f"{path}.kind")
+    for problem in dns1035_label(kind.lower()) if kind else ():
+        detail = f"may have mixed case, but should otherwise match: {problem}"
+        yield invalid(f"{path}.kind", kind, detail)
+
+
+_CHANGING = ("*", "CONNECT", "CREATE", "UPDATE")
+
+
+def _changing(given: Object, path: str) -> Errors:
+    """What is deleted cannot be changed."""
+    for rule in items(given, "resourceRules"):
+        for operation in items(rule, "operations"):
+            if operation not in _CHANGING:
+                yield not_supported(f"{path}.resourceRules.operations", operation, _CHANGING)
+
+
+def validate_policy_status(obj: Object, old: Object) -> Errors:
+    """A write of a ValidatingAdmissionPolicy's status."""
+    status = child(obj, "status")
+    for index, warning in enumerate(items(child(status, "typeChecking"), "expressionWarnings")):
+        for name in ("warning", "fieldRef"):
+            yield from required_text(warning, name, f"status.typeChecking.expressionWarnings[{index}]")
+    yield from validate_conditions(items(status, "conditions"), "status.conditions")
 
 
 def _match_resources(given: Object, path: str) -> Errors:
-    yield from one_of(given, "matchPolicy", path, ("Equivalent", "Exact"))
+    yield from chosen(given, "matchPolicy", path, ("Equivalent", "Exact"))
     for name in ("namespaceSelector", "objectSelector"):
         yield from validate_selector(given.get(name), f"{path}.{name}")
     for member in ("resourceRules", "excludeResourceRules"):
@@ -112,7 +153,9 @@ def validate_policy_binding(obj: Object) -> Errors:
     if spec.get("paramRef") is not None:
         yield from _param_ref(spec["paramRef"], "spec.paramRef")
     if spec.get("matchResources") is not None:
-        yield from _match_resources(spec["matchResources"], "spec.matchResouces")  # spelled as upstream does
+        yield from _match_resources(spec["matchResources"], "spec.matchResources")
+        if obj.get("kind") == "MutatingAdmissionPolicyBinding":
+            yield from _changing(spec["matchResources"], "spec.matchResources")
     if obj.get("kind") == "ValidatingAdmissionPolicyBinding":
         yield from _actions(items(spec, "validationActions"))
 
@@ -140,7 +183,7 @@ def _param_ref(ref: Object, path: str) -> Errors:
     yield from validate_selector(selector, f"{path}.selector")
     if not name and selector is None:
         yield required(path, "one of name or selector must be specified")
-    yield from one_of(ref, "parameterNotFoundAction", path, ("Allow", "Deny"), must=True)
+    yield from one_of(ref, "parameterNotFoundAction", path, ("Deny", "Allow"), must=True, in_order=True)
 
 
 _ANSWERS = ("True", "False", "Unknown")
@@ -166,7 +209,7 @@ def validate_api_service(obj: Object) -> Errors:
     service = spec.get("service")
     if service is None:
         if spec.get("caBundle"):
-            size = f"{len(spec['caBundle'])} bytes"
+            size = f"{len(base64.b64decode(spec['caBundle']))} bytes"
             yield invalid("spec.caBundle", size, "local APIServices may not have a caBundle")
         if spec.get("insecureSkipTLSVerify"):
             detail = "local APIServices may not have insecureSkipTLSVerify"

@@ -1,4 +1,4 @@
-"""PodDisruptionBudget, PriorityClass, Lease, RuntimeClass, CertificateSigningRequest."""
+"""PodDisruptionBudget, PriorityClass, Lease, RuntimeClass."""
 
 from kybern.kube.field import Struct, duplicate, forbidden, invalid, not_supported, required
 from kybern.kube.validation.conditions import validate_conditions
@@ -51,6 +51,9 @@ def validate_budget_status(obj: Object, old: Object) -> Errors:
 _SYSTEM_CLASSES = {"system-cluster-critical": 2_000_000_000, "system-node-critical": 2_000_001_000}
 
 
+_PREEMPTION = ("PreemptLowerPriority", "Never")
+
+
 def validate_priority_class(obj: Object) -> Errors:
     name, value = child(obj, "metadata").get("name") or "", obj.get("value") or 0
     if name.startswith("system-"):
@@ -60,8 +63,11 @@ def validate_priority_class(obj: Object) -> Errors:
             yield forbidden("metadata.name", detail)
     elif value > _HIGHEST_USER_PRIORITY:
         yield forbidden("value", f"maximum allowed value of a user defined priority is {_HIGHEST_USER_PRIORITY}")
-    if obj.get("preemptionPolicy") and obj["preemptionPolicy"] not in ("Never", "PreemptLowerPriority"):
-        yield not_supported("preemptionPolicy", obj["preemptionPolicy"], ("Never", "PreemptLowerPriority"))
+    policy = obj.get("preemptionPolicy")
+    if policy == "":
+        yield required("preemptionPolicy")
+    elif policy is not None and policy not in _PREEMPTION:
+        yield not_supported("preemptionPolicy", policy, _PREEMPTION, in_order=True)
 
 
 def validate_priority_class_update(obj: Object, old: Object) -> Errors:
@@ -104,29 +110,4 @@ def validate_runtime_class(obj: Object) -> Errors:
 
 
 def validate_runtime_class_update(obj: Object, old: Object) -> Errors:
-    yield from immutable(obj.get("handler"), old.get("handler"), "handler")
-
-
-def validate_signing_request(obj: Object) -> Errors:
-    spec = child(obj, "spec")
-    if not spec.get("request"):
-        yield invalid("spec.request", "", "PEM block type must be CERTIFICATE REQUEST")
-    if not items(spec, "usages"):
-        yield required("spec.usages", "usages must contain at least one value")
-    signer = spec.get("signerName") or ""
-    if not signer:
-        yield required("spec.signerName")
-    elif signer.count("/") != 1 or "" in signer.split("/"):
-        yield invalid(
-            "spec.signerName", signer, "must be a fully qualified domain and path of the form 'example.com/signer-name'"
-        )
-    seconds = spec.get("expirationSeconds")
-    if seconds is not None and seconds < 600:
-        yield invalid(
-            "spec.expirationSeconds", seconds, "may not specify a duration less than 600 seconds (10 minutes)"
-        )
-
-
-def validate_signing_request_update(obj: Object, old: Object) -> Errors:
-    if not same(obj.get("spec"), old.get("spec")):
-        yield from immutable(obj.get("spec"), old.get("spec"), "spec")
+    yield from immutable(obj.get("handler") or "", old.get("handler"), "handler")

@@ -8,6 +8,7 @@ from kybern.kube.validation import (
     admission,
     autoscaling,
     batch,
+    certificates,
     conditions,
     config,
     event,
@@ -41,6 +42,7 @@ class Rules:
     update_only: bool = False
 
 
+_CSR = "certificates.k8s.io"
 _DRA = "resource.k8s.io"
 _FLOW = "flowcontrol.apiserver.k8s.io"
 _RBAC = "rbac.authorization.k8s.io"
@@ -60,7 +62,9 @@ RULES: dict[tuple[str, str], Rules] = {
     ("", "ReplicationController"): Rules(workloads.validate_replication_controller),
     ("", "ResourceQuota"): Rules(config.validate_resource_quota, config.validate_resource_quota_update),
     ("", "Secret"): Rules(config.validate_secret, config.validate_secret_update),
-    ("", "Service"): Rules(service.validate_service, service.validate_service_update, name=dns1123_label),
+    ("", "Service"): Rules(
+        service.validate_service, service.validate_service_update, name=dns1123_label, update_only=True
+    ),
     ("", "ServiceAccount"): Rules(config.validate_service_account),
     (_ADMISSION, "MutatingAdmissionPolicy"): Rules(extension.validate_mutating_policy),
     (_ADMISSION, "MutatingAdmissionPolicyBinding"): Rules(extension.validate_policy_binding),
@@ -81,7 +85,7 @@ RULES: dict[tuple[str, str], Rules] = {
     ("batch", "CronJob"): Rules(batch.validate_cron_job),
     ("batch", "Job"): Rules(batch.validate_job, batch.validate_job_update),
     ("certificates.k8s.io", "CertificateSigningRequest"): Rules(
-        policy.validate_signing_request, policy.validate_signing_request_update, name=path_segment
+        certificates.validate_signing_request, name=path_segment
     ),
     ("coordination.k8s.io", "Lease"): Rules(policy.validate_lease),
     ("discovery.k8s.io", "EndpointSlice"): Rules(
@@ -112,7 +116,7 @@ RULES: dict[tuple[str, str], Rules] = {
         extension.validate_resource_claim_template, extension.validate_spec_is_fixed
     ),
     ("scheduling.k8s.io", "PriorityClass"): Rules(
-        policy.validate_priority_class, policy.validate_priority_class_update
+        policy.validate_priority_class, policy.validate_priority_class_update, update_only=True
     ),
     ("storage.k8s.io", "CSIStorageCapacity"): Rules(extension.validate_storage_capacity),
     ("storage.k8s.io", "VolumeAttributesClass"): Rules(
@@ -139,10 +143,13 @@ SUBRESOURCES: dict[tuple[str, str, str], ValidateUpdate] = {
     ("", "Pod", "ephemeralcontainers"): pod_update.validate_ephemeral_containers_update,
     ("", "Pod", "resize"): pod_resize.validate_resize_update,
     ("", "Pod", "status"): pod_update.validate_pod_status_update,
+    (_ADMISSION, "ValidatingAdmissionPolicy", "status"): extension.validate_policy_status,
     (_FLOW, "FlowSchema", "status"): conditions.validate_condition_types,
     (_FLOW, "PriorityLevelConfiguration", "status"): conditions.validate_condition_types,
     ("policy", "PodDisruptionBudget", "status"): policy.validate_budget_status,
     ("apiregistration.k8s.io", "APIService", "status"): extension.validate_api_service_status,
+    (_CSR, "CertificateSigningRequest", "approval"): certificates.validate_approval_update,
+    (_CSR, "CertificateSigningRequest", "status"): certificates.validate_status_update,
     ("autoscaling", "HorizontalPodAutoscaler", "status"): autoscaling.validate_autoscaler_status,
 }
 

@@ -1,5 +1,6 @@
 """Validation: one valid object per kind, and what a single change to it is answered with."""
 
+import base64
 import copy
 from typing import Any
 
@@ -33,6 +34,7 @@ TEMPLATE: dict[str, Any] = {
 WORKLOAD = {"selector": {"matchLabels": {"a": "b"}}, "template": TEMPLATE}
 ONCE = {**TEMPLATE, "spec": {**TEMPLATE["spec"], "restartPolicy": "Never"}}
 CLAIM = {"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": "1Gi"}}}
+REQUEST = base64.b64encode(b"-----BEGIN CERTIFICATE REQUEST-----\n-----END CERTIFICATE REQUEST-----\n").decode()
 RULE = {"operations": ["CREATE"], "apiGroups": [""], "apiVersions": ["v1"], "resources": ["pods"]}
 HOOK = {
     "name": "a.b.c", "rules": [RULE], "clientConfig": {"service": {"name": "s", "namespace": "n"}},
@@ -103,7 +105,7 @@ VALID: dict[str, tuple[str, dict[str, Any]]] = {
         "autoscaling/v2", {"spec": {"maxReplicas": 3, "scaleTargetRef": {"apiVersion": "apps/v1", "kind": "Deployment", "name": "d"}}}),
     "CertificateSigningRequest": (
         "certificates.k8s.io/v1",
-        {"spec": {"request": "eA==", "signerName": "example.com/s", "usages": ["client auth"]}},
+        {"spec": {"request": REQUEST, "signerName": "example.com/s", "usages": ["client auth"]}},
     ),
     "ValidatingAdmissionPolicy": (
         "admissionregistration.k8s.io/v1",

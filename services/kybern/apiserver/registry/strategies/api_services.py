@@ -12,4 +12,4 @@ def begin(request: Request, obj: Object) -> None:
         obj["status"] = decide_status({}, LOCAL, request.now)
 
 
-API_SERVICES = Strategy(prepare_create=(begin,))
+API_SERVICES = Strategy(prepare_create=(begin,), unconditional_update=False)

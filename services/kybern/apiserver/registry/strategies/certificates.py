@@ -32,13 +32,23 @@ def approval(request: Request, new: Object, old: Object) -> None:
 
 
 def status_update(request: Request, new: Object, old: Object) -> None:
-    """The signer writes the certificate; approval is not its business."""
-    kept = [c for c in (old.get("status") or {}).get("conditions") or () if c.get("type") in ("Approved", "Denied")]
+    """The signer writes the certificate and conditions of its own; validation sees to it that it decides nothing."""
     status = dict(new.get("status") or {})
-    others = [c for c in status.get("conditions") or () if c.get("type") not in ("Approved", "Denied")]
-    if kept or others:
-        status["conditions"] = [*kept, *_timed(request, others)]
+    if status.get("conditions"):
+        status["conditions"] = _timed(request, _decided(status["conditions"], old))
     new["status"] = status
+
+
+def _decided(conditions: list[Object], old: Object) -> list[Object]:
+    """The first of each decision as it was made."""
+    made = {c.get("type"): c for c in (old.get("status") or {}).get("conditions") or ()}
+    left = {kind for kind in made if kind in ("Approved", "Denied")}
+    found = []
+    for condition in conditions:
+        kind = condition.get("type")
+        found.append(made[kind] if kind in left else condition)
+        left.discard(kind)
+    return found
 
 
 def _timed(request: Request, conditions: list[Object]) -> list[Object]:
