@@ -24,8 +24,19 @@ def _daemon_set_strategy(strategy: Object) -> None:
 
 
 def _stateful_set_strategy(strategy: Object) -> None:
-    if strategy["type"] == "RollingUpdate":
-        child(strategy, "rollingUpdate").setdefault("partition", 0)
+    """A partition comes with the type: who names the type and no rolling update gets none."""
+    if not strategy.get("type"):
+        strategy["type"] = "RollingUpdate"
+        child(strategy, "rollingUpdate")
+    if strategy["type"] == "RollingUpdate" and strategy.get("rollingUpdate") is not None:
+        strategy["rollingUpdate"].setdefault("partition", 0)
+
+
+def _claim_templates(spec: Object) -> None:
+    for claim in spec.get("volumeClaimTemplates") or ():
+        if claim is not None:
+            claim.setdefault("kind", "PersistentVolumeClaim")
+            claim.setdefault("apiVersion", "v1")
 
 
 def _template_labels(obj: Object) -> dict[str, str]:
@@ -34,8 +45,10 @@ def _template_labels(obj: Object) -> dict[str, str]:
 
 
 def _own_labels(obj: Object) -> None:
-    """Jobs and replication controllers without labels take those of their template."""
-    labels = _template_labels(obj)
+    """Jobs and replication controllers without labels take those of their template: the same, not a copy, as what is
+    added to a Job's template then is the Job's too."""
+    template = (obj.get("spec") or {}).get("template") or {}
+    labels = (template.get("metadata") or {}).get("labels")
     metadata = child(obj, "metadata")
     if labels and not metadata.get("labels"):
         metadata["labels"] = labels
@@ -85,13 +98,14 @@ RULES: Rules = {
     _APPS + "DeploymentStrategy": rule(_deployment_strategy, type="RollingUpdate"),
     _APPS + "ReplicaSetSpec": rule(replicas=1),
     _APPS + "StatefulSetSpec": rule(
+        _claim_templates,
         replicas=1,
         revisionHistoryLimit=10,
         podManagementPolicy="OrderedReady",
         updateStrategy={},
         persistentVolumeClaimRetentionPolicy={},
     ),
-    _APPS + "StatefulSetUpdateStrategy": rule(_stateful_set_strategy, type="RollingUpdate"),
+    _APPS + "StatefulSetUpdateStrategy": rule(_stateful_set_strategy),
     _APPS + "StatefulSetPersistentVolumeClaimRetentionPolicy": rule(whenDeleted="Retain", whenScaled="Retain"),
     _APPS + "DaemonSetSpec": rule(revisionHistoryLimit=10, updateStrategy={}),
     _APPS + "DaemonSetUpdateStrategy": rule(_daemon_set_strategy, type="RollingUpdate"),

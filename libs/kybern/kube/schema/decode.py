@@ -169,7 +169,8 @@ class _Walk:
         if "properties" in schema:
             return [{}]
         zero = {"string": "", "integer": 0, "boolean": False, "number": 0}.get(schema.get("type", ""))
-        return [] if zero is None or "format" in schema else [zero]
+        made = zero is not None and (zero == 0 or "format" not in schema)
+        return [zero] if made else []
 
     def scalar(self, schema: Definition, value: Any, path: str, owner: str) -> None:
         kind, form = schema["type"], schema.get("format")

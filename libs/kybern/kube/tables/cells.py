@@ -72,7 +72,7 @@ def label_selector_text(selector: Mapping[str, Any] | None) -> str:
         form = _EXPRESSIONS.get(expression.get("operator", ""), "<error>")
         values = ",".join(sorted(expression.get("values") or ()))
         parts.append((expression["key"], form.format(key=expression["key"], values=values)))
-    return joined(text for _, text in sorted(parts))
+    return joined(text for _, text in sorted(parts, key=lambda part: part[0]))
 
 
 def containers_and_images(template: Mapping[str, Any] | None) -> tuple[str, str]:

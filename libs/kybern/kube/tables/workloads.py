@@ -135,7 +135,7 @@ def cron_job_cells(obj: Object, now: datetime) -> Cells:
         name(obj),
         spec(obj).get("schedule", ""),
         or_none(spec(obj).get("timeZone")),
-        bool(spec(obj).get("suspend")),
+        "True" if spec(obj).get("suspend") else "False",
         len(status(obj).get("active") or ()),
         since(last, now) if last else NONE,
         age(obj, now),

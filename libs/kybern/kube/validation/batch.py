@@ -3,7 +3,7 @@
 import re
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from kybern.kube.field import invalid, not_supported, required
+from kybern.kube.field import invalid, not_supported, required, too_long
 from kybern.kube.selectors import from_label_selector
 from kybern.kube.validation.fields import (
     IMMUTABLE,
@@ -16,51 +16,120 @@ from kybern.kube.validation.fields import (
     one_of,
     same,
 )
+from kybern.kube.validation.job_policies import shown_success_policy, validate_failure_policy, validate_success_policy
 from kybern.kube.validation.metadata import validate_selector
+from kybern.kube.validation.names import dns1123_label, dns1123_subdomain, regex_error
 from kybern.kube.validation.pod import validate_template
 
 _ZONE_PART = re.compile(r"[A-Za-z._0-9+][A-Za-z.\-_0-9+]{0,13}")
 _MAX_CRON_NAME = 52
+MAX_MANAGED_BY, MAX_PARALLELISM = 63, 100_000
+_PATH = re.compile(r"[A-Za-z0-9/\-._~%!$&'()*+,;=:]+")
 
 
 def validate_job(obj: Object) -> Errors:
     spec = child(obj, "spec")
+    selector, labels = spec.get("selector"), child(child(spec, "template"), "metadata").get("labels")
+    # The registry adds a generated selector and labels before an object is kept.
+    waits = selector is None and not spec.get("manualSelector") and child(obj, "metadata").get("uid") is None
     yield from _job_spec(spec, "spec")
-    selector = spec.get("selector")
-    if selector is None:
-        # The registry adds a generated selector and labels before an object is kept.
-        if spec.get("manualSelector"):
-            yield required("spec.selector")
+    if spec.get("completionMode") == "Indexed" and (spec.get("completions") or 0) > 0:
+        yield from _pod_names(child(obj, "metadata").get("name") or "", spec["completions"])
+    if waits:
         return
-    problems = list(validate_selector(selector, "spec.selector"))
-    yield from problems
-    labels = child(child(child(spec, "template"), "metadata"), "labels")
-    if not problems and not from_label_selector(selector).matches(labels):
-        yield invalid("spec.template.metadata.labels", labels, "`selector` does not match template `labels`")
+    if selector is None:
+        yield required("spec.selector")
+        matches = False
+    else:
+        problems = list(validate_selector(selector, "spec.selector"))
+        yield from problems
+        matches = bool(problems) or from_label_selector(selector).matches(labels or {})
+    if not matches:
+        yield invalid("spec.template.metadata.labels", labels or None, "`selector` does not match template `labels`")
+
+
+def _pod_names(name: str, completions: int) -> Errors:
+    """Names of pods end with their index, and become host names."""
+    last = f"{name}-{completions - 1}"
+    if dns1123_label(last):
+        yield invalid("metadata.name", name, f"will not able to create pod with invalid DNS label: {last}")
 
 
 def _job_spec(spec: Object, path: str) -> Errors:
     for name in ("parallelism", "completions", "activeDeadlineSeconds", "backoffLimit", "ttlSecondsAfterFinished",
                  "backoffLimitPerIndex", "maxFailedIndexes"):  # fmt: skip
         yield from non_negative(spec, name, path)
-    yield from one_of(spec, "completionMode", path, ("Indexed", "NonIndexed"))
-    yield from one_of(spec, "podReplacementPolicy", path, ("Failed", "TerminatingOrFailed"))
-    if spec.get("completionMode") == "Indexed" and spec.get("completions") is None:
-        yield required(f"{path}.completions", "when completion mode is Indexed")
+    if spec.get("managedBy") is not None:
+        yield from _managed_by(spec["managedBy"], f"{path}.managedBy")
+    mode = spec.get("completionMode")
+    if mode is not None:
+        if mode not in ("NonIndexed", "Indexed"):
+            yield not_supported(f"{path}.completionMode", mode, ("NonIndexed", "Indexed"), in_order=True)
+        elif mode == "Indexed":
+            yield from _indexed(spec, path)
+    if mode in (None, "NonIndexed"):
+        for name in ("backoffLimitPerIndex", "maxFailedIndexes"):
+            if spec.get(name) is not None:
+                yield invalid(f"{path}.{name}", spec[name], "requires indexed completion mode")
+    if spec.get("podFailurePolicy") is not None:
+        yield from validate_failure_policy(spec, f"{path}.podFailurePolicy")
+    if spec.get("successPolicy") is not None:
+        if mode == "Indexed":
+            yield from validate_success_policy(spec, f"{path}.successPolicy")
+        else:
+            shown = shown_success_policy(spec["successPolicy"])
+            yield invalid(f"{path}.successPolicy", shown, "requires indexed completion mode")
+    yield from _replacement(spec, path)
     template = child(spec, "template")
     yield from validate_template(template, f"{path}.template")
-    policy = child(template, "spec").get("restartPolicy") or ""
-    if policy == "Always":
-        detail = 'valid values: "OnFailure", "Never"'
-        yield required(f"{path}.template.spec.restartPolicy", detail)
+    policy, at = child(template, "spec").get("restartPolicy") or "", f"{path}.template.spec.restartPolicy"
+    if policy in ("", "Always"):
+        yield required(at, 'valid values: "OnFailure", "Never"')
     elif policy not in ("OnFailure", "Never"):
-        yield not_supported(f"{path}.template.spec.restartPolicy", policy, ("Never", "OnFailure"))
-    if spec.get("podFailurePolicy") and policy != "Never":
-        yield invalid(
-            f"{path}.template.spec.restartPolicy",
-            policy,
-            'only "Never" is supported when podFailurePolicy is specified',
-        )
+        yield not_supported(at, policy, ("OnFailure", "Never"), in_order=True)
+    elif spec.get("podFailurePolicy") is not None and policy != "Never":
+        yield invalid(at, policy, 'only "Never" is supported when podFailurePolicy is specified')
+
+
+def _managed_by(name: str, path: str) -> Errors:
+    """Which controller does the work: a name under a domain."""
+    if not name:
+        yield required(path)
+        return
+    prefix, slash, rest = name.partition("/")
+    if not prefix or not slash or not rest:
+        yield invalid(path, name, 'must be a domain-prefixed path (such as "acme.io/foo")')
+    else:
+        for problem in dns1123_subdomain(prefix):
+            yield invalid(path, prefix, problem)
+        for problem in [] if _PATH.fullmatch(rest) else [regex_error("Invalid path", _PATH.pattern)]:
+            yield invalid(path, rest, problem)
+    if len(name) > MAX_MANAGED_BY:
+        yield too_long(path, MAX_MANAGED_BY)
+
+
+def _indexed(spec: Object, path: str) -> Errors:
+    completions, parallelism = spec.get("completions"), spec.get("parallelism")
+    if completions is None:
+        yield required(f"{path}.completions", "when completion mode is Indexed")
+    if parallelism is not None and parallelism > MAX_PARALLELISM:
+        detail = f"must be less than or equal to {MAX_PARALLELISM} when completion mode is Indexed"
+        yield invalid(f"{path}.parallelism", parallelism, detail)
+    failed = spec.get("maxFailedIndexes")
+    if completions is not None and failed is not None and failed > completions:
+        yield invalid(f"{path}.maxFailedIndexes", failed, "must be less than or equal to completions")
+    if failed is not None and spec.get("backoffLimitPerIndex") is None:
+        yield required(f"{path}.backoffLimitPerIndex", "when maxFailedIndexes is specified")
+
+
+def _replacement(spec: Object, path: str) -> Errors:
+    """A failure policy looks at pods that have failed, so replacements wait for that."""
+    policy = spec.get("podReplacementPolicy")
+    if policy is None:
+        return
+    supported = ("Failed",) if spec.get("podFailurePolicy") is not None else ("Failed", "TerminatingOrFailed")
+    if policy not in supported:
+        yield not_supported(f"{path}.podReplacementPolicy", policy, supported)
 
 
 def validate_job_update(obj: Object, old: Object) -> Errors:

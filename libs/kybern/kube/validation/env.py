@@ -118,11 +118,12 @@ def _divisor(ref: Object, resource: str, path: str) -> Errors:
     if divisor is None or quantity.parse(divisor).nanos == 0:
         return
     if resource.startswith("hugepages-"):
-        title, supported = "hugepages", _BYTES
-    elif resource in _DIVISORS:
-        title, supported = _DIVISORS[resource]
+        found: tuple[str, tuple[str, ...]] | None = ("hugepages", _BYTES)
     else:
+        found = _DIVISORS.get(resource)
+    if found is None:
         return
+    title, supported = found
     if divisor not in {quantity.canonical(one) for one in supported}:
         *first, last = supported
         listed = f"{', '.join(first)} and {last}" if len(first) > 1 else f"{first[0]} and {last}"

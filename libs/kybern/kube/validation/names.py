@@ -91,6 +91,11 @@ def dns1123_subdomain(value: str) -> list[str]:
     return _shape(value, 253, _SUBDOMAIN, _SUBDOMAIN_TEXT, "example.com")
 
 
+def long_name(value: str) -> list[str]:
+    """As `dns1123_subdomain`, for kinds whose names are declared: their length is told in bytes."""
+    return [max_length_error(253) if one == max_characters_error(253) else one for one in dns1123_subdomain(value)]
+
+
 def search_domain(value: str) -> list[str]:
     """A DNS subdomain of a resolver's search list, where names may begin with or have an underscore."""
     label = "_?[a-z0-9]([-_a-z0-9]*[a-z0-9])?"
@@ -215,6 +220,16 @@ def strict_ip_address(value: str) -> list[str]:
     problems = ip_address(value)
     if not problems and ":" in value and ipaddress.IPv6Address(value).ipv4_mapped is not None:
         return ["must not be an IPv4-mapped IPv6 address"]
+    return problems
+
+
+def strict_cidr(value: str) -> list[str]:
+    """As `cidr`, and written so that all read it the same: a network, not an address in it."""
+    if re.search(r"(^|[./])0[0-9]", value) and not cidr(re.sub(r"(^|[./])0+(?=[0-9])", r"\1", value)):
+        return ["must not have leading 0s in IP or prefix length"]
+    problems = cidr(value)
+    if not problems and ipaddress.ip_interface(value).ip != ipaddress.ip_network(value, strict=False).network_address:
+        return ["must not have bits set beyond the prefix length"]
     return problems
 
 

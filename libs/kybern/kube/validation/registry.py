@@ -14,19 +14,22 @@ from kybern.kube.validation import (
     event,
     extension,
     flow_control,
+    job_status,
     network,
     node,
     pod,
     pod_resize,
     pod_update,
     policy,
+    quota,
     rbac,
     service,
     storage,
+    workload_status,
     workloads,
 )  # fmt: skip
 from kybern.kube.validation.fields import Object
-from kybern.kube.validation.names import Check, dns1123_label, dns1123_subdomain, path_segment
+from kybern.kube.validation.names import Check, dns1123_label, dns1123_subdomain, long_name, path_segment
 
 Validate = Callable[[Object], Iterator[FieldError]]
 ValidateUpdate = Callable[[Object, Object], Iterator[FieldError]]
@@ -34,12 +37,13 @@ ValidateUpdate = Callable[[Object, Object], Iterator[FieldError]]
 
 @dataclass(frozen=True)
 class Rules:
-    """`create` runs on every write; `update` compares, and with `update_only` stands alone on updates."""
+    """`create` runs on every write, `new` before it on the first; `update` compares, with `update_only` alone."""
 
     create: Validate | None = None
     update: ValidateUpdate | None = None
     name: Check = dns1123_subdomain
     update_only: bool = False
+    new: Validate | None = None
 
 
 _CSR = "certificates.k8s.io"
@@ -49,23 +53,24 @@ _RBAC = "rbac.authorization.k8s.io"
 _ADMISSION = "admissionregistration.k8s.io"
 
 RULES: dict[tuple[str, str], Rules] = {
-    ("", "ConfigMap"): Rules(config.validate_config_map, config.validate_immutable_data),
+    ("", "ConfigMap"): Rules(
+        config.validate_config_map, config.validate_config_map_update, update_only=True
+    ),
     ("", "Endpoints"): Rules(network.validate_endpoints),
     ("", "Event"): Rules(event.validate_core_event),
-    ("", "LimitRange"): Rules(config.validate_limit_range),
+    ("", "LimitRange"): Rules(quota.validate_limit_range),
     ("", "Namespace"): Rules(config.validate_namespace, name=dns1123_label),
     ("", "Node"): Rules(node.validate_node, node.validate_node_update),
     ("", "PersistentVolume"): Rules(storage.validate_volume, storage.validate_volume_update),
     ("", "PersistentVolumeClaim"): Rules(storage.validate_claim, storage.validate_claim_update),
     ("", "Pod"): Rules(pod.validate_pod, pod_update.validate_pod_update, update_only=True),
     ("", "PodTemplate"): Rules(workloads.validate_pod_template),
-    ("", "ReplicationController"): Rules(workloads.validate_replication_controller),
-    ("", "ResourceQuota"): Rules(config.validate_resource_quota, config.validate_resource_quota_update),
-    ("", "Secret"): Rules(config.validate_secret, config.validate_secret_update),
+    ("", "ReplicationController"): Rules(workloads.validate_replication_controller, name=long_name),
+    ("", "ResourceQuota"): Rules(quota.validate_resource_quota, quota.validate_resource_quota_update),
+    ("", "Secret"): Rules(config.validate_secret, config.validate_secret_update, update_only=True),
     ("", "Service"): Rules(
         service.validate_service, service.validate_service_update, name=dns1123_label, update_only=True
     ),
-    ("", "ServiceAccount"): Rules(config.validate_service_account),
     (_ADMISSION, "MutatingAdmissionPolicy"): Rules(extension.validate_mutating_policy),
     (_ADMISSION, "MutatingAdmissionPolicyBinding"): Rules(extension.validate_policy_binding),
     (_ADMISSION, "ValidatingAdmissionPolicy"): Rules(extension.validate_admission_policy),
@@ -77,10 +82,15 @@ RULES: dict[tuple[str, str], Rules] = {
     ("apps", "ControllerRevision"): Rules(
         workloads.validate_controller_revision, workloads.validate_controller_revision_update
     ),
-    ("apps", "DaemonSet"): Rules(workloads.validate_daemon_set, workloads.validate_deployment_update),
+    ("apps", "DaemonSet"): Rules(workloads.validate_daemon_set, workloads.validate_daemon_set_update, update_only=True),
     ("apps", "Deployment"): Rules(workloads.validate_deployment, workloads.validate_deployment_update),
     ("apps", "ReplicaSet"): Rules(workloads.validate_replica_set, workloads.validate_deployment_update),
-    ("apps", "StatefulSet"): Rules(workloads.validate_stateful_set, workloads.validate_stateful_set_update),
+    ("apps", "StatefulSet"): Rules(
+        workloads.validate_stateful_set,
+        workloads.validate_stateful_set_update,
+        name=dns1123_label,
+        new=workloads.validate_stateful_set_create,
+    ),
     ("autoscaling", "HorizontalPodAutoscaler"): Rules(autoscaling.validate_autoscaler),
     ("batch", "CronJob"): Rules(batch.validate_cron_job),
     ("batch", "Job"): Rules(batch.validate_job, batch.validate_job_update),
@@ -143,6 +153,12 @@ SUBRESOURCES: dict[tuple[str, str, str], ValidateUpdate] = {
     ("", "Pod", "ephemeralcontainers"): pod_update.validate_ephemeral_containers_update,
     ("", "Pod", "resize"): pod_resize.validate_resize_update,
     ("", "Pod", "status"): pod_update.validate_pod_status_update,
+    ("batch", "Job", "status"): job_status.validate_job_status_update,
+    ("", "ReplicationController", "status"): workload_status.replica_set_status,
+    ("apps", "DaemonSet", "status"): workload_status.daemon_set_status,
+    ("apps", "Deployment", "status"): workload_status.deployment_status,
+    ("apps", "ReplicaSet", "status"): workload_status.replica_set_status,
+    ("apps", "StatefulSet", "status"): workload_status.stateful_set_status,
     (_ADMISSION, "ValidatingAdmissionPolicy", "status"): extension.validate_policy_status,
     (_FLOW, "FlowSchema", "status"): conditions.validate_condition_types,
     (_FLOW, "PriorityLevelConfiguration", "status"): conditions.validate_condition_types,

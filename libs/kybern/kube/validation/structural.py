@@ -8,7 +8,17 @@ from kybern.kube.validation.fields import Errors, Object
 
 _SKIPPED = frozenset({"status", "metadata"})
 # Checked by hand, in part under other paths.
-_BY_HAND = frozenset({"io.k8s.api.core.v1.Taint", "io.k8s.api.core.v1.PodSpec"})
+_BY_HAND = frozenset(
+    {
+        "io.k8s.api.apps.v1.DaemonSetUpdateStrategy",
+        "io.k8s.api.apps.v1.DeploymentStrategy",
+        "io.k8s.api.apps.v1.StatefulSetSpec",
+        "io.k8s.api.apps.v1.StatefulSetUpdateStrategy",
+        "io.k8s.api.batch.v1.JobSpec",
+        "io.k8s.api.core.v1.PodSpec",
+        "io.k8s.api.core.v1.Taint",
+    }
+)
 
 
 def validate_enums(info: ResourceInfo, obj: Object) -> list[FieldError]:

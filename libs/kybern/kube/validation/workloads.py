@@ -3,21 +3,25 @@
 from typing import Any
 
 from kybern.kube import intstr
-from kybern.kube.field import forbidden, invalid, not_supported, required
+from kybern.kube.field import Struct, forbidden, invalid, not_supported, required
 from kybern.kube.selectors import from_label_selector, from_labels
 from kybern.kube.validation.fields import (
+    IMMUTABLE,
     Errors,
     Object,
     child,
     count_or_percent,
     immutable,
+    items,
     non_negative,
     one_of,
     same,
+    text,
 )  # fmt: skip
 from kybern.kube.validation.metadata import matches_nothing, validate_selector
-from kybern.kube.validation.names import min_error
-from kybern.kube.validation.pod import validate_template, validate_template_metadata
+from kybern.kube.validation.names import dns1123_label, min_error
+from kybern.kube.validation.pod import validate_template
+from kybern.kube.validation.storage import validate_claim_spec
 
 
 def validate_pod_template(template: Object) -> Errors:
@@ -37,32 +41,64 @@ def validate_deployment(obj: Object) -> Errors:
 
 
 def validate_deployment_update(obj: Object, old: Object) -> Errors:
-    yield from immutable(child(obj, "spec").get("selector"), child(old, "spec").get("selector"), "spec.selector")
+    new, before = child(obj, "spec").get("selector"), child(old, "spec").get("selector")
+    if not same(new, before):
+        yield invalid("spec.selector", shown_selector(new), IMMUTABLE)
 
 
 def validate_replica_set(obj: Object) -> Errors:
     spec = child(obj, "spec")
     yield from non_negative(spec, "replicas", "spec")
     yield from non_negative(spec, "minReadySeconds", "spec")
-    yield from _selector_and_template(spec, "replica set")
+    yield from _selector_and_template(spec, "deployment")
 
 
 def validate_daemon_set(obj: Object) -> Errors:
     spec = child(obj, "spec")
-    yield from _selector_and_template(spec, "daemon set")
+    selector = spec.get("selector")
+    problems = [*validate_selector(selector, "spec.selector")]
+    yield from problems
+    if not problems:
+        yield from _matching(selector, spec)
+    if selector is not None and matches_nothing(selector):
+        yield invalid("spec.selector", selector, "empty selector is invalid for daemonset")
+    template = child(spec, "template")
+    yield from validate_template(template, "spec.template")
+    yield from _always_restarts(template)
     yield from non_negative(spec, "minReadySeconds", "spec")
+    yield from _daemon_strategy(child(spec, "updateStrategy"), "spec.updateStrategy")
     yield from non_negative(spec, "revisionHistoryLimit", "spec")
-    strategy = child(spec, "updateStrategy")
-    yield from one_of(strategy, "type", "spec.updateStrategy", ("OnDelete", "RollingUpdate"), must=True)
-    rolling, path = strategy.get("rollingUpdate"), "spec.updateStrategy.rollingUpdate"
-    if strategy.get("type") == "RollingUpdate" and rolling is not None:
-        unavailable, surge = rolling.get("maxUnavailable", 1), rolling.get("maxSurge", 0)
-        for name, value in (("maxUnavailable", unavailable), ("maxSurge", surge)):
-            yield from count_or_percent(value, f"{path}.{name}", at_most_all=True)
-        if _zero(unavailable) and _zero(surge):
-            yield required(f"{path}.maxUnavailable", "cannot be 0 when `maxSurge` is 0")
-        elif not _zero(unavailable) and not _zero(surge):
-            yield invalid(f"{path}.maxSurge", surge, "may not be set when maxUnavailable is non-zero")
+
+
+def validate_daemon_set_update(obj: Object, old: Object) -> Errors:
+    yield from validate_deployment_update(obj, old)
+    yield from validate_daemon_set(obj)
+
+
+def _daemon_strategy(strategy: Object, path: str) -> Errors:
+    kind, rolling = strategy.get("type"), strategy.get("rollingUpdate")
+    if kind == "OnDelete":
+        return
+    if kind != "RollingUpdate":
+        yield not_supported(path, _shown_strategy(strategy), ("RollingUpdate", "OnDelete"), in_order=True)
+        return
+    if rolling is None:
+        yield required(f"{path}.rollingUpdate")
+        return
+    path = f"{path}.rollingUpdate"
+    unavailable, surge = rolling.get("maxUnavailable", 1), rolling.get("maxSurge", 0)
+    for name, value in (("maxUnavailable", unavailable), ("maxSurge", surge)):
+        yield from count_or_percent(value, f"{path}.{name}", at_most_all=True)
+    if _nonzero(unavailable) and _nonzero(surge):
+        yield invalid(f"{path}.maxSurge", surge, "may not be set when maxUnavailable is non-zero")
+    elif not _nonzero(unavailable) and not _nonzero(surge):
+        yield required(f"{path}.maxUnavailable", "cannot be 0 when maxSurge is 0")
+
+
+def _shown_strategy(strategy: Object) -> Object:
+    rolling = strategy.get("rollingUpdate")
+    shown = rolling and Struct(MaxUnavailable=rolling.get("maxUnavailable", 0), MaxSurge=rolling.get("maxSurge", 0))
+    return Struct(Type=strategy.get("type") or "", RollingUpdate=shown)
 
 
 def validate_stateful_set(obj: Object) -> Errors:
@@ -74,31 +110,65 @@ def validate_stateful_set(obj: Object) -> Errors:
         yield invalid("spec.podManagementPolicy", policy, "must be 'OrderedReady' or 'Parallel'")
     strategy = child(spec, "updateStrategy")
     yield from _stateful_strategy(strategy, "spec.updateStrategy")
-    retention = child(spec, "persistentVolumeClaimRetentionPolicy")
+    retention, path = child(spec, "persistentVolumeClaimRetentionPolicy"), "spec.persistentVolumeClaimRetentionPolicy"
     for name in ("whenDeleted", "whenScaled"):
-        yield from one_of(retention, name, "spec.persistentVolumeClaimRetentionPolicy", ("Retain", "Delete"))
-    for name in ("replicas", "minReadySeconds", "revisionHistoryLimit"):
+        yield from one_of(retention, name, path, ("Retain", "Delete"), in_order=True)
+    for name in ("replicas", "minReadySeconds"):
         yield from non_negative(spec, name, "spec")
     start = child(spec, "ordinals").get("start")
     if start is not None and start < 0:
         yield invalid("spec.ordinals.start", start, min_error(0))
-    yield from _selector_and_template(spec, "statefulset")
+    yield from _stateful_template(spec)
+
+
+def _stateful_template(spec: Object) -> Errors:
+    """The template is looked at as its pods will be: with the volumes of the claim templates."""
+    selector = spec.get("selector")
+    if selector is None:
+        yield required("spec.selector")
+    else:
+        yield from validate_selector(selector, "spec.selector")
+        if matches_nothing(selector):
+            yield invalid("spec.selector", selector, "empty selector is invalid for statefulset")
+    problems = [*validate_selector(selector, "spec.selector")]
+    if problems:
+        yield invalid("spec.selector", shown_selector(selector), "")
+        return
+    yield from _matching(selector, spec)
+    template = child(spec, "template")
+    pod = child(template, "spec")
+    names = (child(claim, "metadata").get("name") or "" for claim in items(spec, "volumeClaimTemplates"))
+    claims = list(dict.fromkeys(names))
+    volumes = [{"name": name, "persistentVolumeClaim": {"claimName": name}} for name in claims]
+    kept = [volume for volume in items(pod, "volumes") if volume.get("name") not in claims]
+    yield from validate_template({**template, "spec": {**pod, "volumes": [*volumes, *kept]}}, "spec.template")
+    yield from _always_restarts(template)
+
+
+def validate_stateful_set_create(obj: Object) -> Errors:
+    """What old objects are not held to."""
+    spec = child(obj, "spec")
+    if spec.get("serviceName"):
+        yield from text(spec["serviceName"], "spec.serviceName", dns1123_label)
+    for index, claim in enumerate(items(spec, "volumeClaimTemplates")):
+        yield from validate_claim_spec(child(claim, "spec"), f"spec.volumeClaimTemplates[{index}].spec")
 
 
 def _stateful_strategy(strategy: Object, path: str) -> Errors:
-    kind = strategy.get("type")
-    rolling = strategy.get("rollingUpdate")
+    kind, rolling = strategy.get("type"), strategy.get("rollingUpdate")
+    shown = rolling and Struct(Partition=rolling.get("partition", 0), MaxUnavailable=rolling.get("maxUnavailable"))
     if not kind:
         yield required(path)
     elif kind == "OnDelete":
         if rolling is not None:
-            yield invalid(f"{path}.rollingUpdate", rolling, "only allowed for updateStrategy 'RollingUpdate'")
+            yield invalid(f"{path}.rollingUpdate", shown, "only allowed for updateStrategy 'RollingUpdate'")
     elif kind == "RollingUpdate":
         partition = (rolling or {}).get("partition")
         if partition is not None and partition < 0:
             yield invalid(f"{path}.rollingUpdate.partition", partition, min_error(0))
     else:
-        yield invalid(path, strategy, "must be 'RollingUpdate' or 'OnDelete'")
+        detail = "must be 'RollingUpdate' or 'OnDelete'"
+        yield invalid(path, Struct(Type=kind, RollingUpdate=shown), detail)
 
 
 _STATEFUL_UPDATABLE = (
@@ -155,13 +225,36 @@ def _labels(template: Object) -> dict[str, str]:
     return labels
 
 
-def _selector_and_template(spec: Object, kind: str) -> Errors:
-    """A selector that selects something, and a template whose pods it selects.
+def shown_selector(selector: Object | None) -> Object | None:
+    """A LabelSelector as messages show it."""
+    if selector is None:
+        return None
+    shown = Struct()
+    if selector.get("matchLabels"):
+        shown["matchLabels"] = dict(sorted(selector["matchLabels"].items()))
+    expressions = []
+    for one in items(selector, "matchExpressions"):
+        expression = Struct(key=one.get("key") or "", operator=one.get("operator") or "")
+        if one.get("values"):
+            expression["values"] = one["values"]
+        expressions.append(expression)
+    if expressions:
+        shown["matchExpressions"] = expressions
+    return shown
 
-    The pods of a StatefulSet get volumes that their template does not have, so only its metadata is checked.
-    """
+
+def _matching(selector: Object | None, spec: Object) -> Errors:
+    """A selector that is right selects the pods of the template; none at all selects nothing."""
+    labels = _labels(child(spec, "template"))
+    empty = selector is not None and matches_nothing(selector)
+    if not empty and (selector is None or not from_label_selector(selector).matches(labels)):
+        yield invalid("spec.template.metadata.labels", labels or None, "`selector` does not match template `labels`")
+
+
+def _selector_and_template(spec: Object, kind: str) -> Errors:
+    """A selector that selects something, and a template whose pods it selects."""
     selector = spec.get("selector")
-    usable = False
+    problems = []
     if selector is None:
         yield required("spec.selector")
     else:
@@ -169,16 +262,12 @@ def _selector_and_template(spec: Object, kind: str) -> Errors:
         yield from problems
         if matches_nothing(selector):
             yield invalid("spec.selector", selector, f"empty selector is invalid for {kind}")
-        usable = not problems
-    template = spec.get("template")
-    if template is None:
-        yield required("spec.template")
+    if problems:
+        yield invalid("spec.selector", shown_selector(selector), "invalid label selector")
         return
-    if usable and not matches_nothing(selector or {}) and not from_label_selector(selector).matches(_labels(template)):
-        detail = "`selector` does not match template `labels`"
-        yield invalid("spec.template.metadata.labels", _labels(template), detail)
-    check = validate_template_metadata if kind == "statefulset" else validate_template
-    yield from check(template, "spec.template")
+    yield from _matching(selector, spec)
+    template = child(spec, "template")
+    yield from validate_template(template, "spec.template")
     yield from _always_restarts(template)
 
 
@@ -207,7 +296,12 @@ def _deployment_strategy(strategy: Object, path: str) -> Errors:
         if _zero(unavailable) and _zero(surge):
             yield invalid(f"{path}.rollingUpdate.maxUnavailable", unavailable, "may not be 0 when `maxSurge` is 0")
     else:
-        yield not_supported(f"{path}.type", kind or "", ("Recreate", "RollingUpdate"))
+        yield not_supported(path, _shown_strategy(strategy), ("Recreate", "RollingUpdate"))
+
+
+def _nonzero(value: Any) -> bool:
+    """Whether it counts; what is no percentage does not."""
+    return value != 0 if isinstance(value, int) else bool(intstr.is_percent(value) and intstr.percent(value))
 
 
 def _zero(value: Any) -> bool:

@@ -4,6 +4,10 @@ from kybern.apiserver.registry.request import Request
 from kybern.apiserver.registry.strategy import Object, Strategy
 from kybern.kube.pod_warnings import template_warnings
 
+_PRESERVED = (
+    "child pods are preserved by default when jobs are deleted; set propagationPolicy=Background to remove them "
+    "or set propagationPolicy=Orphan to suppress this warning"
+)
 CONTROLLER_UID, JOB_NAME = "batch.kubernetes.io/controller-uid", "batch.kubernetes.io/job-name"
 
 
@@ -15,7 +19,10 @@ def prepare_create(request: Request, new: Object) -> None:
     uid, name = new["metadata"]["uid"], new["metadata"].get("name") or ""
     metadata = dict(spec["template"].get("metadata") or {})
     made = {CONTROLLER_UID: uid, "controller-uid": uid, JOB_NAME: name, "job-name": name}
-    metadata["labels"] = {**(metadata.get("labels") or {}), **made}
+    labels = {**(metadata.get("labels") or {}), **made}
+    if metadata.get("labels") and new["metadata"].get("labels") is metadata["labels"]:  # from the template, by default
+        new["metadata"]["labels"] = dict(labels)
+    metadata["labels"] = labels
     new["spec"] = {
         **spec,
         "selector": {"matchLabels": {CONTROLLER_UID: uid}},
@@ -28,4 +35,10 @@ def warn(new: Object, old: Object | None) -> list[str]:
     return template_warnings(new["spec"].get("template") or {}, "spec.template") if old is None else []
 
 
-JOBS = Strategy(prepare_create=(prepare_create,), orphans_by_default=True, warn=warn)
+def warn_of_pods(request: Request, old: Object) -> None:
+    """Jobs leave their pods behind, unless asked: old clients rely on that."""
+    if request.deletion is not None and not request.deletion.policy:
+        request.warnings.append(_PRESERVED)
+
+
+JOBS = Strategy(validate_delete=warn_of_pods, prepare_create=(prepare_create,), orphans_by_default=True, warn=warn)

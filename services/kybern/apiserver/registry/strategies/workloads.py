@@ -2,37 +2,65 @@
 
 from collections.abc import Callable
 
+from kybern.apiserver.registry.strategies import daemon_sets
 from kybern.apiserver.registry.strategies.jobs import JOBS
 from kybern.apiserver.registry.strategy import Object, Strategy, already_made
 from kybern.kube.pod_warnings import template_warnings
+from kybern.kube.validation.names import dns1123_label
 
 Warn = Callable[[Object, Object | None], list[str]]
+_NAME = (
+    "metadata.name: this is used in Pod names and hostnames, which can result in surprising behavior; "
+    "a DNS label is recommended:"
+)
 
 
-def warns(*path: str) -> Warn:
-    """Warnings of the template at `path`, said when the object is new or its generation changes."""
+def warns(*path: str, named: bool = False) -> Warn:
+    """Warnings of the template at `path`, said when the object is new or its generation changes.
+
+    `named`: the pods get the object's name, which had better be a label then.
+    """
     shown = ".".join(path)
 
     def warn(new: Object, old: Object | None) -> list[str]:
         if old is not None and new["metadata"].get("generation") == old["metadata"].get("generation"):
             return []
+        found = []
+        if named and old is None and (problems := dns1123_label(new["metadata"].get("name") or "")):
+            found.append(f"{_NAME} [{' '.join(problems)}]")
         at = new
         for step in path:
             at = at.get(step) or {}
-        return template_warnings(at, shown)
+        return found + template_warnings(at, shown)
 
     return warn
 
 
-_TEMPLATE = warns("spec", "template")
+_UNNAMED = warns("spec", "template")
+_TEMPLATE = warns("spec", "template", named=True)
 SCALABLE = Strategy(updates={"scale": already_made}, warn=_TEMPLATE)
+
+
+def _warn_stateful_set(new: Object, old: Object | None) -> list[str]:
+    found = _UNNAMED(new, old)
+    if (new["spec"].get("revisionHistoryLimit") or 0) < 0 and (old is None or new["spec"] != old["spec"]):
+        found.append(
+            "spec.revisionHistoryLimit: a negative value retains all historical revisions; a value >= 0 is recommended"
+        )
+    return found
+
+
 WORKLOADS: dict[tuple[str, str], Strategy] = {
     ("", "podtemplates"): Strategy(returns_deleted=True, warn=warns("template")),
     ("", "replicationcontrollers"): Strategy(updates={"scale": already_made}, orphans_by_default=True, warn=_TEMPLATE),
-    ("apps", "daemonsets"): Strategy(warn=_TEMPLATE),
+    ("apps", "daemonsets"): Strategy(
+        prepare_create=(daemon_sets.prepare_create,),
+        prepare_update=(daemon_sets.prepare_update,),
+        warn=_UNNAMED,
+    ),
     ("apps", "deployments"): SCALABLE,
     ("apps", "replicasets"): SCALABLE,
-    ("apps", "statefulsets"): SCALABLE,
-    ("batch", "cronjobs"): Strategy(warn=warns("spec", "jobTemplate", "spec", "template")),
+    ("apps", "statefulsets"): Strategy(updates={"scale": already_made}, warn=_warn_stateful_set),
+    ("batch", "cronjobs"): Strategy(warn=warns("spec", "jobTemplate", "spec", "template", named=True)),
     ("batch", "jobs"): JOBS,
 }
