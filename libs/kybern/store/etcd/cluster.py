@@ -6,6 +6,7 @@ was lost is not, since it may have happened: OutcomeUnknown tells the caller.
 """
 
 import asyncio
+import math
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, TypeVar
 
@@ -23,6 +24,7 @@ from kybern.store.errors import (
     StoreUnavailable,
 )
 from kybern.store.etcd.tls import Tls
+from kybern.store.etcd.unary import UnaryConnection, connect
 
 T = TypeVar("T")
 HAS_LEADER = (("hasleader", "true"),)
@@ -30,6 +32,7 @@ HAS_LEADER = (("hasleader", "true"),)
 NOT_DONE = ("failed to connect to all addresses", "etcdserver: no leader")
 """Answers after which even a write may be sent again: it was not carried out."""
 PAUSE = 0.1
+AGAIN = 1.0  # seconds until a connection for unary calls is tried once more
 FLAGS = "--store, --etcd-cafile, --etcd-certfile and --etcd-keyfile"
 OPTIONS = [
     ("grpc.max_receive_message_length", -1),
@@ -47,10 +50,14 @@ class Refused(StoreUnavailable):
 
 
 class Member:
-    """One endpoint's channel and stubs."""
+    """One endpoint's channel and stubs, and a connection for the calls that are many."""
 
-    def __init__(self, endpoint: str, tls: Tls | None) -> None:
+    def __init__(self, endpoint: str, tls: Tls | None, timeout: float) -> None:
         self.endpoint = endpoint
+        self._timeout = timeout
+        self._tls = tls.context() if tls is not None else None
+        self._unary: UnaryConnection | None = None
+        self._next_attempt = 0.0
         if tls is None:
             self.channel = grpc.aio.insecure_channel(endpoint, options=OPTIONS)
         else:
@@ -60,6 +67,48 @@ class Member:
         self.lease: Any = rpc.LeaseStub(self.channel)
         self.watch: Any = rpc.WatchStub(self.channel)
         self.maintenance: Any = rpc.MaintenanceStub(self.channel)
+
+    async def txn(self, request: Any) -> Any:
+        """A transaction."""
+        return await self._short("/etcdserverpb.KV/Txn", request, rpc.TxnResponse, self.kv.Txn)
+
+    async def range_one(self, request: Any) -> Any:
+        """A range of one key at most."""
+        return await self._short("/etcdserverpb.KV/Range", request, rpc.RangeResponse, self.kv.Range)
+
+    async def range(self, request: Any) -> Any:
+        """Any range."""
+        return await self.kv.Range(request, timeout=self._timeout, metadata=HAS_LEADER)
+
+    async def _short(self, method: str, request: Any, response: Any, stub: Any) -> Any:
+        unary = self._unary
+        if unary is None or unary.ended:
+            unary = await self._connect()
+        if unary is not None:
+            data = request.SerializeToString()
+            if unary.takes(len(data)):
+                return response.FromString(await unary.call(method, data))
+        return await stub(request, timeout=self._timeout, metadata=HAS_LEADER)
+
+    async def _connect(self) -> UnaryConnection | None:
+        """Another connection for unary calls, unless that has just been tried."""
+        now = asyncio.get_running_loop().time()
+        if now < self._next_attempt:
+            return None
+        self._next_attempt = now + AGAIN
+        try:
+            async with asyncio.timeout(AGAIN / 2):
+                self._unary = await connect(self.endpoint, self._tls, self._timeout)
+        except OSError:  # TimeoutError is one
+            return None
+        return self._unary
+
+    async def close(self) -> None:
+        """Close channel and connection."""
+        self._next_attempt = math.inf
+        if self._unary is not None:
+            self._unary.close()
+        await self.channel.close(None)
 
     @property
     def ready(self) -> bool:
@@ -99,7 +148,7 @@ class Cluster:
             raise ValueError("an etcd store needs at least one endpoint")
         self.timeout = timeout
         self.closed = False
-        self._members = [Member(endpoint, tls) for endpoint in endpoints]
+        self._members = [Member(endpoint, tls, timeout) for endpoint in endpoints]
         self._used = 0
 
     async def member(self) -> Member:
@@ -139,6 +188,8 @@ class Cluster:
             try:
                 return await request(member)
             except grpc.aio.AioRpcError as e:
+                if self.closed:
+                    raise StoreUnavailable("the store is closed") from e
                 error = translate(e, member.endpoint)
                 if not isinstance(error, StoreUnavailable) or isinstance(error, StoreFull):
                     raise error from e
@@ -160,7 +211,7 @@ class Cluster:
         """Close all channels."""
         self.closed = True
         for member in self._members:
-            await member.channel.close(None)
+            await member.close()
 
 
 def translate(error: grpc.aio.AioRpcError, endpoint: str) -> StoreError | ValueError:

@@ -55,7 +55,7 @@ class EtcdStore:
 
     async def get(self, key: str, revision: int = 0) -> tuple[KeyValue | None, int]:
         """See Store."""
-        response = await self._range(rpc.RangeRequest(key=key.encode(), revision=revision))
+        response = await self._range(rpc.RangeRequest(key=key.encode(), revision=revision), Member.range_one)
         found = key_value(response.kvs[0]) if response.kvs else None
         return found, revision or response.header.revision
 
@@ -74,9 +74,9 @@ class EtcdStore:
             if not response.more or (limit and len(items) >= limit):
                 return RangeResult(items, revision, bool(response.more), count)
 
-    async def _range(self, request: Any) -> Any:
+    async def _range(self, request: Any, send: Callable[[Member, Any], Awaitable[Any]] = Member.range) -> Any:
         try:
-            return await self._call(lambda m: m.kv.Range, request, repeatable=True)
+            return await self._cluster.call(lambda member: send(member, request), repeatable=True)
         except CompactedError as e:
             raise CompactedError(request.revision) from e
         except FutureRevisionError as e:
@@ -91,7 +91,7 @@ class EtcdStore:
 
     async def revision(self) -> int:
         """See Store. A read of nothing, which etcd orders after every acknowledged write."""
-        response = await self._range(rpc.RangeRequest(key=b"\0", limit=1, keys_only=True))
+        response = await self._range(rpc.RangeRequest(key=b"\0", limit=1, keys_only=True), Member.range_one)
         return int(response.header.revision)
 
     def watch(self, prefix: str, *, start_revision: int, progress: float = 10.0) -> AsyncGenerator[WatchBatch, None]:
@@ -107,7 +107,7 @@ class EtcdStore:
         lost = False
         while True:
             try:
-                response = await self._call(lambda m: m.kv.Txn, request, repeatable=False)
+                response = await self._cluster.call(lambda member: member.txn(request), repeatable=False)
                 break
             except LeaseNotFoundError as e:
                 leases = [write.lease for write in writes if isinstance(write, Put) and write.lease]

@@ -1,5 +1,7 @@
 """What a connection to etcd needs for TLS."""
 
+import os
+import ssl
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,3 +23,17 @@ class Tls:
             given, missing = ("--etcd-certfile", "--etcd-keyfile") if cert else ("--etcd-keyfile", "--etcd-certfile")
             raise FileNotFoundError(f"{given} needs {missing} beside it")
         return cls(*(Path(name).read_bytes() if name else None for name in (ca, cert, key)))
+
+    def context(self) -> ssl.SSLContext:
+        """For HTTP/2. Raises ssl.SSLError for what is no certificate."""
+        found = ssl.create_default_context(cadata=self.ca.decode("ascii", "replace") if self.ca else None)
+        found.verify_flags &= ~ssl.VERIFY_X509_STRICT
+        found.set_alpn_protocols(["h2"])
+        if self.cert and self.key:
+            bundle = os.memfd_create("etcd-client")  # certificates are read from files alone
+            try:
+                os.write(bundle, self.cert + b"\n" + self.key)
+                found.load_cert_chain(f"/proc/self/fd/{bundle}")
+            finally:
+                os.close(bundle)
+        return found
