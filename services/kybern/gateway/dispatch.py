@@ -20,7 +20,7 @@ from kybern.gateway.handlers.fast_create import METHOD as POST
 from kybern.gateway.handlers.fast_create import FastCreate
 from kybern.gateway.handlers.fast_get import FastGet
 from kybern.gateway.handlers.health import ENDPOINTS, NOT_FOUND, Health, Readiness
-from kybern.gateway.handlers.target import Target, find, resource_of
+from kybern.gateway.handlers.target import Target, find, not_allowed, resource_of
 from kybern.gateway.http.connection import Connection
 from kybern.gateway.http.message import JSON, TEXT, Request, Response, status_line
 from kybern.gateway.metrics import HealthMetrics, Labels, RequestMetrics, joined
@@ -51,6 +51,7 @@ STREAMS: dict[str, Callable[[Api, Request, Target], Answer]] = {
 }
 TRACES_PER_SECOND, TRACES_AT_ONCE = 10, 100  # of writes that bring no trace of their own; one costs some 3 ms in all
 OPENAPI_V3 = "/openapi/v3"
+KEPT = ((b"Cache-Control", b"public, max-age=3600"),)
 DOCUMENT_TYPES = {"/.well-known/openid-configuration": JSON, "/openid/v1/jwks": b"application/jwk-set+json"}
 
 
@@ -199,6 +200,7 @@ class Gateway:
         if path == "/version" or path == "/version/":
             if self._ready():
                 await self._api.check_access(request)
+            _only_get(request)
             return await self._documents.version(request)
         access = await self._api.check_access(request)
         if path in ("/metrics", "/metrics/slis"):
@@ -206,7 +208,8 @@ class Gateway:
             text = await asyncio.to_thread(generate_latest, registry)
             return Response(joined(text, access.document), 200, TEXT)
         if access.HasField("document"):
-            return Response(access.document, 200, DOCUMENT_TYPES.get(path.rstrip("/"), TEXT))
+            kind = DOCUMENT_TYPES.get(path.rstrip("/"))
+            return Response(access.document, 200, kind or TEXT, KEPT if kind else ())
         if path == "/":
             return await self._documents.root(request)
         if path == "/logs" or path.startswith("/logs/"):
@@ -214,11 +217,15 @@ class Gateway:
         if path == "/openapi/v2":
             return await self._documents.openapi_v2(request)
         if path == OPENAPI_V3 or path.startswith(OPENAPI_V3 + "/"):
-            return await self._documents.openapi_v3(request, path.removeprefix(OPENAPI_V3).strip("/"))
+            return await self._documents.openapi_v3(request, path.removeprefix(OPENAPI_V3))
         group = group_path(path)
         if group is not None and (group.group, group.version) in self._api.resources.remote:
             return await aggregated.aggregated_document(self._api, request, group.group, group.version)
-        return NOT_FOUND if group is None else await self._documents.groups(request, group)
+        if group is None:
+            return NOT_FOUND
+        if group.version or (group.legacy and not group.group):
+            _only_get(request)
+        return await self._documents.groups(request, group)
 
     def _series_of(self, target: Target) -> Series:
         return self.metrics.series(self._labels_of(target))
@@ -271,6 +278,12 @@ class Gateway:
             self._date = self._api.env.clock.now().strftime("%a, %d %b %Y %H:%M:%S GMT").encode()
             self._date_until = now + 1.0
         return self._date
+
+
+def _only_get(request: Request) -> None:
+    """Documents that are read and nothing else."""
+    if request.method != "GET":
+        raise not_allowed()
 
 
 @lru_cache(maxsize=4096)

@@ -11,8 +11,8 @@ from kybern.kube.cel.errors import CompileError
 from kybern.kube.cel.literals import compile_mutation, plain_names, types_of
 from kybern.kube.cel.policy import Composition, Scope
 from kybern.kube.cel.program import Program
-from kybern.kube.field import FieldError, duplicate, forbidden, invalid, required, too_many
-from kybern.kube.validation.names import qualified_name
+from kybern.kube.field import FieldError, duplicate, invalid, required, too_many
+from kybern.kube.validation.names import label_key, qualified_name
 
 Object = dict[str, Any]
 Errors = Iterator[FieldError]
@@ -67,7 +67,7 @@ def _annotations(policy: Object, annotations: Any, composition: Composition) -> 
         yield invalid("spec.auditAnnotations", annotations, detail)
     for index, annotation in enumerate(annotations):
         at, key = f"spec.auditAnnotations[{index}]", annotation.get("key") or ""
-        for problem in qualified_name(f"{name}/{key}"):
+        for problem in label_key(f"{name}/{key}"):
             yield invalid(f"{at}.key", f"{name}/{key}", problem)
         if key in seen:
             yield duplicate(f"{at}.key", key)
@@ -88,9 +88,7 @@ def _mutating(policy: Object) -> Errors:
         kind = mutation.get("patchType")
         name, other = ("applyConfiguration", "jsonPatch") if kind == APPLY else ("jsonPatch", "applyConfiguration")
         at, expression = f"spec.mutations[{index}]", (mutation.get(name) or {}).get("expression") or ""
-        if mutation.get(other) is not None:
-            yield forbidden(f"{at}.{other}", f"must not be specified when patchType is {kind}")
-        if not expression.strip():
+        if not expression.strip() or mutation.get(other) is not None:
             continue
         at = f"{at}.{name}.expression"
         try:

@@ -120,7 +120,7 @@ def flow_schema_cells(obj: Object, now: datetime) -> Cells:
 
 
 def priority_level_configuration_cells(obj: Object, now: datetime) -> Cells:
-    limited = spec(obj).get("limited") or spec(obj).get("exempt") or {}
+    limited = spec(obj).get("limited") or {}
     queuing = (limited.get("limitResponse") or {}).get("queuing") or {}
     return [
         name(obj),

@@ -96,10 +96,11 @@ def ingress_class_cells(obj: Object, now: datetime) -> Cells:
 def ip_address_cells(obj: Object, now: datetime) -> Cells:
     parent = spec(obj).get("parentRef")
     if not parent:
-        return [name(obj), NONE]
+        return [name(obj), NONE, age(obj, now)]
     group, namespace = parent.get("group"), parent.get("namespace")
     resource = f"{parent.get('resource', '')}.{group}" if group else parent.get("resource", "")
-    return [name(obj), "/".join(filter(None, (resource.lower(), namespace, parent.get("name"))))]
+    where = "/".join(filter(None, (resource.lower(), namespace, parent.get("name"))))
+    return [name(obj), where, age(obj, now)]
 
 
 def network_policy_cells(obj: Object, now: datetime) -> Cells:

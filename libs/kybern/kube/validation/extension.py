@@ -54,7 +54,7 @@ def _message(validation: Object, path: str) -> Errors:
         yield invalid(f"{path}.message", message, "message must be non-empty if specified")
     elif "\n" in message.strip() or "\r" in message.strip():
         yield invalid(f"{path}.message", message, "message must not contain line breaks")
-    yield from one_of(validation, "reason", path, ("Forbidden", "Invalid", "RequestEntityTooLarge"))
+    yield from chosen(validation, "reason", path, ("Forbidden", "Invalid", "RequestEntityTooLarge"))
 
 
 def validate_mutating_policy(obj: Object) -> Errors:
@@ -67,11 +67,27 @@ def validate_mutating_policy(obj: Object) -> Errors:
     yield from one_of(spec, "reinvocationPolicy", "spec", ("IfNeeded", "Never"), must=True)
     for index, mutation in enumerate(mutations):
         at, kind = f"spec.mutations[{index}]", mutation.get("patchType") or ""
-        if kind not in ("ApplyConfiguration", "JSONPatch"):
-            yield not_supported(f"{at}.patchType", kind, ("ApplyConfiguration", "JSONPatch"))
-            continue
-        field = "applyConfiguration" if kind == "ApplyConfiguration" else "jsonPatch"
-        yield from required_text(child(mutation, field), "expression", f"{at}.{field}")
+        if not kind:
+            yield required(f"{at}.patchType")
+        elif kind not in _PATCH_TYPES:
+            yield not_supported(f"{at}.patchType", kind, _PATCH_TYPES)
+        else:
+            yield from _mutation(mutation, kind, at)
+
+
+_PATCH_TYPES = ("ApplyConfiguration", "JSONPatch")
+
+
+def _mutation(mutation: Object, kind: str, path: str) -> Errors:
+    member, other = (
+        ("applyConfiguration", "jsonPatch") if kind == _PATCH_TYPES[0] else ("jsonPatch", "applyConfiguration")
+    )
+    if mutation.get(member) is None:
+        yield required(f"{path}.{member}", f"must be specified when patchType is {kind}")
+    else:
+        yield from required_text(mutation[member], "expression", f"{path}.{member}")
+    if mutation.get(other) is not None:
+        yield invalid(f"{path}.{other}", f"{{{other}}}", f"must not be specified when patchType is {kind}")
 
 
 def _policy(spec: Object) -> Errors:

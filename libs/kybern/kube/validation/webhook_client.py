@@ -2,7 +2,7 @@
 
 from urllib.parse import urlsplit
 
-from kybern.kube.field import duplicate, invalid, required
+from kybern.kube.field import invalid, required
 from kybern.kube.validation.fields import Errors, Object
 from kybern.kube.validation.names import dns1035_label, dns1123_subdomain
 
@@ -23,6 +23,8 @@ def client_config(config: Object, path: str) -> Errors:
 
 def _url(url: str, path: str) -> Errors:
     try:
+        if url.startswith(":"):
+            raise ValueError("missing protocol scheme")
         parts = urlsplit(url)
     except ValueError as error:
         yield required(path, f'url must be a valid URL: parse "{url}": {error}{_FORM}')
@@ -41,9 +43,9 @@ def _url(url: str, path: str) -> Errors:
 
 
 def _service(service: Object, path: str) -> Errors:
-    for name in ("name", "namespace"):
+    for name, told in (("namespace", "name"), ("name", "namespace")):  # upstream takes one for the other
         if not service.get(name):
-            yield required(f"{path}.{name}", f"service {name} is required")
+            yield required(f"{path}.{told}")
     port = service.get("port")
     if port is not None and not 1 <= port <= 65535:
         yield invalid(f"{path}.port", port, "port is not valid: must be between 1 and 65535, inclusive")
@@ -73,7 +75,7 @@ def review_versions(versions: list[str], path: str, absent: str = "") -> Errors:
         return
     for index, version in enumerate(versions):
         if version in versions[:index]:
-            yield duplicate(f"{path}[{index}]", version)
+            yield invalid(f"{path}[{index}]", version, "duplicate version")
             continue
         for problem in dns1035_label(version):
             yield invalid(f"{path}[{index}]", version, problem)

@@ -29,7 +29,9 @@ def fixed() -> list[tuple[str, str, Object]]:
     for row in _read_flow()["priorityclasses"]:
         metadata = {"name": row["name"]}
         rest = {member: value for member, value in row.items() if member != "name"}
-        about = "Used for system critical pods that must run in the cluster"
+        about = (
+            "Used for system critical pods that must run in the cluster, but can be moved to another node if necessary."
+        )
         if row["name"] == "system-node-critical":
             about = "Used for system critical pods that must not be moved from their current node."
         obj = {"kind": "PriorityClass", "apiVersion": "scheduling.k8s.io/v1", "metadata": metadata, **rest}

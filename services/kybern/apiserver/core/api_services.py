@@ -33,7 +33,7 @@ PRIORITIES: Mapping[str, tuple[int, Mapping[str, int]]] = {
     "coordination.k8s.io": (16500, {"v1": 15}),
     "node.k8s.io": (16300, {"v1": 15}),
     "discovery.k8s.io": (16200, {"v1": 15}),
-    "resource.k8s.io": (16200, {"v1": 20}),
+    "resource.k8s.io": (16200, {"v1": 21}),
     "flowcontrol.apiserver.k8s.io": (16100, {"v1": 21}),
 }
 Priority = tuple[int, int]  # of the group, of the version

@@ -45,7 +45,7 @@ def build_table(server: ApiServer) -> pb.ResourceTable:
                     row.warning = served.custom.warning
                     _add_columns(row, served.custom)
                 if served.cacher is not None:
-                    row.storage_version_hash = _hash(served.stored.api_version, served.stored.kind)
+                    row.storage_version_hash = _hash(*served.stored.gvk)
                 for sub in resource.subresources.values():
                     same = (sub.group, sub.version) == (resource.group, resource.version)
                     row.subresources.add(
@@ -85,8 +85,19 @@ def _tables() -> str:
     return hashlib.sha256(data).hexdigest()
 
 
-def _hash(api_version: str, kind: str) -> str:
-    return base64.b64encode(hashlib.sha256(f"{api_version}/{kind}".encode()).digest()[:8]).decode()
+# Upstream keeps these in a version before the one it prefers, which only this hash tells.
+_KEPT_AS = {
+    "MutatingAdmissionPolicy": "v1beta1",
+    "MutatingAdmissionPolicyBinding": "v1beta1",
+    "CustomResourceDefinition": "v1beta1",
+}
+_THEIRS = frozenset({"admissionregistration.k8s.io", "apiextensions.k8s.io"})
+
+
+def _hash(group: str, version: str, kind: str) -> str:
+    if group in _THEIRS:
+        version = _KEPT_AS.get(kind, version)
+    return base64.b64encode(hashlib.sha256(f"{group}/{version}/{kind}".encode()).digest()[:8]).decode()
 
 
 class Discovery(DiscoveryServicer):

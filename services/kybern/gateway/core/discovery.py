@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from kybern.kube.meta import join_group_version
+from kybern.kube.tables.table import is_built_in
 from kybern.protos.api.v1.discovery_pb2 import GroupInfo, ResourceInfo, ResourceTable, SubresourceInfo, VersionInfo
 
 Document = dict[str, Any]
@@ -44,7 +45,8 @@ def api_resource_list(group: str, version: VersionInfo) -> Document:
     """GET /api/v1 and /apis/GROUP/VERSION."""
     resources = [entry for info in version.resources for entry in _resource_entries(group, version.version, info)]
     gv = join_group_version(group, version.version)
-    return {"kind": "APIResourceList", "apiVersion": "v1", "groupVersion": gv, "resources": resources}
+    head = {"kind": "APIResourceList", "apiVersion": "v1"} if group else {"kind": "APIResourceList"}
+    return {**head, "groupVersion": gv, "resources": resources}
 
 
 def _resource_entries(group: str, version: str, info: ResourceInfo) -> Iterable[Document]:
@@ -88,11 +90,11 @@ def aggregated(table: ResourceTable, legacy: bool, version: str) -> Document:
 
 def _aggregated_group(group: GroupInfo) -> Document:
     return {
-        "metadata": {"name": group.name, "creationTimestamp": None} if group.name else {"creationTimestamp": None},
+        "metadata": {"name": group.name} if group.name else {},
         "versions": [
             {
                 "version": version.version,
-                "resources": [_aggregated_resource(group.name, version.version, info) for info in version.resources],
+                "resources": _aggregated_resources(group.name, version),
                 "freshness": "Stale" if version.stale else "Current",
             }
             for version in group.versions
@@ -100,10 +102,21 @@ def _aggregated_group(group: GroupInfo) -> Document:
     }
 
 
-def _aggregated_resource(group: str, version: str, info: ResourceInfo) -> Document:
+# Built-in groups of reviews alone, which nobody lists.
+_REVIEWS = frozenset({"authentication.k8s.io", "authorization.k8s.io"})
+
+
+def _aggregated_resources(group: str, version: VersionInfo) -> list[Document]:
+    """Of built-in resources the group and version of what they answer go without saying."""
+    built_in = group in _REVIEWS or any(is_built_in(group, version.version, info.name) for info in version.resources)
+    kind = {"group": "", "version": ""} if built_in else {"group": group, "version": version.version}
+    return [_aggregated_resource(kind, info) for info in version.resources]
+
+
+def _aggregated_resource(group_version: Document, info: ResourceInfo) -> Document:
     found: Document = {
         "resource": info.name,
-        "responseKind": {"group": group, "version": version, "kind": info.kind},
+        "responseKind": {**group_version, "kind": info.kind},
         "scope": "Namespaced" if info.namespaced else "Cluster",
         "singularResource": info.singular_name,
         "verbs": list(info.verbs),
@@ -113,12 +126,12 @@ def _aggregated_resource(group: str, version: str, info: ResourceInfo) -> Docume
     if info.categories:
         found["categories"] = list(info.categories)
     if info.subresources:
-        found["subresources"] = [_aggregated_subresource(group, version, sub) for sub in info.subresources]
+        found["subresources"] = [_aggregated_subresource(group_version, sub) for sub in info.subresources]
     return found
 
 
-def _aggregated_subresource(group: str, version: str, sub: SubresourceInfo) -> Document:
-    kind = {"group": sub.group, "version": sub.version} if sub.version else {"group": group, "version": version}
+def _aggregated_subresource(group_version: Document, sub: SubresourceInfo) -> Document:
+    kind = {"group": sub.group, "version": sub.version} if sub.version else group_version
     return {"subresource": sub.name, "responseKind": {**kind, "kind": sub.kind}, "verbs": list(sub.verbs)}
 
 

@@ -15,9 +15,9 @@ from kybern.gateway.core import discovery
 from kybern.gateway.core.negotiation import OFFERED, PLAIN, MediaType, negotiate_discovery
 from kybern.gateway.core.router import GroupPath
 from kybern.gateway.handlers.health import NOT_FOUND, PATHS
-from kybern.gateway.http.message import Request, Response
+from kybern.gateway.http.message import TEXT, Request, Response
 from kybern.kube.openapi import protobuf
-from kybern.kube.status import not_acceptable
+from kybern.kube.status import not_acceptable, unknown_resource
 from kybern.protos.api.v1.discovery_pb2 import GetOpenAPIRequest, GroupInfo
 from kybern.rpc.errors import status_error
 
@@ -91,7 +91,7 @@ class Documents:
             etag = f'"{table.etag}"'.encode()
             if request.headers.get(b"if-none-match") == etag:
                 return Response(b"", 304, b"", ((b"ETag", etag),))
-            headers = ((b"ETag", etag), (b"Vary", b"Accept"))
+            headers = ((b"ETag", etag), (b"Vary", b"Accept"), (b"Cache-Control", b"public"))
             return await answers.answer(request, body, media, headers=headers)
         if legacy:
             body = self._document(("api",), lambda: discovery.api_versions(table, self._server_address))
@@ -102,7 +102,7 @@ class Documents:
     async def _group_version(self, request: Request, group: GroupInfo, name: str, media: MediaType) -> Response:
         version = next((v for v in group.versions if v.version == name), None)
         if version is None:
-            return NOT_FOUND
+            raise unknown_resource()
         key = ("version", group.name, version.version)
         body = self._document(key, lambda: discovery.api_resource_list(group.name, version))
         return await answers.answer(request, body, media)
@@ -131,14 +131,14 @@ class Documents:
         table = self._api.resources.table
         if not path:
             body = self._document(("openapi",), lambda: discovery.openapi_v3_index(table))
-            return await answers.answer(request, body)
+            return Response(body, 200, TEXT)
         for group in table.groups:
             for version in group.versions:
-                if discovery.gv_path(group.name, version.version) == path:
+                if "/" + discovery.gv_path(group.name, version.version) == path:
                     return await self._openapi_document(
                         request, group.name, version.version, "v3", version.openapi_hash
                     )
-        return NOT_FOUND
+        return Response(b"", 404, TEXT)
 
     async def _openapi_document(
         self, request: Request, group: str, version: str, openapi: str, known_hash: str

@@ -9,23 +9,31 @@ from kybern.gateway.metrics import HealthMetrics
 
 NOT_FOUND = Response(b"404 page not found\n", 404, TEXT)
 ENDPOINTS = ("/healthz", "/livez", "/readyz")
-# What the apiserver has done, and its followers have seen, by the time it first answers; under upstream's names.
+# What the apiserver has done, and its followers have seen, by the time it first answers; under upstream's names, in its
+# order. What Kybern does elsewhere or has no need of is done by then, too.
 STARTED = (
     "poststarthook/start-apiserver-admission-initializer",
     "poststarthook/generic-apiserver-start-informers",
     "poststarthook/priority-and-fairness-config-consumer",
     "poststarthook/priority-and-fairness-filter",
+    "poststarthook/storage-object-count-tracker-hook",
     "poststarthook/start-apiextensions-informers",
     "poststarthook/start-apiextensions-controllers",
     "poststarthook/crd-informer-synced",
     "poststarthook/start-system-namespaces-controller",
+    "poststarthook/peer-endpoint-reconciler-controller",
     "poststarthook/start-cluster-authentication-info-controller",
+    "poststarthook/start-kube-apiserver-identity-lease-controller",
+    "poststarthook/start-kube-apiserver-identity-lease-garbage-collector",
+    "poststarthook/storage-readiness",
+    "poststarthook/start-legacy-token-tracking-controller",
     "poststarthook/start-service-ip-repair-controllers",
     "poststarthook/rbac/bootstrap-roles",
     "poststarthook/scheduling/bootstrap-system-priority-classes",
     "poststarthook/priority-and-fairness-config-producer",
     "poststarthook/bootstrap-controller",
-    "poststarthook/storage-readiness",
+    "poststarthook/start-kubernetes-service-cidr-controller",
+    "poststarthook/aggregator-reload-proxy-client-cert",
     "poststarthook/start-kube-aggregator-informers",
     "poststarthook/apiservice-status-local-available-controller",
     "poststarthook/apiservice-status-remote-available-controller",
@@ -36,10 +44,12 @@ STARTED = (
     "poststarthook/apiservice-openapi-controller",
     "poststarthook/apiservice-openapiv3-controller",
 )
+SERVING = "loopback-serving-certificate"
 PATHS = (
     *ENDPOINTS,
     *(f"{endpoint}/{name}" for endpoint in ENDPOINTS for name in ("ping", "log", "etcd", *STARTED)),
-    "/readyz/informer-sync",
+    *(f"{endpoint}/{SERVING}" for endpoint in ("/healthz", "/livez")),
+    *(f"/readyz/{name}" for name in ("etcd-readiness", "informer-sync", "shutdown")),
 )
 
 
@@ -61,13 +71,11 @@ class Health:
         self._started = False
 
     def handle(self, request: Request) -> Response:
-        endpoint, _, check = request.path.strip("/").partition("/")
+        endpoint, slash, check = request.path[1:].partition("/")
         results = self._checks(endpoint)
+        if slash:
+            return self._one(endpoint, check, results)
         excluded = set(request.query.get("exclude", ())) if request.raw_query else set()
-        if check:
-            if check not in results:
-                return NOT_FOUND
-            results = {check: results[check]}
         for name, good in results.items():
             if name not in excluded:
                 self._slis.observe(name, endpoint, good)
@@ -76,17 +84,32 @@ class Health:
         if not failed and not verbose:
             return Response(b"ok", 200, TEXT)
         lines = [_line(name, good, name in excluded) for name, good in results.items()]
+        if unknown := sorted(excluded - results.keys()):
+            listed = ",".join(f'"{name}"' for name in unknown)
+            lines.append(f"warn: some health checks cannot be excluded: no matches for {listed}")
         lines.append(f"{endpoint} check {'failed' if failed else 'passed'}")
         return Response("\n".join((*lines, "")).encode(), 500 if failed else 200, TEXT)
 
+    def _one(self, endpoint: str, check: str, results: dict[str, bool]) -> Response:
+        if check not in results:
+            return NOT_FOUND
+        self._slis.observe(check, endpoint, results[check])
+        if results[check]:
+            return Response(b"ok", 200, TEXT)
+        return Response(f"internal server error: {check} failed: reason withheld\n".encode(), 500, TEXT)
+
     def _checks(self, endpoint: str) -> dict[str, bool]:
+        """The checks in order; whether the apiserver answers is told when it does not."""
         ready = self._front.ready()
         self._started = self._started or ready
-        found = {"ping": True, "log": True, **self._front.checks}
-        if endpoint == "readyz":
-            found["informer-sync"] = ready
+        readyz = endpoint == "readyz"
+        found = {"ping": True, "log": True, **({} if readyz else {SERVING: True}), **self._front.checks}
+        if readyz:
+            found |= {"etcd-readiness": found.get("etcd", True), "informer-sync": ready}
         found |= dict.fromkeys(STARTED, self._started)
-        return found if endpoint == "livez" else {**found, "apiserver": ready}
+        if readyz:
+            found["shutdown"] = True
+        return found if ready or endpoint == "livez" else {**found, "apiserver": False}
 
 
 def _line(name: str, good: bool, excluded: bool) -> str:

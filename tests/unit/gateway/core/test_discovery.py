@@ -49,7 +49,7 @@ def test_aggregated() -> None:
     legacy, rest = discovery.aggregated(TABLE, True, "v2"), discovery.aggregated(TABLE, False, "v2")
     assert legacy["apiVersion"] == "apidiscovery.k8s.io/v2"
     (pods,) = legacy["items"][0]["versions"][0]["resources"]
-    assert pods["responseKind"] == {"group": "", "version": "v1", "kind": "Pod"}
+    assert pods["responseKind"] == {"group": "", "version": "", "kind": "Pod"}
     assert pods["scope"] == "Namespaced"
     assert [sub["subresource"] for sub in pods["subresources"]] == ["log", "eviction"]
     assert pods["subresources"][1]["responseKind"] == {"group": "policy", "version": "v1", "kind": "Eviction"}

@@ -23,7 +23,8 @@ def split(path: str) -> tuple[str, str, str]:
 @pytest.mark.parametrize("path", FACTS)
 def test_a_bare_object_prints_as_many_cells_as_columns(path: str) -> None:
     printing = table.built_in(*split(path))
-    assert len(printing.cells({"metadata": META}, NOW)) == len(printing.columns) == len(FACTS[path])
+    more = int(path.endswith("/ipaddresses"))  # whose age has no column, as upstream
+    assert len(printing.cells({"metadata": META}, NOW)) - more == len(printing.columns) == len(FACTS[path])
 
 
 def test_every_printer_is_for_a_known_resource() -> None:

@@ -59,8 +59,8 @@ TABLE: dict[str, tuple[dict[str, Any], list[str]]] = {
     "a nameless service": (
         service(name="", namespace=""),
         [
-            "clientConfig.service.name: Required value: service name is required",
-            "clientConfig.service.namespace: Required value: service namespace is required",
+            "clientConfig.service.name: Required value",
+            "clientConfig.service.namespace: Required value",
         ],
     ),
     "a port": (
@@ -98,7 +98,7 @@ TABLE: dict[str, tuple[dict[str, Any], list[str]]] = {
     ),
     "the same review": (
         {"admissionReviewVersions": ["v1", "v1"]},
-        ['admissionReviewVersions[1]: Duplicate value: "v1"'],
+        ['admissionReviewVersions[1]: Invalid value: "v1": duplicate version'],
     ),
     "no operation": (rule(operations=[]), ["rules[0].operations: Required value"]),
     "all and more": (
