@@ -139,7 +139,8 @@ def split_key(key: str) -> tuple[str, str]:
 
 def format_time(moment: datetime) -> str:
     """RFC 3339, UTC, whole seconds: Kubernetes' `Time`."""
-    return moment.astimezone(UTC).isoformat("T", "seconds")[:19] + "Z"
+    moment = moment if moment.tzinfo is UTC else moment.astimezone(UTC)
+    return moment.isoformat("T", "seconds")[:19] + "Z"
 
 
 def format_micro_time(moment: datetime) -> str:

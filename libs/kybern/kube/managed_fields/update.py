@@ -26,20 +26,20 @@ from kybern.kube.managed_fields.walk import compare, reconciled
 Object = dict[str, Any]
 Change = tuple[FieldSet, FieldSet]
 
+NOBODYS = frozenset(("apiVersion", "kind"))
+NOBODYS_METADATA = frozenset(
+    (
+        "name", "namespace", "creationTimestamp", "selfLink", "uid", "clusterName", "generation",
+        "managedFields", "resourceVersion",
+    )
+)  # fmt: skip
 STRIPPED = from_paths(
     [
-        ("f:apiVersion",),
-        ("f:kind",),
+        *((f"f:{name}",) for name in NOBODYS),
         ("f:metadata",),
-        *(
-            ("f:metadata", f"f:{name}")
-            for name in (
-                "name", "namespace", "creationTimestamp", "selfLink", "uid", "clusterName", "generation",
-                "managedFields", "resourceVersion",
-            )
-        ),
+        *(("f:metadata", f"f:{name}") for name in NOBODYS_METADATA),
     ]
-)  # fmt: skip
+)
 """Fields that no manager ever owns."""
 
 
@@ -49,6 +49,12 @@ def track_update(kind: Kind, old: Object | None, new: Object, name: str, subreso
     A client may write managedFields itself, but not through a subresource; `[]` or `[{}]` resets them, ones that cannot
     be read are ignored. Objects that are not tracked stay so until they are applied.
     """
+    if old is None and "managedFields" not in new["metadata"]:
+        fields = first_fields(kind, new)
+        if fields:
+            first = Owned(kind.api_version, fields, now)
+            new["metadata"]["managedFields"] = write({manager_name(kind, name, subresource): first})
+        return
     managers = in_shape(kind, _known(old, new, subresource))
     if managers or old is None:
         updated = managers_after_update(kind, old or {}, new, managers, manager_name(kind, name, subresource), now)
@@ -58,6 +64,14 @@ def track_update(kind: Kind, old: Object | None, new: Object, name: str, subreso
         new["metadata"]["managedFields"] = entries
     else:
         new["metadata"].pop("managedFields", None)
+
+
+def first_fields(kind: Kind, new: Object) -> FieldSet:
+    """What the creator of an object owns: all of it that anybody can own."""
+    metadata = {name: value for name, value in new["metadata"].items() if name not in NOBODYS_METADATA}
+    bare = {name: value for name, value in new.items() if name not in NOBODYS}
+    bare["metadata"] = metadata
+    return without(compare(kind.type, {}, bare, tidy=True)[0], kind.reset)
 
 
 def manager_name(kind: Kind, name: str, subresource: str) -> Manager:

@@ -170,5 +170,8 @@ SUBRESOURCES: dict[tuple[str, str, str], ValidateUpdate] = {
 }
 
 
+NO_RULES = Rules()
+
+
 def rules_for(group: str, kind: str) -> Rules:
-    return RULES.get((group, kind), Rules())
+    return RULES.get((group, kind), NO_RULES)

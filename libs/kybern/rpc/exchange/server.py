@@ -23,6 +23,7 @@ from kybern.rpc.errors import failure, grpc_code
 from kybern.rpc.exchange import eager
 from kybern.rpc.exchange.batch import Outbox
 from kybern.rpc.exchange.context import CallContext, Handlers
+from kybern.rpc.exchange.deadlines import Deadlines
 from kybern.rpc.exchange.methods import FULL_METHODS, STREAMS
 from kybern.rpc.exchange.remembered import Remembered, Repeatable, calls, get_reply
 from kybern.rpc.exchange.shared import SharedReply
@@ -86,6 +87,7 @@ class Exchange:
         self._metrics = metrics
         self._loop = asyncio.get_running_loop()
         self._open: dict[int, asyncio.Task[None]] = {}
+        self._deadlines = Deadlines(self._loop, partial(self._end, by=By.DEADLINE))
         self._streams: set[int] = set()
         self._ending: dict[int, By] = {}  # calls that were cancelled
         self._fewer = asyncio.Event()
@@ -165,13 +167,13 @@ class Exchange:
     def _track(self, call_id: int, task: asyncio.Task[None], seconds: float) -> None:
         """Remember an open call until it ends, at its deadline (0: none) at the latest."""
         self._open[call_id] = task
-        timer = self._loop.call_later(seconds, self._end, call_id, By.DEADLINE) if seconds else None
+        if seconds:
+            self._deadlines.set(call_id, seconds)
 
         def ended(task: asyncio.Task[None]) -> None:
-            if timer is not None:
-                timer.cancel()
             if self._open.get(call_id) is task:
                 del self._open[call_id]
+                self._deadlines.drop(call_id)
             self._streams.discard(call_id)
             self._ending.pop(call_id, None)
             self._fewer.set()
@@ -317,4 +319,5 @@ class Exchange:
             self._end(call_id, By.GONE)
         for worker in workers:
             worker.cancel()
+        self._deadlines.close()
         await asyncio.gather(*calls.values(), *workers, return_exceptions=True)

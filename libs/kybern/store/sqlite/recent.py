@@ -72,4 +72,7 @@ def _cost(value: bytes) -> int:
 
 
 def _size(events: Sequence[Event]) -> int:
-    return sum(ENTRY_BYTES + len(event.kv.value) + (len(event.prev.value) if event.prev else 0) for event in events)
+    size = 0
+    for event in events:
+        size += ENTRY_BYTES + len(event.kv.value) + (len(event.prev.value) if event.prev else 0)
+    return size

@@ -9,6 +9,7 @@ import asyncio
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 from kybern.store.contract import Check, Delete, Event, KeyValue, Put, TxnResult, Write, event_of
@@ -82,10 +83,9 @@ class Sequencer:
         if len(writes) >= MAX_WRITES:
             raise ValueError(f"a transaction may have at most {MAX_WRITES - 1} writes")
         decision, rows = self._decide(writes)
-        item = Item(rows, statements if decision.succeeded else (), epoch=self._epoch)
-        item.reads = self._take_values(decision)
         future: asyncio.Future[TxnResult] = asyncio.get_running_loop().create_future()
-        item.done = lambda error: self._finish(item, decision, future, error)
+        item = Item(rows, statements if decision.succeeded else (), self._take_values(decision), epoch=self._epoch)
+        item.done = partial(self._finish, item, decision, future)
         self._writer.submit(item)
         return future
 
@@ -103,8 +103,7 @@ class Sequencer:
 
     def _decide(self, writes: Sequence[Write]) -> tuple[Decision, list[Row]]:
         heads = [self._index.head(write.key) for write in writes]
-        succeeded = all(map(matches, writes, heads))
-        if not succeeded:
+        if not all(map(matches, writes, heads)):
             return Decision(writes, heads, False, 0), []
         revision = self._head + 1
         rows: list[Row] = []

@@ -43,9 +43,13 @@ class WatchHub:
         """The next revision is durable."""
         self._recent.add(events)
         for waiter in self._waiters:
-            if any(event.kv.key.startswith(waiter.prefix) for event in events):
-                _wake(waiter)
-            elif not waiter.wake.done():
+            if waiter.wake.done():
+                continue
+            for event in events:
+                if event.kv.key.startswith(waiter.prefix):
+                    waiter.wake.set_result(None)
+                    break
+            else:
                 waiter.next = max(waiter.next, self._recent.last + 1)
 
     def close(self) -> None:

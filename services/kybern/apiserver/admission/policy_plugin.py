@@ -30,12 +30,11 @@ class PolicyPlugin(Plugin, ABC, Generic[P]):
     def bound(self, request: Request) -> list[P]:
         """The policies, in order; CEL is loaded when there is the first."""
         if self._policies is None:
-            policies, bindings = (
-                request.server.table.cacher(GROUP, f"{self.kind}admission{what}")
-                for what in ("policies", "policybindings")
-            )
+            table = request.server.table
+            policies = table.cacher(GROUP, self.kind + "admissionpolicies")
             if not policies.entries:
                 return []
+            bindings = table.cacher(GROUP, self.kind + "admissionpolicybindings")
             from kybern.apiserver.admission.policy_compiled import Policies
 
             self._policies = Policies(policies, bindings, self.compile)

@@ -89,8 +89,9 @@ class Authenticator:
         return user
 
     def _requester(self, requester: Requester, path: str, audit: Any = None) -> User:
-        if requester.bearer_token:
-            found = self._token(requester.bearer_token)
+        token = requester.bearer_token
+        if token:
+            found = self._token(token)
             if found.notes and audit is not None:
                 audit.annotations.update(found.notes)
             return found.user
