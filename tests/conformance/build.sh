@@ -35,11 +35,7 @@ for program in "$containerd/containerd" "$containerd/containerd-shim-runc-v2" "$
 	step "$name"
 	(cd runtime && nice go build -tags "no_btrfs no_devmapper no_zfs" -ldflags "-s -w" -o "$runtime/$name" "$program")
 done
-# A busybox that runs the programs of PATH before its own applets: Debian's other package of it (the two cannot both be installed).
 if [ ! -x "$output/busybox" ]; then
 	step "busybox"
-	folder=$(mktemp -d)
-	(cd "$folder" && apt-get download -qq busybox && dpkg-deb -x busybox_*.deb .)
-	cp "$folder/bin/busybox" "$output/busybox"
-	rm -r "$folder"
+	./busybox.sh "$output/busybox"
 fi

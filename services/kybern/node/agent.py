@@ -4,6 +4,7 @@ Tasks of one agent: a worker per pod, `run_relist` (PLEG), `registration.run`, t
 """
 
 import asyncio
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
@@ -45,6 +46,7 @@ class NodeAgent:
     _tasks: asyncio.TaskGroup | None = None
     _synced: asyncio.Event = field(default_factory=asyncio.Event)
     _evented: bool = False
+    _unheard: asyncio.Event = field(default_factory=asyncio.Event)  # the runtime did not tell for a while: look now
 
     def __post_init__(self) -> None:
         self.node.room, self.node.freed = self._room, self._wake_deferred
@@ -188,7 +190,10 @@ class NodeAgent:
                 self.registration.runtime_answered(None)
             except CriError as error:
                 self.registration.runtime_answered(str(error))
-            await asyncio.sleep(self._relist_delay())
+            with suppress(TimeoutError):
+                async with asyncio.timeout(self._relist_delay()):
+                    await self._unheard.wait()
+            self._unheard.clear()
 
     def _relist_delay(self) -> float:
         if self._evented:
@@ -201,12 +206,15 @@ class NodeAgent:
         while True:
             try:
                 async for event in self.node.runtime.container_events():
-                    self._evented = True
+                    if not self._evented:  # what happened before it began to tell is for a look to find
+                        self._evented = True
+                        self._unheard.set()
                     self.changed(event.pod_sandbox_status.metadata.uid)
             except CriError as error:
                 if not self._evented and error.code.name == "UNIMPLEMENTED":
                     return
             self._evented = False
+            self._unheard.set()
             await asyncio.sleep(RELIST_SECONDS)
 
     async def run_log_rotation(self) -> None:

@@ -43,3 +43,15 @@ async def test_containers_survive(world: World) -> None:
     assert await world.exec("stay", "hostname") == "stay\n"
     world.run_pod("next", {"command": ["sleep", "1000"]})
     await world.until("next", is_ready)
+
+
+async def test_an_end_while_nobody_listened_is_seen(world: World) -> None:
+    world.run_pod("brief", {"command": ["sh", "-c", "trap exit TERM; sleep 1000 & wait"]})
+    before = await world.until("brief", is_ready)
+    for pid in processes_with(("containerd", "--config", str(world.layout.config))):
+        os.kill(pid, signal.SIGKILL)
+    for pid in processes_with(("sh", "trap exit TERM; sleep 1000 & wait")):
+        os.kill(pid, signal.SIGKILL)
+    RUNNING.append(await asyncio.to_thread(containerd.start, world.layout))
+    restarted = await world.until("brief", lambda pod: pod["status"]["containerStatuses"][0]["restartCount"] == 1, 40)
+    assert restarted["metadata"]["uid"] == before["metadata"]["uid"]
