@@ -135,9 +135,17 @@ def read(data: bytes) -> Checked:
 
 def read_parsed(data: bytes) -> Node:
     """The tree of a serialized expression that was not checked."""
+    return read_placed(data)[0]
+
+
+def read_placed(data: bytes) -> tuple[Node, dict[int, int]]:
+    """As `read_parsed`, with where the nodes stand in the text."""
     message = _fields(data)
     parsed = _fields(_first(message, 2, b""))
-    return _node(_first(parsed, 4 if b"CheckedExpr" in _first(message, 1, b"") else 2, b""))
+    is_checked = b"CheckedExpr" in _first(message, 1, b"")
+    info = _fields(_first(parsed, 5 if is_checked else 3, b""))
+    positions = {key: value for key, value in _map(info, 4) if isinstance(value, int)}
+    return _node(_first(parsed, 4 if is_checked else 2, b"")), positions
 
 
 def _map(message: Fields, number: int) -> Iterator[tuple[int, Any]]:

@@ -12,12 +12,12 @@ from functools import lru_cache
 from typing import Any
 
 from kybern.kube.cel import ast, pieces, spans
-from kybern.kube.cel.errors import CompileError, EvaluationError
+from kybern.kube.cel.errors import CompileError, EvaluationError, InstantiationError
 from kybern.kube.cel.library import regex, table, times
 from kybern.kube.cel.overloads import Overload, split_types
 
 Types = Mapping[str, str]  # of variables
-_EXTENSIONS = ("sets", "math", "optional", "encoders", "bindings", "two-var-comprehensions")
+_EXTENSIONS = ("sets", "math", "optional", "encoders", "bindings", "two-var-comprehensions", "lists")
 _NUMBERS = ("int", "uint", "double")
 _COMPARED = ("bool", "bytes", "double", "duration", "int", "string", "timestamp", "uint")
 _ORDER = ("_<_", "_<=_", "_>_", "_>=_")
@@ -25,16 +25,37 @@ _REWORDED = (
     (re.compile(r"undefined field '([^']*)' not found in struct '[^']*'"), r"undefined field '\1'"),
     (re.compile(r"cannot be the range of a comprehension"), "cannot be range of a comprehension"),
     (re.compile(r"has\(\) argument must be a field selection"), "invalid argument to has() macro"),
+    (re.compile(r"expression of (type '[^']*') cannot be the operand of a select operation"),
+     r"\1 does not support field selection"),
+    (re.compile(r"\b(?:all|exists|exists_one|existsOne)\(\) variable name must be a simple identifier"),
+     "argument must be a simple name"),
+    (re.compile(r"\b(?:map|filter)\(\) variable name must be a simple identifier"), "argument is not an identifier"),
+)  # fmt: skip
+# Names of types in messages.
+_TYPES = (
+    (re.compile(r"google\.protobuf\.Timestamp"), "timestamp"),
+    (re.compile(r"google\.protobuf\.Duration"), "duration"),
+    (re.compile(r"\bnull_type\b"), "null"),
+    (re.compile(r"'\(([^()]*(?:\([^()]*\))?), (list\([^']*\)), list\(T%\d+\)\)'"), r"'(\1, \2, \2)'"),
+    (re.compile(r"\bT%\d+"), "dyn"),
+)
+_EXPLAINED = re.compile(r"((?:applied to|expected type|found|of type|type) ')([^\n]*)(?=\n|$)")
+_PLACE = re.compile(r"(?:ERROR|WARNING): <input>:(\d+):(\d+):")
+_LOGIC = re.compile(
+    r"ERROR: <input>:(\d+):(\d+): found no matching overload for '(_&&_|_\|\|_)' applied to '\((.*)\)'"
+    r"\n \| .*\n \| \.*\^"
 )
 _CALLED = re.compile(
     r"(ERROR: <input>:\d+:(\d+): found no matching overload for '(\w+)' applied to )'\((.*)\)'(\n \| (.*)\n)"
 )
+_CONVERSIONS = ("bool", "double", "int", "uint")
 _LITERALS: dict[str, Callable[[str], object]] = {
     "timestamp": times.timestamp, "duration": times.duration, "matches": lambda pattern: regex.matches("", pattern)
 }  # fmt: skip
 _DOTTED = re.compile(
     r"ERROR: <input>:(\d+):(\d+): undeclared reference to '([\w.]+)\.(\w+)' \(in container ''\)\n \| (.*)\n \| \.*\^"
 )
+_WRITTEN: dict[str, tuple[type, ...]] = {"duration": (str, int)}
 _OPTIONAL = "optional_type<"  # such variables are declared with the configuration
 LONGEST = 100_000  # characters of an expression
 
@@ -150,13 +171,78 @@ def _read(expression: str, where: Environment) -> ast.Checked:
     try:
         return ast.read(where.compile(expression).serialize())
     except (RuntimeError, ValueError, UnicodeEncodeError) as error:
-        raise CompileError(worded(str(error))) from None
+        message = worded(str(error))
+        if _LOGIC.search(message):
+            message = _in_order(_LOGIC.sub(lambda match: _not_bool(expression, where, match), message))
+        raise CompileError(message) from None
+
+
+def _not_bool(expression: str, where: Environment, match: re.Match[str]) -> str:
+    """An operand that is no condition is what is wrong, not the operator between."""
+    try:
+        tree, positions = ast.read_placed(where.compile(expression, disable_check=True).serialize())
+    except (RuntimeError, ValueError):
+        return match[0]
+    line, column = int(match[1]), int(match[2])
+    at = sum(len(one) + 1 for one in expression.split("\n")[: line - 1]) + column - 1
+    for node in _all(tree):
+        if isinstance(node, ast.Call) and node.function == match[3] and positions.get(node.id) == at:
+            kinds = split_types(match[4].replace("(", "<").replace(")", ">"))
+            wrong = [
+                _placed(
+                    expression, positions.get(child.id, 0), f"expected type 'bool' but found '{_parenthesized(kind)}'"
+                )
+                for child, kind in zip(node.args, kinds, strict=False)
+                if kind not in ("bool", "dyn", "any")
+            ]
+            return "\n".join(wrong) or match[0]
+    return match[0]
+
+
+def _parenthesized(kind: str) -> str:
+    return kind.replace("<", "(").replace(">", ")")
+
+
+def _all(node: ast.Node) -> Iterator[ast.Node]:
+    yield node
+    for child in children(node):
+        yield from _all(child)
 
 
 def _checked(expression: str, found: ast.Checked) -> ast.Checked:
-    for at, problem in (*_mixed(found, found.root), *_wrong_literals(found.root)):
-        raise CompileError(_placed(expression, found.positions.get(at.id, 0), problem))
+    problems = [
+        (found.positions.get(at.id, 0), problem)
+        for at, problem in (*_mixed(found, found.root), *_wrong_literals(found.root))
+    ]
+    if problems:
+        shown = [_placed(expression, place, problem) for place, problem in sorted(problems, key=lambda one: one[0])]
+        raise CompileError("\n".join(shown))
+    _check_conversions(found.root)
     return found
+
+
+def _check_conversions(node: ast.Node) -> None:
+    """What is written out is converted when the program is made, and may be none. Raises CompileError."""
+    for one in _all(node):
+        if not isinstance(one, ast.Call) or not one.args:
+            continue
+        converts = one.function in _CONVERSIONS and one.target is None and len(one.args) == 1
+        if not converts and one.function not in ("find", "findAll"):
+            continue
+        argument = one.args[0]
+        if isinstance(argument, ast.Const):
+            try:
+                _convert(one.function, argument.value)
+            except EvaluationError as error:
+                if not str(error).startswith("no such overload"):
+                    raise InstantiationError(str(error)) from None
+
+
+def _convert(function: str, value: Any) -> None:
+    if function not in _CONVERSIONS:
+        regex.matches("", value)
+        return
+    table()[function].find((value,)).implementation(value)
 
 
 def _in_pieces(expression: str, where: Environment, error: CompileError) -> ast.Checked:
@@ -203,7 +289,29 @@ def worded(message: str) -> str:
     message = "\n".join(block for at, block in enumerate(blocks) if at == 0 or "'*error*'" not in block)
     for pattern, words in _REWORDED:
         message = pattern.sub(words, message)
-    return _CALLED.sub(_member_call, _DOTTED.sub(_undeclared, message))
+    message = _EXPLAINED.sub(_types_named, message)
+    return _in_order(_CALLED.sub(_member_call, _DOTTED.sub(_undeclared, message)))
+
+
+def _types_named(match: re.Match[str]) -> str:
+    text = match[0]
+    for pattern, name in _TYPES:
+        text = pattern.sub(name, text)
+    return text
+
+
+def _in_order(message: str) -> str:
+    """Problems by their place; warnings are for nobody."""
+    blocks = re.split(r"\n(?=(?:ERROR|WARNING): <input>)", message)
+    places = [_PLACE.match(block) for block in blocks]
+    if not all(places):
+        return message
+    found = [
+        ((int(place[1]), int(place[2])), block)
+        for place, block in zip(places, blocks, strict=True)
+        if place is not None and not block.startswith("WARNING")
+    ]
+    return "\n".join(block for _, block in sorted(found, key=lambda one: one[0]))
 
 
 def _member_call(match: re.Match[str]) -> str:
@@ -257,8 +365,10 @@ def _wrong_literals(node: ast.Node) -> Iterator[tuple[ast.Node, str]]:
     """Times, durations and patterns that are written out are read when the expression is compiled."""
     if isinstance(node, ast.Call) and node.function in _LITERALS and node.args:
         argument = node.args[-1]
-        if isinstance(argument, ast.Const) and isinstance(argument.value, str):
+        if isinstance(argument, ast.Const) and isinstance(argument.value, _WRITTEN.get(node.function, str)):
             try:
+                if not isinstance(argument.value, str):
+                    raise EvaluationError("no such overload")
                 _LITERALS[node.function](argument.value)
             except EvaluationError:
                 yield argument, f"invalid {node.function} argument"
@@ -270,11 +380,18 @@ def _differ(checked: ast.Checked, nodes: Sequence[ast.Node]) -> Iterator[tuple[a
     wanted: ast.Type | None = None
     for node in nodes:
         found = checked.type_of(node)
-        if found.name in ("dyn", "any", "null_type", "optional_type", "wrapper"):
+        if found.name in ("dyn", "any", "optional_type", "wrapper"):
             continue
         if wanted is not None and found.name != wanted.name:
-            yield node, f"expected type '{wanted}' but found '{found}'"
+            yield node, f"expected type '{_plain_name(wanted)}' but found '{_plain_name(found)}'"
         wanted = wanted or found
+
+
+def _plain_name(kind: ast.Type) -> str:
+    text = str(kind)
+    for pattern, name in _TYPES:
+        text = pattern.sub(name, text)
+    return text
 
 
 def children(node: ast.Node) -> Iterator[ast.Node]:

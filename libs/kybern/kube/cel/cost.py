@@ -219,7 +219,12 @@ def _add(sizes: list[Span], kind: ast.Type, _: Estimator) -> Estimate | None:
     return None
 
 
+_SCALAR_TYPES = ("type", "net.", "kubernetes.", "semver")  # compared in one step, as numbers are
+
+
 def _compare(sizes: list[Span], kind: ast.Type, _: Estimator) -> Estimate:
+    if kind.name.startswith(_SCALAR_TYPES) and not kind.name.startswith("kubernetes.objects"):
+        return Estimate(ONE)
     most = min(sizes[0].most, sizes[1].most)
     return Estimate(Span(1 if most else 0, most).share(PASS))
 

@@ -9,6 +9,10 @@ class CompileError(CelError):
     """The expression is none; the message is the compiler's explanation, as cel-go prints it."""
 
 
+class InstantiationError(CompileError):
+    """The expression is one, but no program can be made of it: a constant has no value of the type it is put into."""
+
+
 class EvaluationError(CelError):
     """The expression has no value for these variables."""
 

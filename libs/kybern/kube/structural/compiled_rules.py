@@ -1,17 +1,16 @@
 """The rules of one place of a schema, compiled against the type that the schema declares; once, when first needed."""
 
-import re
 from dataclasses import dataclass
 from typing import Any
 
 from kybern.kube.cel import CompileError, Program, compiler
 from kybern.kube.cel.cost import estimate
+from kybern.kube.cel.errors import InstantiationError
 from kybern.kube.cel.messages import Messages
 from kybern.kube.structural.declared import Declared, declare
 from kybern.kube.structural.node import Definition, Node
 
 VARIABLES = ("self", "oldSelf")
-_OLD = re.compile(r"\boldSelf\b")
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -88,9 +87,9 @@ def compile_rule(place: Place, rule: Definition) -> Rule:
     optional = bool(rule.get("optionalOldSelf"))
     program, error = _compiled(place, rule["rule"], optional, "bool")
     message, message_error = None, ""
-    if (rule.get("messageExpression") or "").strip():
+    if not error and (rule.get("messageExpression") or "").strip():
         message, message_error = _compiled(place, rule["messageExpression"], optional, "string")
-    uses_old = "oldSelf" in program.uses if program is not None else _OLD.search(rule["rule"]) is not None
+    uses_old = program is not None and "oldSelf" in program.uses
     return Rule(rule, program, message, uses_old, optional, error, message_error)
 
 
@@ -100,5 +99,7 @@ def _compiled(place: Place, expression: str, optional_old: bool, wanted: str) ->
     except WrongType:
         what = "cel expression" if wanted == "bool" else "messageExpression"
         return None, f"{what} must evaluate to a {wanted}"
+    except InstantiationError as error:
+        return None, f"{'' if wanted == 'bool' else 'messageExpression '}program instantiation failed: {error}"
     except CompileError as error:
         return None, f"{'' if wanted == 'bool' else 'messageExpression '}compilation failed: {error}"

@@ -1,38 +1,50 @@
-"""CustomResourceDefinition: its frame, its versions' schemas, columns, subresources and selectable fields."""
+"""CustomResourceDefinition: its group, scope, names, versions, conversion and record of stored versions, in order.
+
+What all versions have in common is judged once, as upstream moves it to the top of the spec and names it there. On
+updates, schemas and columns of versions that stay as they were are not judged again.
+"""
 
 import re
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from kybern.kube.field import FieldError, duplicate, forbidden, invalid, not_supported, required, too_many
+from kybern.kube.field import FieldError, forbidden, invalid, not_supported, required
 from kybern.kube.schema import DecodeError, prune
+from kybern.kube.structural.crd_versions import check_columns, check_deprecation, check_selectable, check_subresources
 from kybern.kube.structural.definition import check_schema
-from kybern.kube.tables import json_path
-from kybern.kube.validation.fields import child, items
-from kybern.kube.validation.names import dns1035_label
+from kybern.kube.structural.go_form import shown, version_form
+from kybern.kube.validation.fields import child, immutable, items
+from kybern.kube.validation.names import dns1035_label, dns1123_subdomain
 from kybern.kube.validation.webhook_client import client_config, review_versions
 
 Object = dict[str, Any]
 Errors = Iterator[FieldError]
-COLUMN_TYPES = ("boolean", "date", "integer", "number", "string")
-COLUMN_FORMATS = ("byte", "date", "date-time", "double", "float", "int32", "int64", "password")
+SCOPES = ("Cluster", "Namespaced")
 _SCHEMA = "io.k8s.apiextensions-apiserver.pkg.apis.apiextensions.v1.JSONSchemaProps"
 APPROVED = "api-approved.kubernetes.io"
 _PROTECTED = re.compile(r"(^|\.)(k8s|kubernetes)\.io$")
-MOST_SELECTABLE = 8
+_SAME_NAME = 'must be spec.names.plural+"."+spec.group'
+_URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://[^/?#]")
 
 
 def check_definition(obj: Object) -> list[FieldError]:
-    """What the frame's own rules (`kube.validation`) do not say; runs on create and update."""
-    return list(_definition(obj))
+    """Every error of a new definition."""
+    return [*_names_itself(obj), *_spec(child(obj, "spec")), *_stored(obj), *_approval(obj)]
 
 
 def check_change(new: Object, old: Object) -> list[FieldError]:
-    """As `check_definition`, for an update: schemas and columns that stay as they were are not judged again."""
-    if child(new, "spec") == child(old, "spec"):
-        return []
-    before = {version.get("name"): version for version in items(child(old, "spec"), "versions")}
-    return list(_definition(new, before))
+    """As `check_definition`, for an update, with what may not change."""
+    spec, before = child(new, "spec"), child(old, "spec")
+    errors = list(_spec(spec, {version.get("name"): version for version in items(before, "versions")}, before))
+    conditions = child(old, "status").get("conditions") or ()
+    if any(one.get("type") == "Established" and one.get("status") == "True" for one in conditions):
+        errors += immutable(spec.get("scope"), before.get("scope"), "spec.scope")
+        kind, was = (child(one, "names").get("kind") for one in (spec, before))
+        errors += immutable(kind, was, "spec.names.kind")
+    errors += immutable(spec.get("group"), before.get("group"), "spec.group")
+    plural, was = (child(one, "names").get("plural") for one in (spec, before))
+    errors += immutable(plural, was, "spec.names.plural")
+    return [*errors, *_stored(new)]
 
 
 def coerce_schemas(obj: Object) -> None:
@@ -60,181 +72,201 @@ def _coerce(schema: Object) -> None:
         _coerce(inner)
 
 
-def _definition(obj: Object, before: dict[Any, Object] | None = None) -> Errors:
-    spec = child(obj, "spec")
-    group = spec.get("group") or ""
-    if before is None and _PROTECTED.search(group):
-        yield from _approval(child(obj, "metadata"))
+def _names_itself(obj: Object) -> Errors:
+    spec, metadata = child(obj, "spec"), child(obj, "metadata")
+    wanted = f"{child(spec, 'names').get('plural') or ''}.{spec.get('group') or ''}"
+    for name in ("generateName", "name"):
+        value = metadata.get(name)
+        if value:
+            if value != wanted:
+                yield invalid(f"metadata.{name}", value, _SAME_NAME)
+            for problem in dns1123_subdomain(value):
+                yield invalid(f"metadata.{name}", value, problem)
+
+
+def _spec(spec: Object, before: dict[Any, Object] | None = None, old: Object | None = None) -> Errors:
+    """`before`: the versions that an update finds, by name; `old`: its spec."""
+    yield from _group(spec.get("group") or "")
+    yield from _enumerated(spec.get("scope") or "", "spec.scope", SCOPES)
     if spec.get("preserveUnknownFields"):
         detail = (
             "cannot set to true, set x-kubernetes-preserve-unknown-fields to true in spec.versions[*].schema instead"
         )
         yield invalid("spec.preserveUnknownFields", True, detail)
-    for index, name in enumerate(items(child(spec, "names"), "shortNames")):
-        for problem in dns1035_label(name):
-            yield invalid(f"spec.names.shortNames[{index}]", name, problem)
-    for index, name in enumerate(items(child(spec, "names"), "categories")):
-        for problem in dns1035_label(name):
-            yield invalid(f"spec.names.categories[{index}]", name, problem)
     versions = items(spec, "versions")
-    if versions and not any(version.get("served") for version in versions):
-        yield invalid("spec.versions", versions, "must have at least one version with served=true")
+    for index, version in enumerate(versions):
+        if child(version, "schema").get("openAPIV3Schema") is None:
+            yield required(f"spec.versions[{index}].schema.openAPIV3Schema")
+    common = _common(versions)
     changed = [at for at, version in enumerate(versions) if (before or {}).get(version.get("name")) != version]
-    yield from _versions(versions, changed)
-    yield from _conversion(child(spec, "conversion"), "spec.conversion")
+    for index, version in enumerate(versions):
+        for problem in dns1035_label(version.get("name") or ""):
+            yield invalid(f"spec.versions[{index}].name", version.get("name") or "", problem)
+        yield from _version(version, f"spec.versions[{index}]", common, index in changed)
+    yield from _all_versions(spec, versions, common)
+    yield from _names(child(spec, "names"))
+    if versions:
+        for member in _MEMBERS:
+            if member in common and (changed or not old):
+                yield from _MEMBERS[member](versions[0], _TOP[member])
+    if "conversion" in spec:
+        yield from _conversion(child(spec, "conversion"), "spec.conversion")
 
 
-def _approval(metadata: Object) -> Errors:
-    value = (metadata.get("annotations") or {}).get(APPROVED)
-    at = f"metadata.annotations[{APPROVED}]"
-    page = "https://github.com/kubernetes/enhancements/pull/1111"
-    if value is None:
-        yield required(at, f'protected groups must have approval annotation "{APPROVED}", see {page}')
-    elif not value.startswith(("unapproved", "https://", "http://")):
-        detail = (
-            f'protected groups must have approval annotation "{APPROVED}" with either a URL or a reason starting with '
-            f'"unapproved", see {page}'
-        )
-        yield invalid(at, value, detail)
+def _group(group: str) -> Errors:
+    if not group:
+        yield required("spec.group")
+    elif problems := dns1123_subdomain(group):
+        yield invalid("spec.group", group, ",".join(problems))
+    elif "." not in group:
+        yield invalid("spec.group", group, "should be a domain with at least one dot")
 
 
-def _versions(versions: list[Object], changed: list[int]) -> Errors:
-    """What all versions have in common is judged once: upstream moves it to the top of the spec, and names it there."""
-    for member, (top, judge) in _MEMBERS.items():
-        if all(version.get(member) == versions[0].get(member) for version in versions):
-            if changed:
-                yield from judge(versions[0], top)
-            continue
-        for at in changed:
-            yield from judge(versions[at], f"spec.versions[{at}].{member}")
-    for at in changed:
-        warning = versions[at].get("deprecationWarning")
-        if warning is not None and not versions[at].get("deprecated"):
-            yield invalid(f"spec.versions[{at}].deprecationWarning", warning, "can only be set for deprecated versions")
+def _enumerated(value: str, path: str, known: tuple[str, ...]) -> Errors:
+    if not value:
+        yield required(path)
+    elif value not in known:
+        yield not_supported(path, value, known)
+
+
+def _common(versions: list[Object]) -> frozenset[str]:
+    """The members that are the same in every version."""
+    return frozenset(
+        member for member in _MEMBERS if all(version.get(member) == versions[0].get(member) for version in versions)
+    )
+
+
+def _version(version: Object, path: str, common: frozenset[str], changed: bool) -> Errors:
+    yield from check_deprecation(version, path)
+    for member, judge in _MEMBERS.items():
+        if member not in common and changed:
+            yield from judge(version, f"{path}.{member}")
+
+
+def _all_versions(spec: Object, versions: list[Object], common: frozenset[str]) -> Errors:
+    names = [version.get("name") or "" for version in versions]
+    form = None
+    if versions or ("versions" in spec and spec["versions"] is not None):
+        form = shown([version_form(version, common) for version in versions])
+    if len(set(names)) < len(names):
+        yield invalid("spec.versions", form, "must contain unique version names")
+    if sum(bool(version.get("storage")) for version in versions) != 1:
+        yield invalid("spec.versions", form, "must have exactly one version marked as storage version")
+    if names and names[0]:
+        problems = dns1035_label(names[0])
+        if problems:
+            yield invalid("spec.version", names[0], ",".join(problems))
+
+
+def _names(names: Object) -> Errors:
+    for name in ("plural", "singular", "kind", "listKind"):
+        if not names.get(name):
+            yield required(f"spec.names.{name}")
+    yield from _labels([names.get("plural")], ("spec.names.plural",))
+    yield from _labels([names.get("singular")], ("spec.names.singular",))
+    yield from _labelled(names, "shortNames")
+    for name in ("kind", "listKind"):
+        value = names.get(name) or ""
+        if value and (problems := dns1035_label(value.lower())):
+            mixed = "may have mixed case, but should otherwise match: "
+            yield invalid(f"spec.names.{name}", value, mixed + ",".join(problems))
+    if names.get("kind") and names.get("kind") == names.get("listKind"):
+        yield invalid("spec.names.listKind", names["listKind"], "kind and listKind may not be the same")
+    yield from _labelled(names, "categories")
+
+
+def _labelled(names: Object, member: str) -> Errors:
+    for index, name in enumerate(items(names, member)):
+        if problems := dns1035_label(name or ""):
+            yield invalid(f"spec.names.{member}[{index}]", name, ",".join(problems))
+
+
+def _labels(values: list[Any], paths: tuple[str, ...]) -> Errors:
+    for value, path in zip(values, paths, strict=True):
+        if value and (problems := dns1035_label(value)):
+            yield invalid(path, value, ",".join(problems))
 
 
 def _schema(version: Object, path: str) -> Errors:
     schema = child(version, "schema").get("openAPIV3Schema")
     if isinstance(schema, dict):
-        yield from check_schema(schema, f"{path}.openAPIV3Schema")
-
-
-def _subresources(version: Object, path: str) -> Errors:
-    subresources = child(version, "subresources")
-    if "scale" in subresources:
-        yield from _scale(subresources["scale"] or {}, f"{path}.scale")
-
-
-def _columns(version: Object, path: str) -> Errors:
-    for index, column in enumerate(items(version, "additionalPrinterColumns")):
-        yield from _column(column, f"{path}[{index}]")
+        has_status = child(version, "subresources").get("status") is not None
+        yield from check_schema(schema, f"{path}.openAPIV3Schema", has_status)
 
 
 def _selectable_fields(version: Object, path: str) -> Errors:
     schema = child(version, "schema").get("openAPIV3Schema")
-    yield from _selectable(items(version, "selectableFields"), schema if isinstance(schema, dict) else {}, path)
+    fields = items(version, "selectableFields")
+    if fields:
+        yield from check_selectable(fields, schema if isinstance(schema, dict) else {}, path)
 
 
-_MEMBERS: dict[str, tuple[str, Callable[[Object, str], Errors]]] = {
-    "schema": ("spec.validation", _schema),
-    "subresources": ("spec.subresources", _subresources),
-    "additionalPrinterColumns": ("spec.additionalPrinterColumns", _columns),
-    "selectableFields": ("spec.selectableFields", _selectable_fields),
+_MEMBERS: dict[str, Callable[[Object, str], Errors]] = {
+    "schema": _schema,
+    "subresources": lambda version, path: check_subresources(child(version, "subresources"), path),
+    "additionalPrinterColumns": lambda version, path: check_columns(items(version, "additionalPrinterColumns"), path),
+    "selectableFields": _selectable_fields,
+}
+_TOP = {
+    "schema": "spec.validation",
+    "subresources": "spec.subresources",
+    "additionalPrinterColumns": "spec.additionalPrinterColumns",
+    "selectableFields": "spec.selectableFields",
 }
 
 
-def _scale(scale: Object, path: str) -> Errors:
-    for name, root in (("specReplicasPath", ".spec."), ("statusReplicasPath", ".status.")):
-        value = scale.get(name) or ""
-        if not value:
-            yield required(f"{path}.{name}")
-        else:
-            yield from _simple_path(value, f"{path}.{name}", (root,), f"should be a json path under {root[:-1]}")
-    selector = scale.get("labelSelectorPath")
-    if selector:
-        detail = "should be a json path under either .spec or .status"
-        yield from _simple_path(selector, f"{path}.labelSelectorPath", (".spec.", ".status."), detail)
-
-
-def _simple_path(value: str, path: str, roots: tuple[str, ...], detail: str) -> Errors:
-    if not value.startswith("."):
-        yield invalid(path, value, "must be a simple json path starting with .")
-    elif not value.startswith(roots):
-        yield invalid(path, value, detail)
-
-
-def _column(column: Object, path: str) -> Errors:
-    if not column.get("name"):
-        yield required(f"{path}.name")
-    kind = column.get("type") or ""
-    if not kind:
-        yield required(f"{path}.type", f"must be one of {','.join(COLUMN_TYPES)}")
-    elif kind not in COLUMN_TYPES:
-        yield invalid(f"{path}.type", kind, f"must be one of {','.join(COLUMN_TYPES)}")
-    shape = column.get("format")
-    if shape and shape not in COLUMN_FORMATS:
-        yield invalid(f"{path}.format", shape, f"must be one of {','.join(COLUMN_FORMATS)}")
-    where = column.get("jsonPath") or ""
-    if not where:
-        yield required(f"{path}.JSONPath")
-        return
-    if not where.startswith("."):
-        yield invalid(f"{path}.JSONPath", where, "must be a simple json path starting with .")
-        return
-    try:
-        json_path.steps(where)
-    except ValueError as error:
-        yield invalid(f"{path}.JSONPath", where, f"is an invalid path: {error}")
-
-
-def _selectable(fields: list[Object], schema: Object, path: str) -> Errors:
-    if len(fields) > MOST_SELECTABLE:
-        yield too_many(path, len(fields), MOST_SELECTABLE)
-    seen = set()
-    for index, field in enumerate(fields):
-        at, where = f"{path}[{index}].jsonPath", field.get("jsonPath") or ""
-        if not where:
-            yield required(at)
-            continue
-        if not where.startswith(".") or "[" in where:
-            yield invalid(at, where, "is an invalid path: must be a simple json path without array notation")
-            continue
-        if where == ".metadata" or where.startswith(".metadata."):
-            yield invalid(at, where, "must not point to fields in metadata")
-            continue
-        found = _schema_at(schema, where)
-        if found is None:
-            yield invalid(at, where, "is an invalid path: does not refer to a valid field")
-        elif found.get("type") not in ("string", "boolean", "integer"):
-            detail = (
-                "must point to a field of type string, boolean or integer. "
-                "Enum string fields and strings with formats are allowed."
-            )
-            yield invalid(at, where, detail)
-        if where in seen:
-            yield duplicate(at, where)
-        seen.add(where)
-
-
-def _schema_at(schema: Object, where: str) -> Object | None:
-    for name in where[1:].split("."):
-        inner = (schema.get("properties") or {}).get(name)
-        if not isinstance(inner, dict):
-            return None
-        schema = inner
-    return schema
-
-
 def _conversion(conversion: Object, path: str) -> Errors:
-    strategy, webhook = conversion.get("strategy") or "None", conversion.get("webhook")
-    if strategy not in ("None", "Webhook"):
+    """The members of `webhook` are named as if they stood in `conversion` itself."""
+    strategy, webhook = conversion.get("strategy") or "", conversion.get("webhook") or {}
+    if not strategy:
+        yield required(f"{path}.strategy")
+    elif strategy not in ("None", "Webhook"):
         yield not_supported(f"{path}.strategy", strategy, ("None", "Webhook"))
-    elif strategy == "None":
-        if webhook:
-            yield forbidden(f"{path}.webhook", "should not be set when strategy is not set to Webhook")
-    elif not webhook or not webhook.get("clientConfig"):
-        yield required(f"{path}.webhook.clientConfig", "required when strategy is set to Webhook")
-    else:
-        yield from client_config(webhook["clientConfig"], f"{path}.webhook.clientConfig")
-        at = f"{path}.webhook.conversionReviewVersions"
-        yield from review_versions(items(webhook, "conversionReviewVersions"), at)
+    client, reviews = webhook.get("clientConfig"), items(webhook, "conversionReviewVersions")
+    if strategy == "Webhook":
+        at = f"{path}.webhookClientConfig"
+        if client is None:
+            yield required(at, "required when strategy is set to Webhook")
+        else:
+            yield from client_config(client, at)
+        yield from review_versions(reviews, f"{path}.conversionReviewVersions")
+        return
+    for name, value in (("webhookClientConfig", client), ("conversionReviewVersions", reviews)):
+        if value:
+            yield forbidden(f"{path}.{name}", "should not be set when strategy is not set to Webhook")
+
+
+def _stored(obj: Object) -> Errors:
+    """Every version that objects are stored in is there, and the present storage version is on the record."""
+    stored, path = child(obj, "status").get("storedVersions"), "status.storedVersions"
+    if not stored:
+        yield invalid(path, stored, "must have at least one stored version")
+    versions = items(child(obj, "spec"), "versions")
+    names = {version.get("name") or "" for version in versions}
+    for version in versions:
+        name = version.get("name") or ""
+        if stored and version.get("storage") and name not in stored:
+            yield invalid(path, stored, f"must have the storage version {name}")
+    for index, name in enumerate(stored or ()):
+        if name not in names:
+            detail = (
+                f"missing from spec.versions; {name} was previously a storage version, and must remain in "
+                "spec.versions until a storage migration ensures no data remains persisted in it and removes it from "
+                "status.storedVersions"
+            )
+            yield invalid(f"{path}[{index}]", name, detail)
+
+
+def _approval(obj: Object) -> Errors:
+    if not _PROTECTED.search(child(obj, "spec").get("group") or ""):
+        return
+    value = (child(obj, "metadata").get("annotations") or {}).get(APPROVED)
+    at, page = f"metadata.annotations[{APPROVED}]", "https://github.com/kubernetes/enhancements/pull/1111"
+    if not value:
+        yield required(at, f'protected groups must have approval annotation "{APPROVED}", see {page}')
+    elif not value.startswith("unapproved") and not _URL.match(value):
+        detail = (
+            f'protected groups must have approval annotation "{APPROVED}" with either a URL or a reason starting with '
+            f'"unapproved", see {page}'
+        )
+        yield invalid(at, value, detail)

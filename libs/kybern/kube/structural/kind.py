@@ -1,17 +1,19 @@
 """CustomKind: one version of a custom kind, with everything its definition says of objects."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
 from kybern.kube import schema as built_in
 from kybern.kube.field import FieldError, invalid, required
+from kybern.kube.schema import DecodeError
 from kybern.kube.structural.defaults import apply_defaults, drop_nulls
 from kybern.kube.structural.lists import check_lists
-from kybern.kube.structural.node import MISSING, Definition, Node, compile_schema
-from kybern.kube.structural.prune import prune, prune_value
+from kybern.kube.structural.node import MISSING, Definition, Node
+from kybern.kube.structural.prune import prune
 from kybern.kube.structural.values import NOWHERE, check
 from kybern.kube.validation.metadata import validate_metadata
-from kybern.kube.validation.names import dns1123_subdomain
+from kybern.kube.validation.names import dns1035_label, path_segment
 
 Object = dict[str, Any]
 OBJECT_META = "io.k8s.apimachinery.pkg.apis.meta.v1.ObjectMeta"
@@ -63,7 +65,7 @@ class CustomKind:
         if not self.preserve:
             unknown += prune(self.node, obj)
         if self.node.metadata:
-            unknown += _prune_embedded(self.node, obj, "", True)
+            unknown += prune_embedded(self.node, obj, "", True)
         return unknown
 
     def default(self, obj: Object) -> None:
@@ -77,7 +79,7 @@ class CustomKind:
         check(self.node, obj, "", errors, old)
         check_lists(self.node, obj, "", errors, old)
         if self.node.metadata:
-            _check_embedded(self.node, obj, "", errors, True)
+            check_embedded(self.node, obj, "", errors, True)
         if self.scale is not None:
             errors += self._check_scale(obj)
         if self.node.has_rules:
@@ -104,23 +106,12 @@ class CustomKind:
         return errors
 
 
-def coerce_defaults(schema: Definition, value: Any) -> tuple[list[str], list[FieldError]]:
-    """What a default value would lose to pruning, and what is wrong with it."""
-    node = compile_schema(schema)
-    unknown = prune_value(node, value)
-    errors: list[FieldError] = []
-    if value is None and node.nullable:
-        return unknown, errors
-    apply_defaults(node, value)
-    drop_nulls(node, value)
-    check(node, value, "default", errors)
-    check_lists(node, value, "default", errors)
-    return unknown, errors
-
-
 def prune_metadata(metadata: Any, path: str) -> list[str]:
-    """Drop what is no ObjectMeta; the paths. Raises DecodeError."""
-    return built_in.prune({"type": "object", "properties": {path: {"$ref": OBJECT_META}}}, {path: metadata})
+    """Drop what is no ObjectMeta; the paths. Raises DecodeError, of which the metadata is the root."""
+    if not isinstance(metadata, dict):
+        name = {str: "string", bool: "bool", list: "array"}.get(type(metadata), "number")
+        raise DecodeError(f"json: cannot unmarshal {name} into Go value of type v1.ObjectMeta")
+    return [f"{path}.{name}" for name in built_in.prune({"$ref": OBJECT_META}, metadata)]
 
 
 def _embedded(node: Node, value: Any, path: str, is_root: bool) -> list[tuple[Object, str]]:
@@ -139,19 +130,57 @@ def _embedded(node: Node, value: Any, path: str, is_root: bool) -> list[tuple[Ob
     return found
 
 
-def _prune_embedded(node: Node, obj: Object, path: str, is_root: bool) -> list[str]:
+class BadMember(DecodeError):
+    """A member of an embedded resource has not the shape of its type."""
+
+    def __init__(self, found: FieldError) -> None:
+        super().__init__(str(found))
+        self.found = found
+
+
+def prune_embedded(node: Node, obj: Any, path: str, is_root: bool) -> list[str]:
+    """Drop what is no ObjectMeta in embedded resources, in place; the paths. Raises DecodeError."""
     unknown = []
     for resource, at in _embedded(node, obj, path, is_root):
-        if isinstance(resource.get("metadata"), dict):
-            unknown += [f"{at}.{name}" for name in prune_metadata(resource["metadata"], "metadata")]
+        prefix = f"{at}." if at else ""
+        for name in ("kind", "apiVersion"):
+            if name in resource and not isinstance(resource[name], str):
+                raise BadMember(invalid(prefix + name, resource[name], "must be a string"))
+        if "metadata" in resource:
+            if resource["metadata"] is None:
+                resource["metadata"] = {}
+            try:
+                unknown += [prefix + name for name in prune_metadata(resource["metadata"], "metadata")]
+            except DecodeError as error:
+                raise BadMember(invalid(f"{prefix}metadata", resource["metadata"], str(error))) from None
     return unknown
 
 
-def _check_embedded(node: Node, obj: Object, path: str, errors: list[FieldError], is_root: bool) -> None:
+def check_embedded(node: Node, obj: Any, path: str, errors: list[FieldError], is_root: bool) -> None:
+    """Every error of the type and metadata of embedded resources; the root is none."""
     for resource, at in _embedded(node, obj, path, is_root):
-        missing = (name for name in ("apiVersion", "kind") if not resource.get(name))
-        errors += (required(f"{at}.{name}", "must not be empty") for name in missing)
+        errors += _check_type(resource, at)
         metadata = resource.get("metadata")
-        if isinstance(metadata, dict) and metadata.get("name"):
-            named = bool(metadata.get("namespace"))
-            errors += validate_metadata(metadata, named, dns1123_subdomain, f"{at}.metadata", any_finalizer=True)
+        if isinstance(metadata, dict):
+            found = validate_metadata(metadata, bool(metadata.get("namespace")), path_segment, f"{at}.metadata", True)
+            errors += (error for error in found if error.detail != "name or generateName is required")
+
+
+def _check_type(resource: Object, path: str) -> Iterator[FieldError]:
+    for name, problems in (("apiVersion", _group_version), ("kind", _kind)):
+        value = resource.get(name)
+        if value is None:
+            yield required(f"{path}.{name}")
+        elif not value:
+            yield invalid(f"{path}.{name}", value, "must not be empty")
+        elif problem := problems(value):
+            yield invalid(f"{path}.{name}", value, problem)
+
+
+def _group_version(value: str) -> str:
+    return f"unexpected GroupVersion string: {value}" if value.count("/") > 1 else ""
+
+
+def _kind(value: str) -> str:
+    problems = ",".join(dns1035_label(value.lower()))
+    return f"may have mixed case, but should otherwise match: {problems}" if problems else ""

@@ -14,7 +14,7 @@ class Node:
     """What the schema says of one value; attributes are upstream's members."""
 
     __slots__ = (
-        "additional", "all_of", "any_of", "compiled", "default", "embedded", "enum", "format", "has_defaults",
+        "additional", "all_of", "any_of", "closed", "compiled", "default", "embedded", "enum", "format", "has_defaults",
         "has_rules", "has_uniqueness", "items", "limits", "list_keys", "list_type", "metadata", "negated", "nullable",
         "one_of", "open", "pattern", "plain", "preserve", "properties", "required", "rules", "schema", "types",
     )  # fmt: skip
@@ -41,6 +41,7 @@ class Node:
         more = schema.get("additionalProperties")
         self.additional = Node(more) if isinstance(more, dict) else None
         self.open = more is True
+        self.closed = more is False
         items = schema.get("items")
         self.items = Node(items) if isinstance(items, dict) else None
         self.all_of = tuple(map(Node, schema.get("allOf") or ()))

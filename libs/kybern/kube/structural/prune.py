@@ -40,7 +40,7 @@ def _object(node: Node, value: dict[str, Any], path: str, unknown: list[str], is
         if inner is None:
             if node.open:
                 _undeclared(part, f"{path}.{name}" if path else name, unknown)
-            elif not node.preserve:
+            elif not node.preserve and not node.closed:  # a closed object refuses it
                 dropped.append(name)
         elif type(part) is dict or type(part) is list:
             _value(inner, part, f"{path}.{name}" if path else name, unknown)

@@ -3,7 +3,6 @@
 A rule's cost counts as often as its place can occur in an object; the sum over the definition has a limit too.
 """
 
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
@@ -11,6 +10,8 @@ from typing import Any
 from kybern.kube.field import FieldError, forbidden, invalid, not_supported, required
 from kybern.kube.structural.compiled_rules import Place, Rule, compile_rule
 from kybern.kube.structural.declared import LARGEST
+from kybern.kube.structural.field_path import WrongPath, follow
+from kybern.kube.structural.go_form import rule_shown
 from kybern.kube.structural.node import Definition
 
 RULE_LIMIT, DEFINITION_LIMIT = 10_000_000, 100_000_000
@@ -21,7 +22,6 @@ _ADVICE = (
     "declared)"
 )
 _TOTAL = "x-kubernetes-validations estimated rule cost total for entire OpenAPIv3 schema"
-_STEP = re.compile(r"\.(?P<name>[A-Za-z_]\w*)|\['(?P<quoted>(?:[^'\\]|\\.)*)'\]")
 Errors = Iterator[FieldError]
 
 
@@ -69,9 +69,15 @@ def check_all(schema: Definition, path: str) -> list[FieldError]:
 def _check(schema: Definition, path: str, where: Where, costs: Costs, is_root: bool = False) -> Errors:
     rules = schema.get("x-kubernetes-validations") or ()
     if rules:
+        wrong = [
+            error
+            for index, rule in enumerate(rules)
+            for error in _form(schema, rule, f"{path}.x-kubernetes-validations[{index}]")
+        ]
+        yield from wrong
         place = Place(schema, is_root)
-        for index, rule in enumerate(rules):
-            yield from _rule(schema, place, rule, f"{path}.x-kubernetes-validations[{index}]", where, costs)
+        for index, rule in enumerate(rules if not wrong else ()):
+            yield from _rule(place, rule, f"{path}.x-kubernetes-validations[{index}]", where, costs)
     for name, child in (schema.get("properties") or {}).items():
         yield from _check(child, f"{path}.properties[{name}]", where, costs)
     items, more = schema.get("items"), schema.get("additionalProperties")
@@ -82,33 +88,31 @@ def _check(schema: Definition, path: str, where: Where, costs: Costs, is_root: b
         yield from _check(more, f"{path}.additionalProperties", inside, costs)
 
 
-def _rule(schema: Definition, place: Place, rule: Definition, path: str, where: Where, costs: Costs) -> Errors:
-    yield from _form(schema, rule, path)
-    text = (rule.get("rule") or "").strip()
-    if not text:
-        yield required(f"{path}.rule", "rule is not specified")
-        return
+def _rule(place: Place, rule: Definition, path: str, where: Where, costs: Costs) -> Errors:
     found = compile_rule(place, rule)
     if found.error:
-        yield invalid(f"{path}.rule", rule["rule"], found.error)
+        yield invalid(f"{path}.rule", rule_shown(rule), found.error)
     if found.message_error:
-        yield invalid(f"{path}.messageExpression", rule["messageExpression"], found.message_error)
+        yield invalid(f"{path}.messageExpression", rule_shown(rule), found.message_error)
+    if found.given.get("optionalOldSelf") is not None and not found.uses_old:
+        detail = "may not be set if oldSelf is not used in rule"
+        yield invalid(f"{path}.optionalOldSelf", found.optional_old, detail)
     if found.program is None:
         return
     yield from _cost(place, found, path, where, costs)
     if found.uses_old and where.uncorrelated:
         detail = f"oldSelf cannot be used on the uncorrelatable portion of the schema within {where.uncorrelated}"
-        yield invalid(f"{path}.rule", rule["rule"], detail)
-    if found.optional_old and not found.uses_old:
-        yield invalid(f"{path}.optionalOldSelf", True, "may not be set if oldSelf is not used in rule")
+        yield invalid(f"{path}.rule", rule_shown(rule), detail)
 
 
 def _form(schema: Definition, rule: Definition, path: str) -> Errors:
+    if not (rule.get("rule") or "").strip():
+        yield required(f"{path}.rule", "rule is not specified")
     message, expression = rule.get("message") or "", rule.get("messageExpression") or ""
     if message and not message.strip():
-        yield invalid(f"{path}.message", message, "message must be non-empty if specified")
+        yield invalid(f"{path}.message", message, "must be non-empty if specified")
     elif _lines(message):
-        yield invalid(f"{path}.message", message, "message must not contain line breaks")
+        yield invalid(f"{path}.message", message, "must not contain line breaks")
     elif _lines(rule.get("rule") or "") and not message.strip():
         yield required(f"{path}.message", "message must be specified if rule contains line breaks")
     if expression and not expression.strip():
@@ -117,8 +121,7 @@ def _form(schema: Definition, rule: Definition, path: str) -> Errors:
         yield not_supported(f"{path}.reason", rule["reason"], REASONS)
     at = rule.get("fieldPath") or ""
     if at:
-        problem = _wrong_path(schema, at)
-        if problem:
+        for problem in _wrong_path(schema, at):
             yield invalid(f"{path}.fieldPath", at, problem)
 
 
@@ -126,23 +129,16 @@ def _lines(text: str) -> bool:
     return "\n" in text.strip() or "\r" in text.strip()
 
 
-def _wrong_path(schema: Definition, text: str) -> str:
-    """Why a field path does not lead anywhere, or ""."""
+def _wrong_path(schema: Definition, text: str) -> Iterator[str]:
+    """Why a field path does not lead anywhere."""
     if not text.strip():
-        return "fieldPath must be non-empty if specified"
-    if _lines(text):
-        return "fieldPath must not contain line breaks"
-    at = 0
-    while at < len(text):
-        step = _STEP.match(text, at)
-        if step is None:
-            return f"fieldPath must be a valid path: invalid path element at {text[at:]!r}"
-        name = step["name"] if step["name"] is not None else step["quoted"].replace("\\'", "'")
-        inner = (schema.get("properties") or {}).get(name, schema.get("additionalProperties"))
-        if not isinstance(inner, dict):
-            return f"fieldPath must be a valid path: does not refer to a valid field: {name}"
-        schema, at = inner, step.end()
-    return ""
+        yield "must be non-empty if specified"
+    elif _lines(text) or "\n" in text:
+        yield "must not contain line breaks"
+    try:
+        follow(text, schema)
+    except WrongPath:
+        yield "must be a valid path"
 
 
 def _cost(place: Place, rule: Rule, path: str, where: Where, costs: Costs) -> Errors:

@@ -38,12 +38,13 @@ class _Judge:
 
     errors: list[FieldError]
     budget: Budget
+    ratchet: bool
 
     def check(self, node: Node, value: Any, path: str, old: Any, is_root: bool, same: bool) -> None:
         """Every rule that a value, its parts, or their changes break. `same`: all around it is as it was."""
         if not node.has_rules or value is None:
             return
-        same = same or (old is not MISSING and unchanged(value, old))
+        same = same or (self.ratchet and old is not MISSING and unchanged(value, old))
         if node.rules:
             self._judge(node, value, path, old, is_root, same)
         for inner, part, at, before in _parts(node, value, path, old):
@@ -116,13 +117,22 @@ def _broken(rule: Rule, values: dict[str, Any], path: str, bad: Any, budget: Bud
 
 
 def check_rules(
-    node: Node, value: Any, path: str, errors: list[FieldError], old: Any = MISSING, budget: Budget | None = None
+    node: Node,
+    value: Any,
+    path: str,
+    errors: list[FieldError],
+    old: Any = MISSING,
+    budget: Budget | None = None,
+    is_root: bool | None = None,
+    ratchet: bool = True,
 ) -> None:
     """Every rule that an object, or its change, breaks; together they may cost as much as the budget, and no more."""
     if not node.has_rules:
         return
     try:
-        _Judge(errors, budget or Budget()).check(node, value, path, old, not path, False)
+        _Judge(errors, budget or Budget(), ratchet).check(
+            node, value, path, old, not path if is_root is None else is_root, False
+        )
     except _Stop:
         return
 

@@ -22,7 +22,8 @@ MARKED = (
 def begin(request: Request, obj: Object) -> None:
     """The first status."""
     _coerce(request, obj)
-    obj["status"] = {"acceptedNames": {"kind": "", "plural": ""}, "storedVersions": _stored(obj, [])}
+    accepted = {"plural": "", "kind": ""}
+    obj["status"] = {"conditions": None, "acceptedNames": accepted, "storedVersions": _stored(obj, []) or None}
 
 
 def keep(request: Request, new: Object, old: Object) -> None:
@@ -43,8 +44,8 @@ def _coerce(request: Request, obj: Object) -> None:
 
 def _stored(obj: Object, before: list[str]) -> list[str]:
     versions = (obj.get("spec") or {}).get("versions") or ()
-    storage = [version["name"] for version in versions if version.get("storage") and version.get("name")]
-    return [*before, *(name for name in storage if name not in before)]
+    storage = [version.get("name", "") for version in versions if version.get("storage")]
+    return [*before, *(name for name in storage[:1] if name not in before)]
 
 
 def check(new: Object, old: Object | None) -> list[FieldError]:

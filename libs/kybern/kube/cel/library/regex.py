@@ -38,6 +38,7 @@ def _run(program: Any, text: str, pattern: str, shown: str) -> Any:
 _REFUSED = re.compile(r"[A-Z_]+: invalid regular expression: (.*?)(?:: (.*))?", re.DOTALL)
 _GO_WORDS = {
     "missing )": "missing closing )",
+    "missing ]": "missing closing ]",
     "invalid repetition size": "invalid repeat count",
     "bad repetition operator": "invalid nested repetition operator",
     "no argument for repetition operator": "missing argument to repetition operator",

@@ -207,7 +207,6 @@ OVERLOADS: list[Overload] = [
     member("substring", "string, int -> string", _substring, walks),
     member("substring", "string, int, int -> string", _substring, walks),
     member("trim", "string -> string", lambda text: text.strip(_SPACES), walks),
-    member("reverse", "string -> string", lambda text: text[::-1], walks),
     member("join", "list<string> -> string", _join, _join_price),
     member("join", "list<string>, string -> string", _join, _join_price),
     member("format", "string, list<dyn> -> string", _format, _format_price),
