@@ -12,3 +12,17 @@ def printed(value: Any) -> str:
     if type(value) is bool:
         return "true" if value else "false"
     return "<nil>" if value is None else str(value)
+
+
+def quoted(text: str) -> str:
+    """A string about as Go's `%q` prints it."""
+    named = {'"': '\\"', "\\": "\\\\", "\n": "\\n", "\t": "\\t", "\r": "\\r", "\a": "\\a", "\b": "\\b", "\f": "\\f"}
+    named["\v"] = "\\v"
+    return '"' + "".join(named.get(char) or _shown(char) for char in text) + '"'
+
+
+def _shown(char: str) -> str:
+    if char.isprintable():
+        return char
+    code = ord(char)
+    return f"\\x{code:02x}" if code < 0x80 else f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"

@@ -3,15 +3,13 @@
 It also adds what Kubernetes' structs always write: empty structs, nulls and zeros of members without `omitempty`.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import cache
 from typing import Any
 
 from kybern.kube.defaults import cluster, network, pod, storage, workloads
 from kybern.kube.defaults.rules import Object, Rule, Rules
-from kybern.kube.schema import ResourceInfo, load
-
-_EMPTY: tuple[Any, ...] = (None, "")
+from kybern.kube.schema import ResourceInfo, Zeros, load
 
 
 def apply_defaults(info: ResourceInfo, obj: Object) -> None:
@@ -31,12 +29,15 @@ def apply_definition_defaults(name: str, obj: Object) -> None:
 class _Plan:
     """One definition: its rule, and the members below which there are more rules."""
 
-    __slots__ = ("constants", "keeps", "members", "rule")
+    __slots__ = ("constants", "keeps", "members", "rule", "structs")
 
-    def __init__(self, rule: Rule | None, keeps: Mapping[str, Any]) -> None:
+    def __init__(self, rule: Rule | None, keeps: Mapping[str, Any], pointers: Callable[[str], bool]) -> None:
         self.rule = rule
-        self.constants = tuple((rule.constants if rule else {}).items())
-        self.keeps = tuple((name, zero) for name, zero in keeps.items() if name not in _OF_EVERY_OBJECT)
+        # (name, value, the value that counts as absent beside null: a pointer's empty text is a text)
+        constants = (rule.constants if rule else {}).items()
+        self.constants = tuple((name, value, None if pointers(name) else "") for name, value in constants)
+        self.structs = tuple(name for name, zero in keeps.items() if zero == {} and name not in _OF_EVERY_OBJECT)
+        self.keeps = tuple((name, zero) for name, zero in keeps.items() if zero != {} and name not in _OF_EVERY_OBJECT)
         self.members: list[tuple[str, str, _Plan]] = []
 
 
@@ -88,7 +89,10 @@ def _plan(name: str) -> _Plan | None:
     if name not in _wanted() or "properties" not in load().definitions[name]:
         return None
     zeros = load().zeros.get(name)
-    plan = _Plan(_rules().get(name), zeros.keeps if zeros is not None and name not in _COMPLETE else {})
+    known = zeros or Zeros()
+    valued = known.drops | known.keeps.keys()
+    keeps = known.keeps if name not in _COMPLETE else {}
+    plan = _Plan(_rules().get(name), keeps, lambda member: zeros is not None and member not in valued)
     if name not in _RECURSIVE:
         for member, shape, target in _edges(load().definitions[name]):
             below = _plan(target)
@@ -110,16 +114,21 @@ _RECURSIVE = {"io.k8s.apiextensions-apiserver.pkg.apis.apiextensions.v1.JSONSche
 
 def _apply(plan: _Plan, obj: Object) -> None:
     rule = plan.rule
+    for name in plan.structs:
+        if name not in obj:
+            obj[name] = {}
     if rule is not None:
-        for name, value in plan.constants:
+        for name, value, empty in plan.constants:
             present = obj.get(name)
-            if present in _EMPTY or (rule.zero_is_absent and present == 0):
+            if present is None or present == empty or (rule.zero_is_absent and present == 0):
                 obj[name] = _fresh(value)
         for function in rule.functions:
             function(obj)
     for name, value in plan.keeps:
-        if name not in obj:
-            obj[name] = _fresh(value)
+        if obj.get(name, value) == []:
+            obj[name] = value  # stored, an empty list is none
+        else:
+            obj.setdefault(name, value)
     for member, shape, below in plan.members:
         value = obj.get(member)
         if not value and value != {}:

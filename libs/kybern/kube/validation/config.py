@@ -1,15 +1,12 @@
-"""ConfigMap, Secret, ServiceAccount, Namespace, LimitRange, ResourceQuota, Event."""
+"""ConfigMap, Secret, Namespace."""
 
 import base64
 
-import orjson
-
-from kybern.kube import quantity
-from kybern.kube.field import duplicate, forbidden, invalid, required, too_long
-from kybern.kube.validation.fields import IMMUTABLE, Errors, Object, child, items, same, text
+from kybern.kube.field import forbidden, invalid, required, too_long
+from kybern.kube.go_json import syntax_error
+from kybern.kube.validation.fields import IMMUTABLE, Errors, Object, child, items, text
 from kybern.kube.validation.metadata import validate_finalizer_name
-from kybern.kube.validation.names import config_map_key, dns1123_subdomain, qualified_name
-from kybern.kube.validation.resources import validate_resource_list
+from kybern.kube.validation.names import config_map_key
 
 MAX_SIZE = 1024 * 1024
 _IMMUTABLE_SET = "field is immutable when `immutable` is set"
@@ -32,13 +29,18 @@ def validate_config_map(obj: Object) -> Errors:
         yield too_long("[]", MAX_SIZE)
 
 
-def validate_immutable_data(obj: Object, old: Object) -> Errors:
+def validate_config_map_update(obj: Object, old: Object) -> Errors:
+    yield from _immutable_data(obj, old)
+    yield from validate_config_map(obj)
+
+
+def _immutable_data(obj: Object, old: Object) -> Errors:
     """With `immutable: true` neither the data nor that flag changes again."""
     if old.get("immutable"):
         if not obj.get("immutable"):
             yield forbidden("immutable", _IMMUTABLE_SET)
         for name in ("data", "binaryData"):
-            if not same(obj.get(name), old.get(name)):
+            if (obj.get(name) or {}) != (old.get(name) or {}):
                 yield forbidden(name, _IMMUTABLE_SET)
 
 
@@ -63,8 +65,8 @@ def validate_secret(obj: Object) -> Errors:
     for key in _SECRET_KEYS.get(kind, ()):
         if key not in data:
             yield required(f"data[{key}]")
-        elif "docker" in kind and not _is_json(data[key]):
-            yield invalid(f"data[{key}]", "<secret contents redacted>", "invalid character in JSON text")
+        elif "docker" in kind and (problem := syntax_error(base64.b64decode(data[key]))):
+            yield invalid(f"data[{key}]", "<secret contents redacted>", problem)
     if kind == "kubernetes.io/basic-auth" and not ("username" in data or "password" in data):
         yield required("data[username]")
         yield required("data[password]")
@@ -74,95 +76,22 @@ def validate_secret(obj: Object) -> Errors:
             yield required(f"metadata.annotations[{_SERVICE_ACCOUNT_NAME}]")
 
 
-def _is_json(encoded: str) -> bool:
-    try:
-        orjson.loads(base64.b64decode(encoded))
-    except ValueError:
-        return False
-    return True
+def secret_warnings(obj: Object, old: Object | None) -> list[str]:
+    """A certificate and key that no server could use."""
+    if obj.get("type") == "kubernetes.io/tls":
+        for key, what in (("tls.crt", "certificate"), ("tls.key", "key")):
+            if b"-----BEGIN " not in base64.b64decode(child(obj, "data").get(key) or ""):
+                return [f"tls: failed to find any PEM data in {what} input"]
+    return []
 
 
 def validate_secret_update(obj: Object, old: Object) -> Errors:
     if obj.get("type") != old.get("type"):
         yield invalid("type", obj.get("type"), IMMUTABLE)
-    yield from validate_immutable_data(obj, old)
+    yield from _immutable_data(obj, old)
+    yield from validate_secret(obj)
 
 
 def validate_namespace(obj: Object) -> Errors:
-    for index, name in enumerate(items(child(obj, "spec"), "finalizers")):
-        yield from validate_finalizer_name(name, f"spec.finalizers[{index}]")
-
-
-_SCOPES = ("BestEffort", "CrossNamespacePodAffinity", "NotBestEffort", "NotTerminating", "PriorityClass", "Terminating",
-           "VolumeAttributesClass")  # fmt: skip
-
-
-def validate_resource_quota(obj: Object) -> Errors:
-    spec = child(obj, "spec")
-    yield from validate_resource_list(child(spec, "hard"), "spec.hard")
-    scopes = items(spec, "scopes")
-    for index, scope in enumerate(scopes):
-        if scope not in _SCOPES:
-            yield invalid("spec.scopes", scopes, "unsupported scope")
-        if scope in scopes[:index]:
-            yield duplicate(f"spec.scopes[{index}]", scope)
-
-
-def validate_resource_quota_update(obj: Object, old: Object) -> Errors:
-    new, before = (set(items(child(quota, "spec"), "scopes")) for quota in (obj, old))
-    if new != before:
-        yield invalid("spec.scopes", sorted(new), IMMUTABLE)
-
-
-_LIMIT_TYPES = ("Container", "PersistentVolumeClaim", "Pod")
-
-
-def validate_limit_range(obj: Object) -> Errors:
-    seen = set()
-    for index, item in enumerate(items(child(obj, "spec"), "limits")):
-        path, kind = f"spec.limits[{index}]", item.get("type") or ""
-        yield from text(kind, f"{path}.type", qualified_name)
-        if "/" not in kind and kind not in _LIMIT_TYPES:
-            yield invalid(f"{path}.type", kind, "must be a standard limit type or fully qualified")
-        if kind in seen:
-            yield duplicate(f"{path}.type", kind)
-        seen.add(kind)
-        if kind == "Pod":
-            for name in ("default", "defaultRequest"):
-                if item.get(name):
-                    yield forbidden(f"{path}.{name}", "may not be specified when `type` is 'Pod'")
-        if kind == "PersistentVolumeClaim" and not {"storage"} & {*child(item, "min"), *child(item, "max")}:
-            yield required(
-                f"{path}.limits", "either minimum or maximum storage value is required, but neither was provided"
-            )
-        yield from _limit_order(item, path)
-
-
-# In each row the left amount may not exceed the right one.
-_ORDER = (
-    ("min", "max", "min value {0} is greater than max value {1}"),
-    ("min", "defaultRequest", "min value {0} is greater than default request value {1}"),
-    ("defaultRequest", "max", "default request value {0} is greater than max value {1}"),
-    ("defaultRequest", "default", "default request value {0} is greater than default limit value {1}"),
-    ("min", "default", "min value {0} is greater than default value {1}"),
-    ("default", "max", "default value {0} is greater than max value {1}"),
-)
-
-
-def _limit_order(item: Object, path: str) -> Errors:
-    for low, high, wording in _ORDER:
-        lows, highs = child(item, low), child(item, high)
-        at = low if high != "defaultRequest" else high
-        for name in sorted(lows.keys() & highs.keys()):
-            if quantity.parse(lows[name]) > quantity.parse(highs[name]):
-                detail = wording.format(lows[name], highs[name])
-                yield invalid(f"{path}.{at}[{name}]", child(item, at)[name], detail)
-    for name, ratio in child(item, "maxLimitRequestRatio").items():
-        if quantity.parse(ratio).nanos < quantity.NANO:
-            yield invalid(f"{path}.maxLimitRequestRatio[{name}]", ratio, f"ratio {ratio} is less than 1")
-
-
-def validate_service_account(obj: Object) -> Errors:
-    for index, secret in enumerate(items(obj, "imagePullSecrets")):
-        if secret.get("name"):
-            yield from text(secret["name"], f"imagePullSecrets[{index}].name", dns1123_subdomain)
+    for name in items(child(obj, "spec"), "finalizers"):
+        yield from validate_finalizer_name(name, "spec.finalizers")

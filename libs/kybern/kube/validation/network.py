@@ -2,7 +2,7 @@
 
 import ipaddress
 
-from kybern.kube.field import duplicate, forbidden, invalid, not_supported, required, too_many
+from kybern.kube.field import duplicate, forbidden, invalid, not_supported, required, too_long, too_many
 from kybern.kube.validation.fields import (
     Errors,
     Object,
@@ -14,14 +14,17 @@ from kybern.kube.validation.fields import (
     required_text,
     text,
 )  # fmt: skip
-from kybern.kube.validation.metadata import validate_labels, validate_selector
+from kybern.kube.validation.metadata import validate_selector
 from kybern.kube.validation.names import (
     cidr,
     dns1123_label,
     dns1123_subdomain,
     ip_address,
+    label_value,
+    path_segment,
     port_number,
     qualified_name,
+    strict_ip_address,
     wildcard_subdomain,
 )  # fmt: skip
 
@@ -35,7 +38,7 @@ def validate_endpoints(obj: Object) -> Errors:
             yield required(at, "must specify `addresses` or `notReadyAddresses`")
         for name in ("addresses", "notReadyAddresses"):
             for position, address in enumerate(items(subset, name)):
-                yield from _endpoint_address(address.get("ip") or "", f"{at}.{name}[{position}].ip")
+                yield from _subset_address(address, f"{at}.{name}[{position}]")
         ports = items(subset, "ports")
         for position, port in enumerate(ports):
             path = f"{at}.ports[{position}]"
@@ -46,6 +49,20 @@ def validate_endpoints(obj: Object) -> Errors:
             for problem in port_number(port.get("port") or 0):
                 yield invalid(f"{path}.port", port.get("port") or 0, problem)
             yield from one_of(port, "protocol", path, _PROTOCOLS, must=True)
+            if port.get("appProtocol") is not None:
+                yield from text(port["appProtocol"], f"{path}.appProtocol", qualified_name)
+
+
+def _subset_address(address: Object, path: str) -> Errors:
+    problems = ["must be a valid IP address"] if ip_address(address.get("ip") or "") else []
+    for problem in problems:
+        yield invalid(f"{path}.ip", address.get("ip") or "", problem)
+    if address.get("hostname"):
+        yield from text(address["hostname"], f"{path}.hostname", dns1123_label)
+    if address.get("nodeName") is not None:
+        yield from text(address["nodeName"], f"{path}.nodeName", dns1123_subdomain)
+    if not problems:
+        yield from _endpoint_address(address["ip"], f"{path}.ip")
 
 
 def _endpoint_address(value: str, path: str) -> Errors:
@@ -83,11 +100,11 @@ def validate_endpoint_slice(obj: Object) -> Errors:
         if name in names:
             yield duplicate(f"{at}.name", name)
         names.add(name)
-        yield from one_of(port, "protocol", at, _PROTOCOLS, must=True)
-        if port.get("port") is not None:
-            for problem in port_number(port["port"]):
-                yield invalid(f"{at}.port", port["port"], problem)
-        if port.get("appProtocol"):
+        if port.get("protocol") is None:
+            yield required(f"{at}.protocol")
+        elif port["protocol"] not in _PROTOCOLS:
+            yield not_supported(f"{at}.protocol", port["protocol"], _PROTOCOLS)
+        if port.get("appProtocol") is not None:
             yield from text(port["appProtocol"], f"{at}.appProtocol", qualified_name)
 
 
@@ -100,17 +117,49 @@ def _slice_endpoint(endpoint: Object, kind: str, path: str) -> Errors:
     for index, address in enumerate(addresses):
         at = f"{path}.addresses[{index}]"
         if kind == "FQDN":
-            yield from text(address, at, dns1123_subdomain)
+            yield from _domain(address, at)
         elif kind in ("IPv4", "IPv6"):
-            if ip_address(address) or f"IPv{ipaddress.ip_address(address).version}" != kind:
-                yield invalid(at, address, f"must be an {kind} address")
+            problems = strict_ip_address(address)
+            if problems:
+                yield invalid(at, address, problems[0])
+            elif f"IPv{ipaddress.ip_address(address).version}" != kind:
+                yield invalid(f"{path}.addresses", address, f"must be an {kind} address")
             else:
                 yield from _endpoint_address(address, at)
-    if endpoint.get("nodeName"):
-        yield from text(endpoint["nodeName"], f"{path}.nodeName", dns1123_subdomain)
-    if endpoint.get("hostname"):
-        yield from text(endpoint["hostname"], f"{path}.hostname", dns1123_label)
-    yield from validate_labels(endpoint.get("deprecatedTopology"), f"{path}.deprecatedTopology")
+    for name, check in (("nodeName", dns1123_subdomain), ("hostname", dns1123_label)):
+        if endpoint.get(name) is not None:
+            yield from text(endpoint[name], f"{path}.{name}", check)
+    yield from _hints(child(endpoint, "hints"), f"{path}.hints")
+
+
+def _domain(name: str, path: str) -> Errors:
+    """A name with at least one dot."""
+    if not name:
+        yield required(path)
+        return
+    wrong = list(text(name, path, dns1123_subdomain))
+    yield from wrong
+    if not wrong and "." not in name:
+        yield invalid(path, name, "should be a domain with at least two segments separated by dots")
+
+
+def _hints(hints: Object, path: str) -> Errors:
+    """Zones and nodes, each once."""
+    for member, check in (("forZones", label_value), ("forNodes", dns1123_subdomain)):
+        seen = set()
+        for index, one in enumerate(items(hints, member)):
+            name, at = one.get("name") or "", f"{path}.{member}[{index}].name"
+            if name in seen:
+                yield duplicate(at, name)
+            seen.add(name)
+            yield from text(name, at, check)
+        if len(seen) > 8:
+            yield too_many(f"{path}.{member}", len(items(hints, member)), 8)
+
+
+def endpoint_slice_warnings(obj: Object, old: Object | None) -> list[str]:
+    """What other kinds say better."""
+    return ["spec.addressType: FQDN endpoints are deprecated"] if obj.get("addressType") == "FQDN" else []
 
 
 def validate_endpoint_slice_update(obj: Object, old: Object) -> Errors:
@@ -121,7 +170,7 @@ def validate_ingress(obj: Object) -> Errors:
     spec = child(obj, "spec")
     rules, default = items(spec, "rules"), spec.get("defaultBackend")
     if not rules and default is None:
-        yield invalid("spec", spec, "either `defaultBackend` or `rules` must be specified")
+        yield invalid("spec", spec or None, "either `defaultBackend` or `rules` must be specified")
     if default is not None:
         yield from _backend(default, "spec.defaultBackend")
     for index, rule in enumerate(rules):
@@ -137,7 +186,9 @@ def validate_ingress(obj: Object) -> Errors:
     for index, tls in enumerate(items(spec, "tls")):
         for position, host in enumerate(items(tls, "hosts")):
             yield from _host(host, f"spec.tls[{index}].hosts[{position}]")
-    if spec.get("ingressClassName"):
+        if tls.get("secretName"):
+            yield from text(tls["secretName"], f"spec.tls[{index}].secretName", dns1123_subdomain)
+    if spec.get("ingressClassName") is not None:
         yield from text(spec["ingressClassName"], "spec.ingressClassName", dns1123_subdomain)
 
 
@@ -176,24 +227,31 @@ def _backend(backend: Object, path: str) -> Errors:
     if resource is not None and service is not None:
         yield invalid(path, "", "cannot set both resource and service backends")
     elif resource is not None:
-        for name in ("kind", "name"):
-            yield from required_text(resource, name, f"{path}.resource")
+        yield from _reference(resource, f"{path}.resource")
     elif service is None:
-        yield required(path, "resource or service backend is required")
+        yield invalid(path, "", "resource or service backend is required")
     else:
-        yield from _service_backend(service, f"{path}.service")
+        yield from _service_backend(service, path)
+
+
+def _reference(reference: Object, path: str) -> Errors:
+    """An object of the same namespace, or of none."""
+    if reference.get("apiGroup") is not None:
+        yield from text(reference["apiGroup"], f"{path}.apiGroup", dns1123_subdomain)
+    for name in ("kind", "name"):
+        yield from required_text(reference, name, path, path_segment)
 
 
 def _service_backend(service: Object, path: str) -> Errors:
-    yield from required_text(service, "name", path, dns1123_label)
+    yield from required_text(service, "name", f"{path}.service", dns1123_label)
     port = child(service, "port")
     name, number = port.get("name") or "", port.get("number") or 0
     if name and number:
         yield invalid(path, "", "cannot set both port name & port number")
     elif name:
-        yield from port_number_or_name(name, f"{path}.port.name")
+        yield from port_number_or_name(name, f"{path}.service.port.name")
     elif number:
-        yield from port_number_or_name(number, f"{path}.port.number")
+        yield from port_number_or_name(number, f"{path}.service.port.number")
     else:
         yield required(path, "port name or number is required")
 
@@ -206,21 +264,24 @@ def validate_ingress_class(obj: Object) -> Errors:
     elif "/" not in controller or controller.startswith("/") or controller.endswith("/"):
         yield invalid("spec.controller", controller, 'must be a domain-prefixed path (such as "acme.io/foo")')
     elif len(controller) > 250:
-        yield invalid("spec.controller", controller, "must be no more than 250 bytes")
+        yield too_long("spec.controller", 250)
     parameters = spec.get("parameters")
     if parameters is not None:
-        for name in ("kind", "name"):
-            yield from required_text(parameters, name, "spec.parameters")
+        yield from _reference(parameters, "spec.parameters")
         yield from one_of(parameters, "scope", "spec.parameters", ("Cluster", "Namespace"), must=True)
         scope, namespace = parameters.get("scope"), parameters.get("namespace")
-        if scope == "Namespace" and not namespace:
+        if scope == "Namespace" and namespace is None:
             yield required("spec.parameters.namespace", "`parameters.scope` is set to 'Namespace'")
-        elif scope == "Cluster" and namespace:
+        elif scope == "Namespace":
+            yield from text(namespace, "spec.parameters.namespace", dns1123_label)
+        elif scope == "Cluster" and namespace is not None:
             yield forbidden("spec.parameters.namespace", "`parameters.scope` is set to 'Cluster'")
 
 
 def validate_ingress_class_update(obj: Object, old: Object) -> Errors:
-    yield from immutable(child(obj, "spec").get("controller"), child(old, "spec").get("controller"), "spec.controller")
+    new, before = (child(one, "spec").get("controller") or "" for one in (obj, old))
+    yield from immutable(new, before, "spec.controller")
+    yield from validate_ingress_class(obj)
 
 
 def validate_network_policy(obj: Object) -> Errors:
@@ -239,20 +300,29 @@ def validate_network_policy(obj: Object) -> Errors:
         return
     for index, kind in enumerate(types):
         if kind not in ("Ingress", "Egress"):
-            yield not_supported(f"spec.policyTypes[{index}]", kind, ("Egress", "Ingress"))
+            yield not_supported(f"spec.policyTypes[{index}]", kind, ("Ingress", "Egress"), in_order=True)
 
 
 def _policy_port(port: Object, path: str) -> Errors:
-    yield from one_of(port, "protocol", path, _PROTOCOLS)
-    number, end = port.get("port"), port.get("endPort")
-    if number is not None:
-        yield from port_number_or_name(number, f"{path}.port")
-        if end is not None and isinstance(number, str):
+    protocol, number, end = port.get("protocol"), port.get("port"), port.get("endPort")
+    if protocol is not None and protocol not in _PROTOCOLS:
+        yield not_supported(f"{path}.protocol", protocol, ("TCP", "UDP", "SCTP"), in_order=True)
+    if number is None:
+        if end is not None:
+            yield invalid(f"{path}.endPort", end, "may not be specified when `port` is not specified")
+        return
+    wrong = list(port_number_or_name(number, f"{path}.port"))
+    if isinstance(number, str):
+        if end is not None:
             yield invalid(f"{path}.endPort", end, "may not be specified when `port` is non-numeric")
-        elif end is not None and end < number:
-            yield invalid(f"{path}.endPort", end, "must be greater than or equal to `port`")
-    elif end is not None:
-        yield invalid(f"{path}.endPort", end, "may not be specified when `port` is not specified")
+        yield from wrong
+        return
+    yield from wrong
+    if end is not None:
+        if end < number:
+            yield invalid(f"{path}.endPort", number, "must be greater than or equal to `port`")
+        for problem in port_number(end):
+            yield invalid(f"{path}.endPort", end, problem)
 
 
 def _policy_peer(peer: Object, path: str) -> Errors:
@@ -260,9 +330,9 @@ def _policy_peer(peer: Object, path: str) -> Errors:
         yield from validate_selector(peer.get(name), f"{path}.{name}")
     block = peer.get("ipBlock")
     if block is not None:
+        yield from _ip_block(block, f"{path}.ipBlock")
         if peer.get("podSelector") is not None or peer.get("namespaceSelector") is not None:
             yield forbidden(path, "may not specify both ipBlock and another peer")
-        yield from _ip_block(block, f"{path}.ipBlock")
     elif peer.get("podSelector") is None and peer.get("namespaceSelector") is None:
         yield required(path, "must specify a peer")
 

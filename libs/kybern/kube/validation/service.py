@@ -1,24 +1,35 @@
 """Service: type, ports, addresses, traffic policies, and what an update may not take away."""
 
 import ipaddress
+import re
 
-from kybern.kube.field import duplicate, forbidden, invalid, not_supported, required, too_many
+from kybern.kube.field import Struct, duplicate, forbidden, invalid, not_supported, required
 from kybern.kube.validation.fields import (
     Errors,
     Object,
     child,
-    immutable,
     items,
     one_of,
     port_number_or_name,
     text,
 )  # fmt: skip
 from kybern.kube.validation.metadata import validate_labels
-from kybern.kube.validation.names import cidr, dns1123_label, dns1123_subdomain, port_number, qualified_name
+from kybern.kube.validation.names import (
+    dns1123_label,
+    dns1123_subdomain,
+    ip_address,
+    port_number,
+    qualified_name,
+    strict_cidr,
+    strict_ip_address,
+)  # fmt: skip
 
+_DISTRIBUTIONS = ("PreferClose", "PreferSameZone", "PreferSameNode")
+_FAMILIES = ("IPv4", "IPv6")
+_FAMILY_POLICIES = ("PreferDualStack", "RequireDualStack", "SingleStack")
+_POLICIES = ("Cluster", "Local")
 _TYPES = ("ClusterIP", "ExternalName", "LoadBalancer", "NodePort")
 _PROTOCOLS = ("SCTP", "TCP", "UDP")
-_KUBELET_PORT = 10250
 _MAX_AFFINITY_SECONDS = 86400
 
 
@@ -27,13 +38,13 @@ def validate_service(obj: Object) -> Errors:
     kind, ports = spec.get("type") or "", items(spec, "ports")
     if not ports and spec.get("clusterIP") != "None" and kind != "ExternalName":
         yield required("spec.ports")
-    yield from _for_type(spec, kind, ports)
+    yield from _for_type(spec, kind)
     names: set[str] = set()
     for index, port in enumerate(ports):
         yield from _port(port, len(ports) > 1, names, f"spec.ports[{index}]")
     yield from validate_labels(spec.get("selector"), "spec.selector")
     yield from _affinity(spec)
-    yield from _cluster_ips(spec, kind)
+    yield from validate_addresses(spec)
     for index, address in enumerate(items(spec, "externalIPs")):
         yield from _external_ip(address, f"spec.externalIPs[{index}]")
     yield from one_of(spec, "type", "spec", _TYPES, must=True)
@@ -42,18 +53,11 @@ def validate_service(obj: Object) -> Errors:
     yield from _traffic(spec, kind)
 
 
-def _for_type(spec: Object, kind: str, ports: list[Object]) -> Errors:
+def _for_type(spec: Object, kind: str) -> Errors:
     headless = spec.get("clusterIP") == "None"
-    if kind == "LoadBalancer":
-        for index, port in enumerate(ports):
-            if port.get("port") == _KUBELET_PORT:
-                detail = f"may not expose port {_KUBELET_PORT} externally since it is used by kubelet"
-                yield invalid(f"spec.ports[{index}]", _KUBELET_PORT, detail)
     if kind in ("LoadBalancer", "NodePort") and headless:
         yield invalid("spec.clusterIPs[0]", "None", f"may not be set to 'None' for {kind} services")
     if kind == "ExternalName":
-        if spec.get("clusterIP") or spec.get("clusterIPs"):
-            yield forbidden("spec.clusterIPs[0]", "may not be set for ExternalName services")
         name = (spec.get("externalName") or "").removesuffix(".")
         if name:
             yield from text(name, "spec.externalName", dns1123_subdomain)
@@ -74,7 +78,7 @@ def _port(port: Object, must_name: bool, names: set[str], path: str) -> Errors:
         yield invalid(f"{path}.port", port.get("port") or 0, problem)
     yield from one_of({"protocol": protocol}, "protocol", path, _PROTOCOLS, must=True)
     yield from port_number_or_name(port.get("targetPort") or 0, f"{path}.targetPort")
-    if port.get("appProtocol"):
+    if port.get("appProtocol") is not None:
         yield from text(port["appProtocol"], f"{path}.appProtocol", qualified_name)
 
 
@@ -95,37 +99,62 @@ def _affinity(spec: Object) -> Errors:
         yield forbidden("spec.sessionAffinityConfig", "must not be set when session affinity is None")
 
 
-def _cluster_ips(spec: Object, kind: str) -> Errors:
-    if kind == "ExternalName":
+def validate_addresses(spec: Object) -> Errors:
+    """Addresses and families agree, one by one; a service outside of the cluster has none."""
+    families = items(spec, "ipFamilies")
+    if spec.get("type") == "ExternalName":
+        had = {**spec, "clusterIPs": spec.get("clusterIPs") or spec.get("clusterIP")}
+        for name in ("clusterIPs", "ipFamilies", "ipFamilyPolicy"):
+            if had.get(name) or (name == "ipFamilyPolicy" and had.get(name) is not None):
+                yield forbidden(f"spec.{name}", "may not be set for ExternalName services")
         return
     first, addresses = spec.get("clusterIP") or "", items(spec, "clusterIPs")
-    if addresses and first != addresses[0]:
-        yield invalid("spec.clusterIPs", addresses, "first value must match `clusterIP`")
-    elif first and first != "None" and not addresses:
+    if first and not addresses:
         addresses = [first]
-    if len(addresses) > 2:
-        yield too_many("spec.clusterIPs", len(addresses), 2)
+    elif addresses and not first:
+        yield invalid("spec.clusterIPs", addresses, "must be empty when `clusterIP` is not specified")
+    elif addresses and first != addresses[0]:
+        yield invalid("spec.clusterIPs", addresses, "first value must match `clusterIP`")
+    yield from _families(spec, families)
+    if "None" in addresses and len(addresses) > 1:
+        yield invalid("spec.clusterIPs", addresses, "'None' must be the first and only value")
+    seen: list[str] = []
     for index, address in enumerate(addresses):
-        if address == "None":
-            if index:
-                yield invalid(f"spec.clusterIPs[{index}]", "None", "must be a valid IP address")
+        at = f"spec.clusterIPs[{index}]"
+        if address == "None" and not index:
             continue
-        try:
-            ipaddress.ip_address(address)
-        except ValueError:
-            yield invalid(f"spec.clusterIPs[{index}]", address, "must be a valid IP address")
-    for index, family in enumerate(items(spec, "ipFamilies")):
-        if family not in ("IPv4", "IPv6"):
-            yield not_supported(f"spec.ipFamilies[{index}]", family, ("IPv4", "IPv6"))
-    yield from one_of(spec, "ipFamilyPolicy", "spec", ("SingleStack", "PreferDualStack", "RequireDualStack"))
+        problems = strict_ip_address(address)
+        for problem in problems:
+            yield invalid(at, address, problem)
+        if problems:
+            continue
+        seen.append(f"IPv{ipaddress.ip_address(address).version}")
+        if index < len(families) and families[index] in _FAMILIES and families[index] != seen[-1]:
+            yield invalid(at, address, f"expected an {families[index]} value as indicated by `ipFamilies[{index}]`")
+    if len(addresses) > 2:
+        yield invalid("spec.clusterIPs", addresses, "may only hold up to 2 values")
+    elif len(seen) > len(set(seen)):
+        yield invalid("spec.clusterIPs", addresses, "may specify no more than one IP for each IP family")
+
+
+def _families(spec: Object, families: list[str]) -> Errors:
+    for index, family in enumerate(families):
+        if family not in _FAMILIES:
+            yield not_supported(f"spec.ipFamilies[{index}]", family, _FAMILIES)
+        if family in families[:index]:
+            yield duplicate(f"spec.ipFamilies[{index}]", family)
+    policy = spec.get("ipFamilyPolicy")
+    if policy is not None and policy not in _FAMILY_POLICIES:
+        yield not_supported("spec.ipFamilyPolicy", policy, _FAMILY_POLICIES)
 
 
 def _external_ip(address: str, path: str) -> Errors:
-    try:
-        found = ipaddress.ip_address(address)
-    except ValueError:
-        yield invalid(path, address, "must be a valid IP address")
+    problems = strict_ip_address(address)
+    for problem in problems:
+        yield invalid(path, address, problem)
+    if problems:
         return
+    found = ipaddress.ip_address(address)
     for bad, detail in (
         (found.is_unspecified, f"may not be unspecified ({found})"),
         (found.is_loopback, "may not be in the loopback range (127.0.0.0/8, ::1/128)"),
@@ -144,18 +173,19 @@ def _duplicate_ports(ports: list[Object]) -> Errors:
             if (protocol, port["nodePort"]) in node_ports:
                 yield duplicate(f"spec.ports[{index}].nodePort", port["nodePort"])
             node_ports.add((protocol, port["nodePort"]))
-        key = (protocol, port.get("port"))
+        key = (protocol, port.get("port") or 0)
         if key in numbers:
-            yield duplicate(f"spec.ports[{index}]", {"protocol": protocol, "port": port.get("port")})
+            shown = Struct(Name="", Protocol=protocol, AppProtocol=None, Port=key[1], TargetPort=0, NodePort=0)
+            yield duplicate(f"spec.ports[{index}]", shown)
         numbers.add(key)
 
 
 def _source_ranges(spec: Object, kind: str) -> Errors:
-    ranges, path = items(spec, "loadBalancerSourceRanges"), "spec.loadBalancerSourceRanges"
+    ranges, path = items(spec, "loadBalancerSourceRanges"), "spec.LoadBalancerSourceRanges"
     if ranges and kind != "LoadBalancer":
         yield forbidden(path, "may only be used when `type` is 'LoadBalancer'")
     for index, value in enumerate(ranges):
-        yield from text(value.strip(), f"{path}[{index}]", cidr)
+        yield from text(value.strip(), f"{path}[{index}]", strict_cidr)
 
 
 def _traffic(spec: Object, kind: str) -> Errors:
@@ -165,46 +195,100 @@ def _traffic(spec: Object, kind: str) -> Errors:
         yield invalid("spec.externalTrafficPolicy", external, "may only be set for externally-accessible services")
     elif outside and not external:
         yield required("spec.externalTrafficPolicy")
-    yield from one_of(spec, "externalTrafficPolicy", "spec", ("Cluster", "Local"))
-    yield from one_of(spec, "internalTrafficPolicy", "spec", ("Cluster", "Local"))
-    if node_port < 0:
-        yield invalid("spec.healthCheckNodePort", node_port, "must be greater than or equal to 0")
-    elif node_port and not (kind == "LoadBalancer" and external == "Local"):
+    elif outside and external not in _POLICIES:
+        yield not_supported("spec.externalTrafficPolicy", external, _POLICIES)
+    if node_port and not (kind == "LoadBalancer" and external == "Local"):
         detail = "may only be set when `type` is 'LoadBalancer' and `externalTrafficPolicy` is 'Local'"
         yield invalid("spec.healthCheckNodePort", node_port, detail)
+    internal = spec.get("internalTrafficPolicy")
+    if internal is not None and internal not in _POLICIES:
+        yield not_supported("spec.internalTrafficPolicy", internal, _POLICIES)
     if kind == "ClusterIP":
         for index, port in enumerate(items(spec, "ports")):
             if port.get("nodePort"):
                 yield forbidden(f"spec.ports[{index}].nodePort", "may not be used when `type` is 'ClusterIP'")
-    if spec.get("loadBalancerClass"):
-        if kind != "LoadBalancer":
-            yield forbidden("spec.loadBalancerClass", "may only be used when `type` is 'LoadBalancer'")
-        yield from text(spec["loadBalancerClass"], "spec.loadBalancerClass", qualified_name)
+    yield from _load_balancer_class(spec, kind)
     if spec.get("allocateLoadBalancerNodePorts") is not None and kind != "LoadBalancer":
         yield forbidden("spec.allocateLoadBalancerNodePorts", "may only be used when `type` is 'LoadBalancer'")
+    distribution = spec.get("trafficDistribution")
+    if distribution is not None and distribution not in _DISTRIBUTIONS:
+        yield not_supported("spec.trafficDistribution", distribution, _DISTRIBUTIONS, in_order=True)
+
+
+def _load_balancer_class(spec: Object, kind: str) -> Errors:
+    name = spec.get("loadBalancerClass")
+    if name is None:
+        return
+    if kind != "LoadBalancer":
+        yield forbidden("spec.loadBalancerClass", "may only be used when `type` is 'LoadBalancer'")
+    else:
+        yield from text(name, "spec.loadBalancerClass", qualified_name)
 
 
 def validate_service_update(obj: Object, old: Object) -> Errors:
-    """A cluster IP stays for as long as the service has one."""
+    """What stays for as long as the service has it, then everything else."""
     spec, before = child(obj, "spec"), child(old, "spec")
-    if "ExternalName" in (spec.get("type"), before.get("type")):
-        return
-    if before.get("clusterIP"):
-        was = before.get("clusterIPs") or [before["clusterIP"]]
-        now = spec.get("clusterIPs") or ([spec["clusterIP"]] if spec.get("clusterIP") else [])
-        if not now:
-            yield invalid("spec.clusterIPs[0]", now, "primary clusterIP can not be unset")
-        elif now[0] != was[0]:
-            yield invalid("spec.clusterIPs[0]", now, "may not change once set")
-    if before.get("healthCheckNodePort") and spec.get("healthCheckNodePort"):
-        detail = "field is immutable"
-        yield from immutable(
-            spec["healthCheckNodePort"], before["healthCheckNodePort"], "spec.healthCheckNodePort", detail
-        )
-    if spec.get("type") == before.get("type") == "LoadBalancer":
-        yield from immutable(
-            spec.get("loadBalancerClass"),
-            before.get("loadBalancerClass"),
-            "spec.loadBalancerClass",
-            "may not change once set",
-        )
+    kind, was = spec.get("type"), before.get("type")
+    if "ExternalName" not in (kind, was) and before.get("clusterIP"):
+        yield from _kept_addresses(spec, before)
+    if _has_health_port(spec) and _has_health_port(before):
+        port = spec.get("healthCheckNodePort") or 0
+        if port != (before.get("healthCheckNodePort") or 0):
+            yield forbidden("spec.healthCheckNodePort", "field is immutable")
+            for problem in port_number(port):
+                yield invalid("spec.healthCheckNodePort", port, problem)
+    if kind == was == "LoadBalancer" and spec.get("loadBalancerClass") != before.get("loadBalancerClass"):
+        yield invalid("spec.loadBalancerClass", spec.get("loadBalancerClass"), "may not change once set")
+    yield from _load_balancer_class(spec, kind or "")
+    yield from validate_service(obj)
+
+
+def _has_health_port(spec: Object) -> bool:
+    return spec.get("type") == "LoadBalancer" and spec.get("externalTrafficPolicy") == "Local"
+
+
+def _kept_addresses(spec: Object, before: Object) -> Errors:
+    was = before.get("clusterIPs") or [before["clusterIP"]]
+    now = spec.get("clusterIPs") or ([spec["clusterIP"]] if spec.get("clusterIP") else [])
+    if not now:
+        yield invalid("spec.clusterIPs[0]", now, "primary clusterIP can not be unset")
+    elif now[0] != was[0] and spec.get("clusterIP") != before["clusterIP"]:
+        yield invalid("spec.clusterIPs[0]", now, "may not change once set")
+
+
+def service_warnings(obj: Object, old: Object | None) -> list[str]:
+    """What of a valid service means nothing, or is to be written otherwise."""
+    spec, found = child(obj, "spec"), []
+    for index, address in enumerate(items(spec, "externalIPs")):
+        found += ip_warnings(f"spec.externalIPs[{index}]", address)
+    if spec.get("loadBalancerIP"):
+        found += ip_warnings("spec.loadBalancerIP", spec["loadBalancerIP"])
+    if spec.get("clusterIP") == "None":
+        if spec.get("loadBalancerIP"):
+            found.append("spec.loadBalancerIP is ignored for headless services")
+        if spec.get("externalIPs"):
+            found.append("spec.externalIPs is ignored for headless services")
+        if spec.get("sessionAffinity") not in (None, "", "None"):
+            found.append("spec.SessionAffinity is ignored for headless services")
+    if spec.get("externalName") and spec.get("type") != "ExternalName":
+        found.append('spec.externalName is ignored when spec.type is not "ExternalName"')
+    if spec.get("trafficDistribution") == "PreferClose":
+        found.append('spec.trafficDistribution: "PreferClose" is deprecated; use "PreferSameZone"')
+    if spec.get("externalIPs") and spec.get("type") == "ExternalName":
+        found.append('spec.externalIPs is ignored when spec.type is "ExternalName"')
+    elif spec.get("externalIPs") and spec.get("clusterIP") != "None":
+        found.append("spec.externalIPs is deprecated and may no longer be implemented in some clusters")
+    return found
+
+
+def ip_warnings(path: str, address: str) -> list[str]:
+    """An address that is not written as all others write it."""
+    plain = re.sub(r"(^|\.)0+(?=\d)", r"\1", address) if ":" not in address else address
+    if ip_address(plain):
+        return []
+    canonical = str(ipaddress.ip_address(plain))
+    if plain != address:
+        return [f'{path}: non-standard IP address "{address}" is invalid: use "{canonical}"']
+    if canonical != address:
+        return [f'{path}: IPv6 address "{address}" should be in RFC 5952 canonical format ("{canonical}")']
+    return []

@@ -3,6 +3,7 @@
 from kybern.kube import quantity
 from kybern.kube.field import duplicate, forbidden, invalid, not_supported, required
 from kybern.kube.validation.fields import (
+    IMMUTABLE,
     Errors,
     Object,
     child,
@@ -169,20 +170,39 @@ def validate_storage_class(obj: Object) -> Errors:
     if obj.get("reclaimPolicy") and obj["reclaimPolicy"] not in ("Delete", "Retain"):
         yield not_supported("reclaimPolicy", obj["reclaimPolicy"], ("Delete", "Retain"))
     mode = obj.get("volumeBindingMode")
-    if not mode:
+    if mode is None:
         yield required("volumeBindingMode")
     elif mode not in ("Immediate", "WaitForFirstConsumer"):
         yield not_supported("volumeBindingMode", mode, ("Immediate", "WaitForFirstConsumer"))
+    terms = items(obj, "allowedTopologies")
+    for index, term in enumerate(terms):
+        at = f"allowedTopologies[{index}].matchLabelExpressions"
+        if any(same(term, other) for place, other in enumerate(terms) if place < index):
+            yield duplicate(at, "")
+        yield from _topology(items(term, "matchLabelExpressions"), at)
+
+
+def _topology(requirements: list[Object], path: str) -> Errors:
+    keys = set()
+    for index, requirement in enumerate(requirements):
+        at, key, values = f"{path}[{index}]", requirement.get("key") or "", requirement.get("values") or []
+        if not values:
+            yield required(f"{at}.values")
+        for place, value in enumerate(values):
+            if value in values[:place]:
+                yield duplicate(f"{at}.values[{place}]", value)
+        yield from text(key, f"{at}.key", qualified_name)
+        if key in keys:
+            yield duplicate(f"{at}.key", key)
+        keys.add(key)
 
 
 def validate_storage_class_update(obj: Object, old: Object) -> Errors:
-    if not same(obj.get("parameters"), old.get("parameters")):
-        yield forbidden("parameters", "updates to parameters are forbidden.")
-    if obj.get("provisioner") != old.get("provisioner"):
-        yield forbidden("provisioner", "updates to provisioner are forbidden.")
-    if obj.get("reclaimPolicy") != old.get("reclaimPolicy"):
-        yield forbidden("reclaimPolicy", "updates to reclaimPolicy are forbidden.")
-    yield from immutable(obj.get("volumeBindingMode"), old.get("volumeBindingMode"), "volumeBindingMode")
+    yield from validate_storage_class(obj)
+    for name in ("parameters", "provisioner", "reclaimPolicy", "volumeBindingMode"):
+        empty = "" if name == "provisioner" else None
+        if (obj.get(name) or empty) != (old.get(name) or empty):
+            yield invalid(name, obj.get(name, empty), IMMUTABLE)
 
 
 def validate_attachment(obj: Object) -> Errors:

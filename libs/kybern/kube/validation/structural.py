@@ -15,7 +15,11 @@ _BY_HAND = frozenset(
         "io.k8s.api.apps.v1.StatefulSetSpec",
         "io.k8s.api.apps.v1.StatefulSetUpdateStrategy",
         "io.k8s.api.batch.v1.JobSpec",
+        "io.k8s.api.core.v1.PersistentVolumeClaimSpec",
+        "io.k8s.api.core.v1.PersistentVolumeSpec",
         "io.k8s.api.core.v1.PodSpec",
+        "io.k8s.api.core.v1.ResourceQuotaSpec",
+        "io.k8s.api.core.v1.ScopedResourceSelectorRequirement",
         "io.k8s.api.core.v1.Taint",
     }
 )

@@ -15,12 +15,14 @@ from kybern.apiserver.registry.request import Request
 from kybern.apiserver.registry.strategies import claims
 from kybern.apiserver.registry.strategy import Allocation, Object, Strategy
 from kybern.apiserver.storage.entry import CacheEvent
+from kybern.kube.field import FieldError
 from kybern.kube.field import invalid as field_invalid
 from kybern.kube.status import StatusError, internal, invalid
+from kybern.kube.validation.service import service_warnings, validate_addresses
 
+_MULTIPLE = "must be 'RequireDualStack' or 'PreferDualStack' when multiple {} are specified"
 WITH_PORTS = ("NodePort", "LoadBalancer")
 TYPE_DEPENDENT = {
-    "externalTrafficPolicy": WITH_PORTS,
     "allocateLoadBalancerNodePorts": ("LoadBalancer",),
     "loadBalancerClass": ("LoadBalancer",),
     "healthCheckNodePort": ("LoadBalancer",),
@@ -29,23 +31,87 @@ Undo = list[Callable[[], None]]
 
 
 def allocate(request: Request, new: Object, old: Object | None) -> Allocation:
-    """Fill clusterIP(s), ipFamilies and nodePorts. Raises StatusError (422)."""
+    """Fill clusterIP(s), ipFamilies and nodePorts, if the addresses can be. Raises StatusError (422)."""
     spec = new.get("spec")
     if not isinstance(spec, dict):
         return Allocation()
     given = deepcopy(spec)
     undo: Undo = [lambda: spec.clear(), lambda: spec.update(given)]
     before = (old or {}).get("spec") or {}
+    _keep_addresses(spec, before)
+    _check(new, list(validate_addresses(spec)))
     try:
-        if spec.get("type") == "ExternalName":
-            _drop(spec, "clusterIP", "clusterIPs", "ipFamilies", "ipFamilyPolicy")
-        else:
+        if spec.get("type") != "ExternalName":
+            _families(request, new, spec, before)
             _cluster_ip(request, new, spec, before, undo)
         _node_ports(request, new, spec, before, undo)
     except BaseException:
         _release(undo)
         raise
     return Allocation(lambda: _release(undo), lambda: _free_unused(request, before, spec))
+
+
+def _keep_addresses(spec: Object, before: Object) -> None:
+    """What was given to the Service stays its own when it is not mentioned."""
+    if "ExternalName" in (spec.get("type"), before.get("type")):
+        return
+    if not spec.get("clusterIP") and before.get("clusterIP"):
+        spec["clusterIP"] = before["clusterIP"]
+    if not spec.get("clusterIPs") and before.get("clusterIPs") and spec.get("clusterIP") == before.get("clusterIP"):
+        spec["clusterIPs"] = before["clusterIPs"]
+    for member in ("ipFamilies", "ipFamilyPolicy"):
+        if spec.get(member) is None and before.get(member) and spec.get("clusterIP") == before.get("clusterIP"):
+            spec[member] = before[member]
+    if _needs_health_port(spec) and _needs_health_port(before) and not spec.get("healthCheckNodePort"):
+        spec["healthCheckNodePort"] = before.get("healthCheckNodePort") or 0
+
+
+def _is_outside(spec: Object) -> bool:
+    """Whether traffic from outside of the cluster reaches a Service."""
+    return spec.get("type") in WITH_PORTS or bool(spec.get("type") == "ClusterIP" and spec.get("externalIPs"))
+
+
+def _needs_health_port(spec: Object) -> bool:
+    return spec.get("type") == "LoadBalancer" and spec.get("externalTrafficPolicy") == "Local"
+
+
+def _families(request: Request, new: Object, spec: Object, before: Object) -> None:
+    """One family is all that the cluster has. Raises StatusError (422)."""
+    own = request.server.addresses.family
+    if spec.get("clusterIP") == "None" and not spec.get("selector"):
+        # addresses of endpoints that somebody else chooses: they may be of any family
+        families = spec.get("ipFamilies") or [own]
+        if len(families) > 1 and spec.get("ipFamilyPolicy") == "SingleStack":
+            _check(new, [field_invalid("spec.ipFamilyPolicy", "SingleStack", _MULTIPLE.format("IP families"))])
+        policy = spec["ipFamilyPolicy"] = spec.get("ipFamilyPolicy") or "RequireDualStack"
+        other = "IPv6" if families[0] == "IPv4" else "IPv4"
+        spec["ipFamilies"] = [*families, other] if policy != "SingleStack" and len(families) == 1 else families
+        return
+    errors = []
+    policy = spec.get("ipFamilyPolicy") or "SingleStack"
+    if policy == "SingleStack" and len(spec.get("clusterIPs") or ()) > 1:
+        errors.append(field_invalid("spec.ipFamilyPolicy", policy, _MULTIPLE.format("cluster IPs")))
+    elif policy == "SingleStack" and len(spec.get("ipFamilies") or ()) > 1:
+        _check(new, [field_invalid("spec.ipFamilyPolicy", policy, _MULTIPLE.format("IP families"))])
+    if spec.get("ipFamilyPolicy") == "RequireDualStack":
+        why = "this cluster is not configured for dual-stack services"
+        errors.append(field_invalid("spec.ipFamilyPolicy", spec["ipFamilyPolicy"], why))
+    for index, family in enumerate(spec.get("ipFamilies") or ()):
+        if family != own and family not in (before.get("ipFamilies") or ()):
+            errors.append(field_invalid(f"spec.ipFamilies[{index}]", family, "not configured on this cluster"))
+    addresses = spec.get("clusterIPs") or [spec.get("clusterIP") or ""]
+    for index, address in enumerate(addresses):
+        family = "IPv6" if ":" in address else "IPv4"
+        if address not in ("", "None") and family != own and index >= len(spec.get("ipFamilies") or ()):
+            why = f"{family} is not configured on this cluster"
+            errors.append(field_invalid(f"spec.clusterIPs[{index}]", addresses, why))
+    _check(new, errors)
+
+
+def _check(new: Object, errors: list[FieldError]) -> None:
+    """Raises StatusError (422)."""
+    if errors:
+        raise invalid("", "Service", new["metadata"].get("name", ""), errors)
 
 
 def prepare_update(request: Request, new: Object, old: Object) -> None:
@@ -55,24 +121,24 @@ def prepare_update(request: Request, new: Object, old: Object) -> None:
         needed = before.get("type") in types and spec.get("type") not in types
         if needed and spec.get(member) == before.get(member):
             spec.pop(member, None)
+    policy = spec.get("externalTrafficPolicy")
+    if _is_outside(before) and not _is_outside(spec) and policy == before.get("externalTrafficPolicy"):
+        _drop(spec, "externalTrafficPolicy")
     if before.get("type") in WITH_PORTS and spec.get("type") not in WITH_PORTS:
         had = {_port_key(port): port.get("nodePort") for port in before.get("ports") or ()}
         for port in spec.get("ports") or ():
             if port.get("nodePort") and port["nodePort"] == had.get(_port_key(port)):
                 del port["nodePort"]
-    if spec.get("type") == "ExternalName" and before.get("type") != "ExternalName":
-        _drop(spec, "clusterIP", "clusterIPs", "ipFamilies", "ipFamilyPolicy", "internalTrafficPolicy")
+    if spec.get("type") == "ExternalName":
+        _drop(spec, "internalTrafficPolicy")
+        if before.get("type") != "ExternalName":
+            _drop(spec, "clusterIP", "clusterIPs", "ipFamilies", "ipFamilyPolicy")
 
 
 def _cluster_ip(request: Request, new: Object, spec: Object, before: Object, undo: Undo) -> None:
     addresses = request.server.addresses
     wanted = spec.get("clusterIP") or (spec.get("clusterIPs") or [""])[0] or ""
     had = before.get("clusterIP") or ""
-    if not wanted and had:
-        wanted = had
-        for member in ("ipFamilies", "ipFamilyPolicy", "clusterIPs"):
-            if not spec.get(member) and before.get(member):
-                spec[member] = before[member]
     if wanted == "None":
         spec["clusterIP"], spec["clusterIPs"] = "None", ["None"]
     elif wanted and wanted == had:
@@ -104,23 +170,28 @@ def _node_ports(request: Request, new: Object, spec: Object, before: Object, und
     wants = spec.get("type") in WITH_PORTS and not (
         spec.get("type") == "LoadBalancer" and spec.get("allocateLoadBalancerNodePorts") is False
     )
+    chosen: set[tuple[str, int]] = set()
     same: dict[int, int] = {}  # port number → node port: TCP and UDP of one port share it
     for index, port in enumerate(spec.get("ports") or ()):
         protocol = port.get("protocol", "TCP")
         if spec.get("type") not in WITH_PORTS:
             continue  # a number that is left over from another type is gone already, any other is invalid
-        number = port.get("nodePort") or had.get(_port_key(port)) or 0
+        number = port.get("nodePort") or (had.get(_port_key(port)) if wants else 0) or 0
+        shared = same.get(port.get("port", 0), 0)
         if number and (protocol, number) in owned:
             port["nodePort"] = number
+        elif not number and (protocol, shared) in chosen:
+            port["nodePort"] = shared  # one port twice, of which validation will speak
         elif number or wants:
             try:
-                number = _take(ports, protocol, number or same.get(port.get("port", 0), 0), request)
+                number = _take(ports, protocol, number or shared, request)
             except AllocationError as error:
                 raise _invalid(new, f"spec.ports[{index}].nodePort", port.get("nodePort", 0), str(error)) from None
             undo.append(partial(ports.release, protocol, number))
             port["nodePort"] = number
         if port.get("nodePort"):
             same[port.get("port", 0)] = port["nodePort"]
+            chosen.add((protocol, port["nodePort"]))
     if spec.get("type") == "LoadBalancer" and spec.get("externalTrafficPolicy") == "Local":
         _health_port(request, new, spec, before, undo)
 
@@ -133,7 +204,7 @@ def _health_port(request: Request, new: Object, spec: Object, before: Object, un
         try:
             number = _take(ports, "TCP", number, request)
         except AllocationError as error:
-            raise _invalid(new, "spec.healthCheckNodePort", number, str(error)) from None
+            raise internal(f"failed to allocate requested HealthCheck NodePort {number}: {error}") from None
         undo.append(partial(ports.release, "TCP", number))
     spec["healthCheckNodePort"] = number
 
@@ -225,4 +296,5 @@ SERVICES = Strategy(
     claims=claims.claims,
     create_on_update=True,
     returns_deleted=True,
+    warn=service_warnings,
 )

@@ -13,6 +13,8 @@ from kybern.apiserver.registry.strategies.service_accounts import SERVICE_ACCOUN
 from kybern.apiserver.registry.strategies.services import SERVICES
 from kybern.apiserver.registry.strategies.workloads import WORKLOADS
 from kybern.apiserver.registry.strategy import PLAIN, Strategy
+from kybern.kube.validation.config import secret_warnings
+from kybern.kube.validation.network import endpoint_slice_warnings
 
 UPSERT = Strategy(create_on_update=True)
 VERSIONED = Strategy(create_on_update=True, unconditional_update=False)
@@ -31,13 +33,21 @@ STRATEGIES: dict[tuple[str, str], Strategy] = {
     ("", "pods"): PODS,
     ("", "resourcequotas"): KEPT,
     ("", "serviceaccounts"): SERVICE_ACCOUNTS,
+    ("", "secrets"): Strategy(warn=secret_warnings),
     ("", "services"): SERVICES,
     ("apiregistration.k8s.io", "apiservices"): API_SERVICES,
     ("certificates.k8s.io", "certificatesigningrequests"): CERTIFICATE_SIGNING_REQUESTS,
     ("apiextensions.k8s.io", "customresourcedefinitions"): CUSTOM_RESOURCE_DEFINITIONS,
     ("coordination.k8s.io", "leases"): VERSIONED,
+    ("discovery.k8s.io", "endpointslices"): Strategy(warn=endpoint_slice_warnings),
     ("node.k8s.io", "runtimeclasses"): VERSIONED,
+    ("resource.k8s.io", "deviceclasses"): KEPT,
     ("policy", "poddisruptionbudgets"): Strategy(unconditional_update=False),
+    ("storage.k8s.io", "csidrivers"): KEPT,
+    ("storage.k8s.io", "csinodes"): KEPT,
+    ("storage.k8s.io", "storageclasses"): KEPT,
+    ("storage.k8s.io", "volumeattachments"): KEPT,
+    ("storage.k8s.io", "volumeattributesclasses"): KEPT,
     **ADMISSION_POLICIES,
     **RBAC,
     **REVIEWS,
