@@ -89,11 +89,13 @@ Write = Put | Delete | Check
 class TxnResult(NamedTuple):
     """`current` has one entry per write, in order. Succeeded: the version before the transaction. Failed: the version
     now, so that the caller can tell which comparison failed and why. `revision` is the transaction's revision if it
-    changed something, else the store's."""
+    changed something, else the store's. `presumed`: its answer was lost, and the state is what it wanted; the versions
+    before are not known."""
 
     succeeded: bool
     revision: int
     current: list[KeyValue | None]
+    presumed: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -213,4 +213,4 @@ def happened(writes: Sequence[Write], result: TxnResult) -> TxnResult:
             case Check():
                 if (now.mod_revision if now else 0) != write.expected:
                     return result
-    return TxnResult(True, revision or result.revision, [None] * len(writes))
+    return TxnResult(True, revision or result.revision, [None] * len(writes), presumed=True)

@@ -1,9 +1,9 @@
 """Feed: the one stream of changes from the store into all caches, in revision order.
 
-A store that is this process's alone tells a writer what its transaction did; that is applied before the write is
-acknowledged, so a client reads its own writes. Revisions are contiguous: a result that comes before its predecessor
-waits for it. A shared store's changes come by its watch alone; a write is acknowledged, and a fresh read answered,
-when the caches have reached its revision.
+A store tells a writer what its transaction did; that is applied before the write is acknowledged, so a client reads its
+own writes. Revisions are contiguous: a result that comes before its predecessor waits for it. What others write to a
+shared store comes by its watch; a write is acknowledged, and a fresh read answered, when the caches have reached its
+revision.
 """
 
 import asyncio
@@ -41,6 +41,7 @@ class Feed:
         self._log = telemetry.log
         self._cachers: dict[str, Cacher] = {}
         self._ahead: dict[int, tuple[Sequence[Event], Object | None, str]] = {}
+        self._loading = False  # once more: what writers tell comes by the watch that follows
         self._traces: dict[int, str] = {}
         self._waiting: list[tuple[int, int, asyncio.Future[None]]] = []
         self._tickets = 0
@@ -129,11 +130,14 @@ class Feed:
 
     async def _load_again(self) -> None:
         """History is gone: watches are cut off and list again. Reads wait until everything is loaded."""
+        self._loading = True
+        self._ahead.clear()
         for cacher in self._cachers.values():
             cacher.reset()
         while True:
             try:
                 await self.load()
+                self._loading = False
                 break
             except (StoreUnavailable, CompactedError) as error:
                 self._log.warning("cannot load from the store: %s", error)
@@ -161,15 +165,15 @@ class Feed:
             raise StorageFailed(error) from error
         if not result.succeeded:
             return result
-        if self.store.exclusive:
-            events = events_of(writes, result)
-            if events and result.revision > self.revision:
+        if result.revision > self.revision:
+            events = events_of(writes, result) if not (result.presumed or self._loading) else ()
+            if events:
                 self._ahead[result.revision] = (events, obj, traceparent)
                 self._drain()
-        elif traceparent and result.revision > self.revision:
-            self._traces[result.revision] = traceparent
-            if len(self._traces) > REMEMBERED:
-                del self._traces[next(iter(self._traces))]
+            elif traceparent:
+                self._traces[result.revision] = traceparent
+                if len(self._traces) > REMEMBERED:
+                    del self._traces[next(iter(self._traces))]
         await self.reached(result.revision)
         return result
 
