@@ -11,7 +11,7 @@ import orjson
 from prometheus_client import generate_latest
 
 from kybern.gateway import answers
-from kybern.gateway.api import Api, timeout
+from kybern.gateway.api import SPACED_WARNING, Api, timeout
 from kybern.gateway.core.router import ResourcePath, group_path, resource_path
 from kybern.gateway.core.trace_budget import TraceBudget
 from kybern.gateway.handlers import aggregated, host_logs, logs, port_forward, proxy, read, remote_command, watch, write
@@ -122,7 +122,8 @@ class Gateway:
             return response
         except StatusError as error:
             code = error.code
-            if code == 401 or (code == 403 and " cannot " in error.message):
+            denied = code == 401 or (code == 403 and " cannot " in error.message)
+            if denied and request.warning != SPACED_WARNING:
                 request.warning = ""  # of a resource: only for those who may ask for it
             return answers.failure(request, error)
         except ConnectionResetError:

@@ -257,7 +257,11 @@ async def test_equivalent_versions(admin: Client, hooks: WebhookServer) -> None:
     """A write of v1 is shown in v2 to a webhook that asks for v2; a webhook that wants exact matches is not asked."""
     scaler = {
         "metadata": {"name": "a", "namespace": "default"},
-        "spec": {"scaleTargetRef": {"kind": "X", "name": "x"}, "maxReplicas": 3, "targetCPUUtilizationPercentage": 50},
+        "spec": {
+            "scaleTargetRef": {"apiVersion": "x.io/v1", "kind": "X", "name": "x"},
+            "maxReplicas": 3,
+            "targetCPUUtilizationPercentage": 50,
+        },
     }
     rule = {**RULE, "apiGroups": ["autoscaling"], "apiVersions": ["v2"], "resources": ["horizontalpodautoscalers"]}
     hooks.admit("/exact", lambda request: {"allowed": False})
@@ -298,7 +302,9 @@ async def test_subresources(admin: Client, hooks: WebhookServer) -> None:
     await admin.create(NODES, {"metadata": {"name": "n"}})
     container = {"name": "c", "image": "i"}
     await admin.create(PODS, {"metadata": {"name": "p", "namespace": "default"}, "spec": {"containers": [container]}})
-    await admin.create_subresource(PODS, "binding", "p", {"target": {"kind": "Node", "name": "n"}}, "default")
+    await admin.create_subresource(
+        PODS, "binding", "p", {"metadata": {"name": "p"}, "target": {"kind": "Node", "name": "n"}}, "default"
+    )
     await admin.create_subresource(
         PODS, "eviction", "p", {"apiVersion": "policy/v1", "kind": "Eviction", "metadata": {"name": "p"}}, "default"
     )

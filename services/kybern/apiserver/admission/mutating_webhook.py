@@ -79,8 +79,6 @@ async def _changed(hook: Webhook, write: Write, served: Served, shown: Object | 
     """Carry out the patch; whether it has changed anything. Raises StatusError (500), CallingFailed."""
     if not answer.patch:
         return False
-    if answer.patch_type != "JSONPatch":
-        raise CallingFailed(hook.name, f'unsupported patch type "{answer.patch_type}"')
     try:
         operations = orjson.loads(answer.patch)
     except orjson.JSONDecodeError as error:
@@ -89,6 +87,8 @@ async def _changed(hook: Webhook, write: Write, served: Served, shown: Object | 
         raise CallingFailed(hook.name, "received undecodable patch in webhook response: it is no list")
     if not operations:
         return False
+    if answer.patch_type != "JSONPatch":
+        raise CallingFailed(hook.name, f'unsupported patch type "{answer.patch_type}"')
     if shown is None or write.new is None:
         raise internal(
             f'admission webhook "{hook.name}" attempted to modify the object, which is not supported for this operation'

@@ -33,7 +33,6 @@ class NodeRestriction(Plugin):
 
 
 def _check(request: Request, operation: str, new: Object, old: Object) -> None:
-    """A collection is looked at once, by no name: each of its objects only as far as a name is not needed."""
     node = request.user.node
     if not node:
         if request.user.is_nameless_node:
@@ -45,8 +44,9 @@ def _check(request: Request, operation: str, new: Object, old: Object) -> None:
 
 
 def _node(request: Request, operation: str, node: str, new: Object, old: Object) -> None:
-    if request.name != node:
-        raise _no(request, f'node "{node}" is not allowed to modify node "{request.name}"')
+    if request.of_collection or request.name != node:
+        name = "" if request.of_collection else request.name
+        raise _no(request, f'node "{node}" is not allowed to modify node "{name}"')
     if operation == CREATE:
         labels = ", ".join(forbidden_labels(meta.labels(new), {}))
         if (new.get("spec") or {}).get("configSource"):
@@ -84,7 +84,7 @@ def _whole_pod(request: Request, operation: str, node: str, new: Object, old: Ob
         _mirror_pod(request, node, new)
     elif operation != DELETE:
         raise _no(request, f'unexpected operation "{operation}", node "{node}" can only create and delete mirror pods')
-    elif _bound_to(old) != node:
+    elif _bound_to(old) != node and not request.of_collection:  # a pod is looked at by its name
         raise _no(request, f'node "{node}" can only delete pods with spec.nodeName set to itself')
 
 
@@ -175,7 +175,7 @@ def _token(request: Request, operation: str, node: str, new: Object, old: Object
         raise _no(request, "node requested token with a pod binding without a uid")
     entry = request.server.table.cacher("", "pods").get(request.namespace, ref["name"])
     if entry is None:
-        raise not_found("", "pods", ref["name"])
+        raise not_found("", "pod", ref["name"])
     if ref["uid"] != entry.uid:
         why = f"the UID in the bound object reference ({ref['uid']}) does not match the UID in record. "
         raise _no(request, f"{why}The object might have been deleted and then recreated")

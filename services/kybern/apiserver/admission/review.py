@@ -29,11 +29,18 @@ def admission_request(request: Request, operation: str, uid: str, matched: Serve
     }
     if request.subresource:
         found |= {"subResource": request.subresource, "requestSubResource": request.subresource}
-    if operation == CREATE and (not request.name or request.name_generated):
+    if _is_nameless(request, operation):
         del found["name"]
     if not found["namespace"]:
         del found["namespace"]
     return found
+
+
+def _is_nameless(request: Request, operation: str) -> bool:
+    """Whether the name is not known yet, or the request is for a whole collection."""
+    if request.of_collection:
+        return True
+    return operation == CREATE and (not request.name or (request.name_generated and not request.validating))
 
 
 def _namespace(request: Request) -> str:

@@ -1,5 +1,6 @@
 """ServiceAccount: every pod runs as a service account and finds its token, the CA and its namespace in a volume."""
 
+from collections.abc import Iterator
 from typing import Any
 
 from kybern.apiserver.admission.plugin import CREATE, Object, Plugin
@@ -9,6 +10,8 @@ from kybern.kube import names
 from kybern.kube.status import forbidden
 
 MOUNT = "/var/run/secrets/kubernetes.io/serviceaccount"
+ENFORCE = "kubernetes.io/enforce-mountable-secrets"
+TRUE = ("1", "t", "true")
 EXPIRATION = 3607  # seconds, upstream's default for the projected token
 
 
@@ -34,6 +37,8 @@ class ServiceAccount(Plugin):
             why = f'error looking up service account {request.namespace}/{name}: serviceaccount "{name}" not found'
             raise forbidden("", "pods", request.name, why)
         account = entry.decode()
+        if account["metadata"].get("annotations", {}).get(ENFORCE, "").lower() in TRUE:
+            _check_secrets(request, spec, name, account)
         if not spec.get("imagePullSecrets") and account.get("imagePullSecrets"):
             spec["imagePullSecrets"] = account["imagePullSecrets"]
         if _wants_token(spec, account):
@@ -53,6 +58,35 @@ def _check_mirror(request: Request, pod: Object) -> None:
             why = "a mirror pod may not use ServiceAccountToken volume projections"
     if why:
         raise forbidden("", "pods", request.name, why)
+
+
+def _check_secrets(request: Request, spec: Object, name: str, account: Object) -> None:
+    """An account that says so limits its pods to the secrets that it names. Raises StatusError (403)."""
+    known = {one.get("name") for one in account.get("secrets") or ()}
+    for what, secret in _mounted(spec):
+        if secret and secret not in known:
+            why = f'secret.secretName="{secret}" is not allowed because service account {name} does not reference that'
+            raise forbidden("", "pods", request.name, f"{what} {why} secret")
+    pulling = {one.get("name") for one in account.get("imagePullSecrets") or ()}
+    for index, one in enumerate(spec.get("imagePullSecrets") or ()):
+        if one.get("name") not in pulling:
+            what = f'imagePullSecrets[{index}].name="{one.get("name")}"'
+            why = f"is not allowed because service account {name} does not reference that imagePullSecret"
+            raise forbidden("", "pods", request.name, f"{what} {why}")
+
+
+def _mounted(spec: Object) -> Iterator[tuple[str, str]]:
+    """How a pod uses each of its secrets, and their names."""
+    for volume in spec.get("volumes") or ():
+        yield "volume with", (volume.get("secret") or {}).get("secretName") or ""
+    for group, kind in (("initContainers", "init container"), ("containers", "container")):
+        for container in spec.get(group) or ():
+            what = f"{kind} {container.get('name', '')} with"
+            for variable in container.get("env") or ():
+                secret = ((variable.get("valueFrom") or {}).get("secretKeyRef") or {}).get("name") or ""
+                yield f"{what} envVar {variable.get('name', '')} referencing", secret
+            for source in container.get("envFrom") or ():
+                yield f"{what} envFrom referencing", (source.get("secretRef") or {}).get("name") or ""
 
 
 def _wants_token(spec: Object, account: Object) -> bool:

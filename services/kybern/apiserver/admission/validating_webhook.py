@@ -44,10 +44,20 @@ class ValidatingAdmissionWebhook(WebhookPlugin):
                 raise error
 
 
+def _settled(write: Write, shown: Object | None) -> Object | None:
+    """The object as it is about to be stored: an update is of the revision that it replaces."""
+    if shown is None or write.old is None or not isinstance(shown.get("metadata"), dict):
+        return shown
+    version = write.old["metadata"].get("resourceVersion")
+    if not version or shown["metadata"].get("resourceVersion"):
+        return shown
+    return {**shown, "metadata": {**shown["metadata"], "resourceVersion": version}}
+
+
 async def _verdict(hook: Webhook, write: Write, served: Served, index: int) -> StatusError | None:
     """Why the webhook refuses, if it does."""
     try:
-        await ask(hook, write, served, await write.seen(write.new, served), mutating=False)
+        await ask(hook, write, served, _settled(write, await write.seen(write.new, served)), mutating=False)
     except CallingFailed as error:
         if not hook.fails_open:
             return internal(str(error))

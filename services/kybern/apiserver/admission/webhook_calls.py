@@ -8,7 +8,15 @@ from kybern.apiserver.admission.matching import find_match, is_exempt, namespace
 from kybern.apiserver.admission.plugin import CREATE
 from kybern.apiserver.admission.review import admission_request
 from kybern.apiserver.admission.webhook_configurations import Webhook
-from kybern.apiserver.admission.webhook_review import Answer, BadAnswer, denied, no_dry_run, question, read_answer
+from kybern.apiserver.admission.webhook_review import (
+    Answer,
+    BadAnswer,
+    NoAnswer,
+    denied,
+    no_dry_run,
+    question,
+    read_answer,
+)
 from kybern.apiserver.registry.metadata import new_uid
 from kybern.apiserver.registry.request import Request
 from kybern.apiserver.registry.resource_table import Served
@@ -153,6 +161,8 @@ async def _answer(
             data = await post(hook.target, body, hook.seconds, hook.credentials, trace)
         answer = read_answer(data, hook.version, uid, mutating=mutating)
     except CallFailed as error:
+        raise CallingFailed(hook.name, f"failed to call webhook: {error}") from None
+    except NoAnswer as error:
         raise CallingFailed(hook.name, f"failed to call webhook: {error}") from None
     except BadAnswer as error:
         raise CallingFailed(hook.name, f"received invalid webhook response: {error}") from None

@@ -32,7 +32,7 @@ def hide(write: Write, shown: Object | None) -> Object | None:
     metadata = dict(shown["metadata"])
     if write.operation == CREATE and not request.subresource:
         metadata.pop("uid", None)
-        metadata["creationTimestamp"] = None
+        metadata.pop("creationTimestamp", None)
         if request.name_generated:
             metadata.pop("name", None)
     elif write.operation == UPDATE and request.verb == "patch" and write.old is not None:

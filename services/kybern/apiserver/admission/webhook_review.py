@@ -2,6 +2,7 @@
 
 import base64
 import binascii
+import string
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any
@@ -14,6 +15,7 @@ from kybern.kube.status import StatusError, bad_request
 Object = dict[str, Any]
 GROUP = "admission.k8s.io"
 JSON_PATCH = "JSONPatch"
+BASE64 = frozenset(string.ascii_letters + string.digits + "+/=")
 STATUS = ("", "v1", "Status")
 FITS: dict[str, Callable[[Any], bool]] = {
     "allowed": lambda value: isinstance(value, bool),
@@ -26,6 +28,10 @@ FITS: dict[str, Callable[[Any], bool]] = {
 
 class BadAnswer(Exception):
     """The answer is none; the message says why."""
+
+
+class NoAnswer(BadAnswer):
+    """It cannot even be read."""
 
 
 @dataclass(frozen=True)
@@ -48,10 +54,12 @@ def question(version: str, request: Object, new: Object | None, old: Object | No
 
 def read_answer(data: bytes, version: str, uid: str, *, mutating: bool) -> Answer:
     """The answer to the question with a uid. Raises BadAnswer."""
+    if not data:
+        raise NoAnswer("0-length response with status code: 200 and content type: application/json")
     try:
         review = orjson.loads(data)
     except orjson.JSONDecodeError as error:
-        raise BadAnswer(f"couldn't get version/kind; json parse error: {error}") from None
+        raise NoAnswer(f"couldn't get version/kind; json parse error: {error}") from None
     if not isinstance(review, dict):
         raise BadAnswer("couldn't get version/kind; json parse error: the answer is not an object")
     response = review.get("response")
@@ -116,9 +124,10 @@ def _check_patch(patch: bytes, patch_type: Any) -> None:
 
 def _patch(text: Any) -> bytes:
     try:
-        return base64.b64decode(text or "")
+        return base64.b64decode(text or "", validate=True)
     except (binascii.Error, ValueError, TypeError) as error:
-        raise BadAnswer(f"response.patch: {error}") from None
+        where = next((at for at, one in enumerate(str(text)) if one not in BASE64), len(str(text)))
+        raise NoAnswer(f"illegal base64 data at input byte {where}") from error
 
 
 def denied(name: str, status: Object | None) -> StatusError:

@@ -1,6 +1,8 @@
 """/debug/api_priority_and_fairness/dump_*: what flow control is doing now, as tables of text."""
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
+from datetime import datetime, timedelta
 
 from kybern.apiserver.core.flowcontrol.queue_set import Rejection
 from kybern.apiserver.flowcontrol.flows import LevelState
@@ -10,17 +12,22 @@ from kybern.apiserver.flowcontrol.in_flight import InFlight
 PREFIX = "/debug/api_priority_and_fairness/dump_"
 Row = Sequence[object]
 LEVELS: Row = (
-    "PriorityLevelName", "ActiveQueues", "IsIdle", "IsQuiescing", "WaitingRequests", "ExecutingSeats", "SeatLimit",
+    "PriorityLevelName", "ActiveQueues", "IsIdle", "IsQuiescing", "WaitingRequests", "ExecutingRequests",
     "DispatchedRequests", "RejectedRequests", "TimedoutRequests", "CancelledRequests",
 )  # fmt: skip
-QUEUES: Row = ("PriorityLevelName", "Index", "PendingRequests", "SeatsInUse", "NextDispatchR", "TotalWorkSum")
-REQUESTS: Row = (
-    "PriorityLevelName", "FlowSchemaName", "QueueIndex", "FlowDistingsher", "ArriveTime", "StartTime", "InitialSeats",
+QUEUES: Row = (
+    "PriorityLevelName", "Index", "PendingRequests", "ExecutingRequests", "SeatsInUse", "NextDispatchR",
+    "InitialSeatsSum", "MaxSeatsSum", "TotalWorkSum",
 )  # fmt: skip
+REQUESTS: Row = (
+    "PriorityLevelName", "FlowSchemaName", "QueueIndex", "RequestIndexInQueue", "FlowDistingsher", "ArriveTime",
+    "InitialSeats", "FinalSeats", "AdditionalLatency", "StartTime",
+)  # fmt: skip
+NARROWEST = 8  # characters of a column
 
 
-def dump(flow: FlowControl | InFlight, path: str) -> bytes | None:
-    """The table at a path, or None where there is none."""
+def dump(flow: FlowControl | InFlight, path: str, now: datetime, at: float) -> bytes | None:
+    """The table at a path, or None where there is none. `at` is what the gate's clock says now."""
     if not path.startswith(PREFIX) or not isinstance(flow, FlowControl):
         return None
     match path.removeprefix(PREFIX):
@@ -29,19 +36,17 @@ def dump(flow: FlowControl | InFlight, path: str) -> bytes | None:
         case "queues":
             return table(QUEUES, _queues(flow))
         case "requests":
-            return table(REQUESTS, _requests(flow))
+            return table(REQUESTS, _requests(flow, now, at))
     return None
 
 
 def _levels(flow: FlowControl) -> Iterable[Row]:
+    """Seats stand for the requests that execute."""
     for name, state in sorted(flow.levels.items()):
-        if state.level.exempt:
-            yield (name, *["<none>"] * (len(LEVELS) - 1))
-            continue
         queues = state.queues
-        idle = not queues.in_use and not queues.waiting
+        idle = not queues.in_use and not queues.waiting and not state.level.exempt
         counted = _counts(flow, state)
-        yield (name, queues.active, _bool(idle), "false", queues.waiting, queues.in_use, queues.limit, *counted)
+        yield (name, queues.active, _bool(idle), "false", queues.waiting, queues.in_use, *counted)
 
 
 def _counts(flow: FlowControl, state: LevelState) -> Iterable[int]:
@@ -52,21 +57,29 @@ def _counts(flow: FlowControl, state: LevelState) -> Iterable[int]:
 
 
 def _queues(flow: FlowControl) -> Iterable[Row]:
+    executing = Counter(held.item.queue for held in flow.held if held.item is not None and held.item.started >= 0)
     for name, state in sorted(flow.levels.items()):
         for queue in state.queues.queues:
-            next_r, work = f"{queue.next_r:.8f}", f"{queue.work:.8f}"
-            yield (name, queue.index, len(queue.waiting), queue.running, next_r, work)
+            waiting = sum(item.width for item in queue.waiting)
+            counted = (len(queue.waiting), executing[queue], queue.running, f"{queue.next_r:.8f}ss", waiting, waiting)
+            yield (name, queue.index, *counted, f"{queue.work:.8f}ss")
 
 
-def _requests(flow: FlowControl) -> Iterable[Row]:
+def _requests(flow: FlowControl, now: datetime, at: float) -> Iterable[Row]:
     """Those that wait, or have waited for their seats."""
     for held in flow.held:
         item, of = held.item, held.flow
-        if item is not None:
-            start = f"{item.started:.6f}" if item.started >= 0 else "<none>"
-            arrived = f"{item.arrived:.6f}"
-            where = (of.state.name, of.series.schema, item.queue.index, of.distinguisher)
-            yield (*where, arrived, start, held.width)
+        if item is None:
+            continue
+
+        def shown(when: float) -> str:
+            return (now - timedelta(seconds=at - when)).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+
+        index = item.queue.waiting.index(item) if item.started < 0 else -1
+        start = shown(item.started) if item.started >= 0 else "0001-01-01T00:00:00Z"
+        final = (held.width, f"{held.after * 1000:g}ms") if held.after else (0, "0s")
+        where = (of.state.name, of.series.schema, item.queue.index, index, of.distinguisher)
+        yield (*where, shown(item.arrived), held.width, *final, start)
 
 
 def _bool(value: bool) -> str:
@@ -74,8 +87,8 @@ def _bool(value: bool) -> str:
 
 
 def table(head: Row, rows: Iterable[Row]) -> bytes:
-    """Columns with a comma after each value, padded to the same width."""
-    texts = [[f"{value}," for value in row] for row in (head, *rows)]
-    widths = [max(len(row[column]) for row in texts) + 1 for column in range(len(head))]
-    lines = ["".join(text.ljust(width) for text, width in zip(row, widths, strict=True)).rstrip() for row in texts]
+    """Columns with a comma after each value but the last, padded to the same width."""
+    texts = [[f"{value}," for value in row[:-1]] + [str(row[-1])] for row in (head, *rows)]
+    widths = [max(NARROWEST, *(len(row[column]) + 1 for row in texts)) for column in range(len(head) - 1)]
+    lines = ["".join(text.ljust(width) for text, width in zip(row, [*widths, 0], strict=True)) for row in texts]
     return "\n".join([*lines, ""]).encode()

@@ -76,3 +76,4 @@ class Held:
     width: int
     item: Item | None = None
     turn: asyncio.Future[None] | None = None  # when it has its seats
+    after: float = 0.0  # seconds for which the seats are held when it has ended: its watchers are being told

@@ -105,7 +105,7 @@ class FlowControl:
 
     # Requests
 
-    def enter(self, call: CallContext, user: User, asked: Attributes, width: int = 1) -> None:
+    def enter(self, call: CallContext, user: User, asked: Attributes, width: int = 1, after: float = 0.0) -> None:
         """Let the call pass, or raise: MustWait, StatusError (429)."""
         flow = self.flow(user, asked)
         call.flow = flow.header
@@ -116,9 +116,9 @@ class FlowControl:
             queues.use(width)
             call.seat = flow if width == 1 else Held(flow, width)
         elif queues.take(width):
-            call.seat = flow if width == 1 else Held(flow, width)
+            call.seat = flow if width == 1 and not after else Held(flow, width, after=after)
         else:
-            self._queue(call, flow, width)
+            self._queue(call, flow, width, after)
 
     def passes(self, asked: Attributes) -> Passes:
         """A gate for calls that ask the same again and are answered at once, so hold no seat for any time."""
@@ -162,12 +162,12 @@ class FlowControl:
         name = classify.distinguisher(schema, user, asked)
         return Flow(state, series, name, classify.flow_hash(schema.name, name), f"{schema.uid} {state.level.uid}")
 
-    def _queue(self, call: CallContext, flow: Flow, width: int) -> None:
+    def _queue(self, call: CallContext, flow: Flow, width: int, after: float) -> None:
         item = flow.state.queues.enqueue(self._time(), width, flow.hash)
         if isinstance(item, Rejection):
             flow.series.reject(item)
             raise refused()
-        held = Held(flow, width, item, asyncio.get_running_loop().create_future())
+        held = Held(flow, width, item, asyncio.get_running_loop().create_future(), after)
         item.waiter = held
         flow.series.waiting += 1
         self.held[held] = None
@@ -211,7 +211,10 @@ class FlowControl:
                 self._dispatch(flow.state)
         else:
             flow = seat.flow
-            self._end(seat)
+            if seat.after:
+                asyncio.get_running_loop().call_later(seat.after, self._end, seat)
+            else:
+                self._end(seat)
         flow.series.dispatched += 1
         flow.series.executed.observe(seconds)
 

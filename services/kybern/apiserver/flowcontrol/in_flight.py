@@ -15,7 +15,7 @@ class InFlight:
         self._limits = {True: reading, False: mutating}
         self._open = {True: 0, False: 0}
 
-    def enter(self, call: CallContext, user: User, asked: Attributes, width: int = 1) -> None:
+    def enter(self, call: CallContext, user: User, asked: Attributes, width: int = 1, after: float = 0.0) -> None:
         """Let the call pass. Raises StatusError (429)."""
         if asked.verb == "watch" or asked.subresource in LONG_RUNNING or user.is_master:
             return

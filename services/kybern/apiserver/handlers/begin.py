@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 from kybern.apiserver.core import fields as field_labels
-from kybern.apiserver.flowcontrol.width import list_width
+from kybern.apiserver.flowcontrol.width import WRITES, list_width, write_work
 from kybern.apiserver.registry.request import Request, attributes, namespace_of
 from kybern.apiserver.registry.resource_table import Served, supports
 from kybern.apiserver.server import ApiServer
@@ -39,7 +39,12 @@ def begin(
         fields, labels = selecting.field_selector, selecting.label_selector
         asked = replace(asked, fields=forgiving(selected.fields, fields), labels=forgiving(selected.labels, labels))
     if call.seat is None:
-        server.flow.enter(call, user, asked, list_width(served, namespace, listing) if listing is not None else 1)
+        width, after = 1, 0.0
+        if listing is not None:
+            width = list_width(served, namespace, listing)
+        elif verb in WRITES:
+            width, after = write_work(served, resource.subresource, namespace, name)
+        server.flow.enter(call, user, asked, width, after)
     server.authorizer.check(user, asked)
     wrong = supports(served, verb, resource.subresource)
     if wrong is not None:

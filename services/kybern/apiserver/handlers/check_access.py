@@ -26,7 +26,8 @@ async def check_access(server: ApiServer, message: CheckAccessRequest, call: Cal
     if call.seat is None:
         server.flow.enter(call, user, asked)
     server.authorizer.check(user, asked)
-    document = dump(server.flow, message.path) or issuer_document(server.service_account_tokens, message.path)
+    now, at = server.clock.now(), asyncio.get_running_loop().time()
+    document = dump(server.flow, message.path, now, at) or issuer_document(server.service_account_tokens, message.path)
     if message.path == "/metrics":
         document = await asyncio.to_thread(generate_latest, server.telemetry.registry)
     return CheckAccessResponse(user=user.name, groups=user.groups, document=document)

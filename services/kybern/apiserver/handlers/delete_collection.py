@@ -30,6 +30,7 @@ async def delete_collection(
         one = Request(
             server, request.user, "delete", request.served, entry.namespace, entry.name, "", request.traceparent
         )
+        one.of_collection = True
         one.warnings, one.audit_annotations = request.warnings, request.audit_annotations
         try:
             with warned(one):

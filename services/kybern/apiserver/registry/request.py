@@ -42,6 +42,8 @@ class Request:
     reinvocation: Reinvocation = field(default_factory=Reinvocation)
     unasked: bool = False  # of the server's own start: no webhook and no policy of the cluster's stands in its way
     name_generated: bool = False  # from generateName, before admission
+    validating: bool = False  # mutating admission is over
+    of_collection: bool = False  # a deletion of many: admission is told of each, but no name
     deletion: "DeleteOptions | None" = None
     on_settled: list[Callable[[], None]] = field(default_factory=list)
     strict_errors: tuple[str, ...] = ()  # of the body as it came in
@@ -53,11 +55,11 @@ class Request:
 
     @property
     def group(self) -> str:
-        return self.served.group
+        return self.served.info.group
 
     @property
     def resource(self) -> str:
-        return self.served.resource
+        return self.served.info.resource
 
     @property
     def key(self) -> str:
@@ -79,11 +81,11 @@ class Request:
 
     def take(self, options: WriteOptions) -> None:
         """The options of a write. Raises StatusError (422)."""
-        errors = wrong_name(options.field_manager)
+        self.field_manager = options.field_manager
+        errors = wrong_name(self.field_manager)
         if errors:
             raise invalid("meta.k8s.io", f"{self.verb.capitalize()}Options", "", errors)
         self.dry_run = options.dry_run
-        self.field_manager = options.field_manager
         self.field_validation = options.field_validation
         self.strict_errors = tuple(options.strict_errors)
 

@@ -3,6 +3,7 @@
 A node agent watches the pods of its own node: a change is offered only to those whose value it has or had.
 """
 
+from collections import Counter
 from collections.abc import Iterator
 
 from kybern.apiserver.storage.entry import CacheEvent, Convert
@@ -17,6 +18,7 @@ class Audiences:
 
     def __init__(self, trigger: str) -> None:
         self._trigger = trigger
+        self.crowd: Counter[tuple[str, str]] = Counter()  # watchers by namespace and name, "" for all
         self._audiences: dict[str | None, dict[Key, Audience]] = {None: {}}  # by pinned value; None: not pinned
 
     def audience(self, selection: Selection, convert: Convert | None) -> Audience:
@@ -30,10 +32,13 @@ class Audiences:
         value, key = audience.selection.pinned(self._trigger), audience.key
         self._audiences.setdefault(value, {})[key] = audience
         audience.join(watcher)
+        self.crowd[(audience.selection.namespace, audience.selection.name)] += 1
         watcher.stop = lambda: self._leave(watcher, value)
 
     def _leave(self, watcher: Watcher, value: str | None) -> None:
         audience = watcher.audience
+        if watcher in audience.members:
+            self._count_out(audience.selection)
         audience.members.pop(watcher, None)
         group = self._audiences.get(value)
         if group is None or audience.members or group.get(audience.key) is not audience:
@@ -41,6 +46,12 @@ class Audiences:
         del group[audience.key]
         if not group and value is not None:
             del self._audiences[value]
+
+    def _count_out(self, selection: Selection) -> None:
+        at = (selection.namespace, selection.name)
+        self.crowd[at] -= 1
+        if not self.crowd[at]:
+            del self.crowd[at]
 
     def offer(self, event: CacheEvent) -> None:
         """Tell those whom the event may concern."""

@@ -226,6 +226,14 @@ class Cacher:
         self.closing = True
         self._audiences.end()
 
+    def crowd(self, namespace: str, name: str) -> int:
+        """How many watch for changes of an object, by what they say of namespace and name."""
+        found = self._audiences.crowd
+        if not found:
+            return 0
+        count = found["", ""] + (found["", name] if name else 0)
+        return count + (found[namespace, ""] + (found[namespace, name] if name else 0) if namespace else 0)
+
     def watchers(self) -> int:
         """How many watches are open."""
         return sum(1 for _ in self._audiences)

@@ -37,21 +37,51 @@ async def json_body(request: Request, media_type: str) -> bytes:
     return await asyncio.to_thread(bodies.yaml_to_json, request.body)
 
 
-async def object_body(request: Request) -> bytes:
+async def object_body(request: Request, kind: str) -> bytes:
+    """An object of a kind, as JSON. Raises StatusError (400, 415)."""
     media_type = content_type(request.header(b"content-type"))
     bodies.check_body_type(media_type)
-    return await json_body(request, media_type)
+    try:
+        return await json_body(request, media_type)
+    except ValueError as wrong:
+        raise bad_request(recognize.unrecognized(kind, request.body, wrong)) from None
 
 
-def write_options(request: Request) -> WriteOptions:
-    query = request.query
-    validation = options.field_validation(query)
-    strict = validation != "Ignore" and bodies.is_yaml(content_type(request.header(b"content-type")))
+async def patch_body(request: Request, media_type: str) -> bytes:
+    """A patch as JSON. Raises StatusError (400)."""
+    try:
+        return await json_body(request, media_type)
+    except ValueError as wrong:
+        raise bad_request(f"error decoding YAML: error converting YAML to JSON: {wrong}") from None
+
+
+async def deletion_body(request: Request) -> bytes:
+    """DeleteOptions as JSON, if there are any. Raises StatusError (400, 415)."""
+    if not request.body:
+        return b""
+    media_type = content_type(request.header(b"content-type"))
+    bodies.check_body_type(media_type)
+    try:
+        return await json_body(request, media_type)
+    except ValueError as wrong:
+        raise bad_request(str(wrong)) from None
+
+
+def write_options(request: Request, kind: str = "CreateOptions", patch_type: str = "") -> WriteOptions:
+    """Raises StatusError (422)."""
+    query, strict_errors = request.query, []
+    if request.raw_query:
+        options.check_write(query, kind, patch_type)
+    validation = options.first(query, "fieldValidation")
+    if validation != "Ignore" and bodies.is_yaml(content_type(request.header(b"content-type"))):
+        strict_errors = bodies.strict_errors(request.body)
+        if strict_errors and patch_type == bodies.APPLY:
+            strict_errors = ["\n".join(("yaml: unmarshal errors:", *(f"  {each}" for each in strict_errors)))]
     return WriteOptions(
         dry_run=options.dry_run(query),
-        field_manager=options.field_manager(query, request.header(b"user-agent")),
+        field_manager=options.first(query, "fieldManager"),  # else the apiserver takes the user agent
         field_validation=validation,
-        strict_errors=bodies.strict_errors(request.body) if strict else (),
+        strict_errors=strict_errors,
     )
 
 

@@ -73,7 +73,13 @@ def read_policy(labels: Mapping[str, str], defaults: Policy) -> tuple[Policy, li
             wanted = replace(wanted, version=version)
         if wanted != getattr(policy, mode):
             policy = replace(policy, **{mode: wanted})
+    if PREFIX + "enforce" in labels and PREFIX + "warn" not in labels and _above(policy.enforce, policy.warn):
+        policy = replace(policy, warn=policy.enforce)  # workloads whose pods will be refused are warned about
     return policy, errors
+
+
+def _above(one: LevelVersion, other: LevelVersion) -> bool:
+    return LEVELS.index(one.level) > LEVELS.index(other.level)
 
 
 def _wrong(label: str, value: str, why: str) -> FieldError:
