@@ -161,7 +161,7 @@ class Client:
             resource_version=resource_version,
             resource_version_match=resource_version_match,
             allow_bookmarks=allow_bookmarks,
-            send_initial_events=send_initial_events,
+            send_initial_events=send_initial_events or None,
             timeout_seconds=timeout_seconds,
         )
         deadline = float(timeout_seconds or 3600) + self.timeout

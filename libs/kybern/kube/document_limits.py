@@ -37,12 +37,26 @@ def check_depth(value: Any, data: bytes | None = None) -> None:
 
 
 def load_yaml(data: bytes, loader: Any) -> Any:
-    """One document. Raises yaml.YAMLError, TooDeep."""
+    """The first document; nobody looks at what follows it. Raises yaml.YAMLError, TooDeep."""
     if b"*" in data and b"&" in data:
-        _check_aliases(yaml.compose(data, loader))
-    value = yaml.load(data, loader)
+        _check_aliases(next(yaml.compose_all(data, loader), None))
+    value = next(yaml.load_all(data, loader), None)
     check_depth(value)
     return value
+
+
+def yaml_error(error: Exception) -> str:
+    """What is wrong with a YAML document, in go-yaml's words as far as they are ours."""
+    if isinstance(error, yaml.reader.ReaderError):
+        return f"yaml: {error.reason}"
+    if not isinstance(error, yaml.MarkedYAMLError) or not error.problem:
+        text = str(error)
+        return text if text.startswith("yaml: ") else f"yaml: {text}"
+    marks = (error.context_mark, error.problem_mark)
+    line = next((mark.line for mark in marks if mark is not None and mark.line), 0)
+    if line and isinstance(error, yaml.scanner.ScannerError):
+        line += 1
+    return f"yaml: line {line}: {error.problem}" if line else f"yaml: {error.problem}"
 
 
 def _check_aliases(root: yaml.Node | None) -> None:

@@ -58,7 +58,9 @@ EVERY_FIELD = FieldSelector()
 @lru_cache(maxsize=1024)
 def parse(text: str) -> FieldSelector:
     """A field selector in string form; "" selects everything. Raises SelectorError."""
-    return FieldSelector(tuple(_requirement(term, text) for term in _terms(text) if term))
+    return FieldSelector(
+        tuple(_requirement(term, text) for term in sorted(_terms(text)) if term and not _says_nothing(term))
+    )
 
 
 def _terms(text: str) -> list[str]:
@@ -98,7 +100,12 @@ def unescape(value: str) -> str:
         elif char == "\\":
             escaped = True
         elif char in ",=":
-            raise SelectorError(f"invalid field selector: unescaped character in value: {char}")
+            raise SelectorError(f"invalid field selector: unescaped character in value: {ord(char)}")
         else:
             out.append(char)
     return "".join(out)
+
+
+def _says_nothing(term: str) -> bool:
+    """Neither a field nor a value."""
+    return term in ("=", "==", "!=")

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 
+from kybern.kube.go_values import quoted
+
 _NAME = re.compile(r"([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]")
 _SUBDOMAIN = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*")
 _NAME_RULE = (
@@ -23,15 +25,11 @@ _SUBDOMAIN_RULE = (
 )
 
 
-def label_key_problems(key: str) -> list[str]:
+def label_key_problems(key: str, whole: str = "a qualified name") -> list[str]:
     """Everything wrong with a qualified name such as "example.com/role"; empty when it is valid."""
     prefix, slash, name = key.rpartition("/")
     if "/" in prefix:
-        return [
-            "a qualified name "
-            + _NAME_RULE
-            + " with an optional DNS subdomain prefix and '/' (e.g. 'example.com/MyName')"
-        ]
+        return [f"{whole} " + _NAME_RULE + " with an optional DNS subdomain prefix and '/' (e.g. 'example.com/MyName')"]
     problems = []
     if slash:
         if not prefix:
@@ -59,10 +57,10 @@ def label_value_problems(value: str) -> list[str]:
 
 
 def check_label_key(key: str, error: type[ValueError]) -> None:
-    if problems := label_key_problems(key):
-        raise error(f'key: Invalid value: "{key}": {"; ".join(problems)}')
+    if problems := label_key_problems(key, "a valid label key"):
+        raise error(f"<nil>: Invalid value: {quoted(key)}: {'; '.join(problems)}")
 
 
 def check_label_value(key: str, index: int, value: str, error: type[ValueError]) -> None:
     if problems := label_value_problems(value):
-        raise error(f'values[{index}][{key}]: Invalid value: "{value}": {"; ".join(problems)}')
+        raise error(f"values[{index}][{key}]: Invalid value: {quoted(value)}: {'; '.join(problems)}")

@@ -7,11 +7,19 @@ import gzip
 
 import orjson
 
-from kybern.gateway.core import bodies
-from kybern.gateway.core.negotiation import OFFERED, PLAIN, MediaType, accepts_gzip, negotiate, negotiate_status
+from kybern.gateway.core import bodies, yaml_output
+from kybern.gateway.core.negotiation import (
+    OFFERED,
+    PLAIN,
+    MediaType,
+    accepts_gzip,
+    is_routed,
+    negotiate,
+    negotiate_status,
+)
 from kybern.gateway.core.resources import Served
 from kybern.gateway.http.message import Headers, Request, Response
-from kybern.kube.status import StatusError, not_acceptable
+from kybern.kube.status import StatusError, not_acceptable, status_error
 
 GZIP_FROM = 128 << 10  # bytes, as upstream
 GZIP_LEVEL = 1
@@ -25,15 +33,26 @@ class Converted(Response):
     stored: bytes
 
 
-def media_type(request: Request, served: Served) -> MediaType:
+def media_type(request: Request, served: Served, offered: tuple[str, ...] = OFFERED) -> MediaType:
     """The agreed view of a resource's objects. Raises StatusError (406)."""
     accept = request.headers.get(b"accept")
     if not accept or accept == b"*/*":
         return PLAIN
-    found = negotiate(accept.decode("latin-1"), custom=served.custom, tables="get" in served.verbs)
+    text = accept.decode("latin-1")
+    if not served.custom and not is_routed(text):
+        raise not_routed(offered)
+    found = negotiate(text, custom=served.custom, tables="get" in served.verbs)
     if found is None:
         raise not_acceptable(OFFERED)
     return found
+
+
+def not_routed(offered: tuple[str, ...]) -> StatusError:
+    """406 of a route that makes nothing of what is accepted."""
+    shown = ", ".join(offered)
+    error = status_error(406, "NotAcceptable", f"406: Not Acceptable\n\nAvailable representations: {shown}")
+    error.status["details"] = {}
+    return error
 
 
 async def answer(
@@ -43,7 +62,7 @@ async def answer(
     if media.protobuf:
         return await _protobuf(request, body, media, status, headers)
     if media.yaml:
-        body = await asyncio.to_thread(bodies.json_to_yaml, body)
+        body = await asyncio.to_thread(yaml_output.json_to_yaml, body)
     elif indents(request):
         body = bodies.indent(body)
     body, headers = await compressed(request, body, headers)
@@ -85,7 +104,7 @@ def failure(request: Request, error: StatusError) -> Response:
     if media.protobuf:
         body = bodies.json_to_protobuf(body)
     elif media.yaml:
-        body = bodies.json_to_yaml(body)
+        body = yaml_output.json_to_yaml(body)
     elif indents(request):
         body = bodies.indent(body)
     return Response(body, error.code, media.content_type, headers)
@@ -97,5 +116,5 @@ def warning_headers(warnings: list[str]) -> list[tuple[bytes, bytes]]:
 
 
 def _quoted(text: str) -> str:
-    flat = " ".join(text.split())
+    flat = " ".join(text.splitlines())
     return flat.replace("\\", "\\\\").replace('"', '\\"')

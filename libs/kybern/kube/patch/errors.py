@@ -1,18 +1,18 @@
-"""What is wrong with a strategic merge patch, in upstream's words and with its codes: for most of it 500."""
+"""What is wrong with a strategic merge patch, in upstream's words; where its code is 500, ours is its kin's 400."""
 
 from __future__ import annotations
 
 from typing import Any
 
 from kybern.kube.go_values import printed
-from kybern.kube.status import StatusError, status_error
+from kybern.kube.status import StatusError, bad_request
 
 _TYPES = {bool: "bool", str: "string", int: "int64", float: "float64", dict: "map[string]interface {}"}
 
 
 def failed(message: str) -> StatusError:
-    """An error that upstream gives no reason for."""
-    return status_error(500, "", message)
+    """A patch that is malformed: upstream gives no reason and 500, though it answers its other bad patches with 400."""
+    return bad_request(message)
 
 
 def bad_patch_type(directive: Any, where: dict[str, Any]) -> StatusError:

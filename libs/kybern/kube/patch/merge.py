@@ -4,13 +4,17 @@ from __future__ import annotations
 
 from typing import Any
 
+from kybern.kube.recognize import go_type
 from kybern.kube.status import bad_request
 
 
 def apply(original: dict[str, Any], patch: Any) -> dict[str, Any]:
     """A patched copy of `original`, sharing unchanged parts with it. Raises StatusError when the patch is no object."""
     if not isinstance(patch, dict):
-        raise bad_request("error decoding patch: a merge patch is a JSON object")
+        if patch is None:
+            raise bad_request("Invalid JSON Patch")
+        why = f"json: cannot unmarshal {go_type(patch)} into Go value of type map[string]interface {{}}"
+        raise bad_request(f"error decoding patch: {why}")
     return _merge_object(original, patch)
 
 

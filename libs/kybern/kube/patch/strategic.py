@@ -14,6 +14,7 @@ from typing import Any, Protocol
 from kybern.kube.go_values import printed
 from kybern.kube.patch import element_order, errors
 from kybern.kube.patch.json import unprocessable
+from kybern.kube.recognize import go_type
 from kybern.kube.status import StatusError, bad_request
 
 DIRECTIVE = "$patch"
@@ -54,7 +55,9 @@ class PatchSchema(Protocol):
 def apply(original: Map, patch: Any, schema: PatchSchema, definition: str) -> Map:
     """A patched copy of `original`, an object of schema `definition`. Raises StatusError for a patch that is wrong."""
     if not isinstance(patch, dict):
-        raise bad_request("error decoding patch: invalid JSON document")
+        if patch is None:
+            return dict(original)
+        raise bad_request(f"json: cannot unmarshal {go_type(patch)} into Go value of type map[string]interface {{}}")
     return _Merger(schema).merge_map(original, patch, definition)
 
 

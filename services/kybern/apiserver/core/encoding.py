@@ -55,7 +55,7 @@ def item(data: bytes, prefix: bytes) -> bytes:
 def bookmark(prefix: bytes, revision: int, initial_events_end: bool = False) -> bytes:
     """The object of a BOOKMARK event."""
     note = b',"annotations":{"k8s.io/initial-events-end":"true"}' if initial_events_end else b""
-    return b'%b"metadata":{"resourceVersion":"%d","creationTimestamp":null%b}}' % (prefix, revision, note)
+    return b'%b"metadata":{"resourceVersion":"%d"%b}}' % (prefix, revision, note)
 
 
 def _again(stored: bytes) -> bytes:

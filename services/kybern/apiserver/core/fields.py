@@ -6,6 +6,8 @@ metadata.name (and metadata.namespace) are selectable on every resource. A value
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from kybern.kube.go_values import quoted
+
 Object = dict[str, Any]
 Row = tuple[str, tuple[str, ...], str]
 
@@ -71,7 +73,8 @@ def _event_fields(event: Object) -> dict[str, str]:
 def selectable(group: str, resource: str, namespaced: bool) -> frozenset[str]:
     """The labels a field selector may use."""
     names = {label for label, _, _ in _FIELDS.get((group, resource), ())}
-    return frozenset({"metadata.name", *names} | ({"metadata.namespace"} if namespaced else set()))
+    own = not namespaced and (group, resource) in _FIELDS  # its own rule does not know of namespaces
+    return frozenset({"metadata.name", *names} | (set() if own else {"metadata.namespace"}))
 
 
 def aliases(group: str) -> Mapping[str, str]:
@@ -84,11 +87,13 @@ def trigger(group: str, resource: str) -> str:
     return _TRIGGERS.get((group, resource), "metadata.name")
 
 
-def unsupported(group: str, resource: str, label: str) -> str:
+def unsupported(group: str, resource: str, kind: str, label: str) -> str:
     """Upstream's message for a field that cannot be selected."""
-    if (group, resource) in _FIELDS or group == "":
+    if (group, resource) == ("batch", "jobs"):
+        return f'field label "{label}" not supported for {kind}'
+    if (group, resource) in _FIELDS or (group, resource) == ("events.k8s.io", "events"):
         return f"field label not supported: {label}"
-    return f'"{label}" is not a known field selector: only "metadata.name", "metadata.namespace"'
+    return f'{quoted(label)} is not a known field selector: only "metadata.name", "metadata.namespace"'
 
 
 def _read(obj: Object, path: tuple[str, ...], default: str) -> str:

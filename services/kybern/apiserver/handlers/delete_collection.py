@@ -2,8 +2,12 @@
 
 import orjson
 
+from kybern.apiserver.core.continue_token import decode
+from kybern.apiserver.core.revision import revision_of
 from kybern.apiserver.crd.late_selection import late_selection
 from kybern.apiserver.handlers.begin import begin, selection
+from kybern.apiserver.handlers.list import check
+from kybern.apiserver.handlers.list_chunks import joined
 from kybern.apiserver.handlers.warned import warned
 from kybern.apiserver.registry.delete import delete, read_options
 from kybern.apiserver.registry.request import Request
@@ -18,6 +22,11 @@ async def delete_collection(
 ) -> DeleteCollectionResponse:
     """The list of what was deleted, as it was."""
     request = begin(server, call, "deletecollection", message.resource, selecting=message)
+    check(message)
+    if message.continue_token:
+        decode(message.continue_token)
+    elif message.resource_version:
+        revision_of(message.resource_version)
     options = read_options(message.options)
     chosen = selection(request.served, request.namespace, message.label_selector, message.field_selector)
     late = late_selection(request.served, chosen)
@@ -38,7 +47,7 @@ async def delete_collection(
         except StatusError as error:
             if error.code != 404:
                 raise
-    items = b",".join(request.served.present(entry.data) for entry in entries)
+    items = joined(request, list(entries))
     info = request.served.info
     head = orjson.dumps(
         {

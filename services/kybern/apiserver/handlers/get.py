@@ -40,6 +40,6 @@ async def _wait(server: ApiServer, version: str) -> None:
     if version == "0":
         return
     if version:
-        await server.feed.reached(revision_of(version))
+        await server.feed.reached(revision_of(version, ""))
     else:
         await server.feed.fresh()

@@ -45,7 +45,7 @@ async def _patch(request: Request, message: PatchRequest) -> tuple[bytes, bool]:
 
 
 async def _patch_scale(request: Request, patch_type: str, data: bytes) -> bytes:
-    wanted = patches.decode_patch(data)
+    wanted = patches.decode_patch(data, patch_type)
 
     async def produce(obj: Object) -> Object:
         before = scale_of(obj, request.served.custom)

@@ -8,7 +8,7 @@ from kybern.apiserver.registry.decode import decode
 from kybern.apiserver.registry.request import Object, Request
 from kybern.apiserver.registry.strategies.scale import GVK as SCALE
 from kybern.apiserver.registry.strategies.scale import scale_of, scaled
-from kybern.apiserver.registry.update import change, update
+from kybern.apiserver.registry.update import change, need_name, update
 from kybern.apiserver.server import ApiServer
 from kybern.protos.api.v1.objects_pb2 import UpdateRequest, UpdateResponse
 from kybern.rpc.exchange.context import CallContext
@@ -23,6 +23,7 @@ async def update_object(server: ApiServer, message: UpdateRequest, call: CallCon
     with warned(request):
         if request.subresource == "scale":
             scale = decode(request, message.object, SCALE)
+            need_name(request, scale)
             return UpdateResponse(object=await change_scale(request, scale), warnings=request.warnings)
         data, created = await update(request, message.object)
     return UpdateResponse(object=data, warnings=request.warnings, created=created)

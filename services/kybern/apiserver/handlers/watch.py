@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import AsyncGenerator, Iterable, Iterator
 
-from kybern.apiserver.core import encoding
+from kybern.apiserver.core import encoding, list_options
 from kybern.apiserver.core.revision import revision_of
 from kybern.apiserver.crd.late_selection import LateSelection, late_selection
 from kybern.apiserver.handlers.begin import begin, pinned_name, selection
@@ -12,7 +12,6 @@ from kybern.apiserver.registry.request import Request
 from kybern.apiserver.server import ApiServer
 from kybern.apiserver.storage.entry import Entry
 from kybern.apiserver.storage.watcher import Watcher, batches
-from kybern.kube.status import bad_request
 from kybern.protos.api.v1.objects_pb2 import EventType, WatchEvent, WatchRequest, WatchResponse
 from kybern.rpc.exchange.context import CallContext
 
@@ -23,6 +22,8 @@ async def watch(server: ApiServer, message: WatchRequest, call: CallContext) -> 
     """Batches until the client, its timeout, or a full queue ends the stream."""
     resource = message.resource
     request = begin(server, call, "watch", resource, message.name or pinned_name(message.field_selector), None, message)
+    initial_events = message.send_initial_events if message.HasField("send_initial_events") else None
+    list_options.check_watch(message.resource_version_match, message.continue_token, initial_events)
     cacher = request.served.storage
     chosen = selection(request.served, request.namespace, message.label_selector, message.field_selector, message.name)
     late = late_selection(request.served, chosen)
@@ -44,7 +45,7 @@ async def watch(server: ApiServer, message: WatchRequest, call: CallContext) -> 
             for response in batches(_added(request, present)):
                 yield response
                 await asyncio.sleep(0)
-            if message.send_initial_events and message.allow_bookmarks:
+            if message.allow_bookmarks:
                 yield WatchResponse(events=[_bookmark(request, since, True)])
         if call.seat is not None:  # a watch that stands needs no seat
             server.flow.leave(call, 0.0)
@@ -59,22 +60,18 @@ async def watch(server: ApiServer, message: WatchRequest, call: CallContext) -> 
 
 async def _start(server: ApiServer, message: WatchRequest) -> tuple[int, bool]:
     """(revision after which events are sent, whether the present state comes first)."""
-    version, match = message.resource_version, message.resource_version_match
-    if match and match != "NotOlderThan":
-        raise bad_request(f'resourceVersionMatch: Unsupported value: "{match}": supported values: "NotOlderThan"')
-    if message.send_initial_events != bool(match):
-        raise bad_request(
-            "resourceVersionMatch: Forbidden: resourceVersionMatch is forbidden for watch unless sendInitialEvents is "
-            "provided, and sendInitialEvents requires it"
-        )
+    version = message.resource_version
+    given = message.send_initial_events if message.HasField("send_initial_events") else None
     feed = server.feed
-    wanted = revision_of(version) if version else 0
-    if message.send_initial_events or not wanted:
+    wanted = revision_of(version, "") if version else 0
+    if given or (given is None and not wanted):
         if not version:
             await feed.fresh()
         elif wanted:
             await feed.reached(wanted)
         return feed.revision, True
+    if not wanted:
+        return await feed.fresh() if not version else feed.revision, False
     if wanted > feed.revision:
         await feed.reached(wanted)
     return wanted, False

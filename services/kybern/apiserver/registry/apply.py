@@ -12,18 +12,19 @@ from kybern.apiserver.registry.request import Request
 from kybern.apiserver.registry.strategies.scale import GVK as SCALE
 from kybern.apiserver.registry.strategies.scale import replicas_of, scale_of, with_replicas
 from kybern.apiserver.registry.update import change
-from kybern.kube import managed_fields, meta, schema
+from kybern.kube import managed_fields, meta, recognize, schema
 from kybern.kube.document_limits import TooDeep, check_depth, load_yaml
 from kybern.kube.field import required
+from kybern.kube.go_values import printed
 from kybern.kube.managed_fields import built_in
-from kybern.kube.status import StatusError, bad_request, conflict, invalid, not_found, status_error
+from kybern.kube.status import StatusError, bad_request, conflict, invalid, not_found
 
 Object = dict[str, Any]
 TYPE = "application/apply-patch+yaml"
 
 
 async def apply(request: Request, data: bytes, force: bool) -> tuple[bytes, bool]:
-    """(bytes in the request's version, whether the object is new). Raises StatusError (400, 404, 409, 422, 500)."""
+    """(bytes in the request's version, whether the object is new). Raises StatusError (400, 404, 409, 422)."""
     need_manager(request)
     config = read(data, request.served.info.gvk)
     _check_name(request, config)
@@ -85,13 +86,24 @@ def read(data: bytes, gvk: tuple[str, str, str]) -> Object:
             config = orjson.loads(orjson.dumps(config, default=str))
         except (yaml.YAMLError, TypeError, UnicodeDecodeError, TooDeep) as error:
             raise bad_request(f"error decoding YAML: {error}") from None
+    if config is None:
+        config = {}
     if not isinstance(config, dict):
-        raise bad_request("error decoding YAML: the configuration is not an object")
+        why = f"json: cannot unmarshal {recognize.go_type(config)} into Go value of type map[string]interface {{}}"
+        raise bad_request(f"error decoding YAML: error unmarshaling JSON: while decoding JSON: {why}")
+    if any(not isinstance(config.get(member, ""), str) for member in ("apiVersion", "kind")) or _odd_version(config):
+        raise bad_request("invalid object type: /, Kind=")
     if meta.gvk(config) != gvk:
         raise bad_request(f"invalid object type: {managed_fields.gvk_text(config)}")
-    if not isinstance(config.setdefault("metadata", {}), dict):
-        raise _not_typed(config, ".metadata: expected map")
+    if config.get("metadata") is None:
+        config["metadata"] = {}
+    if not isinstance(config["metadata"], dict):
+        raise _not_typed(config, f".metadata: expected map, got &{{{printed(config['metadata'])}}}")
     return config
+
+
+def _odd_version(config: Object) -> bool:
+    return str(config.get("apiVersion", "")).count("/") > 1
 
 
 def _check_strict(request: Request) -> None:
@@ -106,11 +118,11 @@ def _check_strict(request: Request) -> None:
 def _not_typed(config: Object, wrong: str) -> StatusError:
     metadata = config["metadata"] if isinstance(config["metadata"], dict) else {}
     where = f"{metadata.get('namespace') or ''}/{metadata.get('name') or ''}; {managed_fields.gvk_text(config)}"
-    return status_error(500, "", f"failed to create typed patch object ({where}): {wrong}")
+    return bad_request(f"failed to create typed patch object ({where}): {wrong}")
 
 
 def _check_name(request: Request, config: Object) -> None:
-    name = config["metadata"].setdefault("name", request.name)
+    name = config["metadata"].get("name") or request.name
     if name != request.name:
         raise bad_request(f"the name of the object ({name}) does not match the name on the URL ({request.name})")
     namespace = config["metadata"].get("namespace")
@@ -130,6 +142,9 @@ async def _create(request: Request, config: Object) -> bytes:
     if request.subresource:
         raise not_found(request.group, request.resource, request.name)
     request.check("create")
+    if not config["metadata"].get("name"):
+        why = "was undeterminable: name must be provided"
+        raise bad_request(f"the name of the object ({request.name} based on URL) {why}")
     if uid := config["metadata"].get("uid"):
         why = f"uid mismatch: the provided object specified uid {uid}, and no existing object was found"
         raise conflict(request.group, request.resource, request.name, why)

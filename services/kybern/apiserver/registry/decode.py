@@ -3,13 +3,10 @@
 from collections.abc import Callable
 from typing import Any
 
-import orjson
-
 from kybern.apiserver.registry.request import Request
-from kybern.kube import schema
+from kybern.kube import recognize, schema
 from kybern.kube.defaults import apply_defaults
 from kybern.kube.document_limits import TooDeep, check_depth
-from kybern.kube.meta import join_group_version
 from kybern.kube.status import StatusError, bad_request, request_entity_too_large
 
 Object = dict[str, Any]
@@ -23,30 +20,21 @@ def parse(data: bytes, gvk: GVK) -> Object:
     """A JSON object of the expected kind. Raises StatusError (400)."""
     if len(data) > LARGEST:
         raise request_entity_too_large(f"limit is {LARGEST}")
-    group, version, kind = gvk
-    expected = join_group_version(group, version)
+    kind, wanted = gvk[2], recognize.expected(gvk)
     try:
-        obj = orjson.loads(data)
-    except orjson.JSONDecodeError as error:
-        raise bad_request(
-            f"the object provided is unrecognized (must be of type {kind}): couldn't get version/kind; "
-            f"json parse error: {error}"
-        ) from None
-    try:
+        obj = recognize.typed(data)
         check_depth(obj, data)
-    except TooDeep as error:
-        raise bad_request(f"the object provided is unrecognized (must be of type {kind}): {error}") from None
-    if not isinstance(obj, dict):
+    except (recognize.UnrecognizedError, TooDeep) as error:
+        raise bad_request(recognize.unrecognized(kind, data, error)) from None
+    given, said = obj.get("apiVersion") or wanted, obj.get("kind") or kind
+    if (given, said) != (wanted, kind):
+        problem = recognize.mismatch(said, given, gvk) if schema.definition(gvk) is not None else ""
+        if not problem and said != kind:
+            problem = f'{said} in version "{given}" cannot be handled as a {kind}: no kind match'
         raise bad_request(
-            f"the object provided is unrecognized (must be of type {kind}): couldn't get version/kind; "
-            "json parse error: the body is not an object"
+            problem or f"the API version in the data ({given}) does not match the expected API version ({wanted})"
         )
-    given = obj.get("apiVersion") or expected
-    if (obj.get("kind") or kind) != kind:
-        raise bad_request(f'{obj["kind"]} in version "{given}" cannot be handled as a {kind}: no kind match')
-    if given != expected:
-        raise bad_request(f"the API version in the data ({given}) does not match the expected API version ({expected})")
-    obj["kind"], obj["apiVersion"] = kind, expected
+    obj["kind"], obj["apiVersion"] = kind, wanted
     return obj
 
 

@@ -10,18 +10,19 @@ from typing import Any
 
 import orjson
 
+from kybern.apiserver.core import encoding
 from kybern.apiserver.registry import commit, unreadable
 from kybern.apiserver.registry.commit import Stale
 from kybern.apiserver.registry.request import Request
 from kybern.apiserver.storage.entry import Entry
-from kybern.kube import meta
+from kybern.kube import meta, recognize
 from kybern.kube.field import invalid as field_invalid
 from kybern.kube.field import not_supported
 from kybern.kube.status import bad_request, conflict, invalid, success
 
 Object = dict[str, Any]
 ORPHAN, FOREGROUND = "orphan", "foregroundDeletion"
-POLICIES = ("Background", "Foreground", "Orphan")
+POLICIES = ("Foreground", "Background", "Orphan")
 ATTEMPTS = 20
 
 
@@ -42,19 +43,17 @@ class Deletion:
     """What to do with the object now."""
 
     remove: bool
-    replacement: Object = field(default_factory=dict)  # if not removed and changed
+    replacement: Object = field(
+        default_factory=dict
+    )  # what it becomes, if it changes; of what is removed: its last form
 
 
 def read_options(data: bytes) -> DeleteOptions:
     """DeleteOptions from JSON; empty is all defaults. Raises StatusError (400, 422)."""
     if not data:
         return DeleteOptions()
-    try:
-        raw = orjson.loads(data)
-    except orjson.JSONDecodeError as error:
-        raise bad_request(f"couldn't get version/kind; json parse error: {error}") from None
-    if not isinstance(raw, dict):
-        raise bad_request("delete options are not an object")
+    raw = orjson.loads(data)
+    _check_types(raw)
     errors = []
     policy, orphan, grace = raw.get("propagationPolicy"), raw.get("orphanDependents"), raw.get("gracePeriodSeconds")
     if policy is not None and orphan is not None:
@@ -62,9 +61,7 @@ def read_options(data: bytes) -> DeleteOptions:
             field_invalid("propagationPolicy", policy, "orphanDependents and deletionPropagation cannot be both set")
         )
     if policy is not None and policy not in POLICIES:
-        errors.append(not_supported("propagationPolicy", policy, POLICIES))
-    if grace is not None and (isinstance(grace, bool) or not isinstance(grace, int)):
-        raise bad_request("DeleteOptions: gracePeriodSeconds is not a number")
+        errors.append(not_supported("propagationPolicy", policy, (*POLICIES, "nil"), in_order=True))
     dry_run = raw.get("dryRun") or []
     if dry_run not in ([], ["All"]):
         errors.append(not_supported("dryRun", dry_run, ("All",)))
@@ -73,8 +70,6 @@ def read_options(data: bytes) -> DeleteOptions:
     if policy is None and orphan is not None:
         policy = "Orphan" if orphan else "Background"
     conditions = raw.get("preconditions") or {}
-    if not isinstance(conditions, dict):
-        raise bad_request("DeleteOptions: preconditions is not an object")
     grace = None if grace is None else max(grace, 1) if grace < 0 else grace
     return DeleteOptions(
         conditions.get("uid") or "",
@@ -84,6 +79,26 @@ def read_options(data: bytes) -> DeleteOptions:
         bool(dry_run),
         raw.get("ignoreStoreReadErrorWithClusterBreakingPotential") is True,
     )
+
+
+_OPTIONS = {
+    "gracePeriodSeconds": (int, "int64"),
+    "orphanDependents": (bool, "bool"),
+    "propagationPolicy": (str, "v1.DeletionPropagation"),
+    "dryRun": (list, "[]string"),
+    "preconditions": (dict, "v1.Preconditions"),
+    "ignoreStoreReadErrorWithClusterBreakingPotential": (bool, "bool"),
+}
+
+
+def _check_types(raw: Object) -> None:
+    """Raises StatusError (400)."""
+    for name, value in raw.items():
+        wanted, shown = _OPTIONS.get(name, (None, ""))
+        if wanted is None or value is None or type(value) is wanted:
+            continue
+        kind = f"number {value}" if wanted is int and type(value) is float else recognize.go_type(value)
+        raise bad_request(f"json: cannot unmarshal {kind} into Go struct field DeleteOptions.{name} of type {shown}")
 
 
 async def delete(request: Request, options: DeleteOptions, admitted: bool = False) -> tuple[bytes, bool]:
@@ -122,7 +137,7 @@ async def _carry_out(request: Request, entry: Entry, old: Object, decided: Delet
         if not request.dry_run:
             request.server.gone(request, old)
         if request.served.strategy.returns_deleted:
-            return present(entry.data), True
+            return present(_last_form(request, entry, decided.replacement)), True
         details = {"name": request.name, "group": request.group, "kind": request.resource, "uid": entry.uid}
         return orjson.dumps(success(**details)), True
     if decided.replacement:
@@ -131,18 +146,29 @@ async def _carry_out(request: Request, entry: Entry, old: Object, decided: Delet
     return present(entry.data), False
 
 
+def _last_form(request: Request, entry: Entry, marked: Object) -> bytes:
+    """What is gone; of kinds with grace marked as deleted, if only in the answer."""
+    if request.served.strategy.grace is None:
+        return entry.data
+    marked["metadata"].pop("resourceVersion", None)
+    return encoding.splice(encoding.encode(marked), request.served.storage.head, entry.revision)
+
+
 def check_preconditions(request: Request, options: DeleteOptions, entry: Entry) -> None:
     """Raises StatusError (409)."""
     why = ""
     if options.uid and options.uid != entry.uid:
-        why = f"Precondition failed: UID in precondition: {options.uid}, UID in object meta: {entry.uid}"
+        why = (
+            f"the UID in the precondition ({options.uid}) does not match the UID in record ({entry.uid}). "
+            "The object might have been deleted and then recreated"
+        )
     elif options.resource_version and options.resource_version != str(entry.revision):
         why = (
-            f"Precondition failed: ResourceVersion in precondition: {options.resource_version}, "
-            f"ResourceVersion in object meta: {entry.revision}"
+            f"the ResourceVersion in the precondition ({options.resource_version}) does not match the ResourceVersion "
+            f"in record ({entry.revision}). The object might have been modified"
         )
     if why:
-        raise conflict(request.group, request.resource, request.name, why)
+        raise conflict(request.group, request.served.stored.kind, request.name, why)
 
 
 def decide_deletion(request: Request, old: Object, options: DeleteOptions, now: datetime) -> Deletion:
@@ -157,7 +183,9 @@ def decide_deletion(request: Request, old: Object, options: DeleteOptions, now: 
     graceful = request.served.strategy.grace
     grace = graceful(old, options.grace) if graceful is not None else 0
     if grace == 0 and not finalizers and not _waits(new):
-        return Deletion(True)
+        if graceful is not None:
+            _mark(metadata, grace, now)
+        return Deletion(True, new)
     _mark(metadata, grace, now)
     if _waits(new):
         new["status"] = {**(new.get("status") or {}), "phase": "Terminating"}

@@ -5,11 +5,13 @@ from typing import Any
 
 import orjson
 
-from kybern.apiserver.registry.decode import LARGEST, parse, prune, refuse_body, to_storage
+from kybern.apiserver.registry import unreadable
+from kybern.apiserver.registry.decode import LARGEST, Refuse, parse, prune, refuse_body, to_storage
 from kybern.apiserver.registry.request import Request
-from kybern.apiserver.registry.update import change
-from kybern.kube import field, schema
+from kybern.apiserver.registry.update import change, need_name
+from kybern.kube import field, recognize, schema
 from kybern.kube.document_limits import TooDeep, check_depth
+from kybern.kube.go_json import loads_error
 from kybern.kube.go_values import printed
 from kybern.kube.patch import json as json_patch
 from kybern.kube.patch import merge as merge_patch
@@ -27,16 +29,19 @@ TYPES = (JSON, MERGE, STRATEGIC, APPLY)
 GVK = tuple[str, str, str]
 
 
-def decode_patch(data: bytes) -> Any:
+def decode_patch(data: bytes, patch_type: str = MERGE) -> Any:
     """Raises StatusError (400, 413)."""
+    prefix = "" if patch_type == STRATEGIC else "error decoding patch: "
     if len(data) > LARGEST:
         raise request_entity_too_large(f"limit is {LARGEST}")
     try:
         decoded = orjson.loads(data)
         check_depth(decoded, data)
         return decoded
-    except (orjson.JSONDecodeError, TooDeep) as error:
-        raise bad_request(f"error decoding patch: {error}") from None
+    except orjson.JSONDecodeError as error:
+        raise bad_request(f"{prefix}{loads_error(data, error)}") from None
+    except TooDeep as error:
+        raise bad_request(f"{prefix}{error}") from None
 
 
 def apply_patch(patch_type: str, current: Object, patch: Any, gvk: GVK) -> Object:
@@ -68,7 +73,9 @@ def refuse_patched(
 async def patch(request: Request, patch_type: str, data: bytes) -> bytes:
     """PATCH of an existing object; bytes in the request's version."""
     served = request.served
-    wanted = decode_patch(data)
+    if request.served.storage.get(request.namespace, request.name) is None:
+        raise unreadable.missing(served, request.namespace, request.name)
+    wanted = decode_patch(data, patch_type)
 
     async def produce(current: Object) -> Object:
         before = schema.convert(current, served.info.api_version) if not served.is_stored_version else current
@@ -79,9 +86,12 @@ async def patch(request: Request, patch_type: str, data: bytes) -> bytes:
             body = orjson.dumps(patched)
         except TypeError as error:  # a patch may nest deeper what was deep before
             raise bad_request(f"the patched object cannot be written: {error}") from None
-        obj = parse(body, served.info.gvk)
+        refuse = partial(refuse_patched, patch_type, wanted, body)
+        obj = _read(request, patch_type, patched, body, refuse)
         request.warnings.clear()
-        prune(request, obj, served.info.gvk, refuse=partial(refuse_patched, patch_type, wanted, body))
+        prune(request, obj, served.info.gvk, refuse=refuse)
+        need_name(request, obj)
+        _check_uid(request, obj, current)
         if obj["metadata"].get("resourceVersion") == current["metadata"]["resourceVersion"]:
             obj["metadata"].pop("resourceVersion")  # the patch names no version: another writer is no conflict
             if _names_version(wanted):
@@ -89,6 +99,31 @@ async def patch(request: Request, patch_type: str, data: bytes) -> bytes:
         return to_storage(request, obj)
 
     return served.present(await change(request, produce))
+
+
+def _read(request: Request, patch_type: str, patched: Object, body: bytes, refuse: Refuse) -> Object:
+    """The patched object as one of its kind. Raises StatusError (400, 422)."""
+    gvk = request.served.info.gvk
+    if patch_type == STRATEGIC:  # fills a structure whose kind is settled
+        for member in ("kind", "apiVersion"):
+            value = patched.get(member)
+            if value is not None and not isinstance(value, str):
+                kind = {int: "int64", float: "float64", dict: "map[string]interface {}", list: "[]interface {}"}
+                raise refuse(gvk, f"cannot convert {kind.get(type(value), 'bool')} to string")
+        return {**orjson.loads(body), "kind": gvk[2], "apiVersion": recognize.expected(gvk)}
+    try:
+        return parse(body, gvk)
+    except StatusError as error:
+        raise refuse(gvk, error.message) from None
+
+
+def _check_uid(request: Request, obj: Object, current: Object) -> None:
+    """Raises StatusError (422)."""
+    uid = obj["metadata"].get("uid")
+    if uid and uid != current["metadata"].get("uid"):
+        stored = request.served.stored
+        wrong = field.invalid("metadata.uid", uid, "field is immutable")
+        raise invalid(stored.group, stored.kind, request.name, [wrong])
 
 
 def _names_version(wanted: Any) -> bool:

@@ -23,7 +23,7 @@ from kybern.kube.defaults.create import GENERATION_KINDS
 from kybern.kube.disabled_fields import drop_disabled
 from kybern.kube.field import invalid as field_invalid
 from kybern.kube.managed_fields import same_but_times
-from kybern.kube.status import bad_request, conflict, invalid
+from kybern.kube.status import StatusError, bad_request, conflict, invalid
 
 Object = dict[str, Any]
 Produce = Callable[[Object], Awaitable[Object]]
@@ -55,6 +55,7 @@ async def update(request: Request, data: bytes) -> tuple[bytes, bool]:
 
 def need_name(request: Request, obj: Object) -> None:
     """An object that replaces another says which. Raises StatusError (400)."""
+    metadata.place(request, obj)
     name = obj["metadata"].get("name")
     if not name:
         why = "was undeterminable: name must be provided"
@@ -76,7 +77,7 @@ async def change(request: Request, produce: Produce, tracked: bool = False, admi
             entry = await request.served.conversion.entry(entry, request.served.info.api_version)
         new = await produce(entry.decode())
         version = new["metadata"].get("resourceVersion") or ""
-        if version not in ("", "0") and revision_of(version) != entry.revision:
+        if version not in ("", "0") and _version(version) != entry.revision:
             raise conflict(request.group, request.resource, request.name)
         try:
             return await _change(request, entry, new, tracked, NO_ADMISSION if admitted else request.server.admission)
@@ -86,6 +87,14 @@ async def change(request: Request, produce: Produce, tracked: bool = False, admi
             if version not in ("", "0"):
                 raise conflict(request.group, request.resource, request.name) from None
     raise conflict(request.group, request.resource, request.name)
+
+
+def _version(text: str) -> int:
+    """A resourceVersion in an object. Raises StatusError (400)."""
+    try:
+        return revision_of(text, "")
+    except StatusError as error:
+        raise bad_request(f"strconv{error.message.partition(': strconv')[2]}") from None
 
 
 async def _change(request: Request, entry: Entry, new: Object, tracked: bool, admission: Chain) -> bytes:

@@ -9,12 +9,11 @@ import orjson
 import yaml
 
 from kybern.kube import protobuf
-from kybern.kube.document_limits import load_yaml
+from kybern.kube.document_limits import load_yaml, yaml_error
 from kybern.kube.schema.duplicates import duplicate_fields
-from kybern.kube.status import bad_request, unsupported_media_type
+from kybern.kube.status import status_error, unsupported_media_type
 
-JSON_TYPES = frozenset({"application/json", "text/json"})
-YAML_TYPES = frozenset({"application/yaml", "application/x-yaml", "text/yaml"})
+JSON_TYPE, YAML_TYPE = "application/json", "application/yaml"
 APPLY = "application/apply-patch+yaml"
 PATCH_TYPES = (
     "application/json-patch+json",
@@ -22,7 +21,7 @@ PATCH_TYPES = (
     "application/strategic-merge-patch+json",
     APPLY,
 )
-BODY_TYPES = ("application/json", "application/yaml", protobuf.CONTENT_TYPE)  # in the order they are told
+BODY_TYPES = (JSON_TYPE, YAML_TYPE, protobuf.CONTENT_TYPE)  # in the order they are told
 
 
 class _Loader(yaml.CSafeLoader):
@@ -36,26 +35,23 @@ _Loader.yaml_implicit_resolvers = {
 
 
 def yaml_to_json(data: bytes) -> bytes:
-    """One YAML document as JSON bytes. Raises StatusError (400)."""
+    """One YAML document as JSON bytes. Raises ValueError with what is wrong."""
     try:
         value = load_yaml(data, _Loader)
-    except (yaml.YAMLError, ValueError) as wrong:
-        raise bad_request(f"error converting YAML to JSON: {wrong}") from None
-    try:
         return orjson.dumps(value, _special, option=orjson.OPT_NON_STR_KEYS)
-    except (TypeError, RecursionError) as wrong:
-        raise bad_request(f"error converting YAML to JSON: {wrong}") from None
+    except (yaml.YAMLError, ValueError, TypeError, RecursionError) as wrong:
+        raise ValueError(yaml_error(wrong)) from None
 
 
 def strict_errors(data: bytes) -> list[str]:
     """What strict decoding of a YAML body finds that its JSON cannot show: keys given twice, in go-yaml's words."""
     try:
-        root = None if _is_json(data) and not duplicate_fields(data) else yaml.compose(data, _Loader)
+        root = None if _is_json(data) and not duplicate_fields(data) else next(yaml.compose_all(data, _Loader), None)
     except (yaml.YAMLError, ValueError):
         return []  # decoding says what is wrong
     found: list[str] = []
     _collect_repeated(root, found)
-    return ["\n".join(("yaml: unmarshal errors:", *found))] if found else []
+    return found
 
 
 def _is_json(data: bytes) -> bool:
@@ -75,16 +71,16 @@ def _collect_repeated(node: yaml.Node | None, found: list[str]) -> None:
         for key, value in node.value:
             _collect_repeated(value, found)
             if isinstance(key, yaml.ScalarNode) and key.value in keys:
-                found.append(f'  line {value.start_mark.line + 1}: key "{key.value}" already set in map')
+                found.append(f'line {value.start_mark.line + 1}: key "{key.value}" already set in map')
             keys.add(str(key.value))
 
 
 def protobuf_to_json(data: bytes) -> bytes:
-    """A protobuf body as JSON bytes. Raises StatusError (400)."""
+    """A protobuf body as JSON bytes. Raises ValueError with what is wrong."""
     try:
         return orjson.dumps(protobuf.decode(data))
     except protobuf.ProtobufError as wrong:
-        raise bad_request(str(wrong)) from None
+        raise ValueError(str(wrong)) from None
 
 
 def _special(value: Any) -> Any:
@@ -95,31 +91,29 @@ def _special(value: Any) -> Any:
     raise TypeError(f"{type(value).__name__} has no JSON form")
 
 
-def json_to_yaml(data: bytes) -> bytes:
-    """A JSON document as YAML, keys in alphabetical order."""
-    dumper = yaml.CSafeDumper
-    return yaml.dump(orjson.loads(data), Dumper=dumper, allow_unicode=True, width=10_000).encode()
-
-
 def json_to_protobuf(data: bytes) -> bytes:
     """A JSON document as a protobuf body. Raises ProtobufError."""
     return protobuf.encode(orjson.loads(data))
 
 
 def is_yaml(media_type: str) -> bool:
-    return media_type in YAML_TYPES or media_type == APPLY
+    return media_type in (YAML_TYPE, APPLY)
 
 
 def check_body_type(media_type: str) -> None:
     """Raises StatusError (415) for a body of another type."""
-    if media_type not in JSON_TYPES and media_type not in YAML_TYPES and media_type != protobuf.CONTENT_TYPE:
+    if media_type not in BODY_TYPES:
         raise unsupported_media_type(BODY_TYPES)
 
 
-def check_patch_type(media_type: str) -> None:
+def check_patch_type(media_type: str, custom: bool) -> None:
     """Raises StatusError (415) for a patch of unknown type."""
     if media_type not in PATCH_TYPES:
-        raise unsupported_media_type(PATCH_TYPES)
+        if not custom:
+            error = status_error(415, "UnsupportedMediaType", "415: Unsupported Media Type")
+            error.status["details"] = {}
+            raise error
+        raise unsupported_media_type([each for each in PATCH_TYPES if "strategic" not in each])
 
 
 def indent(data: bytes) -> bytes:

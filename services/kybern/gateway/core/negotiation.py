@@ -14,7 +14,7 @@ from kybern.kube.protobuf import CONTENT_TYPE
 JSON, YAML = "application/json", "application/yaml"
 OFFERED = (JSON, YAML, CONTENT_TYPE)
 OFFERED_STREAMS = (f"{JSON};stream=watch", f"{CONTENT_TYPE};stream=watch")
-_YAML_NAMES = frozenset({YAML, "application/x-yaml", "text/yaml"})
+OFFERED_LISTS = (*OFFERED, *OFFERED_STREAMS)
 _ANY = frozenset({"*/*", "application/*", JSON})
 META, DISCOVERY = "meta.k8s.io", "apidiscovery.k8s.io"
 AGGREGATED = {"as": "APIGroupDiscoveryList", "g": DISCOVERY, "v": "v2"}
@@ -79,6 +79,13 @@ def negotiate(accept: str, *, custom: bool = False, tables: bool = True) -> Medi
 
 
 @lru_cache(maxsize=512)
+def is_routed(accept: str) -> bool:
+    """Whether a built-in resource's route can answer at all: a look at names alone comes before the negotiation."""
+    names = [entry.partition(";")[0].strip() for entry in accept.split(",")]
+    return not accept or any(name == "*/*" or name in OFFERED for name in names)
+
+
+@lru_cache(maxsize=512)
 def negotiate_status(accept: str) -> MediaType:
     """The form of an error: never a view; JSON when nothing else is acceptable."""
     found = (_object_view(*entry) for entry in _entries(accept))
@@ -100,7 +107,7 @@ def negotiate_discovery(accept: str) -> MediaType | None:
 
 
 def _object_view(name: str, parameters: dict[str, str]) -> MediaType | None:
-    yaml, protobuf = name in _YAML_NAMES, name == CONTENT_TYPE
+    yaml, protobuf = name == YAML, name == CONTENT_TYPE
     if not yaml and not protobuf and name not in _ANY:
         return None
     view, version, stream = (parameters.get(key, "") for key in ("as", "v", "stream"))
@@ -155,6 +162,6 @@ def accepts_gzip(accept_encoding: str) -> bool:
     return False
 
 
-def content_type(header: str) -> str:
+def content_type(header: str, absent: str = JSON) -> str:
     """The media type of a request body without parameters, lower case; JSON when the header is absent."""
-    return header.partition(";")[0].strip().lower() or JSON
+    return header.partition(";")[0].strip().lower() or absent

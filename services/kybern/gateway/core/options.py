@@ -4,15 +4,21 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from functools import cache
 from typing import Any
 
 import orjson
 
-from kybern.kube.status import bad_request
+from kybern.kube import field, recognize, schema
+from kybern.kube.field import FieldError
+from kybern.kube.managed_fields import wrong_name
+from kybern.kube.status import bad_request, invalid
 
 Query = Mapping[str, list[str]]
 SMALLEST, LARGEST, MOST_DIGITS = -(1 << 63), (1 << 63) - 1, 40
 _INTEGER = re.compile(r"[+-]?[0-9]+")
+APPLY = "application/apply-patch+yaml"
+_DELETE_OPTIONS = "DeleteOptions"
 FIELD_VALIDATION = ("", "Ignore", "Warn", "Strict")
 
 
@@ -22,17 +28,22 @@ def first(query: Query, name: str) -> str:
 
 
 def boolean(query: Query, name: str, default: bool = False) -> bool:
-    """ "", absent, "0" and "false" are false; everything else is true, as upstream converts query parameters."""
+    """Absent, "0" and "false" are false; everything else is true, the empty string too, as upstream."""
     if name not in query:
         return default
-    return first(query, name).lower() not in ("", "0", "false")
+    return first(query, name).lower() not in ("0", "false")
+
+
+def optional_boolean(query: Query, name: str) -> bool | None:
+    """As `boolean`; None for one that is absent."""
+    return boolean(query, name) if name in query else None
 
 
 def integer(query: Query, name: str) -> int | None:
     """A number of 64 bits. Raises StatusError (400)."""
-    text = first(query, name)
-    if not text:
+    if name not in query:
         return None
+    text = first(query, name)
     if not _INTEGER.fullmatch(text):
         raise bad_request(f'strconv.ParseInt: parsing "{text}": invalid syntax')
     number = int(text) if len(text) <= MOST_DIGITS else SMALLEST - 1
@@ -42,20 +53,29 @@ def integer(query: Query, name: str) -> int | None:
 
 
 def dry_run(query: Query) -> bool:
-    """Raises StatusError (400) for anything but "All"."""
-    values = [value for value in query.get("dryRun", ()) if value]
-    if any(value != "All" for value in values):
-        raise bad_request(f'dryRun: Unsupported value: "{values[0]}": supported values: "All"')
-    return bool(values)
+    """Whether nothing is to be kept; `check_write` refuses what cannot be read."""
+    return "All" in query.get("dryRun", ())
 
 
-def field_validation(query: Query) -> str:
-    value = first(query, "fieldValidation")
-    if value not in FIELD_VALIDATION:
-        raise bad_request(
-            f'fieldValidation: Unsupported value: "{value}": supported values: "", "Ignore", "Strict", "Warn"'
-        )
-    return value
+def check_write(query: Query, kind: str, patch_type: str = "") -> None:
+    """Raises StatusError (422) for options of a write, a `kind` of theirs, that are none or do not go together."""
+    manager, validation, errors = first(query, "fieldManager"), first(query, "fieldValidation"), []
+    if patch_type == APPLY and not manager:
+        errors.append(field.required("fieldManager", "is required for apply patch"))
+    if patch_type and patch_type != APPLY and boolean(query, "force"):
+        errors.append(field.forbidden("force", "may not be specified for non-apply patch"))
+    errors += wrong_name(manager)
+    errors += wrong_dry_run(query)
+    if validation not in FIELD_VALIDATION:
+        errors.append(field.not_supported("fieldValidation", validation, FIELD_VALIDATION))
+    if errors:
+        raise invalid("meta.k8s.io", kind, "", errors)
+
+
+def wrong_dry_run(query: Query) -> list[FieldError]:
+    """What is wrong with dryRun."""
+    values = query.get("dryRun", [])
+    return [field.not_supported("dryRun", values, ("All",))] if any(value != "All" for value in values) else []
 
 
 def field_manager(query: Query, user_agent: str) -> str:
@@ -64,24 +84,37 @@ def field_manager(query: Query, user_agent: str) -> str:
 
 
 def delete_options(query: Query, body: bytes) -> bytes:
-    """DeleteOptions as JSON: the body's where it has some, else the query's; empty when neither says anything."""
-    options: dict[str, Any] = _decoded(body) if body else {}
+    """DeleteOptions as JSON: those of the body, whatever the query says, or else the query's; empty for none."""
+    if body:
+        return orjson.dumps(_decoded(body))
+    options: dict[str, Any] = {}
     if (grace := integer(query, "gracePeriodSeconds")) is not None:
-        options.setdefault("gracePeriodSeconds", grace)
-    if policy := first(query, "propagationPolicy"):
-        options.setdefault("propagationPolicy", policy)
+        options["gracePeriodSeconds"] = grace
+    if "propagationPolicy" in query:
+        options["propagationPolicy"] = first(query, "propagationPolicy")
     if "orphanDependents" in query:
-        options.setdefault("orphanDependents", boolean(query, "orphanDependents"))
-    if dry_run(query):
-        options.setdefault("dryRun", ["All"])
+        options["orphanDependents"] = boolean(query, "orphanDependents")
+    if "dryRun" in query:
+        options["dryRun"] = query["dryRun"]
     return orjson.dumps(options) if options else b""
 
 
 def _decoded(body: bytes) -> dict[str, Any]:
     try:
-        options = orjson.loads(body)
-    except orjson.JSONDecodeError as wrong:
-        raise bad_request(f"couldn't get version/kind; json parse error: {wrong}") from None
-    if not isinstance(options, dict):
-        raise bad_request("couldn't get version/kind; json parse error: DeleteOptions is no object")
+        options = recognize.typed(body)
+    except recognize.UnrecognizedError as wrong:
+        raise bad_request(str(wrong)) from None
+    kind, api_version = options.get("kind") or _DELETE_OPTIONS, options.get("apiVersion") or "meta.k8s.io/v1"
+    if kind != _DELETE_OPTIONS or not served_version(api_version):
+        raise bad_request(recognize.not_registered(kind, api_version))
     return options
+
+
+def served_version(api_version: str) -> bool:
+    """Whether there are kinds of a group and version; all have DeleteOptions."""
+    return api_version == "meta.k8s.io/v1" or api_version in _versions()
+
+
+@cache
+def _versions() -> frozenset[str]:
+    return frozenset(f"{group}/{version}" if group else version for group, version, _ in schema.load().names)

@@ -30,6 +30,8 @@ class ResourcePath:
 @lru_cache(maxsize=8192)
 def resource_path(path: str) -> ResourcePath | None:
     """The resource a path means; None for every path outside /api/VERSION/… and /apis/GROUP/VERSION/…."""
+    if path.startswith("//"):
+        return None
     parts = path.strip("/").split("/")
     match parts:
         case ["api", version, _, *_]:

@@ -12,7 +12,7 @@ from kybern.gateway import answers
 from kybern.gateway.api import Api, behind, timeout
 from kybern.gateway.core import options, views
 from kybern.gateway.core.held_lists import LARGEST, HeldList
-from kybern.gateway.core.negotiation import MediaType
+from kybern.gateway.core.negotiation import OFFERED_LISTS, MediaType
 from kybern.gateway.core.resources import Served
 from kybern.gateway.core.views import TableView
 from kybern.gateway.handlers import protobuf_list, streamed_list
@@ -47,6 +47,7 @@ async def get(api: Api, request: Request, target: Target, traceparent: str) -> R
 
 def list_request(request: Request, target: Target) -> ListRequest:
     query = request.query
+    options.integer(query, "timeoutSeconds")
     return ListRequest(
         resource=target.resource(),
         label_selector=options.first(query, "labelSelector"),
@@ -55,11 +56,12 @@ def list_request(request: Request, target: Target) -> ListRequest:
         continue_token=options.first(query, "continue"),
         resource_version=options.first(query, "resourceVersion"),
         resource_version_match=options.first(query, "resourceVersionMatch"),
+        send_initial_events=options.optional_boolean(query, "sendInitialEvents"),
     )
 
 
 async def list_objects(api: Api, request: Request, target: Target, traceparent: str) -> Response | None:
-    media = answers.media_type(request, target.served)
+    media = answers.media_type(request, target.served, OFFERED_LISTS)
     tables = table_view(request, media, target.served)
     asked = list_request(request, target)
     key = _held_key(request, media, asked)

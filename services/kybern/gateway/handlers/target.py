@@ -8,9 +8,10 @@ from kybern.gateway.core import options
 from kybern.gateway.core.resources import Resources, Served
 from kybern.gateway.core.router import ResourcePath, verb
 from kybern.gateway.http.message import Request
-from kybern.kube.status import StatusError, status_error, unknown_resource
+from kybern.kube.status import StatusError, bad_request, status_error, unknown_resource
 from kybern.protos.api.v1.objects_pb2 import Resource
 
+BODY_KINDS = {"scale": "Scale", "binding": "Binding", "eviction": "Eviction", "token": "TokenRequest"}
 CONNECT = frozenset({"log", "exec", "attach", "portforward", "proxy"})
 
 
@@ -24,6 +25,11 @@ class Target:
 
     def resource(self) -> Resource:
         return resource_of(self.path)
+
+    @property
+    def kind(self) -> str:
+        """The kind of a body."""
+        return BODY_KINDS.get(self.path.subresource, self.served.kind)
 
     @property
     def connects(self) -> bool:
@@ -54,14 +60,18 @@ def find(request: Request, path: ResourcePath, resources: Resources) -> Target:
         raise unknown_resource()
     if path.subresource and path.subresource not in served.subresources:
         raise unknown_resource()
+    if path.rest and path.subresource != "proxy":
+        raise unknown_resource()
     wanted = verb(request.method, path, watches(request, path))
     if served.namespaced and not path.namespace:
         if path.name:
             raise unknown_resource()
         if wanted not in ("list", "watch"):
             raise not_allowed()
-    if not _takes(served, wanted, path):
+    if not _takes(served, wanted, path) or (request.method == "HEAD" and path.subresource != "proxy"):
         raise not_allowed()
+    if path.name in (".", ".."):
+        raise bad_request(f"Name parameter invalid: \"{path.name}\": may not be '{path.name}'")
     return Target(served, path, wanted)
 
 

@@ -11,7 +11,7 @@ from kybern.gateway import answers
 from kybern.gateway.api import Api, behind
 from kybern.gateway.core import options, views
 from kybern.gateway.core.frames import NAMES
-from kybern.gateway.core.negotiation import OFFERED_STREAMS, MediaType
+from kybern.gateway.core.negotiation import OFFERED_LISTS, OFFERED_STREAMS, MediaType
 from kybern.gateway.core.views import TableView
 from kybern.gateway.handlers.ahead import PATIENCE, Ahead
 from kybern.gateway.handlers.protobuf_list import AT_ONCE
@@ -28,6 +28,8 @@ from kybern.protos.api.v1.objects_pb2 import (
     WatchResponse,
 )
 
+TOLD_LATE = frozenset({410, 504})  # a resourceVersion too old or too large is an ERROR event, not a refusal
+
 
 def watch_request(request: Request, target: Target) -> WatchRequest:
     query = request.query
@@ -39,15 +41,16 @@ def watch_request(request: Request, target: Target) -> WatchRequest:
         resource_version=options.first(query, "resourceVersion"),
         resource_version_match=options.first(query, "resourceVersionMatch"),
         allow_bookmarks=options.boolean(query, "allowWatchBookmarks"),
-        send_initial_events=options.boolean(query, "sendInitialEvents"),
+        send_initial_events=options.optional_boolean(query, "sendInitialEvents"),
         timeout_seconds=options.integer(query, "timeoutSeconds") or 0,
+        continue_token=options.first(query, "continue"),
         shared=True,
     )
 
 
 async def watch(api: Api, request: Request, target: Target, traceparent: str) -> None:
-    """Serve one watch. Raises StatusError when it is refused before it began, save for 410, which is an ERROR event."""
-    media = answers.media_type(request, target.served)
+    """Serve one watch. Raises StatusError when it is refused before it began, save for what is told late."""
+    media = answers.media_type(request, target.served, OFFERED_LISTS)
     if media.yaml:
         raise not_acceptable(OFFERED_STREAMS)
     if media.plain:
@@ -61,7 +64,7 @@ async def watch(api: Api, request: Request, target: Target, traceparent: str) ->
         try:
             await events.peek()
         except StatusError as error:
-            if error.code != 410:
+            if error.code not in TOLD_LATE:
                 raise
         stream = request.connection.stream(request, 200, media.stream_type, endless=True)
         try:
@@ -69,7 +72,7 @@ async def watch(api: Api, request: Request, target: Target, traceparent: str) ->
                 async for frames in writer.parts(batch):
                     await stream.write(frames)
         except StatusError as error:
-            if error.code == 410:
+            if error.code in TOLD_LATE:
                 await stream.write(writer.frame(WatchEvent(type=EVENT_TYPE_ERROR, object=orjson.dumps(error.status))))
         stream.end()
     finally:
@@ -85,13 +88,13 @@ async def _plain(api: Api, request: Request, target: Target, traceparent: str) -
         try:
             await sink.begun(PATIENCE)
         except StatusError as error:
-            if error.code != 410:
+            if error.code not in TOLD_LATE:
                 raise
         stream = request.connection.stream(request, 200, b"application/json", endless=True)
         try:
             await sink.follow(stream)
         except StatusError as error:
-            if error.code == 410:
+            if error.code in TOLD_LATE:
                 await stream.write(views.frame("ERROR", orjson.dumps(error.status)))
         stream.end()
     finally:

@@ -13,7 +13,9 @@ from kybern.gateway.core.negotiation import MediaType, content_type
 from kybern.gateway.handlers.read import table_view
 from kybern.gateway.handlers.target import Target
 from kybern.gateway.http.message import Request, Response
+from kybern.kube import recognize
 from kybern.kube.protobuf import CONTENT_TYPE
+from kybern.kube.status import bad_request
 from kybern.protos.api.v1.objects_pb2 import (
     CreateRequest,
     DeleteCollectionRequest,
@@ -27,10 +29,10 @@ INLINE_YAML = 16 << 10  # bytes of YAML that are converted on the event loop
 
 
 async def json_body(request: Request, media_type: str) -> bytes:
-    """The body as JSON. Raises StatusError (400, 415)."""
+    """The body as JSON. Raises ValueError with what is wrong with it."""
     if media_type == CONTENT_TYPE and request.body:
         return bodies.protobuf_to_json(request.body)
-    if not bodies.is_yaml(media_type) or not request.body:
+    if not bodies.is_yaml(media_type):
         return request.body
     if len(request.body) <= INLINE_YAML:
         return bodies.yaml_to_json(request.body)
@@ -86,34 +88,32 @@ def write_options(request: Request, kind: str = "CreateOptions", patch_type: str
 
 
 async def create(api: Api, request: Request, target: Target, traceparent: str) -> Response:
-    media, body = answers.media_type(request, target.served), await object_body(request)
-    wanted = CreateRequest(
-        resource=target.resource(), name=target.path.name, object=body, options=write_options(request)
-    )
+    media, body = answers.media_type(request, target.served), await object_body(request, target.kind)
+    given = write_options(request)
+    wanted = CreateRequest(resource=target.resource(), name=target.path.name, object=body, options=given)
     reply = await _call(api, request, wanted, traceparent)
     return await _object(api, request, target, media, reply, 201)
 
 
 async def update(api: Api, request: Request, target: Target, traceparent: str) -> Response:
-    media, body = answers.media_type(request, target.served), await object_body(request)
-    wanted = UpdateRequest(
-        resource=target.resource(), name=target.path.name, object=body, options=write_options(request)
-    )
+    media, body = answers.media_type(request, target.served), await object_body(request, target.kind)
+    given = write_options(request, "UpdateOptions")
+    wanted = UpdateRequest(resource=target.resource(), name=target.path.name, object=body, options=given)
     reply = await _call(api, request, wanted, traceparent)
     return await _object(api, request, target, media, reply, 201 if reply.created else 200)
 
 
 async def patch(api: Api, request: Request, target: Target, traceparent: str) -> Response:
+    media_type = content_type(request.header(b"content-type"), "")
+    bodies.check_patch_type(media_type, target.served.custom)
     media = answers.media_type(request, target.served)
-    media_type = content_type(request.header(b"content-type"))
-    bodies.check_patch_type(media_type)
     wanted = PatchRequest(
         resource=target.resource(),
         name=target.path.name,
         patch_type=media_type,
-        patch=await json_body(request, media_type),
+        patch=await patch_body(request, media_type),
         force=options.boolean(request.query, "force"),
-        options=write_options(request),
+        options=write_options(request, "PatchOptions", media_type),
     )
     if media_type == bodies.APPLY:  # apply has no default manager
         wanted.options.field_manager = options.first(request.query, "fieldManager")
@@ -123,7 +123,7 @@ async def patch(api: Api, request: Request, target: Target, traceparent: str) ->
 
 async def delete(api: Api, request: Request, target: Target, traceparent: str) -> Response:
     media = answers.media_type(request, target.served)
-    body = await object_body(request) if request.body else b""
+    body = await deletion_body(request)
     wanted = DeleteRequest(
         resource=target.resource(), name=target.path.name, options=options.delete_options(request.query, body)
     )
@@ -133,7 +133,7 @@ async def delete(api: Api, request: Request, target: Target, traceparent: str) -
 
 async def delete_collection(api: Api, request: Request, target: Target, traceparent: str) -> Response:
     media = answers.media_type(request, target.served)
-    body = await object_body(request) if request.body else b""
+    body = await deletion_body(request)
     query = request.query
     wanted = DeleteCollectionRequest(
         resource=target.resource(),
@@ -142,6 +142,9 @@ async def delete_collection(api: Api, request: Request, target: Target, tracepar
         options=options.delete_options(query, body),
         resource_version=options.first(query, "resourceVersion"),
         resource_version_match=options.first(query, "resourceVersionMatch"),
+        limit=options.integer(query, "limit") or 0,
+        continue_token=options.first(query, "continue"),
+        send_initial_events=options.optional_boolean(query, "sendInitialEvents"),
     )
     reply = await _call(api, request, wanted, traceparent)
     headers = answers.warning_headers(list(reply.warnings)) if reply.warnings else ()

@@ -60,7 +60,10 @@ class Request:
         """Query parameters, each with all its values."""
         if not self.raw_query:
             return {}
-        return parse_qs(self.raw_query.decode("latin-1"), keep_blank_values=True)
+        text = self.raw_query.decode("latin-1")
+        if ";" in text:  # no separator any more: Go passes over such a pair
+            text = "&".join(pair for pair in text.split("&") if ";" not in pair)
+        return parse_qs(text, keep_blank_values=True)
 
     def note(self, flow: str) -> None:
         """Remember which flow the apiserver has put the request in."""

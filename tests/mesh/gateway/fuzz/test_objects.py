@@ -19,23 +19,6 @@ KINDS = [
     if "create" in info.verbs
 ]
 ROUNDS = int(os.environ.get("FUZZ_ROUNDS", "6"))
-# What Kubernetes itself answers bad input with 500 for: apply, and strategic merge patch.
-KNOWN = tuple(
-    text.encode()
-    for text in (
-        "failed to create typed patch object",
-        "unknown patch type: ",
-        "list element types are not identical: ",
-        " does not contain declared merge key: ",
-        "expected a []interface {}, but received a ",
-        "expected a map[string]interface {}, but received a ",
-        "unable to find api field in struct ",
-        "The order in patch list:",
-        "merging lists cannot yet be specified in the patch",
-        " is not a map",
-        "cannot merge lists without merge key for ",
-    )
-)
 PATCHES = {
     "json": "application/json-patch+json",
     "merge": "application/merge-patch+json",
@@ -49,8 +32,7 @@ async def answer(gateway: Any, method: str, path: str, **given: Any) -> int:
     async with gateway.admin.request(method, path, **given) as response:
         body = await response.read()
         sent = given.get("data", b"")[:4000]
-        known = any(text in body for text in KNOWN)
-        assert response.status < 500 or known, f"{method} {path}: {body[:600]!r} for {sent!r}"
+        assert response.status < 500, f"{method} {path}: {body[:600]!r} for {sent!r}"
         found = orjson.loads(body)
         if response.status >= 400:
             assert found["kind"] == "Status", found

@@ -42,7 +42,6 @@ def test_bookmarks() -> None:
         "apiVersion": "v1",
         "metadata": {
             "resourceVersion": "9",
-            "creationTimestamp": None,
             "annotations": {"k8s.io/initial-events-end": "true"},
         },
     }

@@ -14,4 +14,5 @@ def test_what_none_has_sent(text: str) -> None:
     with pytest.raises(StatusError) as caught:
         revision_of(text)
     assert caught.value.code == 400
-    assert caught.value.message == f'invalid resource version "{text}"'
+    shown = caught.value.message.removeprefix("invalid resource version: resourceVersion: Invalid value: ")
+    assert shown.startswith(f'"{text}": strconv.ParseUint: parsing "{text}": ')

@@ -26,7 +26,8 @@ def test_json_patch_applies_all_or_none() -> None:
     [
         ({"op": "add"}, 400),
         (["add"], 400),
-        ([{"op": "fly", "path": "/a"}], 400),
+        ([{"op": "fly", "path": "/a"}], 422),
+        ([{"op": 1, "path": "/a"}], 400),
         ([{"op": "remove", "path": "/missing"}], 422),
         ([{"op": "test", "path": "/a", "value": 2}], 422),
         ([{"op": "replace", "path": "/missing", "value": 2}], 422),

@@ -159,15 +159,15 @@ def test_cases(original: Any, patch: Any, wanted: Any) -> None:
 
 ERRORS = [
     ("no object", [], 400),
-    ("element without its key", spec(containers=[{"image": "x"}]), 500),
-    ("deletion without key", spec(containers=[{"$patch": "delete"}]), 500),
+    ("element without its key", spec(containers=[{"image": "x"}]), 400),
+    ("deletion without key", spec(containers=[{"$patch": "delete"}]), 400),
     ("retainKeys misses a field", spec(strategy={"$retainKeys": ["type"], "type": "a", "rollingUpdate": {}}), 400),
-    ("order misses an element", {"spec": {"$setElementOrder/containers": named("a"), "containers": named("b")}}, 500),
-    ("order is no list", {"spec": {"$setElementOrder/containers": "a"}}, 500),
+    ("order misses an element", {"spec": {"$setElementOrder/containers": named("a"), "containers": named("b")}}, 400),
+    ("order is no list", {"spec": {"$setElementOrder/containers": "a"}}, 400),
     ("deletions of nothing", {"metadata": {"$deleteFromPrimitiveList": ["a"]}}, 400),
-    ("mixed elements", spec(containers=[{"name": "a"}, "b"]), 500),
+    ("mixed elements", spec(containers=[{"name": "a"}, "b"]), 400),
     ("key is no scalar", spec(containers=[{"name": {}}]), 400),
-    ("unknown directive", {"spec": {"$patch": "fly"}}, 500),
+    ("unknown directive", {"spec": {"$patch": "fly"}}, 400),
 ]
 
 
@@ -199,6 +199,8 @@ def test_as_upstream(line: str) -> None:
     except StatusError as error:
         answer = {"code": error.code, "error": error.message}
     expected = {member: case[member] for member in ("result", "code", "error") if member in case}
+    if expected.get("code") == 500:  # what upstream gives no code to is 400 here, as its other bad patches are
+        expected["code"] = 400
     assert answer == (expected if expected.get("result", True) else {"result": None})
 
 
