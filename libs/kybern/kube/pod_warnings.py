@@ -82,9 +82,9 @@ def _spec(spec: Object, metadata: Object, path: str, metadata_path: str) -> Warn
     for key in annotations:
         if key in _OLD_ANNOTATIONS:
             yield f"{metadata_path}.annotations[{key}]: {_OLD_ANNOTATIONS[key]}"
+    yield from _volumes(items(spec, "volumes"), f"{path}.volumes")
     yield from _aliases(spec, path)
     yield from _pull_secrets(items(spec, "imagePullSecrets"), f"{path}.imagePullSecrets")
-    yield from _volumes(items(spec, "volumes"), f"{path}.volumes")
     yield from _fractions(child(spec, "overhead"), f"{path}.overhead")
     for name in ("initContainers", "containers"):
         for index, container in enumerate(items(spec, name)):
