@@ -47,6 +47,7 @@ class EtcdWatch:
         self._begin, self._end = interval(prefix)
         self._position = start_revision
         self._progress = progress
+        self._silent = False  # nothing has come since this was set
 
     async def run(self) -> AsyncGenerator[WatchBatch, None]:
         """See Store.watch."""
@@ -101,18 +102,13 @@ class EtcdWatch:
         if not self._position:
             self._position = (await _revision(member, self._cluster.timeout)) + 1
         self._answers = await _answers_progress(member, self._cluster.timeout)
-        interval_of_notes = self._progress if self._answers else 0
         call = member.watch.Watch(metadata=HAS_LEADER)
-        reading: asyncio.Task[Any] | None = None
+        asking = asyncio.create_task(self._ask_when_silent(call)) if self._answers and self._progress else None
         try:
             await call.write(rpc.WatchRequest(create_request=self._create_request()))
             while True:
-                reading = asyncio.ensure_future(call.read())
-                while not (await asyncio.wait({reading}, timeout=interval_of_notes or None))[0]:
-                    await self._ask(call)
-                if reading.cancelled():
-                    raise Interrupted("the channel was closed")
-                response = reading.result()
+                response = await _read(call)
+                self._silent = False
                 if not isinstance(response, rpc.WatchResponse):  # the end of the stream
                     raise Interrupted("the member closed the stream")
                 if response.created and not response.canceled:
@@ -123,9 +119,18 @@ class EtcdWatch:
         finally:
             self._call = None
             call.cancel()
-            if reading is not None:
-                with suppress(asyncio.CancelledError, grpc.aio.AioRpcError):
-                    await reading
+            if asking is not None:
+                asking.cancel()
+                await asyncio.wait({asking})
+
+    async def _ask_when_silent(self, call: Any) -> None:
+        """Ask for a note whenever nothing has come for a while; whoever reads learns why, if that fails."""
+        with suppress(grpc.aio.AioRpcError, grpc.aio.UsageError, asyncio.InvalidStateError):
+            while True:
+                self._silent = True
+                await asyncio.sleep(self._progress)
+                if self._silent:
+                    await self._ask(call)
 
     def _create_request(self) -> Any:
         return rpc.WatchCreateRequest(
@@ -158,6 +163,17 @@ class EtcdWatch:
                 raise CompactedError(self._position) from e
             if "future revision" not in (e.details() or ""):
                 raise
+
+
+async def _read(call: Any) -> Any:
+    """The next message. Raises Interrupted when the channel is closed, which is no cancellation of the caller."""
+    try:
+        return await call.read()
+    except asyncio.CancelledError:
+        task = asyncio.current_task()
+        if task is not None and not task.cancelling():
+            raise Interrupted("the channel was closed") from None
+        raise
 
 
 async def _revision(member: Member, timeout: float) -> int:

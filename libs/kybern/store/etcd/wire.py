@@ -7,6 +7,8 @@ from aetcd import rpc
 
 from kybern.store.contract import Check, Delete, Event, EventKind, KeyValue, Put, Write
 
+MOD, EQUAL = rpc.Compare.CompareTarget.Value("MOD"), rpc.Compare.CompareResult.Value("EQUAL")
+DELETE = rpc.Event.EventType.Value("DELETE")
 EVERYTHING = (b"\0", b"\0")
 
 
@@ -17,7 +19,7 @@ def key_value(kv: Any) -> KeyValue:
 
 def event(message: Any) -> Event:
     """From mvccpb.Event."""
-    kind = EventKind.DELETE if message.type == rpc.Event.EventType.Value("DELETE") else EventKind.PUT
+    kind = EventKind.DELETE if message.type == DELETE else EventKind.PUT
     prev = key_value(message.prev_kv) if message.HasField("prev_kv") else None
     return Event(kind, key_value(message.kv), prev)
 
@@ -38,26 +40,21 @@ def range_end(prefix: bytes) -> bytes:
 
 
 def txn_request(writes: Sequence[Write]) -> Any:
-    """Compare all; write all, or else read all."""
+    """Compare all; write all, or else read all. A key that must not be there has no version before."""
     request = rpc.TxnRequest()
     for write in writes:
-        key = write.key.encode()
-        if write.expected is not None:
-            request.compare.add(
-                key=key,
-                target=rpc.Compare.CompareTarget.Value("MOD"),
-                result=rpc.Compare.CompareResult.Value("EQUAL"),
-                mod_revision=write.expected,
-            )
+        key, expected = write.key.encode(), write.expected
+        if expected is not None:
+            request.compare.add(key=key, target=MOD, result=EQUAL, mod_revision=expected)
         request.failure.add().request_range.key = key
         operation = request.success.add()
         match write:
             case Put():
-                operation.request_put.MergeFrom(
-                    rpc.PutRequest(key=key, value=write.value, lease=write.lease, prev_kv=True)
-                )
+                put = operation.request_put
+                put.key, put.value, put.lease, put.prev_kv = key, write.value, write.lease, expected != 0
             case Delete():
-                operation.request_delete_range.MergeFrom(rpc.DeleteRangeRequest(key=key, prev_kv=True))
+                delete = operation.request_delete_range
+                delete.key, delete.prev_kv = key, True
             case Check():
                 operation.request_range.key = key
     return request
