@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 import yaml
-from mutations import Asked, mutations
+from bad_values import Asked, with_bad_values
 from same import Both
 
 WHOLE: dict[str, Any] = yaml.safe_load((Path(__file__).parent / "whole_pod.yaml").read_text())
@@ -32,7 +32,7 @@ def make(both: Both, pods: str, name: str, node: str = "n1", **spec: Any) -> str
 @pytest.mark.parametrize("field", ["metadata", *(f"spec.{name}" for name in WHOLE["spec"])])
 def test_every_field_given_bad_values(both: Both, pods: str, field: str) -> None:
     ask = Asked(both)
-    for what, pod in mutations(WHOLE, tuple(field.split("."))):
+    for what, pod in with_bad_values(WHOLE, tuple(field.split("."))):
         if what in UNLIKE:
             continue
         ask(what, "POST", f"{pods}?dryRun=All", pod)
