@@ -15,12 +15,12 @@ from kybern.gateway.api import SPACED_WARNING, Api, timeout
 from kybern.gateway.core.router import ResourcePath, group_path, resource_path
 from kybern.gateway.core.trace_budget import TraceBudget
 from kybern.gateway.handlers import aggregated, host_logs, logs, port_forward, proxy, read, remote_command, watch, write
-from kybern.gateway.handlers.documents import Documents
+from kybern.gateway.handlers.documents import Documents, only_get
 from kybern.gateway.handlers.fast_create import METHOD as POST
 from kybern.gateway.handlers.fast_create import FastCreate
 from kybern.gateway.handlers.fast_get import FastGet
 from kybern.gateway.handlers.health import ENDPOINTS, NOT_FOUND, Health, Readiness
-from kybern.gateway.handlers.target import Target, find, not_allowed, resource_of
+from kybern.gateway.handlers.target import Target, find, resource_of
 from kybern.gateway.http.connection import Connection
 from kybern.gateway.http.message import JSON, TEXT, Request, Response, status_line
 from kybern.gateway.metrics import HealthMetrics, Labels, RequestMetrics, joined
@@ -201,7 +201,7 @@ class Gateway:
         if path == "/version" or path == "/version/":
             if self._ready():
                 await self._api.check_access(request)
-            _only_get(request)
+            only_get(request)
             return await self._documents.version(request)
         access = await self._api.check_access(request)
         if path in ("/metrics", "/metrics/slis"):
@@ -224,8 +224,6 @@ class Gateway:
             return await aggregated.aggregated_document(self._api, request, group.group, group.version)
         if group is None:
             return NOT_FOUND
-        if group.version or (group.legacy and not group.group):
-            _only_get(request)
         return await self._documents.groups(request, group)
 
     def _series_of(self, target: Target) -> Series:
@@ -279,12 +277,6 @@ class Gateway:
             self._date = self._api.env.clock.now().strftime("%a, %d %b %Y %H:%M:%S GMT").encode()
             self._date_until = now + 1.0
         return self._date
-
-
-def _only_get(request: Request) -> None:
-    """Documents that are read and nothing else."""
-    if request.method != "GET":
-        raise not_allowed()
 
 
 @lru_cache(maxsize=4096)

@@ -8,7 +8,8 @@ from kybern.kube.schema import ResourceInfo
 # Kinds whose metadata.generation counts changes of spec.
 GENERATION_KINDS = frozenset(
     {
-        "CronJob", "CSIDriver", "CustomResourceDefinition", "DaemonSet", "Deployment", "EndpointSlice", "FlowSchema",
+        "CronJob", "CSIDriver", "CustomResourceDefinition", "DaemonSet", "Deployment", "DeviceClass",
+        "EndpointSlice", "FlowSchema",
         "Ingress", "IngressClass", "Job", "MutatingAdmissionPolicy", "MutatingAdmissionPolicyBinding",
         "MutatingWebhookConfiguration", "NetworkPolicy", "Pod", "PodDisruptionBudget", "PriorityClass",
         "PriorityLevelConfiguration", "ReplicaSet", "ReplicationController", "ResourceSlice", "StatefulSet",
@@ -47,7 +48,7 @@ INITIAL_STATUS: dict[tuple[str, str], Object] = {
 
 def apply_create_defaults(info: ResourceInfo, obj: Object) -> None:
     """The first status of a kind, generation 1 where counted, the finalizer of a Namespace, the selector of a Job."""
-    if info.kind in GENERATION_KINDS:
+    if info.kind in GENERATION_KINDS and info.kind != "CSIDriver":  # which counts from its first change on
         child(obj, "metadata")["generation"] = 1
     key = (info.group, info.kind)
     if key in INITIAL_STATUS:

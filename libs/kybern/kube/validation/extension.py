@@ -22,7 +22,6 @@ from kybern.kube.validation.metadata import validate_selector
 from kybern.kube.validation.names import (
     cidr,
     dns1035_label,
-    dns1123_label,
     dns1123_subdomain,
     label_value,
     path_segment,
@@ -307,31 +306,6 @@ def validate_storage_capacity(obj: Object) -> Errors:
     else:
         yield from text(obj["storageClassName"], "storageClassName", dns1123_subdomain)
     yield from validate_selector(obj.get("nodeTopology"), "nodeTopology")
-
-
-def validate_resource_claim(obj: Object) -> Errors:
-    yield from _devices(child(child(obj, "spec"), "devices"), "spec.devices")
-
-
-def validate_resource_claim_template(obj: Object) -> Errors:
-    yield from _devices(child(child(child(obj, "spec"), "spec"), "devices"), "spec.spec.devices")
-
-
-def _devices(devices: Object, path: str) -> Errors:
-    names = set()
-    for index, request in enumerate(items(devices, "requests")):
-        at = f"{path}.requests[{index}]"
-        yield from required_text(request, "name", at, dns1123_label)
-        if request.get("name") and request["name"] in names:
-            yield duplicate(f"{at}.name", request["name"])
-        names.add(request.get("name"))
-        exactly, first = request.get("exactly"), items(request, "firstAvailable")
-        if exactly is None and not first:
-            yield required(at, "exactly one of `exactly` or `firstAvailable` is required")
-        elif exactly is not None and first:
-            yield invalid(at, request, "exactly one of `exactly` or `firstAvailable` is required")
-        elif exactly is not None:
-            yield from required_text(exactly, "deviceClassName", f"{at}.exactly", dns1123_subdomain)
 
 
 _MIN_TOKEN, _MAX_TOKEN = 600, 2**32

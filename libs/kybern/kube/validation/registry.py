@@ -11,6 +11,7 @@ from kybern.kube.validation import (
     certificates,
     conditions,
     config,
+    devices,
     event,
     extension,
     flow_control,
@@ -23,6 +24,8 @@ from kybern.kube.validation import (
     policy,
     quota,
     rbac,
+    resource_claim,
+    resource_slice,
     service,
     storage,
     workload_status,
@@ -121,9 +124,13 @@ RULES: dict[tuple[str, str], Rules] = {
     ),
     (_RBAC, "Role"): Rules(rbac.validate_role, name=path_segment),
     (_RBAC, "RoleBinding"): Rules(rbac.validate_role_binding, rbac.validate_binding_update, name=path_segment),
-    (_DRA, "ResourceClaim"): Rules(extension.validate_resource_claim, extension.validate_spec_is_fixed),
+    (_DRA, "DeviceClass"): Rules(devices.validate_device_class),
+    (_DRA, "ResourceSlice"): Rules(
+        resource_slice.validate_resource_slice, resource_slice.validate_resource_slice_update
+    ),
+    (_DRA, "ResourceClaim"): Rules(resource_claim.validate_resource_claim, extension.validate_spec_is_fixed),
     (_DRA, "ResourceClaimTemplate"): Rules(
-        extension.validate_resource_claim_template, extension.validate_spec_is_fixed
+        resource_claim.validate_resource_claim_template, extension.validate_spec_is_fixed
     ),
     ("scheduling.k8s.io", "PriorityClass"): Rules(
         policy.validate_priority_class, policy.validate_priority_class_update, update_only=True
@@ -160,6 +167,7 @@ SUBRESOURCES: dict[tuple[str, str, str], ValidateUpdate] = {
     ("apps", "ReplicaSet", "status"): workload_status.replica_set_status,
     ("apps", "StatefulSet", "status"): workload_status.stateful_set_status,
     (_ADMISSION, "ValidatingAdmissionPolicy", "status"): extension.validate_policy_status,
+    (_DRA, "ResourceClaim", "status"): resource_claim.validate_claim_status,
     (_FLOW, "FlowSchema", "status"): conditions.validate_condition_types,
     (_FLOW, "PriorityLevelConfiguration", "status"): conditions.validate_condition_types,
     ("policy", "PodDisruptionBudget", "status"): policy.validate_budget_status,

@@ -15,6 +15,7 @@ from kybern.gateway.core import discovery
 from kybern.gateway.core.negotiation import OFFERED, PLAIN, MediaType, negotiate_discovery
 from kybern.gateway.core.router import GroupPath
 from kybern.gateway.handlers.health import NOT_FOUND, PATHS
+from kybern.gateway.handlers.target import not_allowed
 from kybern.gateway.http.message import TEXT, Request, Response
 from kybern.kube.openapi import protobuf
 from kybern.kube.status import not_acceptable, unknown_resource
@@ -39,6 +40,12 @@ VERSION = {
 VERSION_BODY = orjson.dumps(VERSION)
 
 OTHER_PATHS = (*PATHS, "/metrics", "/metrics/slis", "/openapi/v2", "/openapi/v3", "/version")
+
+
+def only_get(request: Request) -> None:
+    """Documents that are read and nothing else. Raises StatusError (405)."""
+    if request.method != "GET":
+        raise not_allowed()
 
 
 class Documents:
@@ -94,6 +101,7 @@ class Documents:
             headers = ((b"ETag", etag), (b"Vary", b"Accept"), (b"Cache-Control", b"public"))
             return await answers.answer(request, body, media, headers=headers)
         if legacy:
+            only_get(request)
             body = self._document(("api",), lambda: discovery.api_versions(table, self._server_address))
         else:
             body = self._document(("apis",), lambda: discovery.api_group_list(table))
@@ -103,6 +111,7 @@ class Documents:
         version = next((v for v in group.versions if v.version == name), None)
         if version is None:
             raise unknown_resource()
+        only_get(request)
         key = ("version", group.name, version.version)
         body = self._document(key, lambda: discovery.api_resource_list(group.name, version))
         return await answers.answer(request, body, media)
@@ -138,7 +147,7 @@ class Documents:
                     return await self._openapi_document(
                         request, group.name, version.version, "v3", version.openapi_hash
                     )
-        return Response(b"", 404, TEXT)
+        return Response(b"", 404, b"")
 
     async def _openapi_document(
         self, request: Request, group: str, version: str, openapi: str, known_hash: str
