@@ -1,12 +1,12 @@
 """Value validation: whether a value has the types, ranges and shapes that the schema asks for, in upstream's words."""
 
-from decimal import Decimal
 from typing import Any
 
 import orjson
 
 from kybern.kube.cel.library.regex import matches
 from kybern.kube.field import FieldError, invalid, not_supported, required, too_long, too_many, type_invalid
+from kybern.kube.go_float import go_float
 from kybern.kube.structural.formats import FORMATS
 from kybern.kube.structural.lists import identity
 from kybern.kube.structural.node import MISSING, Node
@@ -166,15 +166,7 @@ def _in_range(node: Node, value: float) -> bool:
 
 def go_number(value: float) -> str:
     """A number as Go's %v writes it: a float64 as 3, 0.5, 1e+06; an int64 with all digits."""
-    if isinstance(value, int):
-        return str(value)
-    number = Decimal(repr(float(value))).normalize()
-    exponent = number.adjusted()
-    if not value or -4 <= exponent < 6:
-        return f"{number:f}"
-    digits = "".join(map(str, number.as_tuple().digits))
-    sign, fraction = "-" if value < 0 else "", f".{digits[1:]}" if digits[1:] else ""
-    return f"{sign}{digits[0]}{fraction}e{exponent:+03d}"
+    return str(value) if isinstance(value, int) else go_float(value)
 
 
 def _check_array(node: Node, value: list[Any], path: str, errors: list[FieldError], old: Any) -> int:

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
+from itertools import takewhile
 from typing import Any, Literal
 
 from kybern.kube import meta, schema
@@ -93,8 +94,12 @@ CREATED_COLUMN = Column("Age", "date", json_path=".metadata.creationTimestamp")
 
 
 def custom(additional: Sequence[Column]) -> Printing:
-    """Printing of a custom resource: its name, then its additionalPrinterColumns, or Age when it has none."""
-    return Printing((Column("Name", format="name"), *(additional or (CREATED_COLUMN,))))
+    """Printing of a custom resource: its name, then its additionalPrinterColumns, or Age when it has none.
+
+    A column whose path cannot be read is not shown, nor are those behind it.
+    """
+    readable = takewhile(lambda column: json_path.is_readable(column.json_path), additional or (CREATED_COLUMN,))
+    return Printing((Column("Name", format="name"), *readable))
 
 
 def partial_object_metadata(obj: Object) -> Object:

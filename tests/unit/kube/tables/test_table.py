@@ -198,13 +198,40 @@ def test_custom_columns() -> None:
     assert table.custom([]).cells(obj, NOW) == ["x", "60m"]
 
 
-@pytest.mark.parametrize(("value", "wanted"), [("soon", "<invalid>"), ("20260101", "<invalid>"), (5, "<unknown>")])
-def test_a_date_column_over_what_is_no_date(value: object, wanted: str) -> None:
+@pytest.mark.parametrize(("value", "wanted"), [("soon", "<invalid>"), ("20260101", "<invalid>"), (5, None)])
+def test_a_date_column_over_what_is_no_date(value: object, wanted: str | None) -> None:
     printing = table.custom([Column("Since", "date", json_path=".status.since")])
     assert printing.cells({"metadata": META, "status": {"since": value}}, NOW) == ["x", wanted]
 
 
-@pytest.mark.parametrize("path", [f".a[{'9' * 5000}]", ".a[²]", ".a['" + r"\a" * 100, '.a[?(@.b..c=="x")]', ".a["])
+@pytest.mark.parametrize(
+    "path", [f".a[{'9' * 5000}]", ".a[²]", ".a['" + r"\a" * 100, ".a[b]", ".a[1:2:3:4]", ".a[?(@.b", ".a["]
+)
 def test_paths_that_cannot_be_followed(path: str) -> None:
-    with pytest.raises(ValueError, match="cannot read JSON path"):
+    with pytest.raises(ValueError, match="JSON path"):
         json_path.steps(path)
+    columns = [Column("A", "string", json_path=".a"), Column("B", "string", json_path=path), Column("C", "string")]
+    assert [column.name for column in table.custom(columns).columns] == ["Name", "A"]
+
+
+THING = {
+    "s": "x", "f": 1.5, "n": None, "l": ["a", "<"], "o": {"b": [1], "a": True}, "a.b/c": "d",
+    "items": [{"k": "a", "v": 1}, {"k": "b", "v": 2}],
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("path", "type_", "wanted"),
+    [
+        (".s", "string", "x"), (".f", "string", "1.5"), (".n", "string", "<no value>"), (".none", "string", None),
+        (".l", "string", '["a","\\u003c"]'), (".l[*]", "string", "a"), (".l[-1]", "string", "<"),
+        (".l[0:1]", "string", "a"), (".l[9]", "string", None), (".l[5,1]", "string", "<"),
+        (".o", "string", '{"a":true,"b":[1]}'), (".a\\.b/c", "string", "d"), ("['a\\.b/c']", "string", "d"),
+        (".items[?(@.k=='b')].v", "integer", 2), (".items[?(@.v>1)].k", "string", "b"),
+        (".items[?(@.v<=1)].k", "string", "a"),
+        (".items[?(@.k!='a')].k", "string", "b"), (".items[?(@.none)].k", "string", None), ("..v", "integer", 1),
+        (".f", "integer", 1), (".s", "integer", None), (".s", "boolean", None), (".none", "date", None),
+    ],
+)  # fmt: skip
+def test_cells(path: str, type_: str, wanted: object) -> None:
+    assert json_path.cell(path, type_, THING, NOW) == wanted
