@@ -88,11 +88,11 @@ def _edges(schema: Object) -> list[tuple[str, str, str]]:
 def _plan(name: str) -> _Plan | None:
     if name not in _wanted() or "properties" not in load().definitions[name]:
         return None
-    zeros = load().zeros.get(name)
-    known = zeros or Zeros()
+    known = load().zeros.get(name) or Zeros()
     valued = known.drops | known.keeps.keys()
     keeps = known.keeps if name not in _COMPLETE else {}
-    plan = _Plan(_rules().get(name), keeps, lambda member: zeros is not None and member not in valued)
+    known_type = not name.startswith(_UNKNOWN)
+    plan = _Plan(_rules().get(name), keeps, lambda member: known_type and member not in valued)
     if name not in _RECURSIVE:
         for member, shape, target in _edges(load().definitions[name]):
             below = _plan(target)
@@ -108,6 +108,7 @@ _COMPLETE = frozenset(
     _CORE + name
     for name in ("Container", "ContainerPort", "EnvVar", "KeyToPath", "Volume", "VolumeDevice", "VolumeMount")
 )
+_UNKNOWN = "io.k8s.kube-aggregator."  # of whose structs the table of zero values says nothing
 # JSONSchemaProps holds itself; it has no defaults.
 _RECURSIVE = {"io.k8s.apiextensions-apiserver.pkg.apis.apiextensions.v1.JSONSchemaProps"}
 

@@ -28,6 +28,7 @@ from kybern.kube.validation.names import (
     wildcard_subdomain,
 )  # fmt: skip
 
+_ADDRESS_TYPES = ("FQDN", "IPv4", "IPv6")
 _PROTOCOLS = ("SCTP", "TCP", "UDP")
 
 
@@ -54,15 +55,18 @@ def validate_endpoints(obj: Object) -> Errors:
 
 
 def _subset_address(address: Object, path: str) -> Errors:
-    problems = ["must be a valid IP address"] if ip_address(address.get("ip") or "") else []
+    value = address.get("ip") or ""
+    problems = ip_address(value)
     for problem in problems:
-        yield invalid(f"{path}.ip", address.get("ip") or "", problem)
+        yield invalid(f"{path}.ip", value, problem)
     if address.get("hostname"):
         yield from text(address["hostname"], f"{path}.hostname", dns1123_label)
     if address.get("nodeName") is not None:
         yield from text(address["nodeName"], f"{path}.nodeName", dns1123_subdomain)
-    if not problems:
-        yield from _endpoint_address(address["ip"], f"{path}.ip")
+    if problems:
+        yield invalid(f"{path}.ip", value, "must be a valid IP address")
+    else:
+        yield from _endpoint_address(value, f"{path}.ip")
 
 
 def _endpoint_address(value: str, path: str) -> Errors:
@@ -84,8 +88,8 @@ def validate_endpoint_slice(obj: Object) -> Errors:
     endpoints, ports = items(obj, "endpoints"), items(obj, "ports")
     if not kind:
         yield required("addressType")
-    elif kind not in ("FQDN", "IPv4", "IPv6"):
-        yield not_supported("addressType", kind, ("FQDN", "IPv4", "IPv6"))
+    elif kind not in _ADDRESS_TYPES:
+        yield not_supported("addressType", kind, _ADDRESS_TYPES)
     if len(endpoints) > 1000:
         yield too_many("endpoints", len(endpoints), 1000)
     for index, endpoint in enumerate(endpoints):
@@ -159,10 +163,14 @@ def _hints(hints: Object, path: str) -> Errors:
 
 def endpoint_slice_warnings(obj: Object, old: Object | None) -> list[str]:
     """What other kinds say better."""
-    return ["spec.addressType: FQDN endpoints are deprecated"] if obj.get("addressType") == "FQDN" else []
+    new = old is None and obj.get("addressType") == "FQDN"
+    return ["spec.addressType: FQDN endpoints are deprecated"] if new else []
 
 
 def validate_endpoint_slice_update(obj: Object, old: Object) -> Errors:
+    if obj.get("addressType") not in _ADDRESS_TYPES:
+        yield from validate_endpoint_slice({"addressType": obj.get("addressType")})
+    yield from validate_endpoint_slice({**obj, "addressType": old.get("addressType")})
     yield from immutable(obj.get("addressType"), old.get("addressType"), "addressType")
 
 
@@ -205,6 +213,7 @@ def _http_path(path: Object, at: str) -> Errors:
     kind, value = path.get("pathType"), path.get("path") or ""
     if kind is None:
         yield required(f"{at}.pathType", "pathType must be specified")
+        return
     elif kind in ("Exact", "Prefix"):
         if not value.startswith("/"):
             yield invalid(f"{at}.path", value, "must be an absolute path")

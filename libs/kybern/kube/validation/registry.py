@@ -56,9 +56,7 @@ _RBAC = "rbac.authorization.k8s.io"
 _ADMISSION = "admissionregistration.k8s.io"
 
 RULES: dict[tuple[str, str], Rules] = {
-    ("", "ConfigMap"): Rules(
-        config.validate_config_map, config.validate_config_map_update, update_only=True
-    ),
+    ("", "ConfigMap"): Rules(config.validate_config_map, config.validate_config_map_update, update_only=True),
     ("", "Endpoints"): Rules(network.validate_endpoints),
     ("", "Event"): Rules(event.validate_core_event),
     ("", "LimitRange"): Rules(quota.validate_limit_range),
@@ -102,7 +100,7 @@ RULES: dict[tuple[str, str], Rules] = {
     ),
     ("coordination.k8s.io", "Lease"): Rules(policy.validate_lease),
     ("discovery.k8s.io", "EndpointSlice"): Rules(
-        network.validate_endpoint_slice, network.validate_endpoint_slice_update
+        network.validate_endpoint_slice, network.validate_endpoint_slice_update, update_only=True
     ),
     ("events.k8s.io", "Event"): Rules(event.validate_event, event.validate_event_update, update_only=True),
     (_FLOW, "FlowSchema"): Rules(flow_control.validate_flow_schema),
@@ -114,7 +112,9 @@ RULES: dict[tuple[str, str], Rules] = {
         extension.validate_service_cidr, extension.validate_service_cidr_update
     ),
     ("networking.k8s.io", "Ingress"): Rules(network.validate_ingress),
-    ("networking.k8s.io", "IngressClass"): Rules(network.validate_ingress_class, network.validate_ingress_class_update),
+    ("networking.k8s.io", "IngressClass"): Rules(
+        network.validate_ingress_class, network.validate_ingress_class_update, update_only=True
+    ),
     ("networking.k8s.io", "NetworkPolicy"): Rules(network.validate_network_policy),
     ("node.k8s.io", "RuntimeClass"): Rules(policy.validate_runtime_class, policy.validate_runtime_class_update),
     ("policy", "PodDisruptionBudget"): Rules(policy.validate_budget),
@@ -139,9 +139,11 @@ RULES: dict[tuple[str, str], Rules] = {
     ("storage.k8s.io", "VolumeAttributesClass"): Rules(
         extension.validate_attributes_class, extension.validate_attributes_class_update
     ),
-    ("storage.k8s.io", "CSIDriver"): Rules(storage.validate_csi_driver),
+    ("storage.k8s.io", "CSIDriver"): Rules(storage.validate_csi_driver, storage.validate_csi_driver_update),
     ("storage.k8s.io", "CSINode"): Rules(storage.validate_csi_node),
-    ("storage.k8s.io", "StorageClass"): Rules(storage.validate_storage_class, storage.validate_storage_class_update),
+    ("storage.k8s.io", "StorageClass"): Rules(
+        storage.validate_storage_class, storage.validate_storage_class_update, update_only=True
+    ),
     ("storage.k8s.io", "VolumeAttachment"): Rules(storage.validate_attachment, storage.validate_attachment_update),
 }
 

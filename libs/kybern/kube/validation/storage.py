@@ -1,7 +1,7 @@
 """PersistentVolume, PersistentVolumeClaim, StorageClass, VolumeAttachment, CSIDriver, CSINode."""
 
 from kybern.kube import quantity
-from kybern.kube.field import duplicate, forbidden, invalid, not_supported, required
+from kybern.kube.field import duplicate, forbidden, invalid, not_supported, required, too_long
 from kybern.kube.validation.fields import (
     IMMUTABLE,
     Errors,
@@ -177,7 +177,7 @@ def validate_storage_class(obj: Object) -> Errors:
     terms = items(obj, "allowedTopologies")
     for index, term in enumerate(terms):
         at = f"allowedTopologies[{index}].matchLabelExpressions"
-        if any(same(term, other) for place, other in enumerate(terms) if place < index):
+        if not items(term, "matchLabelExpressions") or any(same(term, other) for other in terms[:index]):
             yield duplicate(at, "")
         yield from _topology(items(term, "matchLabelExpressions"), at)
 
@@ -228,19 +228,70 @@ def validate_csi_driver(obj: Object) -> Errors:
             yield required(f"spec.{name}")
     for mode in items(spec, "volumeLifecycleModes"):
         if mode not in ("Ephemeral", "Persistent"):
-            yield not_supported("spec.volumeLifecycleModes", mode, ("Ephemeral", "Persistent"))
-    yield from one_of(spec, "fsGroupPolicy", "spec", ("File", "None", "ReadWriteOnceWithFSType"))
+            yield not_supported("spec.volumeLifecycleModes", mode, ("Persistent", "Ephemeral"), in_order=True)
+    policies = ("File", "None", "ReadWriteOnceWithFSType")
+    if spec.get("fsGroupPolicy") is not None and spec["fsGroupPolicy"] not in policies:
+        yield not_supported("spec.fsGroupPolicy", spec["fsGroupPolicy"], policies)
+    period = spec.get("nodeAllocatableUpdatePeriodSeconds")
+    if period is not None and period < 10:
+        what = "must be greater than or equal to 10 seconds"
+        yield invalid("spec.nodeAllocatableUpdatePeriodSeconds", period, what)
+    audiences = set()
+    for index, request in enumerate(items(spec, "tokenRequests")):
+        at, audience = f"spec.tokenRequests[{index}]", request.get("audience") or ""
+        if audience in audiences:
+            yield duplicate(f"{at}.audience", audience)
+        audiences.add(audience)
+        seconds = request.get("expirationSeconds")
+        if seconds is not None and seconds < 600:
+            yield invalid(f"{at}.expirationSeconds", seconds, "may not specify a duration less than 10 minutes")
+
+
+def csi_driver_warnings(obj: Object, old: Object | None) -> list[str]:
+    """Tokens had better not be among the attributes of volumes."""
+    spec = child(obj, "spec")
+    if spec.get("tokenRequests") and spec.get("serviceAccountTokenInSecrets") is None:
+        return [
+            "spec.serviceAccountTokenInSecrets is unset; if supported by this CSI driver, set to true to prevent "
+            "possible logging of tokens in volume attributes"
+        ]
+    return []
+
+
+def validate_csi_driver_update(obj: Object, old: Object) -> Errors:
+    """How volumes are attached and lived with is the driver's nature."""
+    spec, before = child(obj, "spec"), child(old, "spec")
+    if spec.get("attachRequired") != before.get("attachRequired"):
+        yield invalid("spec.attachedRequired", spec.get("attachRequired"), IMMUTABLE)
+    if not same(spec.get("volumeLifecycleModes"), before.get("volumeLifecycleModes")):
+        yield invalid("spec.volumeLifecycleModes", spec.get("volumeLifecycleModes"), IMMUTABLE)
 
 
 def validate_csi_node(obj: Object) -> Errors:
     names = set()
     for index, driver in enumerate(items(child(obj, "spec"), "drivers")):
         at = f"spec.drivers[{index}]"
-        for name in ("name", "nodeID"):
-            yield from required_text(driver, name, at)
-        if driver.get("name") and driver["name"] in names:
-            yield duplicate(f"{at}.name", driver["name"])
-        names.add(driver.get("name"))
+        name, node = driver.get("name") or "", driver.get("nodeID") or ""
+        if len(name) > 63:
+            yield too_long(f"{at}.name", 63)
+        if not name:
+            yield required(f"{at}.name")
+        for problem in dns1123_subdomain(name.lower()) if name else ():
+            yield invalid(f"{at}.name", name, problem)
+        if not node:
+            yield required(f"{at}.nodeID")
+        elif len(node) > 256:
+            yield invalid(f"{at}.nodeID", node, "must be 256 characters or less")
+        if name in names:
+            yield duplicate(f"{at}.name", name)
+        names.add(name)
+        keys = items(driver, "topologyKeys")
+        for place, key in enumerate(keys):
+            if key in keys[:place]:
+                yield duplicate(at, key)
+            if not key:
+                yield required(at)
+            yield from text(key, at, qualified_name)
         count = child(driver, "allocatable").get("count")
         if count is not None and count < 0:
             yield invalid(f"{at}.allocatable.count", count, min_error(0))

@@ -288,3 +288,26 @@ def test_a_job_selects_its_own_pods_unless_told_otherwise(manual: bool) -> None:
         "job-name": "j",
         "batch.kubernetes.io/job-name": "j",
     }
+
+
+def core(kind: str) -> schema.ResourceInfo:
+    found = schema.kind("", "v1", kind)
+    assert found is not None
+    return found
+
+
+def test_what_structs_always_write() -> None:
+    event = {"metadata": {"name": "e"}, "involvedObject": {}}
+    apply_defaults(core("Event"), event)
+    always = {"eventTime": None, "firstTimestamp": None, "lastTimestamp": None, "source": {}}
+    texts = {"reportingComponent": "", "reportingInstance": ""}
+    assert event == {"metadata": {"name": "e"}, "involvedObject": {}, **always, **texts}
+    limits = {"spec": {"limits": []}}
+    apply_defaults(core("LimitRange"), limits)
+    assert limits == {"spec": {"limits": None}}, "stored, an empty list is none"
+
+
+def test_empty_text_behind_a_pointer_is_a_text() -> None:
+    claim = {"spec": {"volumeMode": ""}}
+    apply_defaults(core("PersistentVolumeClaim"), claim)
+    assert claim["spec"]["volumeMode"] == ""

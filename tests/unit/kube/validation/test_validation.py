@@ -11,6 +11,7 @@ from kybern.kube.defaults import apply_defaults
 from kybern.kube.schema import ResourceInfo
 from kybern.kube.validation import validate_create, validate_review, validate_update
 from kybern.kube.validation.metadata import finalizer_warnings
+from kybern.kube.validation.service import service_warnings
 
 LABEL = (
     "a lowercase RFC 1123 label must consist of lower case alphanumeric characters or '-', and must start and end with "
@@ -334,13 +335,13 @@ CREATE: list[tuple[str, str, Any, list[str]]] = [
     ("Service", "spec.clusterIP", "nonsense",
      ['spec.clusterIPs[0]: Invalid value: "nonsense": must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)']),
     ("EndpointSlice", "endpoints.0.addresses", ["::1"],
-     ['endpoints[0].addresses[0]: Invalid value: "::1": must be an IPv4 address']),
+     ['endpoints[0].addresses: Invalid value: "::1": must be an IPv4 address']),
     ("Ingress", "spec.rules.0.http.paths.0.path", "x",
      ['spec.rules[0].http.paths[0].path: Invalid value: "x": must be an absolute path']),
     ("Ingress", "spec.rules.0.host", "10.0.0.1",
      ['spec.rules[0].host: Invalid value: "10.0.0.1": must be a DNS name, not an IP address']),
     ("NetworkPolicy", "spec.policyTypes", ["Odd"],
-     ['spec.policyTypes[0]: Unsupported value: "Odd": supported values: "Egress", "Ingress"']),
+     ['spec.policyTypes[0]: Unsupported value: "Odd": supported values: "Ingress", "Egress"']),
     ("NetworkPolicy", "spec.ingress.0.from.0.ipBlock.except", ["11.0.0.0/8"],
      ['spec.ingress[0].from[0].ipBlock.except[0]: Invalid value: "11.0.0.0/8": must be a strict subset of `cidr`']),
     ("ConfigMap", "data", {"a b": ""}, [
@@ -355,9 +356,17 @@ CREATE: list[tuple[str, str, Any, list[str]]] = [
     ("LimitRange", "spec.limits.0.min", {"cpu": "3"},
      ['spec.limits[0].min[cpu]: Invalid value: "3": min value 3 is greater than max value 2',
       'spec.limits[0].defaultRequest[cpu]: Invalid value: "2": min value 3 is greater than default request value 2',
-      'spec.limits[0].min[cpu]: Invalid value: "3": min value 3 is greater than default value 2']),
+      'spec.limits[0].default[cpu]: Invalid value: "3": min value 3 is greater than default value 2']),
     ("ResourceQuota", "spec.hard", {"unicorns": "1"},
-     ['spec.hard[unicorns]: Invalid value: "unicorns": must be a standard resource type or fully qualified']),
+     ['spec.hard[unicorns]: Invalid value: "unicorns": must be a standard resource type or fully qualified',
+      'spec.hard[unicorns]: Invalid value: "unicorns": must be a standard resource for quota']),
+    ("ResourceQuota", "spec.scopes", ["Odd"], ['spec.scopes: Invalid value: ["Odd"]: unsupported scope']),
+    ("Service", "spec.clusterIP", "010.96.0.9",
+     ['spec.clusterIPs[0]: Invalid value: "010.96.0.9": must not have leading 0s']),
+    ("Service", "spec.trafficDistribution", "x",
+     ['spec.trafficDistribution: Unsupported value: "x": supported values: "PreferClose", "PreferSameZone", '
+      '"PreferSameNode"']),
+    ("Service", "spec.ipFamilies", ["IPv4", "IPv4"], ['spec.ipFamilies[1]: Duplicate value: "IPv4"']),
     ("Event", "involvedObject.namespace", "other",
      ['involvedObject.namespace: Invalid value: "other": does not match event.namespace']),
     ("PersistentVolumeClaim", "spec.accessModes", [],
@@ -445,7 +454,7 @@ UPDATE: list[tuple[str, str, Any, list[str]]] = [
         "spec: Forbidden: spec is immutable after creation except resources.requests and volumeAttributesClassName for "
         "bound claims"]),
     ("StorageClass", "provisioner", "example.com/q",
-     ["provisioner: Forbidden: updates to provisioner are forbidden."]),
+     ['provisioner: Invalid value: "example.com/q": field is immutable']),
     ("PriorityClass", "value", 2, ["value: Forbidden: may not be changed in an update."]),
     ("Node", "spec.podCIDRs", ["10.1.0.0/24"],
      ['spec.podCIDRs: Forbidden: node updates may not change podCIDR except from "" to valid']),
@@ -601,3 +610,22 @@ def test_names_of_sysctls(name: str, good: bool) -> None:
     assert [error.field for error in validate_create(info, obj)] == (
         [] if good else ["spec.securityContext.sysctls[0].name"]
     )
+
+
+@pytest.mark.parametrize(
+    ("spec", "wanted"),
+    [
+        ({"type": "ClusterIP"}, []),
+        ({"externalName": "a.b"}, ['spec.externalName is ignored when spec.type is not "ExternalName"']),
+        ({"clusterIP": "None", "sessionAffinity": "ClientIP"}, ["spec.SessionAffinity is ignored for headless services"]),
+        ({"loadBalancerIP": "01.2.3.4"},
+         ['spec.loadBalancerIP: non-standard IP address "01.2.3.4" is invalid: use "1.2.3.4"']),
+        ({"trafficDistribution": "PreferClose"},
+         ['spec.trafficDistribution: "PreferClose" is deprecated; use "PreferSameZone"']),
+        ({"externalIPs": ["fd00::0001"]},
+         ['spec.externalIPs[0]: IPv6 address "fd00::0001" should be in RFC 5952 canonical format ("fd00::1")',
+          "spec.externalIPs is deprecated and may no longer be implemented in some clusters"]),
+    ],
+)  # fmt: skip
+def test_service_warnings(spec: dict[str, Any], wanted: list[str]) -> None:
+    assert service_warnings({"spec": spec}, None) == wanted

@@ -4,6 +4,7 @@ from kybern.apiserver.crd.strategy import CUSTOM_RESOURCE_DEFINITIONS
 from kybern.apiserver.registry.strategies.admission_policies import ADMISSION_POLICIES
 from kybern.apiserver.registry.strategies.api_services import API_SERVICES
 from kybern.apiserver.registry.strategies.certificates import CERTIFICATE_SIGNING_REQUESTS
+from kybern.apiserver.registry.strategies.endpoint_slices import ENDPOINT_SLICES
 from kybern.apiserver.registry.strategies.namespaces import NAMESPACES
 from kybern.apiserver.registry.strategies.nodes import without_config
 from kybern.apiserver.registry.strategies.pods import BINDINGS, PODS
@@ -14,7 +15,7 @@ from kybern.apiserver.registry.strategies.services import SERVICES
 from kybern.apiserver.registry.strategies.workloads import WORKLOADS
 from kybern.apiserver.registry.strategy import PLAIN, Strategy
 from kybern.kube.validation.config import secret_warnings
-from kybern.kube.validation.network import endpoint_slice_warnings
+from kybern.kube.validation.storage import csi_driver_warnings
 
 UPSERT = Strategy(create_on_update=True)
 VERSIONED = Strategy(create_on_update=True, unconditional_update=False)
@@ -39,11 +40,11 @@ STRATEGIES: dict[tuple[str, str], Strategy] = {
     ("certificates.k8s.io", "certificatesigningrequests"): CERTIFICATE_SIGNING_REQUESTS,
     ("apiextensions.k8s.io", "customresourcedefinitions"): CUSTOM_RESOURCE_DEFINITIONS,
     ("coordination.k8s.io", "leases"): VERSIONED,
-    ("discovery.k8s.io", "endpointslices"): Strategy(warn=endpoint_slice_warnings),
+    ("discovery.k8s.io", "endpointslices"): ENDPOINT_SLICES,
     ("node.k8s.io", "runtimeclasses"): VERSIONED,
     ("resource.k8s.io", "deviceclasses"): KEPT,
     ("policy", "poddisruptionbudgets"): Strategy(unconditional_update=False),
-    ("storage.k8s.io", "csidrivers"): KEPT,
+    ("storage.k8s.io", "csidrivers"): Strategy(returns_deleted=True, warn=csi_driver_warnings),
     ("storage.k8s.io", "csinodes"): KEPT,
     ("storage.k8s.io", "storageclasses"): KEPT,
     ("storage.k8s.io", "volumeattachments"): KEPT,
