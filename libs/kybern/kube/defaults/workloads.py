@@ -7,6 +7,7 @@ _BATCH = "io.k8s.api.batch.v1."
 _CORE = "io.k8s.api.core.v1."
 _HPA = "io.k8s.api.autoscaling."
 _MAX_INT32 = 2**31 - 1
+TEMPLATE_GENERATION = "deprecated.daemonset.template.generation"
 
 
 def _deployment_strategy(strategy: Object) -> None:
@@ -21,6 +22,14 @@ def _daemon_set_strategy(strategy: Object) -> None:
         rolling = child(strategy, "rollingUpdate")
         rolling.setdefault("maxUnavailable", 1)
         rolling.setdefault("maxSurge", 0)
+
+
+def _template_generation(daemon_set: Object) -> None:
+    """The count of templates that the API had before apps/v1; the registry says how many there were."""
+    metadata = child(daemon_set, "metadata")
+    annotations = metadata.get("annotations") or {}
+    if TEMPLATE_GENERATION not in annotations:
+        metadata["annotations"] = {**annotations, TEMPLATE_GENERATION: "0"}
 
 
 def _stateful_set_strategy(strategy: Object) -> None:
@@ -107,6 +116,7 @@ RULES: Rules = {
     ),
     _APPS + "StatefulSetUpdateStrategy": rule(_stateful_set_strategy),
     _APPS + "StatefulSetPersistentVolumeClaimRetentionPolicy": rule(whenDeleted="Retain", whenScaled="Retain"),
+    _APPS + "DaemonSet": rule(_template_generation),
     _APPS + "DaemonSetSpec": rule(revisionHistoryLimit=10, updateStrategy={}),
     _APPS + "DaemonSetUpdateStrategy": rule(_daemon_set_strategy, type="RollingUpdate"),
     _BATCH + "Job": rule(_own_labels, _job),

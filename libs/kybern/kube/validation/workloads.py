@@ -204,7 +204,7 @@ def validate_replication_controller(obj: Object) -> Errors:
         return
     labels = _labels(template)
     if selector and not from_labels(selector).matches(labels):
-        yield invalid("spec.template.metadata.labels", labels, "`selector` does not match template `labels`")
+        yield invalid("spec.template.metadata.labels", labels or None, "`selector` does not match template `labels`")
     yield from validate_template(template, "spec.template")
     yield from _always_restarts(template)
 
@@ -300,8 +300,13 @@ def _deployment_strategy(strategy: Object, path: str) -> Errors:
 
 
 def _nonzero(value: Any) -> bool:
-    """Whether it counts; what is no percentage does not."""
-    return value != 0 if isinstance(value, int) else bool(intstr.is_percent(value) and intstr.percent(value))
+    """Whether it counts; a text that is neither a percentage nor a number does not."""
+    if isinstance(value, str) and not intstr.is_percent(value):
+        try:
+            return int(value) != 0
+        except ValueError:
+            return False
+    return value != 0 if isinstance(value, int) else bool(intstr.percent(value))
 
 
 def _zero(value: Any) -> bool:

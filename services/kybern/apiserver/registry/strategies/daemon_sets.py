@@ -3,8 +3,7 @@
 from kybern.apiserver.registry.metadata import ordered
 from kybern.apiserver.registry.request import Request
 from kybern.apiserver.registry.strategy import Object
-
-GENERATION = "deprecated.daemonset.template.generation"
+from kybern.kube.defaults.workloads import TEMPLATE_GENERATION
 
 
 def prepare_create(request: Request, new: Object) -> None:
@@ -19,10 +18,10 @@ def prepare_update(request: Request, new: Object, old: Object) -> None:
 
 
 def _count(obj: Object) -> int:
-    text = (obj["metadata"].get("annotations") or {}).get(GENERATION) or ""
+    text = (obj["metadata"].get("annotations") or {}).get(TEMPLATE_GENERATION) or ""
     return int(text) if text.isascii() and text.isdigit() else 1
 
 
 def _annotate(obj: Object, count: int) -> None:
-    annotations = {**(obj["metadata"].get("annotations") or {}), GENERATION: str(count)}
+    annotations = {**(obj["metadata"].get("annotations") or {}), TEMPLATE_GENERATION: str(count)}
     obj["metadata"] = ordered({**obj["metadata"], "annotations": annotations})
