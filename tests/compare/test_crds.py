@@ -1,3 +1,4 @@
+# ruff: noqa: E501 (a case stays in one line)
 """CustomResourceDefinitions, the values of custom resources, their rules in CEL and their Tables."""
 
 import json

@@ -7,8 +7,8 @@
     formats     the formats of strings that are enforced
     lists       items of sets and maps are unique
     rules       x-kubernetes-validations, in CEL
-    definition  whether a schema is structural at all
-    crd         whether the parts of a CustomResourceDefinition around its schemas are right
+    definition  whether a schema is structural at all; with openapi_rules, default_rules, rule_checks
+    crd         whether a CustomResourceDefinition around its schemas is right; with crd_versions, field_path, go_form
     kind        all of it for one version of one custom kind:  CustomKind.prune, .default, .validate
     publish     the schema as OpenAPI v2 and v3
 
