@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from typing import Any
 
 import jsonpatch
@@ -11,23 +12,57 @@ from kybern.kube.recognize import go_type
 from kybern.kube.status import StatusError, bad_request, request_entity_too_large, status_error
 
 MAX_OPERATIONS = 10_000
+OPERATIONS = ("add", "remove", "replace", "move", "copy", "test")
 _STRINGS = ("op", "path", "from")
 _NEEDS_VALUE = ("add", "replace", "test")
 
 
 def apply(original: dict[str, Any], patch: Any) -> dict[str, Any]:
     """A patched copy of `original`. Raises StatusError: 400 for a malformed patch, 413 too long, 422 not applicable."""
-    operations = _read(patch)
-    try:
-        # The library shares `value` members with its result; a copy per application keeps the patch reusable.
-        patched: dict[str, Any] = jsonpatch.JsonPatch(operations).apply(original)
-    except jsonpatch.JsonPatchTestFailed as failed:
-        raise unprocessable(f"testing path failed: {failed}") from None
-    except (jsonpatch.JsonPatchException, jsonpointer.JsonPointerException, TypeError, KeyError, IndexError) as wrong:
-        raise unprocessable(str(wrong)) from None
+    patched: Any = copy.deepcopy(original)
+    for operation in _read(patch):
+        patched = _step(patched, operation)
     if not isinstance(patched, dict):
         raise unprocessable("the patched document is not an object")
     return patched
+
+
+def _step(document: Any, operation: dict[str, Any]) -> Any:
+    """The document after one operation, changed in place.
+
+    What is missing is null to `test` and `copy`, as upstream has it, and `replace` makes it.
+    """
+    kind, path = operation.get("op"), operation.get("path") or ""
+    if kind not in OPERATIONS:
+        raise unprocessable(f"Unexpected kind: {kind or ''}")
+    if not path and kind in ("add", "replace", "remove"):
+        raise unprocessable(f"{kind} operation does not apply to the whole document")
+    if kind == "copy" and _lacks(document, operation.get("from") or ""):
+        operation = {"op": "add", "path": path, "value": None}
+    lacks = kind in ("replace", "remove", "test") and _lacks(document, path)
+    if lacks and kind == "test" and operation.get("value") is None:
+        return document
+    if lacks and kind == "remove":
+        last = jsonpointer.unescape(path.rpartition("/")[2])
+        why = f"Unable to remove nonexistent key: {last}: missing value"
+        raise unprocessable(f"error in remove for path: '{path}': {why}")
+    step = {**operation, "op": "add"} if lacks and kind == "replace" else operation
+    try:
+        # The library shares `value` members with its result; a copy per application keeps the patch reusable.
+        return jsonpatch.JsonPatch([copy.deepcopy(step)]).apply(document, in_place=True)
+    except jsonpatch.JsonPatchTestFailed:
+        raise unprocessable(f"testing value {path} failed: test failed") from None
+    except (jsonpatch.JsonPatchException, jsonpointer.JsonPointerException, TypeError, KeyError, IndexError) as wrong:
+        raise unprocessable(str(wrong)) from None
+
+
+def _lacks(document: Any, path: str) -> bool:
+    """Whether the path is that of a member that an object does not have."""
+    try:
+        parent, last = jsonpointer.JsonPointer(path).to_last(document)
+    except (jsonpointer.JsonPointerException, TypeError, KeyError, IndexError):
+        return False
+    return isinstance(parent, dict) and last is not None and last not in parent
 
 
 def _read(patch: Any) -> list[dict[str, Any]]:

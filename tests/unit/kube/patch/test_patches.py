@@ -30,7 +30,8 @@ def test_json_patch_applies_all_or_none() -> None:
         ([{"op": 1, "path": "/a"}], 400),
         ([{"op": "remove", "path": "/missing"}], 422),
         ([{"op": "test", "path": "/a", "value": 2}], 422),
-        ([{"op": "replace", "path": "/missing", "value": 2}], 422),
+        ([{"op": "replace", "path": "/missing/b", "value": 2}], 422),
+        ([{"op": "add", "path": "", "value": {}}], 422),
         ([{"op": "add", "path": "/a/0/b", "value": 2}], 422),
         ([{"op": "replace", "path": "", "value": 1}], 422),
         ([{"op": "add", "path": "/x", "value": 1}] * 10_001, 413),
@@ -40,6 +41,18 @@ def test_json_patch_errors(patch: Any, code: int) -> None:
     with pytest.raises(StatusError) as caught:
         json.apply({"a": 1}, patch)
     assert caught.value.code == code
+
+
+@pytest.mark.parametrize(
+    ("patch", "expected"),
+    [
+        ({"op": "replace", "path": "/missing", "value": 2}, {"a": 1, "missing": 2}),
+        ({"op": "test", "path": "/missing"}, {"a": 1}),
+        ({"op": "copy", "from": "/missing", "path": "/b"}, {"a": 1, "b": None}),
+    ],
+)
+def test_what_is_missing_in_a_json_patch_is_null(patch: Any, expected: Any) -> None:
+    assert json.apply({"a": 1}, [patch]) == expected
 
 
 RFC_7386 = [
