@@ -308,7 +308,7 @@ async def test_node_agents_read_what_their_pods_need(admin: Client, cluster: Any
     spec = {"containers": [{"name": "c", "image": "i"}], "volumes": [volume]}
     pod = await admin.create(PODS, {"metadata": {"name": "p", "namespace": "default"}, "spec": spec})
     assert (await refused(one.get(SECRETS, "used", "default"))).code == 403
-    target = {"target": {"kind": "Node", "name": "one"}}
+    target = {"metadata": {"name": "p"}, "target": {"kind": "Node", "name": "one"}}
     await admin.create_subresource(PODS, "binding", "p", target, "default")
     assert (await one.get(SECRETS, "used", "default"))["metadata"]["name"] == "used"
     assert (await one.list(SECRETS, "default", field_selector="metadata.name=used")).items
