@@ -32,7 +32,7 @@ INITIAL_STATUS: dict[tuple[str, str], Object] = {
     ("apps", "Deployment"): {},
     ("apps", "ReplicaSet"): {"replicas": 0},
     ("apps", "StatefulSet"): {"availableReplicas": 0, "replicas": 0},
-    ("autoscaling", "HorizontalPodAutoscaler"): {"desiredReplicas": 0},
+    ("autoscaling", "HorizontalPodAutoscaler"): {"currentMetrics": None, "desiredReplicas": 0},
     ("batch", "CronJob"): {},
     ("batch", "Job"): {},
     ("certificates.k8s.io", "CertificateSigningRequest"): {},

@@ -55,6 +55,8 @@ def v2_to_v1(obj: Object) -> Object:
             rest.append(_old_metric(metric, "target", _AMOUNTS))
     _note(annotations, _METRICS, rest)
     _note(annotations, _BEHAVIOR, _go_behavior(spec.pop("behavior", None)))
+    if "desiredReplicas" in status:
+        status.setdefault("currentReplicas", 0)
     seen = status.pop("currentMetrics", None) or ()
     for metric in seen:
         current = _cpu_utilization(metric, "current")

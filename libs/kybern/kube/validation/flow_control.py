@@ -294,7 +294,7 @@ def _queuing(queuing: Object, path: str) -> Errors:
         yield invalid(f"{path}.handSize", hand, "must be positive")
     elif hand > queues:
         yield invalid(f"{path}.handSize", hand, f"should not be greater than queues ({queues})")
-    elif queues <= MOST_QUEUES and _entropy(queues, hand) > MOST_BITS:
+    elif _entropy(queues, hand) > MOST_BITS:
         detail = f"required entropy bits of deckSize {queues} and handSize {hand} should not be greater than 60"
         yield invalid(f"{path}.handSize", hand, detail)
 
