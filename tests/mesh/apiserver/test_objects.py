@@ -98,7 +98,7 @@ async def test_what_exists_already(admin: Client) -> None:
         ({"metadata": {"name": "a", "namespace": "other"}}, 400, "the namespace of the provided object does not match"),
         ({"metadata": {"name": "a"}, "data": 1}, 400, 'ConfigMap in version "v1" cannot be handled as a ConfigMap'),
         ({"kind": "Pod", "metadata": {"name": "a"}}, 400, "cannot be handled as a ConfigMap"),
-        ({"apiVersion": "v2", "metadata": {"name": "a"}}, 400, "the API version in the data (v2) does not match"),
+        ({"apiVersion": "v2", "metadata": {"name": "a"}}, 400, 'no kind "ConfigMap" is registered for version "v2"'),
         ({"metadata": {}}, 422, "name or generateName is required"),
     ],
 )

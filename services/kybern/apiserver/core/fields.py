@@ -91,7 +91,9 @@ def unsupported(group: str, resource: str, kind: str, label: str) -> str:
     """Upstream's message for a field that cannot be selected."""
     if (group, resource) == ("batch", "jobs"):
         return f'field label "{label}" not supported for {kind}'
-    if (group, resource) in _FIELDS or (group, resource) == ("events.k8s.io", "events"):
+    if (group, resource) == ("resource.k8s.io", "resourceslices"):
+        return f"field label not supported for resource.k8s.io/v1, Kind={kind}: {label}"
+    if (group != "apps" and (group, resource) in _FIELDS) or (group, resource) == ("events.k8s.io", "events"):
         return f"field label not supported: {label}"
     return f'{quoted(label)} is not a known field selector: only "metadata.name", "metadata.namespace"'
 

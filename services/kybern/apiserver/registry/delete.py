@@ -52,7 +52,10 @@ def read_options(data: bytes) -> DeleteOptions:
     """DeleteOptions from JSON; empty is all defaults. Raises StatusError (400, 422)."""
     if not data:
         return DeleteOptions()
-    raw = orjson.loads(data)
+    try:
+        raw = recognize.typed(data)
+    except recognize.UnrecognizedError as error:
+        raise bad_request(str(error)) from None
     _check_types(raw)
     errors = []
     policy, orphan, grace = raw.get("propagationPolicy"), raw.get("orphanDependents"), raw.get("gracePeriodSeconds")
