@@ -85,6 +85,8 @@ def _spec(spec: Object, metadata: Object, path: str, metadata_path: str) -> Warn
     yield from _volumes(items(spec, "volumes"), f"{path}.volumes")
     yield from _aliases(spec, path)
     yield from _pull_secrets(items(spec, "imagePullSecrets"), f"{path}.imagePullSecrets")
+    for volume in items(spec, "volumes"):
+        yield from _overlaps(volume)
     yield from _fractions(child(spec, "overhead"), f"{path}.overhead")
     for name in ("initContainers", "containers"):
         for index, container in enumerate(items(spec, name)):
@@ -158,7 +160,6 @@ def _volumes(volumes: list[Object], path: str) -> Warnings:
         resources = f"{at}.ephemeral.volumeClaimTemplate.spec.resources"
         for side in ("limits", "requests"):
             yield from _fractions(child(child(claim, "resources"), side), f"{resources}.{side}", ("storage",))
-        yield from _overlaps(volume)
 
 
 def _overlaps(volume: Object) -> Warnings:

@@ -124,7 +124,9 @@ async def test_a_bound_pod_gets_the_labels_of_its_zone(admin: Client) -> None:
     zone = {"topology.kubernetes.io/zone": "z1", "topology.kubernetes.io/region": "r1"}
     await admin.create(NODES, {"metadata": {"name": "n", "labels": {**zone, "other": "x"}}})
     await admin.create(PODS, {"metadata": {"name": "p", "namespace": "default", "labels": {"a": "b"}}, "spec": SPEC})
-    await admin.create_subresource(PODS, "binding", "p", {"target": {"kind": "Node", "name": "n"}}, "default")
+    await admin.create_subresource(
+        PODS, "binding", "p", {"metadata": {"name": "p"}, "target": {"kind": "Node", "name": "n"}}, "default"
+    )
     assert (await admin.get(PODS, "p", "default"))["metadata"]["labels"] == {"a": "b", **zone}
 
 

@@ -91,7 +91,7 @@ async def test_binding(admin: Client, to_subresource: bool) -> None:
 
 
 async def test_binding_what_is_not_there(admin: Client) -> None:
-    binding = {"target": {"kind": "Node", "name": "n"}}
+    binding = {"metadata": {"name": "p"}, "target": {"kind": "Node", "name": "n"}}
     assert (await refused(admin.create_subresource(PODS, "binding", "p", binding, "default"))).code == 404
 
 

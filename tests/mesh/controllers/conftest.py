@@ -97,7 +97,9 @@ class Nodes:
             self._turn += 1
             node = target_node(pod) or alive[self._turn % len(alive)]
             target = {"kind": "Node", "name": node}
-            await self.client.create_subresource(PODS, "binding", name, {"target": target}, namespace)
+            await self.client.create_subresource(
+                PODS, "binding", name, {"metadata": {"name": name}, "target": target}, namespace
+            )
         await asyncio.sleep(self.start_seconds)
         if node in self.dead:
             return
