@@ -84,7 +84,9 @@ def selection(served: Served, namespace: str, labels: str, field_text: str, name
         if requirement.field not in served.selectable:
             if served.custom is not None:
                 raise bad_request(f"field label not supported: {requirement.field}")
-            raise bad_request(field_labels.unsupported(served.group, served.resource, requirement.field))
+            raise bad_request(
+                field_labels.unsupported(served.group, served.resource, served.info.kind, requirement.field)
+            )
     return Selection(namespace, name, by_label, renamed(by_field, served.aliases))
 
 
