@@ -202,7 +202,7 @@ def _mark(metadata: Object, grace: int, now: datetime) -> None:
         if grace >= before:
             return
         marked = meta.parse_time(metadata["deletionTimestamp"])
-        start = (marked or now) - timedelta(seconds=before)
+        start = _later(marked or now, -before)
         metadata["deletionTimestamp"] = meta.format_time(_later(start, grace))
     else:
         metadata["deletionTimestamp"] = meta.format_time(_later(now, grace))
@@ -216,7 +216,7 @@ def _later(start: datetime, seconds: int) -> datetime:
     try:
         return start + timedelta(seconds=seconds)
     except OverflowError:
-        return datetime.max.replace(tzinfo=start.tzinfo)
+        return datetime.max.replace(tzinfo=start.tzinfo) if seconds > 0 else start
 
 
 def _waits(obj: Object) -> bool:
