@@ -175,7 +175,7 @@ def _overlaps(volume: Object) -> Warnings:
             who = f'{title} "{given.get(key) or ""}"' if key else title
             files = [(entry.get("path") or "", "") for entry in items(given, "items")]
             yield from _overlapping(files, f'volume "{volume.get("name")}" ({who})')
-    if any(not any(entry.values()) for entry in items(child(volume, "projected"), "sources")):
+    if any(all(value is None for value in entry.values()) for entry in items(child(volume, "projected"), "sources")):
         yield f'volume "{volume.get("name")}" (Projected) has no sources provided'
     projected = [
         (file, f" ({who})")
