@@ -148,7 +148,7 @@ def projected(source: Object, path: str) -> Errors:
                 yield from _PROJECTIONS[name](entry[name], f"{at}.{name}")
             for file in _files(entry[name]):
                 if file in taken:
-                    yield invalid(path, child(entry, name).get("name") or "", "conflicting duplicate paths")
+                    yield invalid(path, child(entry, name).get("name") or file, "conflicting duplicate paths")
                 taken.add(file)
 
 
