@@ -1,8 +1,8 @@
 """Patches of every type, well-formed or not, and applied configurations; managedFields in every answer.
 
 Where kube-apiserver says 500 of bad input, Kybern says 400 with the same message (docs/conformance.md). A refused merge
-patch shows the whole object, whose members Kybern keeps in another order: of those only the status is compared. An apply that
-changes nothing loses the time of its manager in kube-apiserver, not here.
+patch shows the whole object, whose members Kybern keeps in another order: of those only the status is compared. An
+apply that changes nothing loses the time of its manager in kube-apiserver, not here.
 """
 
 import json
@@ -64,7 +64,8 @@ def differ(both: Both, path: str, patch: Any, kind: str) -> list[str]:
         kube, kybern = {"status": kube["status"]}, {"status": kybern["status"]}
     return [
         f"{kind} {json.dumps(patch) if not isinstance(patch, bytes) else patch!r}\n{each}"
-        for each in differences(kube, kybern) if ".time:" not in each
+        for each in differences(kube, kybern)
+        if ".time:" not in each
     ]
 
 

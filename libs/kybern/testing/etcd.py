@@ -69,7 +69,7 @@ class Etcd:
 def new_member(
     directory: Path, name: str, flags: Sequence[str] = (), tls: bool = False, program: str = "", fsync: bool = False
 ) -> Etcd:
-    """A member that is not started yet; without `fsync` a power cut may lose what it acknowledged, as tests do not care."""
+    """A member that is not started yet; without `fsync` a power cut may lose what it acknowledged."""
     client, peer = (f"127.0.0.1:{port}" for port in free_ports(2))
     return Etcd(name, directory / name, client, peer, flags, tls, program or binary(), fsync)
 

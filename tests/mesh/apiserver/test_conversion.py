@@ -121,7 +121,7 @@ async def test_watches_see_their_version(admin: Client, hooks: WebhookServer) ->
     await establish(admin, definition(hooks))
     await admin.create(ONE, first("a"))
     seen = []
-    async with aclosing(admin.watch(TWO, "default")) as events:
+    async with aclosing(admin.watch(TWO, "default", allow_bookmarks=False)) as events:
         changed = False
         async for batch in events:
             seen += [(event.type, event.object.get("host"), event.object.get("port")) for event in batch]
@@ -155,7 +155,10 @@ async def test_fields_of_each_version_can_be_selected(admin: Client, hooks: Webh
     await admin.delete_collection(TWO, "default", field_selector="port=25")
     assert await names(TWO, "") == ["a", "b", "c"]
     seen: list[tuple[str, str]] = []
-    async with asyncio.timeout(5), aclosing(admin.watch(TWO, "default", field_selector="host=web")) as events:
+    async with (
+        asyncio.timeout(5),
+        aclosing(admin.watch(TWO, "default", field_selector="host=web", allow_bookmarks=False)) as events,
+    ):
         async for batch in events:
             began = bool(seen)
             seen += [(event.type, event.object["metadata"]["name"]) for event in batch]

@@ -306,7 +306,7 @@ async def test_deletion_takes_objects_first(admin: Client) -> None:
     seen: list[str] = []
 
     async def follow() -> None:
-        async with aclosing(admin.watch(TABS, "default")) as events:
+        async with aclosing(admin.watch(TABS, "default", allow_bookmarks=False)) as events:
             async for batch in events:
                 seen.extend(f"{event.type} {event.object['metadata']['name']}" for event in batch)
 

@@ -31,7 +31,10 @@ async def pod(admin: Client, node: str = "", **metadata) -> dict:
 
 async def test_preconditions(admin: Client) -> None:
     made = await admin.create(CONFIG_MAPS, {"metadata": META})
-    for conditions, words in (({"uid": "x"}, "UID in the precondition (x)"), ({"resource_version": "1"}, "ResourceVersion")):
+    for conditions, words in (
+        ({"uid": "x"}, "UID in the precondition (x)"),
+        ({"resource_version": "1"}, "ResourceVersion"),
+    ):
         with pytest.raises(StatusError) as caught:
             await admin.delete(CONFIG_MAPS, "a", "default", **conditions)
         assert caught.value.reason == "Conflict"

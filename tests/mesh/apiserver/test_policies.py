@@ -424,7 +424,7 @@ INVALID: dict[str, tuple[dict[str, Any], str]] = {
     ),
     "name of a variable": (
         {"variables": [{"name": "a-b", "expression": "1"}]},
-        'spec.variables[0].name: Invalid value: "a-b": name is not a valid CEL identifier',
+        'spec.variables[0].name: Invalid value: "a-b": must be a valid CEL identifier',
     ),
     "condition": (
         {"matchConditions": [{"name": "c", "expression": "'x'"}]},

@@ -84,7 +84,9 @@ def test_certificates_live_as_long_as_asked_for(simulate: Any) -> None:
     async def test(cluster: Any) -> None:
         await start(cluster, "--cluster-signing-duration", "24h")
         for name, seconds, minutes in (("short", 600, 10), ("long", 10**6, 24 * 60)):
-            made = await ask(cluster.admin, name, "legacy-unknown", make_request(name), expirationSeconds=seconds)
+            made = await ask(
+                cluster.admin, name, "kube-apiserver-client", make_request(name), expirationSeconds=seconds
+            )
             await approve(cluster, made)
             certificate = await issued(cluster, name)
             left = certificate.not_valid_after_utc - cluster.clock.now()
@@ -142,10 +144,10 @@ def test_nodes_are_approved_as_rbac_allows(simulate: Any) -> None:
 def test_old_requests_go(simulate: Any) -> None:
     async def test(cluster: Any) -> None:
         await start(cluster)
-        made = await ask(cluster.admin, "done", "legacy-unknown", make_request("a"))
+        made = await ask(cluster.admin, "done", "kube-apiserver-client", make_request("a"))
         await approve(cluster, made)
         await issued(cluster, "done")
-        await ask(cluster.admin, "waiting", "legacy-unknown", make_request("b"))
+        await ask(cluster.admin, "waiting", "kube-apiserver-client", make_request("b"))
         await asyncio.sleep(3600 + 120)
         assert await cluster.names(CERTIFICATE_SIGNING_REQUESTS, "") == ["waiting"]
 
@@ -170,7 +172,7 @@ def test_an_rsa_authority_signs_too(simulate: Any, tmp_path: Path) -> None:
             f"{tmp_path}/ca.key",
         )
         await cluster.net.start(CONTROLLERS, *files, address="controllers:2")
-        await approve(cluster, await ask(cluster.admin, "a", "legacy-unknown", make_request("a")))
+        await approve(cluster, await ask(cluster.admin, "a", "kube-apiserver-client", make_request("a")))
         (await issued(cluster, "a")).verify_directly_issued_by(ca)
 
     simulate(test)

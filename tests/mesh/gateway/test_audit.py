@@ -66,6 +66,8 @@ async def test_a_write_with_its_bodies(log: Log) -> None:
     assert [event["stage"] for event in (received, complete)] == ["RequestReceived", "ResponseComplete"]
     assert (complete["kind"], complete["apiVersion"]) == ("Event", "audit.k8s.io/v1")
     assert (complete["level"], complete["verb"], complete["requestURI"]) == ("RequestResponse", "create", path)
+    (credential,) = complete["user"].pop("extra")["authentication.kubernetes.io/credential-id"]
+    assert credential.startswith("X509SHA256=")
     assert complete["user"] == {"username": "root", "groups": ["system:masters", "system:authenticated"]}
     assert (complete["sourceIPs"], complete["userAgent"]) == (["192.0.2.7", "127.0.0.1"], "tester/1")
     expected = {"resource": "configmaps", "namespace": "default", "name": "a", "apiVersion": "v1"}

@@ -251,7 +251,11 @@ async def test_items_of_lists_have_no_kind_in_any_version(gateway: Any) -> None:
     for path in (url.format("v1"), url.format("v2"), "/api/v1/componentstatuses"):
         plain = await (await client.get(path)).json()
         assert ["kind" in item for item in plain["items"]] == [False] * (3 if "component" in path else 1)
-        assert await object_of(await client.get(path, headers=PROTOBUF)) == plain
+        for item in plain["items"]:  # an empty list that JSON shows as null has no place in protobuf
+            item.update(status={k: v for k, v in item["status"].items() if v is not None} if "status" in item else {})
+        found = await object_of(await client.get(path, headers=PROTOBUF))
+        assert [{"status": {}, **item} for item in found.pop("items")] == plain.pop("items")
+        assert found == plain
 
 
 async def test_a_large_list_while_things_change(gateway: Any) -> None:

@@ -10,7 +10,11 @@ from kybern.rpc.transport import Identity
 
 def request(**headers: str) -> Request:
     connection: Any = SimpleNamespace(
-        identity=Identity("admin", ("system:masters",)), front_proxy=None, peer_address="192.0.2.9", memory={}
+        identity=Identity("admin", ("system:masters",)),
+        front_proxy=None,
+        peer_address="192.0.2.9",
+        memory={},
+        credential_id="",
     )
     named = {name.replace("_", "-").lower().encode(): value.encode() for name, value in headers.items()}
     return Request(connection, "GET", b"/", named, {}, b"")

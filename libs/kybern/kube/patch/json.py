@@ -15,6 +15,7 @@ MAX_OPERATIONS = 10_000
 OPERATIONS = ("add", "remove", "replace", "move", "copy", "test")
 _STRINGS = ("op", "path", "from")
 _NEEDS_VALUE = ("add", "replace", "test")
+TEST_FAILED = "failed: test failed"  # how the message ends when the object is not what the patch expects
 
 
 def apply(original: dict[str, Any], patch: Any) -> dict[str, Any]:
@@ -51,7 +52,7 @@ def _step(document: Any, operation: dict[str, Any]) -> Any:
         # The library shares `value` members with its result; a copy per application keeps the patch reusable.
         return jsonpatch.JsonPatch([copy.deepcopy(step)]).apply(document, in_place=True)
     except jsonpatch.JsonPatchTestFailed:
-        raise unprocessable(f"testing value {path} failed: test failed") from None
+        raise unprocessable(f"testing value {path} {TEST_FAILED}") from None
     except (jsonpatch.JsonPatchException, jsonpointer.JsonPointerException, TypeError, KeyError, IndexError) as wrong:
         raise unprocessable(str(wrong)) from None
 

@@ -19,10 +19,10 @@ from kybern.kube.validation.metadata import validate_annotations, validate_label
 from kybern.kube.validation.names import (
     dns1123_label,
     dns1123_subdomain,
-    strict_ip_address,
     label_key,
     range_error,
     search_domain,
+    strict_ip_address,
 )
 from kybern.kube.validation.pod_os import validate_os
 from kybern.kube.validation.pod_resources import validate_pod_resources

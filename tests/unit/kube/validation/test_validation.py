@@ -103,7 +103,9 @@ VALID: dict[str, tuple[str, dict[str, Any]]] = {
     "Lease": ("coordination.k8s.io/v1", {"spec": {"holderIdentity": "h", "leaseDurationSeconds": 1}}),
     "RuntimeClass": ("node.k8s.io/v1", {"handler": "runc"}),
     "HorizontalPodAutoscaler": (
-        "autoscaling/v2", {"spec": {"maxReplicas": 3, "scaleTargetRef": {"apiVersion": "apps/v1", "kind": "Deployment", "name": "d"}}}),
+        "autoscaling/v2",
+        {"spec": {"maxReplicas": 3, "scaleTargetRef": {"apiVersion": "apps/v1", "kind": "Deployment", "name": "d"}}},
+    ),
     "CertificateSigningRequest": (
         "certificates.k8s.io/v1",
         {"spec": {"request": REQUEST, "signerName": "example.com/s", "usages": ["client auth"]}},
@@ -262,7 +264,8 @@ CREATE: list[tuple[str, str, Any, list[str]]] = [
     ("Pod", f"{C}.resources", {"requests": {"cpu": "-1"}},
      ['spec.containers[0].resources.requests[cpu]: Invalid value: "-1": must be greater than or equal to 0']),
     ("Pod", f"{C}.resources", {"requests": {"gpu": "1"}},
-     ['spec.containers[0].resources.requests: Invalid value: "gpu": must be a standard resource type or fully qualified',
+     ['spec.containers[0].resources.requests: Invalid value: "gpu": '
+      "must be a standard resource type or fully qualified",
       'spec.containers[0].resources.requests: Invalid value: "gpu": must be a standard resource for containers']),
     ("Pod", f"{C}.livenessProbe", {},
      ["spec.containers[0].livenessProbe: Required value: must specify a handler type"]),
@@ -618,7 +621,8 @@ def test_names_of_sysctls(name: str, good: bool) -> None:
     [
         ({"type": "ClusterIP"}, []),
         ({"externalName": "a.b"}, ['spec.externalName is ignored when spec.type is not "ExternalName"']),
-        ({"clusterIP": "None", "sessionAffinity": "ClientIP"}, ["spec.SessionAffinity is ignored for headless services"]),
+        ({"clusterIP": "None", "sessionAffinity": "ClientIP"},
+         ["spec.SessionAffinity is ignored for headless services"]),
         ({"loadBalancerIP": "01.2.3.4"},
          ['spec.loadBalancerIP: non-standard IP address "01.2.3.4" is invalid: use "1.2.3.4"']),
         ({"trafficDistribution": "PreferClose"},

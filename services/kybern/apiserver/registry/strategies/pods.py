@@ -14,7 +14,7 @@ from kybern.kube import conditions, meta
 from kybern.kube.defaults.create import qos_class
 from kybern.kube.field import FieldError, aggregate, not_supported, required
 from kybern.kube.pod_warnings import pod_warnings
-from kybern.kube.status import bad_request, conflict, status_error, success
+from kybern.kube.status import bad_request, conflict, success
 
 DEFAULT_GRACE = 30
 
@@ -104,7 +104,7 @@ async def bind(request: Request, data: bytes) -> bytes:
     target = binding.get("target") or {}
     problems = [*_target_problems(target)]
     if problems:
-        raise status_error(500, "", aggregate(problems))
+        raise bad_request(aggregate(problems))
     pod_request = on_pod(request, name, "binding")
 
     async def produce(pod: Object) -> Object:

@@ -90,7 +90,7 @@ class _Step:
             create, indexes, delete = self._difference(count, may_create=wait <= 0)
             finalize = self._without_last_failures(count, finalize)
         self._finish(count, failure, success, bool(delete))
-        self._write(count, deleted=len(delete))
+        self._write(count, delete)
         return JobPlan(
             status=self.status if self.status != self.was else None,
             finalize=tuple(finalize),
@@ -268,9 +268,9 @@ class _Step:
         self.conditions = [c for c in self.conditions if c is not known]
         self.conditions.append({**new, "reason": reason, "message": message})
 
-    def _write(self, count: Count, deleted: int) -> None:
+    def _write(self, count: Count, deleted: list[Object]) -> None:
         numbers = {
-            "active": len(count.active) - deleted,
+            "active": len(count.active) - len(deleted),
             "failed": self.status.get("failed", 0),
             "succeeded": self.status.get("succeeded", 0),
         }
@@ -279,7 +279,8 @@ class _Step:
                 self.status[name] = number
             else:
                 self.status.pop(name, None)
-        self.status["ready"] = sum(podlib.is_ready(pod) for pod in count.active)
+        ready = sum(podlib.is_ready(pod) for pod in count.active)
+        self.status["ready"] = ready - sum(podlib.is_ready(pod) for pod in deleted)
         self.status["terminating"] = count.terminating
         if self.conditions:
             self.status["conditions"] = self.conditions

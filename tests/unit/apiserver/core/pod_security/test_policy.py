@@ -19,7 +19,7 @@ PREFIX = "pod-security.kubernetes.io/"
     ("labels", "expected", "errors"),
     [
         ({}, ("privileged:latest", "privileged:latest", "privileged:latest"), []),
-        ({"enforce": "baseline"}, ("baseline:latest", "privileged:latest", "privileged:latest"), []),
+        ({"enforce": "baseline"}, ("baseline:latest", "privileged:latest", "baseline:latest"), []),
         (
             {"enforce": "baseline", "enforce-version": "v1.30", "warn": "restricted"},
             ("baseline:v1.30", "privileged:latest", "restricted:latest"),
