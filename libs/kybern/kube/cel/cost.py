@@ -7,6 +7,7 @@ sizes are pairs (least, most); what has no known size is as large as can be.
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, field
+from functools import reduce
 from math import ceil
 from typing import NamedTuple
 
@@ -57,6 +58,7 @@ class Estimate:
 
     cost: Span
     size: Span | None = None
+    elements: Span | None = None
 
 
 @dataclass
@@ -67,15 +69,17 @@ class Estimator:
     size_of: SizeOf
     _sizes: dict[int, Span] = field(default_factory=dict)
     _ranges: dict[str, list[Path | None]] = field(default_factory=dict)
+    _elements: dict[int, Span] = field(default_factory=dict)  # of lists that functions make: what is in them
+    _bound: dict[str, ast.Node] = field(default_factory=dict)  # what names of values stand for
     _target: Path | None = None
+    _list: ast.Node | None = None
 
     def cost(self, node: ast.Node) -> Span:
         """What evaluating the node costs."""
         match node:
             case ast.Const():
-                if isinstance(node.value, (str, bytes)):
-                    size = len(node.value)
-                    self._sizes[node.id] = Span(size, size)
+                size = len(node.value) if isinstance(node.value, (str, bytes)) else 1
+                self._sizes[node.id] = Span(size, size)
                 return ZERO
             case ast.Ident():
                 return ONE
@@ -85,7 +89,10 @@ class Estimator:
                 return inside if node.test_only or kind in ("dyn", "any") else inside.plus(ONE)
             case ast.CreateList():
                 self._sizes[node.id] = Span(len(node.elements), len(node.elements))
-                return self._sum(node.elements).plus(Span(10, 10))
+                cost = self._sum(node.elements).plus(Span(10, 10))
+                if node.elements:
+                    self._elements[node.id] = reduce(Span.union, map(self.size, node.elements))
+                return cost
             case ast.CreateStruct():
                 return self._struct(node)
             case ast.Comprehension():
@@ -113,6 +120,8 @@ class Estimator:
         second = None if path is None else (*path, "@values" if kind == "map" else "@items")
         if node.iter_var2:
             inner = inner if kind == "map" else None
+        if isinstance(node.iter_range, ast.CreateList) and not node.iter_range.elements:  # a name for a value
+            self._bound[node.accu_var] = node.accu_init
         for name, where in ((node.iter_var, inner), (node.iter_var2, second), (node.accu_var, None)):
             self._ranges.setdefault(name, []).append(where)
         each = self.cost(node.loop_condition).plus(self.cost(node.loop_step))
@@ -120,7 +129,11 @@ class Estimator:
         for name in (node.iter_var, node.iter_var2, node.accu_var):
             self._ranges[name].pop()
         count = self.size(node.iter_range)
-        if self.checked.type_of(node).name in ("list", "map"):
+        if self._bound.pop(node.accu_var, None) is not None:
+            self._sizes[node.id] = self.size(node.result)
+            if node.result.id in self._elements:
+                self._elements[node.id] = self._elements[node.result.id]
+        elif self.checked.type_of(node).name in ("list", "map"):
             self._sizes[node.id] = Span(0, count.most)
         return total.plus(count.times(each))
 
@@ -150,10 +163,14 @@ class Estimator:
         known = self._sizes.get(node.id)
         if known is not None:
             return known
+        if isinstance(node, ast.Ident) and node.name in self._bound:
+            return self.size(self._bound[node.name])
         path = self.path(node)
         most = self.size_of(path) if path is not None else None
         if most is not None:
             return Span(0, most)
+        if isinstance(node, ast.Call) and node.function == "_[_]" and node.args[0].id in self._elements:
+            return self._elements[node.args[0].id]
         return ONE if self.checked.type_of(node).name in _SCALARS else ANY
 
     def _call(self, node: ast.Call) -> Span:
@@ -170,10 +187,15 @@ class Estimator:
         found = self._function(node, arguments)
         if found.size is not None:
             self._sizes[node.id] = found.size
+        if found.elements is not None:
+            self._elements[node.id] = found.elements
         return total.plus(found.cost)
 
     def _function(self, node: ast.Call, arguments: Sequence[ast.Node]) -> Estimate:
         name = node.function
+        if name == "lists.range" and isinstance(arguments[0], ast.Const):
+            count = max(int(arguments[0].value), 0)
+            return Estimate(Span(count, count), Span(count, count))
         if name in _FLAT:
             return Estimate(Span(_FLAT[name], _FLAT[name]))
         rule = _RULES.get(name)
@@ -182,11 +204,13 @@ class Estimator:
         kind = self.checked.type_of(arguments[0])
         if name == "@in" and self.checked.type_of(arguments[1]).name == "map":
             return Estimate(ONE)
-        self._target = self.path(arguments[0])
+        self._list, self._target = arguments[0], self.path(arguments[0])
         return rule([self.size(one) for one in arguments], kind, self) or Estimate(ONE)
 
     def element(self, kind: ast.Type) -> Span:
         """The size of the elements of the list that a function is called on."""
+        if self._list is not None and self._list.id in self._elements:
+            return self._elements[self._list.id]
         most = self.size_of((*self._target, "@items")) if self._target is not None else None
         if most is not None:
             return Span(0, most)
@@ -202,7 +226,34 @@ def _one_pass(sizes: list[Span], kind: ast.Type, _: Estimator) -> Estimate:
 
 
 def _parse(sizes: list[Span], kind: ast.Type, _: Estimator) -> Estimate:
-    return Estimate(sizes[0].share(PASS))
+    return Estimate(sizes[0].share(PASS) if kind.name in ("string", "dyn") else ONE)
+
+
+def _as_it_is(sizes: list[Span], kind: ast.Type, _: Estimator) -> Estimate:
+    return Estimate(ONE, sizes[0])
+
+
+def _converted(sizes: list[Span], kind: ast.Type, _: Estimator) -> Estimate | None:
+    return Estimate(sizes[0].share(PASS), sizes[0]) if kind.name in ("string", "bytes") else None
+
+
+def _decoded(sizes: list[Span], kind: ast.Type, _: Estimator) -> Estimate | None:
+    return Estimate(sizes[0].share(PASS), sizes[0]) if kind.name == "bytes" else None
+
+
+def _rearranged(sizes: list[Span], kind: ast.Type, estimator: Estimator) -> Estimate:
+    return Estimate(sizes[0], sizes[0], estimator.element(kind))
+
+
+def _paired(sizes: list[Span], kind: ast.Type, estimator: Estimator) -> Estimate:
+    """Every element may be compared with every other."""
+    return Estimate(sizes[0].times(sizes[0]), sizes[0], estimator.element(kind))
+
+
+def _flattened(sizes: list[Span], kind: ast.Type, estimator: Estimator) -> Estimate:
+    inner = estimator.element(kind)
+    size = sizes[0] if inner == ANY else sizes[0].times(inner)
+    return Estimate(size, size)
 
 
 def _argument(sizes: list[Span], kind: ast.Type, _: Estimator) -> Estimate:
@@ -252,7 +303,7 @@ def _contains(sizes: list[Span], kind: ast.Type, _: Estimator) -> Estimate:
 
 
 def _split(sizes: list[Span], kind: ast.Type, _: Estimator) -> Estimate:
-    return Estimate(sizes[0].share(2 * PASS), Span(0, sizes[0].most))
+    return Estimate(sizes[0].share(2 * PASS), Span(0, sizes[0].most), Span(0, sizes[0].most))
 
 
 def _replace(sizes: list[Span], kind: ast.Type, _: Estimator) -> Estimate:
@@ -311,8 +362,11 @@ _RULES: dict[str, Rule] = {
     "lowerAscii": _one_pass, "upperAscii": _one_pass, "substring": _one_pass, "trim": _one_pass,
     "isSorted": _each, "sum": _each, "min": _each, "max": _each, "indexOf": _each, "lastIndexOf": _each,
     "url": _parse, "cidr": _parse, "ip": _parse, "isIP": _parse, "isCIDR": _parse, "quantity": _parse,
-    "isQuantity": _parse, "semver": _parse, "isSemver": _parse, "bytes": _parse, "validate": _validate,
+    "isQuantity": _parse, "semver": _parse, "isSemver": _parse, "validate": _validate,
     "containsIP": _contains_ip, "containsCIDR": _contains_cidr,
+    "dyn": _as_it_is, "bytes": _converted, "string": _decoded, "strings.quote": _one_pass,
+    "sort": _paired, "distinct": _paired, "@sortByAssociatedKeys": _paired,
+    "reverse": _rearranged, "slice": _rearranged, "flatten": _flattened,
     "sets.contains": _sets, "sets.equivalent": _sets, "sets.intersects": _sets,
 }  # fmt: skip
 

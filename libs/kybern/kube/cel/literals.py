@@ -9,7 +9,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from kybern.kube.cel import ast, compiler, pieces, spans
+from kybern.kube.cel import ast, compiler, pieces, spans, wording
 from kybern.kube.cel.errors import CompileError, EvaluationError
 from kybern.kube.cel.evaluator import Message
 from kybern.kube.cel.library.standard import to_string
@@ -18,6 +18,7 @@ from kybern.kube.cel.messages import DYN, Scalar, Shape, Struct, struct
 from kybern.kube.cel.policy import Composition
 from kybern.kube.cel.program import Program
 from kybern.kube.cel.values import Duration, Opaque, Timestamp, UInt, type_name
+from kybern.kube.cel.walk import children
 
 OBJECT, JSON_PATCH = "Object", "JSONPatch"
 _PATCH: dict[str, Shape] = {"op": Scalar("string"), "path": Scalar("string"), "from": Scalar("string"), "value": DYN}
@@ -60,14 +61,14 @@ def _tree(expression: str) -> ast.Node:
     try:
         return ast.read_parsed(compiler.untyped(()).compile(expression, disable_check=True).serialize())
     except (RuntimeError, ValueError, UnicodeEncodeError) as error:
-        raise CompileError(compiler.worded(str(error))) from None
+        raise CompileError(wording.worded(str(error))) from None
 
 
 def _collect(node: ast.Node, found: dict[str, dict[str, Shape]]) -> None:
     if isinstance(node, ast.CreateStruct) and (node.message == OBJECT or node.message.startswith(f"{OBJECT}_")):
         fields = found.setdefault(node.message, {})
         fields.update((entry.key, DYN) for entry in node.entries if isinstance(entry.key, str))
-    for child in compiler.children(node):
+    for child in children(node):
         _collect(child, found)
 
 

@@ -8,6 +8,7 @@ from kybern.kube.cel import ast, compiler
 from kybern.kube.cel.errors import CompileError, CostExceeded, EvaluationError
 from kybern.kube.cel.evaluator import Builder
 from kybern.kube.cel.pieces import deeper
+from kybern.kube.cel.walk import names
 
 CALL_LIMIT = 1_000_000  # units that one evaluation may cost
 BUDGET = 10_000_000  # units that all rules of one object, or one policy, may cost in a request
@@ -38,7 +39,7 @@ class Program:
         builder = Builder(checked, variables)
         self.checked = checked
         self.variables = tuple(variables)
-        self.uses = frozenset(compiler.names(checked.root)) | frozenset(checked.names.values())
+        self.uses = frozenset(names(checked.root)) | frozenset(checked.names.values())
         try:
             self._step = builder.build(checked.root)
         except RecursionError:

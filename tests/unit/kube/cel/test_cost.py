@@ -36,6 +36,14 @@ COSTS: dict[str, int] = {
     "format.dns1123Label().validate(text).hasValue()": 3203,
     "self.map(x, x.size()).sum() > 3": 163,
     "any.a.b == 1": 1 + 1,
+    "null == null": 1,
+    "dyn(text) == dyn(text)": 2 * (1 + 1) + 100,
+    "lists.range(3).all(x, x == 1)": 3 + 3 * (2 + 1 + 2) + 1,
+    "self.sort()[0] == 'a'": 1 + 10 * 10 + 1 + 1,
+    "self.reverse().all(x, x == 'a')": 1 + 10 + 10 * (2 + 1 + 2) + 1,
+    "text.split(',')[0] == text": 1 + 200 + 1 + 1 + 100,
+    "cidr(text).ip() == ip(text)": 2 * (1 + 100) + 1 + 1,
+    "string(bytes(text)) == text": 1 + 100 + 100 + 1 + 100,
 }
 
 

@@ -10,7 +10,6 @@ from kybern.kube.cel.library import (
     ip,
     json_patch,
     lists,
-    math,
     optional,
     quantity,
     regex,
@@ -24,7 +23,7 @@ from kybern.kube.cel.library import (
 from kybern.kube.cel.overloads import Function, Overload
 
 MODULES = (
-    standard, strings, times, lists, sets, math, optional, regex, url, quantity, ip, cidr, image, semver, formats,
+    standard, strings, times, lists, sets, optional, regex, url, quantity, ip, cidr, image, semver, formats,
     authorizer, json_patch,
 )  # fmt: skip
 

@@ -1,7 +1,3 @@
-"""The strings library (version 2), and base64."""
-
-import base64
-import binascii
 import re
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -185,13 +181,6 @@ def _format_price(pattern: str, arguments: Sequence[Any]) -> int:
     return part(len(pattern)) + 3 * weight(arguments)
 
 
-def _decode(text: str) -> bytes:
-    try:
-        return base64.b64decode(text + "=" * (-len(text) % 4), validate=True)
-    except (binascii.Error, ValueError):
-        raise EvaluationError("illegal base64 data") from None
-
-
 OVERLOADS: list[Overload] = [
     member("charAt", "string, int -> string", _char_at),
     member("indexOf", "string, string -> int", _index_of, walks),
@@ -211,6 +200,4 @@ OVERLOADS: list[Overload] = [
     member("join", "list<string>, string -> string", _join, _join_price),
     member("format", "string, list<dyn> -> string", _format, _format_price),
     plain("strings.quote", "string -> string", _quote, walks),
-    plain("base64.encode", "bytes -> string", lambda data: base64.b64encode(data).decode(), walks, False),
-    plain("base64.decode", "string -> bytes", _decode, walks, False),
 ]
