@@ -56,15 +56,20 @@ def not_routed(offered: tuple[str, ...]) -> StatusError:
 
 
 async def answer(
-    request: Request, body: bytes, media: MediaType = PLAIN, status: int = 200, headers: Headers = ()
+    request: Request,
+    body: bytes,
+    media: MediaType = PLAIN,
+    status: int = 200,
+    headers: Headers = (),
+    end: bytes = b"\n",
 ) -> Response:
-    """A JSON body in the form the client asked for."""
+    """A JSON body in the form the client asked for. As from Go's encoder a line ends behind it, unless it is indented."""
     if media.protobuf:
         return await _protobuf(request, body, media, status, headers)
     if media.yaml:
         body = await asyncio.to_thread(yaml_output.json_to_yaml, body)
-    elif indents(request):
-        body = bodies.indent(body)
+    else:
+        body = bodies.indent(body) if indents(request) else body + end
     body, headers = await compressed(request, body, headers)
     return Response(body, status, media.content_type if media is not PLAIN else b"application/json", headers)
 
@@ -105,8 +110,8 @@ def failure(request: Request, error: StatusError) -> Response:
         body = bodies.json_to_protobuf(body)
     elif media.yaml:
         body = yaml_output.json_to_yaml(body)
-    elif indents(request):
-        body = bodies.indent(body)
+    else:
+        body = bodies.indent(body) if indents(request) else body + b"\n"
     return Response(body, error.code, media.content_type, headers)
 
 

@@ -118,7 +118,7 @@ def check_patch_type(media_type: str, custom: bool) -> None:
 
 def indent(data: bytes) -> bytes:
     """The same JSON, two spaces a level, for `?pretty` and for people's browsers."""
-    return orjson.dumps(orjson.loads(data), option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE)
+    return orjson.dumps(orjson.loads(data), option=orjson.OPT_INDENT_2)
 
 
 _PEOPLE = ("curl", "Wget", "Mozilla/5.0")

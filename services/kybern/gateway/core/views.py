@@ -34,7 +34,7 @@ def list_open(kind: str, api_version: str) -> bytes:
 
 def list_close(metadata: Object) -> bytes:
     """The tail of a list, after its last item."""
-    return b'],"metadata":%b}' % orjson.dumps(metadata)
+    return b'],"metadata":%b}\n' % orjson.dumps(metadata)
 
 
 def list_document(kind: str, api_version: str, items: bytes, metadata: Object) -> bytes:

@@ -12,6 +12,7 @@ import orjson
 from kybern.gateway import answers
 from kybern.gateway.api import DEFAULT_TIMEOUT, Api
 from kybern.gateway.core import discovery
+from kybern.gateway.core.bodies import indent
 from kybern.gateway.core.negotiation import OFFERED, PLAIN, MediaType, negotiate_discovery
 from kybern.gateway.core.router import GroupPath
 from kybern.gateway.handlers.health import NOT_FOUND, PATHS
@@ -119,10 +120,10 @@ class Documents:
     async def root(self, request: Request) -> Response:
         table = self._api.resources.table
         body = self._document(("root",), lambda: discovery.root_paths(table, OTHER_PATHS))
-        return await answers.answer(request, body)
+        return await answers.answer(request, indent(body), end=b"")
 
     async def version(self, request: Request) -> Response:
-        return await answers.answer(request, VERSION_BODY)
+        return await answers.answer(request, indent(VERSION_BODY), end=b"")
 
     async def openapi_v2(self, request: Request) -> Response:
         """The document of everything; in protobuf for clients that cannot read another form, such as kubectl."""
@@ -158,7 +159,7 @@ class Documents:
             return Response(b"", 304, b"", ((b"ETag", etag),))
         forever = request.parameter("hash") == found_hash and found_hash != ""
         caching = ((b"Cache-Control", b"public, immutable"),) if forever else ()
-        return await answers.answer(request, document, headers=((b"ETag", etag), *caching))
+        return await answers.answer(request, document, headers=((b"ETag", etag), *caching), end=b"")
 
     async def _fetch(self, group: str, version: str, openapi: str, known_hash: str) -> tuple[bytes, str]:
         """A document and its hash, from the apiserver the first time. Raises StatusError."""

@@ -190,7 +190,7 @@ class Connection(asyncio.Protocol):
         if not self._closing:
             close = b"" if keep_alive else b"Connection: close\r\n"
             head = self.handler.plain_head(flow, status)
-            self.transport.write(b"%bContent-Length: %d\r\n%b\r\n%b" % (head, len(body), close, body))
+            self.transport.write(b"%bContent-Length: %d\r\n%b\r\n%b\n" % (head, len(body) + 1, close, body))
             if close:
                 self.close()
         self._finish(keep_alive)
