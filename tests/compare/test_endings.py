@@ -50,3 +50,9 @@ def test_answers_to_writes(both: Both, namespace: str, method: str) -> None:
         path += "/a"
     pair = both.ask(method, path, None if method == "DELETE" else body)
     assert pair.kybern.body.endswith(b"\n") == pair.kube.body.endswith(b"\n")
+
+
+@pytest.mark.parametrize("path", ["/", "/version"])
+def test_documents_of_the_server_itself_are_always_indented(both: Both, path: str) -> None:
+    pair = both.ask("GET", path)
+    assert pair.kybern.body[:5] == pair.kube.body[:5] == b'{\n  "'
