@@ -63,7 +63,7 @@ async def answer(
     headers: Headers = (),
     end: bytes = b"\n",
 ) -> Response:
-    """A JSON body in the form the client asked for. As from Go's encoder a line ends behind it, unless it is indented."""
+    """A JSON body in the form the client asked for. As from Go's encoder its line ends, unless it is indented."""
     if media.protobuf:
         return await _protobuf(request, body, media, status, headers)
     if media.yaml:
