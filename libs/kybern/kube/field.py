@@ -97,6 +97,10 @@ def forbidden(path: str, detail: str) -> FieldError:
     return FieldError(ErrorType.FORBIDDEN, path, "", detail)
 
 
+def internal(path: str, detail: str) -> FieldError:
+    return FieldError(ErrorType.INTERNAL, path, "", detail)
+
+
 def not_supported(path: str, value: Any, supported: Iterable[str], *, in_order: bool = False) -> FieldError:
     """The supported values are listed sorted, or `in_order` as they are given."""
     listed = ", ".join(f'"{item}"' for item in (supported if in_order else sorted(supported)))

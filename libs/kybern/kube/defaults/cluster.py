@@ -46,6 +46,15 @@ def _limit_range_item(item: Object) -> None:
         item["defaultRequest"] = request
 
 
+def _node_ranges(spec: Object) -> None:
+    """`podCIDR` is the first of `podCIDRs`; where they say different things, it is the one."""
+    first, every = spec.get("podCIDR"), spec.get("podCIDRs") or []
+    if first and (not every or every[0] != first):
+        spec["podCIDRs"] = [first]
+    elif every and every[0]:
+        spec["podCIDR"] = every[0]
+
+
 def _node_allocatable(status: Object) -> None:
     if status.get("capacity") and not status.get("allocatable"):
         status["allocatable"] = dict(status["capacity"])
@@ -89,6 +98,7 @@ RULES: Rules = {
     _CORE + "Namespace": rule(_namespace_label),
     _CORE + "Secret": rule(_secret_text, type="Opaque"),
     _CORE + "LimitRangeItem": rule(_limit_range_item),
+    _CORE + "NodeSpec": rule(_node_ranges),
     _CORE + "NodeStatus": rule(_node_allocatable),
     _RBAC + "ClusterRoleBinding": rule(roleRef={}),
     _RBAC + "RoleBinding": rule(roleRef={}),

@@ -288,26 +288,6 @@ def validate_service_cidr_update(obj: Object, old: Object) -> Errors:
         yield from immutable(value, had, f"spec.cidrs[{index}]")
 
 
-def validate_attributes_class(obj: Object) -> Errors:
-    if not obj.get("driverName"):
-        yield required("driverName")
-    if not child(obj, "parameters"):
-        yield required("parameters", "at least one parameter is required")
-
-
-def validate_attributes_class_update(obj: Object, old: Object) -> Errors:
-    for name in ("driverName", "parameters"):
-        yield from immutable(obj.get(name), old.get(name), name)
-
-
-def validate_storage_capacity(obj: Object) -> Errors:
-    if not obj.get("storageClassName"):
-        yield required("storageClassName")
-    else:
-        yield from text(obj["storageClassName"], "storageClassName", dns1123_subdomain)
-    yield from validate_selector(obj.get("nodeTopology"), "nodeTopology")
-
-
 _MIN_TOKEN, _MAX_TOKEN = 600, 2**32
 
 

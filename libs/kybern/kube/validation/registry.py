@@ -28,6 +28,7 @@ from kybern.kube.validation import (
     resource_slice,
     service,
     storage,
+    storage_classes,
     workload_status,
     workloads,
 )  # fmt: skip
@@ -135,14 +136,16 @@ RULES: dict[tuple[str, str], Rules] = {
     ("scheduling.k8s.io", "PriorityClass"): Rules(
         policy.validate_priority_class, policy.validate_priority_class_update, update_only=True
     ),
-    ("storage.k8s.io", "CSIStorageCapacity"): Rules(extension.validate_storage_capacity),
+    ("storage.k8s.io", "CSIStorageCapacity"): Rules(
+        storage_classes.validate_storage_capacity, storage_classes.validate_storage_capacity_update
+    ),
     ("storage.k8s.io", "VolumeAttributesClass"): Rules(
-        extension.validate_attributes_class, extension.validate_attributes_class_update
+        storage_classes.validate_attributes_class, storage_classes.validate_attributes_class_update, update_only=True
     ),
     ("storage.k8s.io", "CSIDriver"): Rules(storage.validate_csi_driver, storage.validate_csi_driver_update),
-    ("storage.k8s.io", "CSINode"): Rules(storage.validate_csi_node),
+    ("storage.k8s.io", "CSINode"): Rules(storage.validate_csi_node, storage.validate_csi_node_update),
     ("storage.k8s.io", "StorageClass"): Rules(
-        storage.validate_storage_class, storage.validate_storage_class_update, update_only=True
+        storage_classes.validate_storage_class, storage_classes.validate_storage_class_update, update_only=True
     ),
     ("storage.k8s.io", "VolumeAttachment"): Rules(storage.validate_attachment, storage.validate_attachment_update),
 }
@@ -163,6 +166,9 @@ SUBRESOURCES: dict[tuple[str, str, str], ValidateUpdate] = {
     ("", "Pod", "resize"): pod_resize.validate_resize_update,
     ("", "Pod", "status"): pod_update.validate_pod_status_update,
     ("batch", "Job", "status"): job_status.validate_job_status_update,
+    ("", "Node", "status"): node.validate_node_status,
+    ("", "ResourceQuota", "status"): quota.validate_resource_quota_status,
+    ("storage.k8s.io", "VolumeAttachment", "status"): storage.validate_attachment_status,
     ("", "ReplicationController", "status"): workload_status.replica_set_status,
     ("apps", "DaemonSet", "status"): workload_status.daemon_set_status,
     ("apps", "Deployment", "status"): workload_status.deployment_status,

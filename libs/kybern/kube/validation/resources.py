@@ -55,7 +55,7 @@ def validate_requirements(resources: Object, path: str, *, claims: frozenset[str
             at = f"{path}.{field}"
             yield from container_resource_name(name, at)
             yield from resource_amount(amount, f"{at}[{name}]")
-            yield from _whole(name, amount, f"{at}[{name}]")
+            yield from validate_whole(name, amount, f"{at}[{name}]")
     for name, amount in requests.items():
         at = f"{path}.requests"
         limit = limits.get(name)
@@ -91,7 +91,7 @@ def _claims(used: list[Object], claims: frozenset[str], path: str) -> Errors:
             yield from text(request, f"{at}.request", dns1123_label)
 
 
-def _whole(name: str, amount: str, path: str) -> Errors:
+def validate_whole(name: str, amount: str, path: str) -> Errors:
     """Counted resources come in whole units."""
     if is_extended(name) and quantity.parse(amount).nanos % quantity.NANO:
         yield invalid(path, amount, "must be an integer")

@@ -1,6 +1,6 @@
 """Where a pod may run: affinity, tolerations, topology spread, taints."""
 
-from kybern.kube.field import duplicate, forbidden, invalid, not_supported, required
+from kybern.kube.field import ErrorType, FieldError, Struct, duplicate, forbidden, invalid, not_supported, required
 from kybern.kube.validation.fields import Errors, Object, child, chosen, items, one_of, text
 from kybern.kube.validation.metadata import validate_selector
 from kybern.kube.validation.names import dns1123_label, dns1123_subdomain, label_key, label_value, qualified_name
@@ -41,10 +41,16 @@ def validate_taints(taints: list[Object], path: str) -> Errors:
         yield from text(taint.get("key") or "", f"{at}.key", qualified_name)
         if problems := label_value(taint.get("value") or ""):
             yield invalid(f"{at}.value", taint["value"], ";".join(problems))
-        yield from one_of(taint, "effect", at, _EFFECTS, must=True)
+        yield from one_of(taint, "effect", at, _EFFECTS, must=True, in_order=True)
         key = (taint.get("key"), taint.get("effect"))
         if key in seen:
-            yield duplicate(at, taint)
+            shown = Struct(
+                Key=taint.get("key") or "",
+                Value=taint.get("value") or "",
+                Effect=taint.get("effect") or "",
+                TimeAdded=taint.get("timeAdded"),
+            )
+            yield FieldError(ErrorType.DUPLICATE, at, shown, "taints must be unique by key and effect pair")
         seen.add(key)
 
 

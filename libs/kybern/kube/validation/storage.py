@@ -1,7 +1,7 @@
-"""PersistentVolume, PersistentVolumeClaim, StorageClass, VolumeAttachment, CSIDriver, CSINode."""
+"""PersistentVolume, PersistentVolumeClaim, VolumeAttachment, CSIDriver, CSINode."""
 
 from kybern.kube import quantity
-from kybern.kube.field import duplicate, forbidden, invalid, not_supported, required, too_long
+from kybern.kube.field import Struct, duplicate, forbidden, invalid, not_supported, required, too_long
 from kybern.kube.validation.fields import (
     IMMUTABLE,
     Errors,
@@ -15,7 +15,7 @@ from kybern.kube.validation.fields import (
     text,
 )  # fmt: skip
 from kybern.kube.validation.metadata import validate_selector
-from kybern.kube.validation.names import dns1123_subdomain, min_error, qualified_name
+from kybern.kube.validation.names import dns1123_subdomain, min_error, qualified_name, range_error
 from kybern.kube.validation.scheduling import validate_node_selector
 from kybern.kube.validation.volume import host_path
 
@@ -27,6 +27,16 @@ _VOLUME_FIELDS = frozenset(
     }
 )  # fmt: skip
 _BETA_CLASS = "volume.beta.kubernetes.io/storage-class"
+
+
+def _driver_name(name: str, path: str) -> Errors:
+    """A CSI driver's name is a subdomain of 63 bytes at most, in whatever case."""
+    if not name:
+        yield required(path)
+    if len(name) > 63:
+        yield too_long(path, 63)
+    for problem in dns1123_subdomain(name.lower()) if name else ():
+        yield invalid(path, name, problem)
 
 
 def _access_modes(spec: Object, path: str) -> Errors:
@@ -119,30 +129,30 @@ def validate_volume(obj: Object) -> Errors:
     yield from _volume_source(spec, affinity)
 
 
-def _volume_source(spec: Object, affinity: Object | None) -> Errors:
+def _volume_source(spec: Object, affinity: Object | None, path: str = "spec") -> Errors:
     sources = [name for name, value in spec.items() if name not in _VOLUME_FIELDS and value is not None]
     for name in sources[1:]:
-        yield forbidden(f"spec.{name}", "may not specify more than 1 volume type")
+        yield forbidden(f"{path}.{name}", "may not specify more than 1 volume type")
     if not sources:
-        yield required("spec", "must specify a volume type")
+        yield required(path, "must specify a volume type")
         return
     name = sources[0]
     source = spec[name]
     if name == "hostPath":
-        yield from host_path(source, "spec.hostPath")
+        yield from host_path(source, f"{path}.hostPath")
         if source.get("path") == "/" and spec.get("persistentVolumeReclaimPolicy") == "Recycle":
             detail = "may not be 'recycle' for a hostPath mount of '/'"
-            yield forbidden("spec.persistentVolumeReclaimPolicy", detail)
+            yield forbidden(f"{path}.persistentVolumeReclaimPolicy", detail)
     elif name == "local":
-        yield from required_text(source, "path", "spec.local")
+        yield from required_text(source, "path", f"{path}.local")
         if affinity is None:
-            yield required("spec.nodeAffinity", "Local volume requires node affinity")
+            yield required(f"{path}.nodeAffinity", "Local volume requires node affinity")
     elif name == "nfs":
-        yield from required_text(source, "server", "spec.nfs")
-        yield from required_text(source, "path", "spec.nfs")
+        yield from required_text(source, "server", f"{path}.nfs")
+        yield from required_text(source, "path", f"{path}.nfs")
     elif name == "csi":
-        yield from required_text(source, "driver", "spec.csi")
-        yield from required_text(source, "volumeHandle", "spec.csi")
+        yield from required_text(source, "driver", f"{path}.csi")
+        yield from required_text(source, "volumeHandle", f"{path}.csi")
 
 
 def validate_volume_update(obj: Object, old: Object) -> Errors:
@@ -158,67 +168,82 @@ def validate_volume_update(obj: Object, old: Object) -> Errors:
         yield from immutable(spec.get("nodeAffinity"), before["nodeAffinity"], "spec.nodeAffinity")
 
 
-def validate_storage_class(obj: Object) -> Errors:
-    provisioner = obj.get("provisioner") or ""
-    if not provisioner:
-        yield required("provisioner", provisioner)
-    else:
-        yield from text(provisioner.lower(), "provisioner", qualified_name)
-    for key in child(obj, "parameters"):
-        if not key:
-            yield invalid("parameters", key, "field can not be empty.")
-    if obj.get("reclaimPolicy") and obj["reclaimPolicy"] not in ("Delete", "Retain"):
-        yield not_supported("reclaimPolicy", obj["reclaimPolicy"], ("Delete", "Retain"))
-    mode = obj.get("volumeBindingMode")
-    if mode is None:
-        yield required("volumeBindingMode")
-    elif mode not in ("Immediate", "WaitForFirstConsumer"):
-        yield not_supported("volumeBindingMode", mode, ("Immediate", "WaitForFirstConsumer"))
-    terms = items(obj, "allowedTopologies")
-    for index, term in enumerate(terms):
-        at = f"allowedTopologies[{index}].matchLabelExpressions"
-        if not items(term, "matchLabelExpressions") or any(same(term, other) for other in terms[:index]):
-            yield duplicate(at, "")
-        yield from _topology(items(term, "matchLabelExpressions"), at)
-
-
-def _topology(requirements: list[Object], path: str) -> Errors:
-    keys = set()
-    for index, requirement in enumerate(requirements):
-        at, key, values = f"{path}[{index}]", requirement.get("key") or "", requirement.get("values") or []
-        if not values:
-            yield required(f"{at}.values")
-        for place, value in enumerate(values):
-            if value in values[:place]:
-                yield duplicate(f"{at}.values[{place}]", value)
-        yield from text(key, f"{at}.key", qualified_name)
-        if key in keys:
-            yield duplicate(f"{at}.key", key)
-        keys.add(key)
-
-
-def validate_storage_class_update(obj: Object, old: Object) -> Errors:
-    yield from validate_storage_class(obj)
-    for name in ("parameters", "provisioner", "reclaimPolicy", "volumeBindingMode"):
-        empty = "" if name == "provisioner" else None
-        if (obj.get(name) or empty) != (old.get(name) or empty):
-            yield invalid(name, obj.get(name, empty), IMMUTABLE)
-
-
 def validate_attachment(obj: Object) -> Errors:
     spec = child(obj, "spec")
-    yield from required_text(spec, "attacher", "spec")
-    yield from required_text(spec, "nodeName", "spec")
-    source = child(spec, "source")
-    given = [name for name in ("inlineVolumeSpec", "persistentVolumeName") if source.get(name)]
+    yield from _driver_name(spec.get("attacher") or "", "spec.attacher")
+    source, at = child(spec, "source"), "spec.source"
+    given = [name for name in ("inlineVolumeSpec", "persistentVolumeName") if source.get(name) is not None]
     if not given:
-        yield required("spec.source", "must specify exactly one of inlineVolumeSpec and persistentVolumeName")
+        yield required(at, "must specify exactly one of inlineVolumeSpec and persistentVolumeName")
     elif len(given) > 1:
-        yield forbidden("spec.source", "must specify exactly one of inlineVolumeSpec and persistentVolumeName")
+        yield forbidden(at, "must specify exactly one of inlineVolumeSpec and persistentVolumeName")
+    elif "inlineVolumeSpec" in given:
+        yield from _inline_volume(source["inlineVolumeSpec"], f"{at}.inlineVolumeSpec")
+    else:
+        name = source["persistentVolumeName"]
+        if not name:
+            yield required(f"{at}.persistentVolumeName", "must specify non empty persistentVolumeName")
+        yield from text(name, f"{at}.persistentVolumeName", dns1123_subdomain)
+    yield from text(spec.get("nodeName") or "", "spec.nodeName", dns1123_subdomain)
+
+
+_NOT_INLINE = "may not be specified in the context of inline volumes"
+
+
+def _inline_volume(spec: Object, path: str) -> Errors:
+    """A volume of a pod's own, as it was before it became a CSI driver's: no claim, class or size."""
+    for name in ("capacity", "claimRef"):
+        if spec.get(name):
+            yield forbidden(f"{path}.{name}", _NOT_INLINE)
+    if spec.get("persistentVolumeReclaimPolicy"):
+        yield forbidden(f"{path}.persistentVolumeReclaimPolicy", _NOT_INLINE)
+    if spec.get("csi") is None:
+        yield required(f"{path}.csi", "has to be specified in the context of inline volumes")
+    if items(spec, "accessModes"):
+        yield from _access_modes(spec, path)
+    else:
+        yield required(f"{path}.accessModes")
+    yield from _volume_source(spec, spec.get("nodeAffinity"), path)
+    if spec.get("storageClassName"):
+        yield forbidden(f"{path}.storageClassName", _NOT_INLINE)
+    if spec.get("volumeMode") not in (None, "Filesystem"):
+        detail = "may not specify volumeMode other than Filesystem in the context of inline volumes"
+        yield forbidden(f"{path}.volumeMode", detail)
 
 
 def validate_attachment_update(obj: Object, old: Object) -> Errors:
-    yield from immutable(obj.get("spec"), old.get("spec"), "spec")
+    spec = child(obj, "spec")
+    source = child(spec, "source")
+    shown = Struct(
+        Attacher=spec.get("attacher") or "",
+        Source=Struct(
+            PersistentVolumeName=source.get("persistentVolumeName"), InlineVolumeSpec=source.get("inlineVolumeSpec")
+        ),
+        NodeName=spec.get("nodeName") or "",
+    )
+    if not same(spec, old.get("spec")):
+        yield invalid("spec", shown, IMMUTABLE)
+
+
+_MAX_TEXT = 256 * 1024  # which is said of errors, too, that may not pass 1 KiB
+_MAX_LENGTH_OF_ERROR = 1024
+
+
+def validate_attachment_status(obj: Object, old: Object) -> Errors:
+    """What an attacher reports: nothing without a name, nothing endless."""
+    status = child(obj, "status")
+    size = 0
+    for key, value in child(status, "attachmentMetadata").items():
+        size += len(key.encode()) + len(value.encode())
+    if size > _MAX_TEXT:
+        yield too_long("status.attachmentMetadata", _MAX_TEXT)
+    for name in ("attachError", "detachError"):
+        problem, at = child(status, name), f"status.{name}"
+        if len((problem.get("message") or "").encode()) > _MAX_LENGTH_OF_ERROR:
+            yield too_long(f"{at}.message", _MAX_TEXT)
+        code = problem.get("errorCode")
+        if code is not None and code < 0:
+            yield invalid(f"{at}.errorCode", code, range_error(0, 2**31 - 1))
 
 
 def validate_csi_driver(obj: Object) -> Errors:
@@ -245,11 +270,17 @@ def validate_csi_driver(obj: Object) -> Errors:
         seconds = request.get("expirationSeconds")
         if seconds is not None and seconds < 600:
             yield invalid(f"{at}.expirationSeconds", seconds, "may not specify a duration less than 10 minutes")
+    in_secrets = spec.get("serviceAccountTokenInSecrets")
+    if in_secrets is not None and not audiences:
+        detail = "serviceAccountTokenInSecrets is set but no tokenRequests are specified"
+        yield invalid("spec.serviceAccountTokenInSecrets", in_secrets, detail)
 
 
 def csi_driver_warnings(obj: Object, old: Object | None) -> list[str]:
     """Tokens had better not be among the attributes of volumes."""
     spec = child(obj, "spec")
+    if same(spec.get("tokenRequests"), child(old or {}, "spec").get("tokenRequests")):
+        return []
     if spec.get("tokenRequests") and spec.get("serviceAccountTokenInSecrets") is None:
         return [
             "spec.serviceAccountTokenInSecrets is unset; if supported by this CSI driver, set to true to prevent "
@@ -295,3 +326,22 @@ def validate_csi_node(obj: Object) -> Errors:
         count = child(driver, "allocatable").get("count")
         if count is not None and count < 0:
             yield invalid(f"{at}.allocatable.count", count, min_error(0))
+
+
+def validate_csi_node_update(obj: Object, old: Object) -> Errors:
+    """A driver comes and goes as it is; only how many volumes it takes may change."""
+    before = {driver.get("name"): driver for driver in items(child(old, "spec"), "drivers")}
+    for driver in items(child(obj, "spec"), "drivers"):
+        had = before.get(driver.get("name"))
+        kept = ("nodeID", "topologyKeys")
+        if had is None or all(same(driver.get(name), had.get(name)) for name in kept):
+            continue
+        allocatable = driver.get("allocatable")
+        count = None if allocatable is None else allocatable.get("count")
+        shown = Struct(
+            Name=driver.get("name") or "",
+            NodeID=driver.get("nodeID") or "",
+            TopologyKeys=driver.get("topologyKeys") or None,
+            Allocatable=None if count is None else Struct(Count=count),
+        )
+        yield invalid("spec.drivers", shown, IMMUTABLE)

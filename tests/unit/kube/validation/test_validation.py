@@ -355,8 +355,8 @@ CREATE: list[tuple[str, str, Any, list[str]]] = [
     ("ConfigMap", "data", {"a": "x" * (1024 * 1024 + 1)}, ["[]: Too long: may not be more than 1048576 bytes"]),
     ("Secret", "type", "kubernetes.io/tls", ["data[tls.crt]: Required value", "data[tls.key]: Required value"]),
     ("Node", "spec.taints", [{"key": "a", "effect": "Odd"}],
-     ['metadata.taints[0].effect: Unsupported value: "Odd": supported values: "NoExecute", "NoSchedule", '
-      '"PreferNoSchedule"']),
+     ['metadata.taints[0].effect: Unsupported value: "Odd": supported values: "NoSchedule", '
+      '"PreferNoSchedule", "NoExecute"']),
     ("LimitRange", "spec.limits.0.min", {"cpu": "3"},
      ['spec.limits[0].min[cpu]: Invalid value: "3": min value 3 is greater than max value 2',
       'spec.limits[0].defaultRequest[cpu]: Invalid value: "2": min value 3 is greater than default request value 2',

@@ -9,3 +9,8 @@ def without_config(_: Request, obj: Object) -> None:
     for part, name in (("spec", "configSource"), ("status", "config")):
         if name in (obj.get(part) or {}):
             obj[part] = {key: value for key, value in obj[part].items() if key != name}
+
+
+def keep_config(request: Request, new: Object, old: Object) -> None:
+    """What an update says of configuration is dropped in the same way."""
+    without_config(request, new)

@@ -6,7 +6,7 @@ from kybern.apiserver.registry.strategies.api_services import API_SERVICES
 from kybern.apiserver.registry.strategies.certificates import CERTIFICATE_SIGNING_REQUESTS
 from kybern.apiserver.registry.strategies.endpoint_slices import ENDPOINT_SLICES
 from kybern.apiserver.registry.strategies.namespaces import NAMESPACES
-from kybern.apiserver.registry.strategies.nodes import without_config
+from kybern.apiserver.registry.strategies.nodes import keep_config, without_config
 from kybern.apiserver.registry.strategies.pods import BINDINGS, PODS
 from kybern.apiserver.registry.strategies.rbac import RBAC
 from kybern.apiserver.registry.strategies.reviews import REVIEWS
@@ -15,11 +15,13 @@ from kybern.apiserver.registry.strategies.services import SERVICES
 from kybern.apiserver.registry.strategies.workloads import WORKLOADS
 from kybern.apiserver.registry.strategy import PLAIN, Strategy
 from kybern.kube.validation.config import secret_warnings
+from kybern.kube.validation.node import node_warnings
 from kybern.kube.validation.storage import csi_driver_warnings
 
 UPSERT = Strategy(create_on_update=True)
 VERSIONED = Strategy(create_on_update=True, unconditional_update=False)
 KEPT = Strategy(returns_deleted=True)
+KEPT_VERSIONED = Strategy(returns_deleted=True, unconditional_update=False)
 EVENT_TTL = 3600.0
 
 STRATEGIES: dict[tuple[str, str], Strategy] = {
@@ -28,7 +30,13 @@ STRATEGIES: dict[tuple[str, str], Strategy] = {
     ("", "events"): Strategy(create_on_update=True, ttl=EVENT_TTL),
     ("", "limitranges"): UPSERT,
     ("", "namespaces"): NAMESPACES,
-    ("", "nodes"): Strategy(prepare_create=(without_config,), status_on_create=True),
+    ("", "nodes"): Strategy(
+        prepare_create=(without_config,),
+        prepare_update=(keep_config,),
+        status_update=(keep_config,),
+        status_on_create=True,
+        warn=node_warnings,
+    ),
     ("", "persistentvolumeclaims"): KEPT,
     ("", "persistentvolumes"): KEPT,
     ("", "pods"): PODS,
@@ -44,10 +52,13 @@ STRATEGIES: dict[tuple[str, str], Strategy] = {
     ("node.k8s.io", "runtimeclasses"): VERSIONED,
     ("resource.k8s.io", "deviceclasses"): KEPT,
     ("policy", "poddisruptionbudgets"): Strategy(unconditional_update=False),
-    ("storage.k8s.io", "csidrivers"): Strategy(returns_deleted=True, warn=csi_driver_warnings),
-    ("storage.k8s.io", "csinodes"): KEPT,
+    ("storage.k8s.io", "csidrivers"): Strategy(
+        returns_deleted=True, unconditional_update=False, warn=csi_driver_warnings
+    ),
+    ("storage.k8s.io", "csinodes"): KEPT_VERSIONED,
+    ("storage.k8s.io", "csistoragecapacities"): Strategy(unconditional_update=False),
     ("storage.k8s.io", "storageclasses"): KEPT,
-    ("storage.k8s.io", "volumeattachments"): KEPT,
+    ("storage.k8s.io", "volumeattachments"): KEPT_VERSIONED,
     ("storage.k8s.io", "volumeattributesclasses"): KEPT,
     **ADMISSION_POLICIES,
     **RBAC,
