@@ -179,7 +179,6 @@ def _checked(expression: str, found: ast.Checked) -> ast.Checked:
             wording.placed(expression, place, problem) for place, problem in sorted(problems, key=lambda one: one[0])
         ]
         raise CompileError("\n".join(shown))
-    constants.check_conversions(found.root)
     return found
 
 

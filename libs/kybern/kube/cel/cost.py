@@ -7,7 +7,6 @@ sizes are pairs (least, most); what has no known size is as large as can be.
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, field
-from functools import reduce
 from math import ceil
 from typing import NamedTuple
 
@@ -89,10 +88,7 @@ class Estimator:
                 return inside if node.test_only or kind in ("dyn", "any") else inside.plus(ONE)
             case ast.CreateList():
                 self._sizes[node.id] = Span(len(node.elements), len(node.elements))
-                cost = self._sum(node.elements).plus(Span(10, 10))
-                if node.elements:
-                    self._elements[node.id] = reduce(Span.union, map(self.size, node.elements))
-                return cost
+                return self._sum(node.elements).plus(Span(10, 10))
             case ast.CreateStruct():
                 return self._struct(node)
             case ast.Comprehension():
@@ -364,7 +360,7 @@ _RULES: dict[str, Rule] = {
     "url": _parse, "cidr": _parse, "ip": _parse, "isIP": _parse, "isCIDR": _parse, "quantity": _parse,
     "isQuantity": _parse, "semver": _parse, "isSemver": _parse, "validate": _validate,
     "containsIP": _contains_ip, "containsCIDR": _contains_cidr,
-    "dyn": _as_it_is, "bytes": _converted, "string": _decoded, "strings.quote": _one_pass,
+    "dyn": _as_it_is, "optional.of": _as_it_is, "bytes": _converted, "string": _decoded, "strings.quote": _one_pass,
     "sort": _paired, "distinct": _paired, "@sortByAssociatedKeys": _paired,
     "reverse": _rearranged, "slice": _rearranged, "flatten": _flattened,
     "sets.contains": _sets, "sets.equivalent": _sets, "sets.intersects": _sets,

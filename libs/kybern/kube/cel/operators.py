@@ -199,6 +199,8 @@ def _position(key: Any) -> int:
         return int(key)
     if type(key) is float and key == int(key):
         return int(key)
+    if type(key) is float:
+        raise EvaluationError(f"unsupported index value {key:g} in list")
     raise EvaluationError(f"unsupported index type '{type_name(key)}' in list")
 
 
@@ -213,6 +215,8 @@ def select(value: Any, field: str) -> Any:
         return value.member(field)
     if isinstance(value, Optional):
         return select_optional(value, field)
+    if isinstance(value, Sequence) and not isinstance(value, (str, bytes)):
+        raise EvaluationError("unsupported index type 'string' in list")
     raise no_such_key(field)
 
 
@@ -228,7 +232,7 @@ def has(value: Any, field: str) -> bool:
         except EvaluationError:
             return False
         return True
-    raise no_such_key(field)
+    return False
 
 
 def select_optional(value: Any, field: str) -> Optional:

@@ -93,6 +93,9 @@ def accepts(parameter: str, given: type) -> bool:
     return issubclass(given, Opaque) and given.type_name == name
 
 
+_UNNAMED = ("startsWith", "endsWith", "contains", "matches")  # in what is said of wrong arguments
+
+
 class Function:
     """All overloads of one name."""
 
@@ -110,8 +113,9 @@ class Function:
         if found is None:
             found = next((one for one in self.overloads if _fits(one, types)), None)
             if found is None:
-                shown = arguments if self.overloads[0].declared else ()
-                raise no_overload(self.name, *shown)
+                if not self.overloads[0].declared:
+                    raise no_overload("" if self.name in _UNNAMED else self.name)
+                raise no_overload(self.name, *arguments)
             self._known[types] = found
         return found
 

@@ -5,6 +5,7 @@ from functools import lru_cache
 from typing import Any
 
 from kybern.kube.cel import ast, compiler
+from kybern.kube.cel.constants import check_conversions
 from kybern.kube.cel.errors import CompileError, CostExceeded, EvaluationError
 from kybern.kube.cel.evaluator import Builder
 from kybern.kube.cel.pieces import deeper
@@ -36,6 +37,7 @@ class Program:
             self._build(checked, variables)
 
     def _build(self, checked: ast.Checked, variables: Sequence[str]) -> None:
+        check_conversions(checked.root)
         builder = Builder(checked, variables)
         self.checked = checked
         self.variables = tuple(variables)

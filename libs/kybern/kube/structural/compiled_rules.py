@@ -52,10 +52,10 @@ class Place:
         """Raises CompileError: also when the value is not of the wanted type."""
         if self.declared is None:
             raise CompileError("rules are not supported on values without a declared type")
-        program = Program(compiler.check(expression, self._environment(optional_old)), VARIABLES)
-        if str(program.result_type) != wanted:
+        checked = compiler.check(expression, self._environment(optional_old))
+        if str(checked.type_of(checked.root)) != wanted:
             raise WrongType(wanted)
-        return program
+        return Program(checked, VARIABLES)
 
     def cost(self, program: Program) -> int:
         """The most that it can cost to evaluate once."""

@@ -10,6 +10,7 @@ from kybern.kube.cel.overloads import Overload, member, part, plain, walks
 from kybern.kube.cel.values import Opaque
 
 NAME, ADDRESS = "net.CIDR", "net.IP"
+_PARSING = "network address parse error during conversion from string: "
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,16 +26,28 @@ class CIDR(Opaque):
 
 def cidr(text: str) -> CIDR:
     """Raises EvaluationError."""
-    address, slash, length = text.partition("/")
-    if not slash or not length.isdigit() or (len(length) > 1 and length[0] == "0"):
-        raise EvaluationError(f'network address parse error during conversion from string: netip.ParsePrefix("{text}")')
+    problem = _problem(text)
+    if problem:
+        raise EvaluationError(f'{_PARSING}{_PARSING}netip.ParsePrefix("{text}"): {problem}')
+    found = ip_interface(text)
+    if isinstance(found, IPv6Interface) and found.ip.ipv4_mapped is not None:
+        raise EvaluationError(f'{_PARSING}IPv4-mapped IPv6 address "{text}" is not allowed')
+    return CIDR(found)
+
+
+def _problem(text: str) -> str:
+    address, slash, length = text.rpartition("/")
+    if not slash:
+        return "no '/'"
     try:
-        ip(address)
-        return CIDR(ip_interface(text))
-    except EvaluationError:
-        raise
-    except ValueError as error:
-        raise EvaluationError(f"network address parse error during conversion from string: {error}") from None
+        found = ip_interface(address if "/" not in address else "")
+    except ValueError:
+        return f'ParseAddr("{address}"): unable to parse IP'
+    if "%" in address:
+        return "IPv6 zones cannot be present in a prefix"
+    if not (length.isascii() and length.isdigit()) or (len(length) > 1 and length[0] == "0"):
+        return f'bad bits after slash: "{length}"'
+    return "prefix length out of range" if int(length) > found.max_prefixlen else ""
 
 
 def _is_cidr(text: str) -> bool:

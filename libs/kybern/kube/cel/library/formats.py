@@ -6,10 +6,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date
 from typing import ClassVar
-from urllib.parse import urlsplit
 
 from kybern.kube.cel.errors import EvaluationError
 from kybern.kube.cel.library.times import timestamp
+from kybern.kube.cel.library.url import why_no_url
 from kybern.kube.cel.overloads import Overload, member, part, plain
 from kybern.kube.cel.values import NONE, Opaque, Optional, some
 from kybern.kube.validation.names import (
@@ -34,17 +34,12 @@ class Format(Opaque):
 
 def _prefix(check: Check) -> Check:
     """A prefix may end in a dash: something will follow."""
-    return lambda text: check(text[:-1] + "a" if text.endswith("-") and len(text) > 1 else text)
+    return lambda text: check(text[:-2] + "a" if text.endswith("-") and len(text) > 1 else text)
 
 
 def _uri(text: str) -> list[str]:
-    try:
-        parts = urlsplit(text)
-        if parts.scheme or text.startswith("/"):
-            return []
-    except ValueError as error:
-        return [str(error)]
-    return ["invalid URI for request"]
+    problem = why_no_url(text)
+    return [f'parse "{text}": {problem}'] if problem else []
 
 
 def _uuid(text: str) -> list[str]:

@@ -1,5 +1,6 @@
 """Addresses: `ip('10.0.0.1')` and what can be asked of one."""
 
+import re
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv6Address, ip_address
 from typing import ClassVar
@@ -9,6 +10,7 @@ from kybern.kube.cel.overloads import Overload, member, plain, walks, walks_twic
 from kybern.kube.cel.values import Opaque
 
 NAME = "net.IP"
+_LEADING_ZERO = re.compile(r"(?=.*(?:^|\.)0\d)\d+(?:\.\d+){3}", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,8 +29,9 @@ def ip(text: str) -> IP:
     try:
         address = ip_address(text)
     except ValueError:
+        why = "IPv4 field has octet with leading zero" if _LEADING_ZERO.fullmatch(text) else "unable to parse IP"
         raise EvaluationError(
-            f'IP Address "{text}" parse error during conversion from string: ParseAddr("{text}"): unable to parse IP'
+            f'IP Address "{text}" parse error during conversion from string: ParseAddr("{text}"): {why}'
         ) from None
     if isinstance(address, IPv6Address):
         if address.scope_id is not None:

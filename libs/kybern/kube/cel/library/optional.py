@@ -1,9 +1,10 @@
 """Optional values: made of values, tested, opened. `or` and `orValue` look at their argument only when they need it."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from kybern.kube.cel.errors import EvaluationError
-from kybern.kube.cel.overloads import Overload, member, plain
+from kybern.kube.cel.overloads import Overload, each, member, plain
 from kybern.kube.cel.values import NONE, Optional, some
 
 
@@ -25,8 +26,14 @@ def _last(items: Any) -> Optional:
     return some(items[-1]) if items else NONE
 
 
+def _unwrap(optionals: Sequence[Any]) -> list[Any]:
+    return [one.value for one in optionals if one.present]
+
+
 OVERLOADS: list[Overload] = [
     plain("optional.none", "-> optional_type<A>", lambda: NONE, None, False),
+    plain("optional.unwrap", "list<optional_type<A>> -> list<A>", _unwrap, each),
+    member("unwrapOpt", "list<optional_type<A>> -> list<A>", _unwrap, each),
     plain("optional.of", "A -> optional_type<A>", some, None, False),
     plain("optional.ofNonZeroValue", "A -> optional_type<A>", _of_non_zero, None, False),
     member("hasValue", "optional_type<A> -> bool", lambda optional: optional.present, None, False),

@@ -63,7 +63,6 @@ OVERLOADS: list[Overload] = [
     plain("quantity", f"string -> {NAME}", _quantity, walks),
     plain("isQuantity", "string -> bool", _is_quantity, walks),
     plain("sign", f"{NAME} -> int", _sign),
-    member("sign", f"{NAME} -> int", _sign),
     member("isInteger", f"{NAME} -> bool", _is_integer),
     member("asInteger", f"{NAME} -> int", _as_integer),
     member("asApproximateFloat", f"{NAME} -> double", lambda amount: float(amount.quantity)),

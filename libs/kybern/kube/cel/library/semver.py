@@ -14,6 +14,7 @@ _VERSION = re.compile(
     r"(?:-((?:0|[1-9][0-9]*|[0-9]*[a-zA-Z-][0-9a-zA-Z-]*)(?:\.(?:0|[1-9][0-9]*|[0-9]*[a-zA-Z-][0-9a-zA-Z-]*))*))?"
     r"(?:\+([0-9a-zA-Z-]+(?:\.[0-9a-zA-Z-]+)*))?"
 )
+_WORD = re.compile("[0-9A-Za-z-]+")
 _LARGEST = (1 << 64) - 1
 
 
@@ -42,7 +43,31 @@ def semver(text: str, normalize: bool = False) -> Semver:
 
 
 def _why(text: str) -> str:
-    return "No Major.Minor.Patch elements found" if text.count(".") < 2 else f'Invalid version string "{text}"'
+    """What is the first thing wrong with a version."""
+    if not text:
+        return "Version string empty"
+    if text.count(".") < 2:
+        return "No Major.Minor.Patch elements found"
+    major, minor, rest = text.split(".", 2)
+    cut = re.split(r"[-+]", rest, maxsplit=1)[0]
+    for name, number in (("Major", major), ("Minor", minor), ("Patch", cut)):
+        if not number or number.strip("0123456789"):
+            return f'Invalid character(s) found in {name.lower()} number "{number}"'
+        if len(number) > 1 and number[0] == "0":
+            return f'{name} number must not contain leading zeroes "{number}"'
+        if int(number) > _LARGEST:
+            return f'strconv.ParseUint: parsing "{number}": value out of range'
+    before, plus, build = rest.partition("+")
+    pre = before[len(cut) :].removeprefix("-").split(".") if "-" in before else []
+    for word in pre:
+        if not word:
+            return "Prerelease is empty"
+        if _WORD.fullmatch(word) is None:
+            return f'Invalid character(s) found in prerelease "{word}"'
+        if word.isdigit():
+            return f'Numeric PreRelease version must not contain leading zeroes "{word}"'
+    wrong = next((one for one in build.split(".") if not _WORD.fullmatch(one)), "") if plus else ""
+    return f'Invalid character(s) found in build meta data "{wrong}"' if wrong else "Build meta data is empty"
 
 
 def _normalized(text: str) -> str:

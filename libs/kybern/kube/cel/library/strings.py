@@ -1,19 +1,20 @@
 import re
 from collections.abc import Mapping, Sequence
+from math import isfinite
 from typing import Any
 
 from kybern.kube.cel.errors import EvaluationError, no_overload
 from kybern.kube.cel.library.standard import float_text, to_string
 from kybern.kube.cel.library.times import duration_text, timestamp_text
 from kybern.kube.cel.overloads import Overload, member, part, plain, walks, walks_twice
-from kybern.kube.cel.values import Duration, Timestamp, TypeValue, show, type_name, weight
+from kybern.kube.cel.values import Duration, Opaque, Optional, Timestamp, TypeValue, show, type_name, weight
 
 _UPPER = {code: code - 32 for code in range(97, 123)}
 _LOWER = {code: code + 32 for code in range(65, 91)}
 _SPACES = "".join(
     chr(code) for code in (9, 10, 11, 12, 13, 32, 133, 160, 5760, *range(8192, 8203), 8232, 8233, 8239, 8287, 12288)
 )
-_CLAUSE = re.compile(r"%(?:%|(?:\.(\d{0,4}))?([a-zA-Z]))")
+CLAUSE = re.compile(r"%(?:%|(?:\.(\d{0,4}))?([a-zA-Z]))")
 _SUPERSCRIPT = str.maketrans("0123456789-", "⁰¹²³⁴⁵⁶⁷⁸⁹⁻")
 _QUOTED = {
     "\a": r"\a", "\b": r"\b", "\f": r"\f", "\n": r"\n", "\r": r"\r", "\t": r"\t", "\v": r"\v", "\\": r"\\", '"': r"\"",
@@ -29,7 +30,7 @@ def _char_at(text: str, at: int) -> str:
 def _index_of(text: str, inner: str, start: int = 0) -> int:
     if not inner:
         return start
-    if start < 0 or start >= max(len(text), 1):
+    if start < 0:
         raise EvaluationError(f"index out of range: {start}")
     return text.find(inner, start)
 
@@ -38,8 +39,10 @@ def _last_index_of(text: str, inner: str, start: int | None = None) -> int:
     start = len(text) if start is None else start
     if not inner:
         return start
-    if start < 0 or start > len(text):
+    if start < 0:
         raise EvaluationError(f"index out of range: {start}")
+    if start > len(text):
+        return -1
     return text.rfind(inner, 0, start + len(inner))
 
 
@@ -47,10 +50,10 @@ def _substring(text: str, start: int, end: int | None = None) -> str:
     end = len(text) if end is None else end
     if start < 0 or start > len(text):
         raise EvaluationError(f"index out of range: {start}")
-    if end < 0 or end > len(text):
-        raise EvaluationError(f"index out of range: {end}")
     if start > end:
         raise EvaluationError(f"invalid substring range. start: {start}, end: {end}")
+    if end > len(text):
+        raise EvaluationError(f"index out of range: {end}")
     return text[start:end]
 
 
@@ -107,13 +110,13 @@ def _format(pattern: str, arguments: Sequence[Any]) -> str:
         return _clause(match[2], 6 if match[1] is None else int(match[1] or 0), value)
 
     _check_clauses(pattern)
-    return _CLAUSE.sub(clause, pattern)
+    return CLAUSE.sub(clause, pattern)
 
 
 def _check_clauses(pattern: str) -> None:
     at = pattern.find("%")
     while at >= 0:
-        match = _CLAUSE.match(pattern, at)
+        match = CLAUSE.match(pattern, at)
         if match is None or (match[2] is not None and match[2] not in "sdfebxXo"):
             what = pattern[at + 1 : at + 2]
             raise EvaluationError(f'could not parse formatting clause: unrecognized formatting clause "{what}"')
@@ -129,10 +132,12 @@ def _clause(kind: str, precision: int, value: Any) -> str:
             return str(value)
         case "d" if isinstance(value, float):
             return _text(value)
+        case "f" | "e" if value in _NO_NUMBERS or (isinstance(value, float) and not isfinite(value)):
+            return _NO_NUMBERS.get(value) or _NO_NUMBERS[float_text(value).lstrip("+").replace("Inf", "Infinity")]
         case "f" if number or isinstance(value, float):
             return f"{value:.{min(precision, 100)}f}"
-        case "e" if number or isinstance(value, float):
-            mantissa, _, exponent = f"{float(value):.{min(precision, 100)}e}".partition("e")
+        case "e" if number or isinstance(value, float):  # with six digits, whatever was asked for
+            mantissa, _, exponent = f"{float(value):.6e}".partition("e")
             return f"{mantissa}×10{exponent.removeprefix('+').translate(_SUPERSCRIPT)}" if exponent else mantissa
         case "b" if isinstance(value, int):
             return f"{int(value):b}"
@@ -143,10 +148,13 @@ def _clause(kind: str, precision: int, value: Any) -> str:
         case "x" | "X" if isinstance(value, (str, bytes)):
             found = (value.encode() if isinstance(value, str) else value).hex()
             return found.upper() if kind == "X" else found
-    raise EvaluationError(f"error during formatting: {_WHAT.get(kind, kind)} was given {type_name(value)}")
+    raise EvaluationError(f"error during formatting: {WANTED.get(kind, kind)} was given {type_name(value)}")
 
 
-_WHAT = {
+_NO_NUMBERS = {"NaN": "NaN", "Infinity": "∞", "-Infinity": "-∞"}
+WANTED = {
+    "s": "string clause can only be used on strings, bools, bytes, ints, doubles, maps, lists, types, durations, and "
+    "timestamps,",
     "d": "decimal clause can only be used on integers,", "f": "fixed-point clause can only be used on doubles,",
     "e": "scientific clause can only be used on doubles,", "b": "only integers and bools can be formatted as binary,",
     "o": "octal clause can only be used on integers,",
@@ -170,6 +178,8 @@ def _text(value: Any) -> str:
         return "{" + ", ".join(sorted(f"{_inner(key)}:{_inner(item)}" for key, item in value.items())) + "}"
     if isinstance(value, Sequence):
         return "[" + ", ".join(map(_inner, value)) + "]"
+    if isinstance(value, (Opaque, Optional)):
+        raise EvaluationError(f"error during formatting: {WANTED['s']} was given {type_name(value)}")
     return show(value)
 
 

@@ -162,8 +162,7 @@ def _overloads() -> list[Overload]:
         found.append(member(name, "timestamp, string -> int", read, None, False))
     for name, (_, unit) in _CLOCK.items():
         found.append(member(name, "duration -> int", _length(unit), None, False))
-    millis: Callable[[Duration], int] = lambda value: _toward_zero(value.nanos, 10**6) % 1000  # noqa: E731
-    found.append(member("getMilliseconds", "duration -> int", millis, None, False))
+    found.append(member("getMilliseconds", "duration -> int", _length(10**6), None, False))
     return found
 
 

@@ -1,5 +1,6 @@
 """URLs: isURL, url, and the parts of one."""
 
+import re
 from dataclasses import dataclass
 from typing import ClassVar
 from urllib.parse import SplitResult, parse_qs, quote, urlsplit
@@ -7,6 +8,9 @@ from urllib.parse import SplitResult, parse_qs, quote, urlsplit
 from kybern.kube.cel.errors import EvaluationError
 from kybern.kube.cel.overloads import Overload, member, plain, walks
 from kybern.kube.cel.values import Opaque
+
+_PORT = re.compile(r":([^:\]@]*)$")
+_BAD_ESCAPE = re.compile(r"%(?![0-9a-fA-F]{2})")
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,22 +21,39 @@ class URL(Opaque):
     parts: SplitResult
 
 
+def why_no_url(text: str) -> str:
+    """What is wrong with a URL; "" if nothing is."""
+    try:
+        _parsed(text)
+    except ValueError as error:
+        return str(error)
+    return ""
+
+
+def _parsed(text: str) -> SplitResult:
+    if not text:
+        raise ValueError("empty url")
+    if any((ord(character) < 0x21 and character != " ") or ord(character) == 0x7F for character in text):
+        raise ValueError("net/url: invalid control character in URL")
+    parts = urlsplit(text)
+    if not parts.scheme and not text.startswith("/"):
+        raise ValueError("invalid URI for request")
+    if parts.scheme and not (parts.netloc or parts.path):
+        raise ValueError("empty url")
+    if " " in parts.netloc:
+        raise ValueError('invalid character " " in host name')
+    port = _PORT.search(parts.netloc)
+    if port is not None and port[1].strip("0123456789"):
+        raise ValueError(f'invalid port ":{port[1]}" after host')
+    return parts
+
+
 def url(text: str) -> URL:
     """Raises EvaluationError."""
     try:
-        if any((ord(character) < 0x21 and character != " ") or ord(character) == 0x7F for character in text):
-            raise ValueError("net/url: invalid control character in URL")
-        parts = urlsplit(text)
-        _ = parts.port
-        if not parts.scheme and not text.startswith("/"):
-            raise ValueError("invalid URI for request")
-        if parts.scheme and not (parts.netloc or parts.path):
-            raise ValueError("empty url")
-        if " " in parts.netloc:
-            raise ValueError('invalid character " " in host name')
+        return URL(_parsed(text))
     except ValueError as error:
         raise EvaluationError(f'URL parse error during conversion from string: parse "{text}": {error}') from None
-    return URL(parts)
 
 
 def _is_url(text: str) -> bool:
@@ -55,7 +76,8 @@ def _hostname(value: URL) -> str:
 
 
 def _port(value: URL) -> str:
-    return "" if value.parts.port is None else str(value.parts.port)
+    port = _PORT.search(value.parts.netloc)
+    return "" if port is None else port[1]
 
 
 def _escaped_path(value: URL) -> str:
@@ -63,7 +85,8 @@ def _escaped_path(value: URL) -> str:
 
 
 def _query(value: URL) -> dict[str, list[str]]:
-    return parse_qs(value.parts.query, keep_blank_values=True)
+    parts = [one for one in value.parts.query.split("&") if not _BAD_ESCAPE.search(one)]
+    return parse_qs("&".join(parts), keep_blank_values=True)
 
 
 OVERLOADS: list[Overload] = [

@@ -103,7 +103,7 @@ TRUE = {
     ],
     "quantities": [
         "isQuantity('1.3Gi') && !isQuantity('1,3') && quantity('1000m') == quantity('1') && quantity('1Ki').isGreaterThan(quantity('1k'))",
-        "quantity('1').isLessThan(quantity('2')) && quantity('1').compareTo(quantity('2')) == -1 && quantity('-1').sign() == -1",
+        "quantity('1').isLessThan(quantity('2')) && quantity('1').compareTo(quantity('2')) == -1 && sign(quantity('-1')) == -1",
         "quantity('5').isInteger() && !quantity('500m').isInteger() && quantity('5k').asInteger() == 5000 && quantity('500m').asApproximateFloat() == 0.5",
         "quantity('1').add(quantity('2')) == quantity('3') && quantity('5').sub(2) == quantity('3') && type(quantity('1')) == type(quantity('2'))",
     ],
@@ -140,6 +140,7 @@ def test_true(expression: str) -> None:
     assert compile_expression(expression, ()).evaluate({}) is True
 
 
+CIDR = "network address parse error during conversion from string: "
 ERRORS: dict[str, str] = {
     "1 / 0": "division by zero",
     "1 % 0": "modulus by zero",
@@ -166,9 +167,25 @@ ERRORS: dict[str, str] = {
     "semver('1')": "No Major.Minor.Patch elements found",
     "optional.none().value()": "optional.none() dereference",
     "'abc'.substring(4)": "index out of range: 4",
-    "'%d'.format(['a'])": "error during formatting: decimal clause can only be used on integers",
-    "'%y'.format([1])": "could not parse formatting clause",
-    "'%s'.format([])": "index 0 out of range",
+    "'%d'.format([dyn('a')])": "error during formatting: decimal clause can only be used on integers",
+    "('%' + 'y').format([1])": "could not parse formatting clause",
+    "('%' + 's').format([])": "index 0 out of range",
+    "'hello'.substring(0, -1)": "invalid substring range. start: 0, end: -1",
+    "[1][dyn(1.5)]": "unsupported index value 1.5 in list",
+    "dyn([1]).b": "unsupported index type 'string' in list",
+    "dyn(quantity('1')) == 'a'": "no such overload",
+    "dyn(5).startsWith('a')": "no such overload",
+    "ip('1.2.3.04')": 'IP Address "1.2.3.04" parse error during conversion from string: ParseAddr("1.2.3.04"): IPv4 field has',
+    "url('')": 'URL parse error during conversion from string: parse "": empty url',
+    "url('https://a:x/')": 'URL parse error during conversion from string: parse "https://a:x/": invalid port ":x" after host',
+    "semver('')": "Version string empty",
+    "semver('01.2.3')": 'Major number must not contain leading zeroes "01"',
+    "semver('1.2.3.4')": 'Invalid character(s) found in patch number "3.4"',
+    "semver('1.2.3-01')": 'Numeric PreRelease version must not contain leading zeroes "01"',
+    **{
+        f"cidr('{text}')": f'{2 * CIDR}netip.ParsePrefix("{text}"): {why}'
+        for text, why in {"x": "no '/'", "10.0.0.0/33": "prefix length out of range"}.items()
+    },
 }
 
 
@@ -180,6 +197,14 @@ def test_errors(expression: str) -> None:
 
 
 COMPILE_ERRORS: dict[str, str] = {
+    "math.abs(1)": "undeclared reference to 'math'",
+    "1e400": "invalid double literal",
+    "timestamp(253402300800)": "invalid timestamp argument",
+    "'%d'.format(['a'])": "error during formatting: decimal clause can only be used on integers, was given string",
+    "'%s'.format([])": "index 0 out of range",
+    "'a'.format(['a'])": "too many arguments supplied to string.format (expected 0, got 1)",
+    "'%'.format([])": "unexpected end of string",
+    "'%y'.format([1])": 'could not parse formatting clause: unrecognized formatting clause "y"',
     "1 +": "Syntax error: mismatched input '<EOF>'",
     "nothing": "undeclared reference to 'nothing' (in container '')",
     "1 + 'a'": "found no matching overload for '_+_' applied to '(int, string)'",
