@@ -9,6 +9,7 @@ from typing import Any
 from kybern.kube import quantity
 from kybern.kube.validation.fields import child, items
 from kybern.kube.validation.names import dns1123_label, label_value
+from kybern.kube.validation.pod_annotations import APP_ARMOR, SECCOMP_CONTAINER, SECCOMP_POD
 
 Object = dict[str, Any]
 Warnings = Iterator[str]
@@ -37,7 +38,6 @@ _OLD_VOLUMES = {
     "cephfs": ("cephfs", "deprecated in v1.28, non-functional in v1.31+"),
     "rbd": ("rbd", "deprecated in v1.28, non-functional in v1.31+"),
 }
-APP_ARMOR = "container.apparmor.security.beta.kubernetes.io/"
 _REQUIRED = "requiredDuringSchedulingIgnoredDuringExecution"
 _PREFERRED = "preferredDuringSchedulingIgnoredDuringExecution"
 
@@ -65,10 +65,7 @@ def template_warnings(template: Object, path: str) -> list[str]:
 
 def _spec(spec: Object, metadata: Object, path: str, metadata_path: str) -> Warnings:
     annotations = child(metadata, "annotations")
-    for key in annotations:
-        if key.startswith(APP_ARMOR):
-            detail = 'deprecated since v1.30; use the "appArmorProfile" field instead'
-            yield f"{metadata_path}.annotations[{key}]: {detail}"
+    yield from _profiles(annotations, spec, f"{metadata_path}.annotations", of_pod=path == "spec")
     for key in child(spec, "nodeSelector"):
         if key in _RENAMED:
             yield f"{path}.nodeSelector[{key}]: {_RENAMED[key]}"
@@ -93,6 +90,25 @@ def _spec(spec: Object, metadata: Object, path: str, metadata_path: str) -> Warn
             yield from _container(container, f"{path}.{name}[{index}]")
     yield from _ports(spec, path)
     yield from _pod_affinity(child(spec, "affinity"), f"{path}.affinity")
+
+
+def _profiles(annotations: Object, spec: Object, path: str, *, of_pod: bool) -> Warnings:
+    """Security profiles in annotations, where no field says the same; AppArmor's of pods are told when copied."""
+    context = child(spec, "securityContext")
+    if SECCOMP_POD in annotations and context.get("seccompProfile") is None:
+        yield f'{path}[{SECCOMP_POD}]: non-functional in v1.27+; use the "seccompProfile" field instead'
+    containers = [*items(spec, "initContainers"), *items(spec, "containers")]
+    contexts = {one.get("name"): child(one, "securityContext") for one in containers}
+    for key in annotations:
+        of_container = contexts.get(key.removeprefix(SECCOMP_CONTAINER))
+        if key.startswith(SECCOMP_CONTAINER) and of_container is not None and "seccompProfile" not in of_container:
+            yield f'{path}[{key}]: non-functional in v1.27+; use the "seccompProfile" field instead'
+    if of_pod or context.get("appArmorProfile") is not None:
+        return
+    for key in annotations:
+        of_container = contexts.get(key.removeprefix(APP_ARMOR), {}).get("appArmorProfile")
+        if key.startswith(APP_ARMOR) and of_container is None:
+            yield f'{path}[{key}]: deprecated since v1.30; use the "appArmorProfile" field instead'
 
 
 def _renamed(key: str) -> str:

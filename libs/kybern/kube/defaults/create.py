@@ -81,7 +81,7 @@ def qos_class(pod: Object) -> str:
     """Guaranteed when all cpu and memory limits equal the requests, BestEffort without any, else Burstable."""
     spec = pod.get("spec") or {}
     containers = [*(spec.get("containers") or ()), *(spec.get("initContainers") or ())]
-    owners = [spec] if spec.get("resources") else containers
+    owners = [spec] if spec.get("resources") is not None else containers
     pairs = []
     for owner in owners:
         resources = owner.get("resources") or {}

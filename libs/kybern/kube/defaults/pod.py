@@ -4,6 +4,7 @@ import re
 
 from kybern.kube import quantity
 from kybern.kube.defaults.rules import Object, Rules, child, rule
+from kybern.kube.quota import pods
 
 CORE = "io.k8s.api.core.v1."
 
@@ -79,19 +80,20 @@ def _requests_from_limits(resources: Object | None) -> None:
             requests.setdefault(name, amount)
 
 
+_POD_LEVEL = ("cpu", "memory")
+
+
 def _pod_level_requests(spec: Object, containers: list[Object]) -> None:
-    """A pod-level limit is also the request, unless containers request that resource: then their sum is."""
+    """What containers request together is the pod's request, and for what none requests its limit."""
     resources = spec.get("resources") or {}
     if not resources.get("limits"):
         return
     requests = child(resources, "requests")
+    for name, amount in pods.pod_amounts({"spec": {**spec, "resources": None}}, "requests", overhead=False).items():
+        if name in _POD_LEVEL or name.startswith("hugepages-"):
+            requests.setdefault(name, str(amount))
     for name, amount in resources["limits"].items():
-        asked = [
-            quantity.parse(given[name])
-            for container in spec.get("containers") or ()
-            if name in (given := (container.get("resources") or {}).get("requests") or {})
-        ]
-        requests.setdefault(name, str(sum(asked[1:], asked[0])) if asked else amount)
+        requests.setdefault(name, amount)
 
 
 def _thousandths(resources: Object) -> None:

@@ -14,6 +14,7 @@ from kybern.kube.field import (
 )
 from kybern.kube.validation.container import Surroundings, host_port_conflicts, surroundings, validate_container
 from kybern.kube.validation.env import validate_env_volumes
+from kybern.kube.validation.ephemeral import validate_ephemeral_containers
 from kybern.kube.validation.fields import Errors, Object, child, chosen, in_range, items, one_of, text
 from kybern.kube.validation.metadata import validate_annotations, validate_labels
 from kybern.kube.validation.names import (
@@ -24,6 +25,7 @@ from kybern.kube.validation.names import (
     search_domain,
     strict_ip_address,
 )
+from kybern.kube.validation.pod_annotations import validate_profile_annotations
 from kybern.kube.validation.pod_os import validate_os
 from kybern.kube.validation.pod_resources import validate_pod_resources
 from kybern.kube.validation.probe import validate_lifecycle, validate_probe
@@ -47,14 +49,23 @@ SYSCTL = rf"({_SYSCTL_SEGMENT}[\./])*{_SYSCTL_SEGMENT}"
 
 
 def validate_pod(pod: Object) -> Errors:
+    yield from validate_whole_pod(pod)
+    if items(child(pod, "spec"), "ephemeralContainers"):
+        yield forbidden("spec.ephemeralContainers", "cannot be set on create")
+
+
+def validate_whole_pod(pod: Object) -> Errors:
+    """What is asked of a pod at its creation and at each change of its spec alike."""
     spec, metadata = child(pod, "spec"), child(pod, "metadata")
-    annotations = child(metadata, "annotations")
+    yield from validate_mirror(child(metadata, "annotations"), spec)
+    yield from validate_pod_spec(spec, "spec", metadata.get("name") or "")
+    yield from validate_profile_annotations(metadata, spec, "metadata", "spec")
+
+
+def validate_mirror(annotations: Object, spec: Object) -> Errors:
     if MIRROR in annotations and not spec.get("nodeName"):
         detail = "must set spec.nodeName if mirror pod annotation is set"
         yield invalid(f"metadata.annotations[{MIRROR}]", annotations[MIRROR], detail)
-    yield from validate_pod_spec(spec, "spec", metadata.get("name") or "")
-    if items(spec, "ephemeralContainers"):
-        yield forbidden("spec.ephemeralContainers", "cannot be set on create")
 
 
 def validate_template_metadata(template: Object, path: str) -> Errors:
@@ -68,6 +79,7 @@ def validate_template(template: Object, path: str) -> Errors:
     yield from validate_template_metadata(template, path)
     spec = child(template, "spec")
     yield from validate_pod_spec(spec, f"{path}.spec")
+    yield from validate_profile_annotations(child(template, "metadata"), spec, path, f"{path}.spec")
     if spec.get("ephemeralContainers"):
         yield forbidden(f"{path}.spec.ephemeralContainers", "ephemeral containers not allowed in pod template")
 
@@ -79,6 +91,7 @@ def validate_pod_spec(spec: Object, path: str, pod_name: str = "") -> Errors:
     pod = surroundings(spec, volumes)
     yield from _containers(spec, pod, f"{path}.containers")
     yield from _init_containers(spec, pod, f"{path}.initContainers")
+    yield from validate_ephemeral_containers(spec, pod, f"{path}.ephemeralContainers")
     if not spec.get("restartPolicy"):
         yield required(f"{path}.restartPolicy")
     elif spec["restartPolicy"] not in RESTART_POLICIES:

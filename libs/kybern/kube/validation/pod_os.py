@@ -7,11 +7,11 @@ _LISTS = ("containers", "initContainers", "ephemeralContainers")
 # Of Windows pods: what only Linux knows, in the order it is looked for.
 _LINUX_SPEC = ("hostPID", "hostIPC", "shareProcessNamespace")
 _LINUX_POD = (
-    "seLinuxOptions", "seccompProfile", "fsGroup", "fsGroupChangePolicy", "sysctls", "runAsUser", "runAsGroup",
-    "supplementalGroups", "supplementalGroupsPolicy",
+    "appArmorProfile", "seLinuxOptions", "seccompProfile", "fsGroup", "fsGroupChangePolicy", "sysctls",
+    "runAsUser", "runAsGroup", "supplementalGroups", "supplementalGroupsPolicy",
 )  # fmt: skip
 _LINUX_CONTAINER = (
-    "seLinuxOptions", "seccompProfile", "capabilities", "readOnlyRootFilesystem", "privileged",
+    "appArmorProfile", "seLinuxOptions", "seccompProfile", "capabilities", "readOnlyRootFilesystem", "privileged",
     "allowPrivilegeEscalation", "procMount", "runAsUser", "runAsGroup",
 )  # fmt: skip
 _WINDOWS = "windows options cannot be set for a linux pod"

@@ -3,8 +3,7 @@
 from kybern.kube.defaults.create import qos_class
 from kybern.kube.field import forbidden, invalid
 from kybern.kube.validation.fields import Errors, Object, child, items, same
-from kybern.kube.validation.pod import MIRROR
-from kybern.kube.validation.resources import validate_requirements
+from kybern.kube.validation.pod import MIRROR, validate_whole_pod
 
 _MUTABLE = ("cpu", "memory")
 _SIDES = ("requests", "limits")
@@ -14,15 +13,13 @@ _LISTS = ("containers", "initContainers")
 def validate_resize_update(pod: Object, old: Object) -> Errors:
     """What may not be resized at all, then what may not change."""
     if MIRROR in child(child(old, "metadata"), "annotations"):
-        yield forbidden("", "static pods cannot be resized")
+        yield forbidden("[]", "static pods cannot be resized")
         return
     spec, before = child(pod, "spec"), child(old, "spec")
     if child(before, "os").get("name") == "windows":
-        yield forbidden("", "windows pods cannot be resized")
+        yield forbidden("[]", "windows pods cannot be resized")
         return
-    for name in _LISTS:
-        for index, container in enumerate(items(spec, name)):
-            yield from validate_requirements(child(container, "resources"), f"spec.{name}[{index}].resources")
+    yield from validate_whole_pod(pod)
     if (child(old, "status").get("qosClass") or qos_class(old)) != qos_class(pod):
         shown = child(pod, "status").get("qosClass") or ""
         yield invalid("spec", shown, "Pod QOS Class may not change as a result of resizing")

@@ -2,6 +2,7 @@
 
 from kybern.kube import quantity
 from kybern.kube.field import forbidden, invalid, not_supported
+from kybern.kube.quota import pods
 from kybern.kube.validation.fields import Errors, Object, child, items
 from kybern.kube.validation.resources import validate_requirements
 
@@ -24,15 +25,11 @@ def validate_pod_resources(spec: Object, path: str) -> Errors:
 
 def _covers_containers(spec: Object, resources: Object, path: str) -> Errors:
     requests, limits = child(resources, "requests"), child(resources, "limits")
+    together = pods.pod_amounts({"spec": {**spec, "resources": None}}, "requests", overhead=False)
     for name, amount in requests.items():
-        asked = [
-            quantity.parse(given[name])
-            for container in items(spec, "containers")
-            if name in (given := child(child(container, "resources"), "requests"))
-        ]
-        if asked and sum(one.nanos for one in asked) > quantity.parse(amount).nanos:
-            shown = sum(asked[1:], asked[0])
-            detail = f"must be greater than or equal to aggregate container requests of {shown}"
+        asked = together.get(name)
+        if asked is not None and asked > quantity.parse(amount):
+            detail = f"must be greater than or equal to aggregate container requests of {asked}"
             yield invalid(f"{path}.requests[{name}]", amount, detail)
     for index, container in enumerate(items(spec, "containers")):
         for name, amount in child(child(container, "resources"), "limits").items():

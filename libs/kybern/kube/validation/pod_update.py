@@ -4,12 +4,12 @@ import copy
 from typing import Any
 
 from kybern.kube.container_restarts import restarts_after
-from kybern.kube.field import duplicate, forbidden, invalid, not_found, required
-from kybern.kube.validation.env import validate_env, validate_env_from
-from kybern.kube.validation.fields import Errors, Object, child, immutable, items, required_text, same, text
-from kybern.kube.validation.names import dns1123_label, dns1123_subdomain, ip_address, range_error
-from kybern.kube.validation.pod import MIRROR
-from kybern.kube.validation.scheduling import validate_tolerations
+from kybern.kube.field import forbidden, invalid, required
+from kybern.kube.validation.fields import Errors, Object, child, immutable, items, same, text
+from kybern.kube.validation.metadata import validate_metadata
+from kybern.kube.validation.names import dns1123_subdomain, ip_address, range_error
+from kybern.kube.validation.pod import MIRROR, validate_mirror, validate_whole_pod
+from kybern.kube.validation.pod_annotations import validate_seccomp_annotations
 
 _MAX_INT32 = 2**31 - 1
 _UPDATABLE = (
@@ -22,20 +22,32 @@ _UPDATABLE = (
 def validate_pod_update(pod: Object, old: Object) -> Errors:
     """Images, a shorter deadline, more tolerations, fewer scheduling gates: the rest of spec stays."""
     spec, before = child(pod, "spec"), child(old, "spec")
+    yield from validate_metadata(child(pod, "metadata"), True, dns1123_subdomain)
+    yield from validate_whole_pod(pod)
     yield from _mirror_update(pod, old)
+    annotations = child(child(pod, "metadata"), "annotations")
+    yield from validate_mirror(annotations, spec)
+    yield from validate_seccomp_annotations(annotations, "metadata.annotations")
     for name in ("containers", "initContainers"):
         if len(items(spec, name)) != len(items(before, name)):
             yield forbidden(f"spec.{name}", "pod updates may not add or remove containers")
             return
         for index, container in enumerate(items(spec, name)):
-            if not container.get("image"):
-                yield required(f"spec.{name}[{index}].image")
+            image, at = container.get("image") or "", f"spec.{name}[{index}].image"
+            if not image:
+                yield required(at)
+            elif image != image.strip():
+                yield invalid(at, image, "must not have leading or trailing whitespace")
     yield from _deadline_update(spec, before)
-    yield from validate_tolerations(items(spec, "tolerations"), "spec.tolerations")
     yield from _tolerations_update(spec, before)
-    old_gates = items(before, "schedulingGates")
-    if any(gate not in old_gates for gate in items(spec, "schedulingGates")):
-        yield forbidden("spec.schedulingGates", "only deletion is allowed, but found new scheduling gate")
+    old_gates = [gate.get("name") or "" for gate in items(before, "schedulingGates")]
+    for index, gate in enumerate(items(spec, "schedulingGates")):
+        if (name := gate.get("name") or "") not in old_gates:
+            detail = f"only deletion is allowed, but found new scheduling gate '{name}'"
+            yield forbidden(f"spec.schedulingGates[{index}].name", detail)
+    if before.get("schedulingGates"):
+        yield from _selector_update(child(spec, "nodeSelector"), child(before, "nodeSelector"))
+        yield from _affinity_update(child(spec, "affinity"), child(before, "affinity"))
     if not same(_with_updatable(spec, before), before):
         yield forbidden("spec", _UPDATABLE)
 
@@ -51,9 +63,42 @@ def _with_updatable(spec: Object, before: Object) -> Object:
         _put_back(munged, before, name)
     if gated and not before.get("affinity"):
         munged.pop("affinity", None)
+    elif gated and munged.get("affinity") is not None:
+        _put_back(munged["affinity"], before["affinity"], "nodeAffinity")
     if (before.get("terminationGracePeriodSeconds") or 0) < 0 and munged.get("terminationGracePeriodSeconds") == 1:
         _put_back(munged, before, "terminationGracePeriodSeconds")
     return munged
+
+
+_TERMS = "requiredDuringSchedulingIgnoredDuringExecution"
+
+
+def _selector_update(new: Object, old: Object) -> Errors:
+    if any(new.get(name) != value for name, value in old.items()):
+        detail = "only additions to spec.nodeSelector are allowed (no mutations or deletions)"
+        yield invalid("spec.nodeSelector", new, detail)
+
+
+def _affinity_update(new: Object, old: Object) -> Errors:
+    """While a pod is gated its node affinity may become narrower: terms stay, and ask for more."""
+    wanted = child(child(old, "nodeAffinity"), _TERMS)
+    if not wanted:
+        return
+    path = f"spec.affinity.nodeAffinity.{_TERMS}.nodeSelectorTerms"
+    terms, before = items(child(child(new, "nodeAffinity"), _TERMS), "nodeSelectorTerms"), wanted["nodeSelectorTerms"]
+    if len(terms) != len(before):
+        yield invalid(path, terms or None, "no additions/deletions to non-empty NodeSelectorTerms list are allowed")
+        return
+    for index, (one, was) in enumerate(zip(terms, before, strict=True)):
+        if not (was.get("matchExpressions") or was.get("matchFields")):
+            if one.get("matchExpressions") or one.get("matchFields"):
+                yield invalid(f"{path}[{index}]", one, "updates are not allowed to empty terms")
+            continue
+        for name in ("matchExpressions", "matchFields"):
+            if items(one, name)[: len(items(was, name))] != items(was, name):
+                detail = "only additions are allowed (no mutations or deletions)"
+                yield invalid(f"{path}[{index}]", one, detail)
+                break
 
 
 def _put_back(munged: Object, before: Object, name: str) -> None:
@@ -93,53 +138,17 @@ def _tolerations_update(spec: Object, before: Object) -> Errors:
         yield forbidden("spec.tolerations", "existing toleration can not be modified except its tolerationSeconds")
 
 
-_EPHEMERAL_NEVER = (
-    "ports",
-    "livenessProbe",
-    "readinessProbe",
-    "startupProbe",
-    "lifecycle",
-    "resizePolicy",
-    "restartPolicy",
-)
-
-
 def validate_ephemeral_containers_update(pod: Object, old: Object) -> Errors:
     """The `ephemeralcontainers` subresource: containers may be added, never changed or taken away."""
-    spec, path = child(pod, "spec"), "spec.ephemeralContainers"
-    before = {container.get("name"): container for container in items(child(old, "spec"), "ephemeralContainers")}
-    containers = items(spec, "ephemeralContainers")
-    ordinary = {c.get("name") for name in ("containers", "initContainers") for c in items(spec, name)}
-    names = set(ordinary)
-    for index, container in enumerate(containers):
-        at = f"{path}[{index}]"
-        name = container.get("name") or ""
-        yield from required_text(container, "name", at, dns1123_label)
-        if name and name in names:
-            yield duplicate(f"{at}.name", name)
-        names.add(name)
-        yield from _ephemeral_container(container, ordinary, at)
-    given = {container.get("name"): container for container in containers}
-    for name, container in before.items():
+    yield from validate_whole_pod(pod)
+    path = "spec.ephemeralContainers"
+    given = {container.get("name"): container for container in items(child(pod, "spec"), "ephemeralContainers")}
+    for container in items(child(old, "spec"), "ephemeralContainers"):
+        name = container.get("name")
         if name not in given:
             yield forbidden(path, f'existing ephemeral containers "{name}" may not be removed\n')
         elif not same(given[name], container):
             yield forbidden(path, f'existing ephemeral containers "{name}" may not be changed\n')
-
-
-def _ephemeral_container(container: Object, ordinary: set[Any], path: str) -> Errors:
-    if not container.get("image"):
-        yield required(f"{path}.image")
-    for field in _EPHEMERAL_NEVER:
-        if container.get(field):
-            yield forbidden(f"{path}.{field}", "cannot be set for an Ephemeral Container")
-    if child(container, "resources"):
-        yield forbidden(f"{path}.resources", "cannot be set for an Ephemeral Container")
-    target = container.get("targetContainerName")
-    if target and target not in ordinary:
-        yield not_found(f"{path}.targetContainerName", target)
-    yield from validate_env(items(container, "env"), f"{path}.env")
-    yield from validate_env_from(items(container, "envFrom"), f"{path}.envFrom")
 
 
 def validate_pod_status_update(pod: Object, old: Object) -> Errors:

@@ -35,6 +35,8 @@ def pod() -> dict[str, Any]:
 def problems(subresource: str, new: dict[str, Any], old: dict[str, Any]) -> list[str]:
     info = schema.kind("", "v1", "Pod")
     assert info is not None
+    apply_defaults(info, new)
+    apply_defaults(info, old)
     return [str(error) for error in validate_subresource_update(info, subresource, new, old)]
 
 

@@ -14,7 +14,8 @@ from kybern.kube import conditions, meta
 from kybern.kube.defaults.create import qos_class
 from kybern.kube.field import FieldError, aggregate, not_supported, required
 from kybern.kube.pod_warnings import pod_warnings
-from kybern.kube.status import bad_request, conflict, success
+from kybern.kube.status import bad_request, conflict, status_error, success
+from kybern.kube.validation.pod_annotations import copy_app_armor
 
 DEFAULT_GRACE = 30
 
@@ -32,7 +33,8 @@ def grace(pod: Object, asked: int | None) -> int:
 
 
 def prepare_create(request: Request, pod: Object) -> None:
-    """Gated pods say so from the start."""
+    """Profiles of annotations become fields; gated pods say so from the start."""
+    request.warnings += copy_app_armor(pod)
     if (pod.get("spec") or {}).get("schedulingGates"):
         condition = {
             "type": "PodScheduled",
@@ -59,8 +61,17 @@ def status_update(request: Request, new: Object, old: Object) -> None:
         new["status"].setdefault("qosClass", before)
 
 
+def _keep_metadata(new: Object, old: Object) -> None:
+    """All of metadata but what the write itself goes by."""
+    written = ("generateName", "resourceVersion", "managedFields")
+    own = {name: new["metadata"][name] for name in written if name in new["metadata"]}
+    kept = {name: value for name, value in old["metadata"].items() if name not in written}
+    new["metadata"] = {**kept, **own}
+
+
 def ephemeral_containers(request: Request, new: Object, old: Object) -> None:
     """Only spec.ephemeralContainers may change."""
+    _keep_metadata(new, old)
     wanted = (new.get("spec") or {}).get("ephemeralContainers") or []
     new["spec"] = {**old["spec"], "ephemeralContainers": wanted}
     if not wanted:
@@ -70,6 +81,7 @@ def ephemeral_containers(request: Request, new: Object, old: Object) -> None:
 
 def resize(request: Request, new: Object, old: Object) -> None:
     """Only resources may change, of the pod and its containers; other containers are for validation to refuse."""
+    _keep_metadata(new, old)
     spec, before = new.get("spec") or {}, old["spec"]
     new["status"] = old.get("status")
     lists = {name: (spec.get(name) or [], before.get(name) or []) for name in ("containers", "initContainers")}
@@ -104,7 +116,7 @@ async def bind(request: Request, data: bytes) -> bytes:
     target = binding.get("target") or {}
     problems = [*_target_problems(target)]
     if problems:
-        raise bad_request(aggregate(problems))
+        raise status_error(400, "", aggregate(problems))
     pod_request = on_pod(request, name, "binding")
 
     async def produce(pod: Object) -> Object:
