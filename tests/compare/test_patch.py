@@ -59,7 +59,6 @@ def differ(both: Both, path: str, patch: Any, kind: str) -> list[str]:
     kube, kybern = readable(pair.kube), readable(pair.kybern)
     if kube["status"] == 500:
         kube["status"] = kube["body"]["code"] = 400
-        kube["body"]["reason"] = "BadRequest"
     if isinstance(kube["body"], dict) and 'patch: Invalid value: "{' in (kube["body"].get("message") or ""):
         kube, kybern = {"status": kube["status"]}, {"status": kybern["status"]}
     return [

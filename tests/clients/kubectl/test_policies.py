@@ -153,5 +153,6 @@ def test_invalid(kubectl: Kubectl, name: str) -> None:
 def test_rules_of_definitions(kubectl: Kubectl) -> None:
     error = kubectl.error("apply", "-f", "-", stdin=BAD_RULE.replace("NAME", kubectl.namespace))
     at = "spec.validation.openAPIV3Schema.properties[spec].x-kubernetes-validations"
-    assert f'{at}[0].rule: Invalid value: "self.z == 100": compilation failed: ERROR: <input>:1:5: undefined' in error
+    assert f'{at}[0].rule: Invalid value: {{"Rule":"self.z == 100",' in error
+    assert ": compilation failed: ERROR: <input>:1:5: undefined field 'z'" in error
     assert f"{at}[1].rule: Forbidden: estimated rule cost exceeds budget by factor of more than 100x" in error

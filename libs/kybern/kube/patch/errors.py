@@ -5,14 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 from kybern.kube.go_values import printed
-from kybern.kube.status import StatusError, bad_request
+from kybern.kube.status import StatusError, status_error
 
 _TYPES = {bool: "bool", str: "string", int: "int64", float: "float64", dict: "map[string]interface {}"}
 
 
 def failed(message: str) -> StatusError:
     """A patch that is malformed: upstream gives no reason and 500, though it answers its other bad patches with 400."""
-    return bad_request(message)
+    return status_error(400, "", message)
 
 
 def bad_patch_type(directive: Any, where: dict[str, Any]) -> StatusError:

@@ -17,7 +17,7 @@ from kybern.kube.document_limits import TooDeep, check_depth, load_yaml
 from kybern.kube.field import required
 from kybern.kube.go_values import printed
 from kybern.kube.managed_fields import built_in
-from kybern.kube.status import StatusError, bad_request, conflict, invalid, not_found
+from kybern.kube.status import StatusError, bad_request, conflict, invalid, not_found, status_error
 
 Object = dict[str, Any]
 TYPE = "application/apply-patch+yaml"
@@ -118,7 +118,7 @@ def _check_strict(request: Request) -> None:
 def _not_typed(config: Object, wrong: str) -> StatusError:
     metadata = config["metadata"] if isinstance(config["metadata"], dict) else {}
     where = f"{metadata.get('namespace') or ''}/{metadata.get('name') or ''}; {managed_fields.gvk_text(config)}"
-    return bad_request(f"failed to create typed patch object ({where}): {wrong}")
+    return status_error(400, "", f"failed to create typed patch object ({where}): {wrong}")
 
 
 def _check_name(request: Request, config: Object) -> None:
