@@ -7,6 +7,7 @@ from kybern.kube.validation.fields import (
     Errors,
     Object,
     child,
+    chosen,
     immutable,
     items,
     one_of,
@@ -66,18 +67,23 @@ def validate_claim_spec(spec: Object, path: str) -> Errors:
     for name in ("storageClassName", "volumeAttributesClassName"):
         if spec.get(name):
             yield from text(spec[name], f"{path}.{name}", dns1123_subdomain)
-    yield from one_of(spec, "volumeMode", path, ("Block", "Filesystem"))
+    yield from chosen(spec, "volumeMode", path, ("Block", "Filesystem"))
     for name in ("dataSource", "dataSourceRef"):
         source = spec.get(name)
         if source is not None:
             for field in ("name", "kind"):
                 yield from required_text(source, field, f"{path}.{name}")
-            if not source.get("apiGroup") and source.get("kind") not in (None, "", "PersistentVolumeClaim"):
-                yield invalid(
-                    f"{path}.{name}",
-                    source["kind"],
-                    "must be 'PersistentVolumeClaim' when referencing the default apiGroup",
-                )
+            group, kind = source.get("apiGroup") or "", source.get("kind") or ""
+            if group:
+                yield from text(group, f"{path}.{name}.apiGroup", dns1123_subdomain)
+            elif kind != "PersistentVolumeClaim":
+                detail = "must be 'PersistentVolumeClaim' when referencing the default apiGroup"
+                yield invalid(f"{path}.{name}", kind, detail)
+    source, ref = spec.get("dataSource"), spec.get("dataSourceRef")
+    if source is None or ref is None or ref.get("namespace"):
+        return
+    if any((source.get(name) or "") != (ref.get(name) or "") for name in ("apiGroup", "kind", "name")):
+        yield invalid(path, {}, "must match dataSourceRef")
 
 
 _CLAIM_UPDATABLE = (
@@ -103,6 +109,7 @@ def validate_claim_update(obj: Object, old: Object) -> Errors:
         before["volumeAttributesClassName"] = spec.get("volumeAttributesClassName")
     if not same(spec, before):
         yield forbidden("spec", _CLAIM_UPDATABLE)
+    yield from immutable(spec.get("volumeMode"), child(old, "spec").get("volumeMode"), "volumeMode")
 
 
 def validate_volume(obj: Object) -> Errors:
@@ -111,13 +118,13 @@ def validate_volume(obj: Object) -> Errors:
     capacity = child(spec, "capacity")
     if not capacity:
         yield required("spec.capacity")
-    elif set(capacity) != {"storage"}:
-        yield not_supported("spec.capacity", sorted(capacity), ("storage",))
+    if set(capacity) != {"storage"}:
+        yield not_supported("spec.capacity", capacity, ("storage",))
     for name, amount in capacity.items():
         if quantity.parse(amount).nanos <= 0:
             yield invalid(f"spec.capacity[{name}]", amount, "must be greater than zero")
     yield from one_of(spec, "persistentVolumeReclaimPolicy", "spec", ("Delete", "Recycle", "Retain"))
-    yield from one_of(spec, "volumeMode", "spec", ("Block", "Filesystem"))
+    yield from chosen(spec, "volumeMode", "spec", ("Block", "Filesystem"))
     if spec.get("storageClassName"):
         yield from text(spec["storageClassName"], "spec.storageClassName", dns1123_subdomain)
     affinity = spec.get("nodeAffinity")
@@ -127,6 +134,15 @@ def validate_volume(obj: Object) -> Errors:
         else:
             yield from validate_node_selector(affinity["required"], "spec.nodeAffinity.required")
     yield from _volume_source(spec, affinity)
+    attributes = spec.get("volumeAttributesClassName")
+    if attributes is None:
+        return
+    if not attributes:
+        yield required("spec.volumeAttributesClassName", "an empty string is disallowed")
+    else:
+        yield from text(attributes, "spec.volumeAttributesClassName", dns1123_subdomain)
+    if spec.get("csi") is None:
+        yield required("spec.csi", "has to be specified when using volumeAttributesClassName")
 
 
 def _volume_source(spec: Object, affinity: Object | None, path: str = "spec") -> Errors:
@@ -163,7 +179,7 @@ def validate_volume_update(obj: Object, old: Object) -> Errors:
 
     if not same(source(spec), source(before)):
         yield forbidden("spec.persistentvolumesource", "spec.persistentvolumesource is immutable after creation")
-    yield from immutable(spec.get("volumeMode"), before.get("volumeMode"), "spec.volumeMode")
+    yield from immutable(spec.get("volumeMode"), before.get("volumeMode"), "volumeMode")
     if before.get("nodeAffinity") is not None:
         yield from immutable(spec.get("nodeAffinity"), before["nodeAffinity"], "spec.nodeAffinity")
 

@@ -10,6 +10,7 @@ from kybern.kube.validation.storage import (
     validate_attachment,
     validate_attachment_status,
     validate_attachment_update,
+    validate_claim,
     validate_csi_driver,
     validate_csi_node_update,
 )
@@ -187,3 +188,30 @@ def test_tokens_are_warned_of_when_they_change() -> None:
     one, other = ({"spec": {"tokenRequests": [{"audience": name}]}} for name in "ab")
     assert len(csi_driver_warnings(one, None)) == len(csi_driver_warnings(one, other)) == 1
     assert csi_driver_warnings(one, one) == csi_driver_warnings({"spec": {}}, one) == []
+
+
+CLAIM = {"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": "1Gi"}}}
+SNAPSHOT = {"apiGroup": "snapshot.storage.k8s.io", "kind": "VolumeSnapshot", "name": "s"}
+
+
+@pytest.mark.parametrize(
+    ("spec", "wanted"),
+    [
+        ({"dataSource": SNAPSHOT, "dataSourceRef": SNAPSHOT}, []),
+        ({"dataSourceRef": {**SNAPSHOT, "namespace": "n"}, "dataSource": SNAPSHOT}, []),
+        (
+            {"dataSource": {"kind": "PersistentVolumeClaim", "name": "s"}, "dataSourceRef": SNAPSHOT},
+            ["spec: Invalid value: {}: must match dataSourceRef"],
+        ),
+        (
+            {"dataSourceRef": {"kind": "Pod", "name": "s"}},
+            [
+                "spec.dataSourceRef: Invalid value: \"Pod\": must be 'PersistentVolumeClaim' when referencing the "
+                "default apiGroup"
+            ],
+        ),
+        ({"volumeMode": ""}, ['spec.volumeMode: Unsupported value: "": supported values: "Block", "Filesystem"']),
+    ],
+)
+def test_sources_of_claims(spec: Object, wanted: list[str]) -> None:
+    assert [str(error) for error in validate_claim({"spec": {**CLAIM, **spec}})] == wanted

@@ -12,6 +12,7 @@ from kybern.apiserver.registry.strategies.rbac import RBAC
 from kybern.apiserver.registry.strategies.reviews import REVIEWS
 from kybern.apiserver.registry.strategies.service_accounts import SERVICE_ACCOUNTS
 from kybern.apiserver.registry.strategies.services import SERVICES
+from kybern.apiserver.registry.strategies.volumes import CLAIMS, VOLUMES
 from kybern.apiserver.registry.strategies.workloads import WORKLOADS
 from kybern.apiserver.registry.strategy import PLAIN, Strategy
 from kybern.kube.validation.config import secret_warnings
@@ -37,8 +38,8 @@ STRATEGIES: dict[tuple[str, str], Strategy] = {
         status_on_create=True,
         warn=node_warnings,
     ),
-    ("", "persistentvolumeclaims"): KEPT,
-    ("", "persistentvolumes"): KEPT,
+    ("", "persistentvolumeclaims"): CLAIMS,
+    ("", "persistentvolumes"): VOLUMES,
     ("", "pods"): PODS,
     ("", "resourcequotas"): KEPT,
     ("", "serviceaccounts"): SERVICE_ACCOUNTS,

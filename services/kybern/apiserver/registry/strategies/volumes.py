@@ -1,0 +1,61 @@
+"""PersistentVolumes and their claims: when a phase began; one source of a claim under both its names."""
+
+from kybern.apiserver.registry.request import Request
+from kybern.apiserver.registry.strategy import Object, Strategy
+from kybern.kube import meta, quantity
+
+_SNAPSHOTS = ("snapshot.storage.k8s.io", "VolumeSnapshot")
+_CLASS = "volume.beta.kubernetes.io/storage-class"
+
+
+def _start_phase(request: Request, volume: Object) -> None:
+    volume["status"] = {**(volume.get("status") or {}), "lastPhaseTransitionTime": meta.format_time(request.now)}
+
+
+def _time_phase(request: Request, new: Object, old: Object) -> None:
+    """Who changes the phase may say when; otherwise it is now."""
+    status, before = new.get("status") or {}, old.get("status") or {}
+    given = status.get("lastPhaseTransitionTime")
+    if status.get("phase") != before.get("phase") and given in (None, before.get("lastPhaseTransitionTime")):
+        new["status"] = {**status, "lastPhaseTransitionTime": meta.format_time(request.now)}
+    elif given is None and before.get("lastPhaseTransitionTime"):
+        new["status"] = {**status, "lastPhaseTransitionTime": before["lastPhaseTransitionTime"]}
+
+
+def _same_source(request: Request, claim: Object) -> None:
+    """`dataSource` takes claims and snapshots alone; it and `dataSourceRef` say the same, unless of a namespace."""
+    spec = dict(claim.get("spec") or {})
+    source, ref = spec.get("dataSource"), spec.get("dataSourceRef")
+    if source is not None and ref is None:
+        kind = (source.get("apiGroup") or "", source.get("kind"))
+        if kind in (("", "PersistentVolumeClaim"), _SNAPSHOTS):
+            spec["dataSourceRef"] = dict(source)
+        else:
+            del spec["dataSource"]
+    elif ref is not None and source is None and not ref.get("namespace"):
+        spec["dataSource"] = {name: value for name, value in ref.items() if name != "namespace"}
+    claim["spec"] = spec
+
+
+def _keep_source(request: Request, new: Object, old: Object) -> None:
+    _same_source(request, new)
+
+
+def claim_warnings(obj: Object, old: Object | None) -> list[str]:
+    """An annotation that has become a field, and sizes that are no whole bytes."""
+    found = []
+    if _CLASS in (obj["metadata"].get("annotations") or {}):
+        found.append(f'metadata.annotations[{_CLASS}]: deprecated since v1.8; use "storageClassName" attribute instead')
+    resources = (obj.get("spec") or {}).get("resources") or {}
+    for side in ("requests", "limits"):
+        amount = (resources.get(side) or {}).get("storage")
+        if amount is not None and quantity.parse(amount).nanos % quantity.NANO:
+            wrong = f'fractional byte value "{amount}" is invalid, must be an integer'
+            found.append(f"spec.resources.{side}[storage]: {wrong}")
+    return found
+
+
+VOLUMES = Strategy(returns_deleted=True, prepare_create=(_start_phase,), status_update=(_time_phase,))
+CLAIMS = Strategy(
+    returns_deleted=True, prepare_create=(_same_source,), prepare_update=(_keep_source,), warn=claim_warnings
+)
