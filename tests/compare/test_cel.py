@@ -42,8 +42,10 @@ SELF = obj(
     by={**TEXT, "format": "byte"}, ll=listed(listed(TEXT)), ls=listed(obj(k=TEXT, v=TEXT)), ml=mapped(listed(TEXT)),
     mm=mapped(mapped(INT)), ios={"x-kubernetes-int-or-string": True}, st=listed(TEXT, **{"list-type": "set"}),
     lm=listed({**obj(k=TEXT, v=TEXT), "required": ["k"]}, **{"list-type": "map", "list-map-keys": ["k"]}),
-    u={**OBJ, "x-kubernetes-preserve-unknown-fields": True}, i32={**INT, "format": "int32"}, i64={**INT, "format": "int64"},
-    f={"type": "number", "format": "float"}, lo=obj(a=TEXT), big=LONG, lb={"type": "array", "items": TEXT}, ob=obj(x=LONG),
+    u={**OBJ, "x-kubernetes-preserve-unknown-fields": True}, i32={**INT, "format": "int32"},
+    i64={**INT, "format": "int64"},
+    f={"type": "number", "format": "float"}, lo=obj(a=TEXT), big=LONG, lb={"type": "array", "items": TEXT},
+    ob=obj(x=LONG),
     em={**OBJ, "x-kubernetes-embedded-resource": True, "x-kubernetes-preserve-unknown-fields": True},
 )  # fmt: skip
 VALUE = {
