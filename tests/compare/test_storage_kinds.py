@@ -1,6 +1,6 @@
 """Nodes, storage kinds, bindings of admission policies: every member odd, on create and update.
 
-Attachments, volumes and claims are not among them: docs/conformance.md says what of them differs.
+Of attachments and volumes docs/conformance.md says what differs; of claims only their making is compared.
 """
 
 import json
@@ -87,3 +87,24 @@ def test_status_of_nodes(both: Both, namespace: str, status: Object) -> None:
     both.same("POST", "/api/v1/nodes", {"metadata": {"name": f"s{namespace}"}})
     both.same("PATCH", f"{at}/status", {"status": status})
     both.same("DELETE", at)
+
+
+SNAPSHOT = {"apiGroup": "snapshot.storage.k8s.io", "kind": "VolumeSnapshot", "name": "s"}
+CLAIM = {"kind": "PersistentVolumeClaim", "name": "s"}
+OTHER = {"apiGroup": "x.y", "kind": "Z", "name": "s"}
+CLAIMS: list[Object] = [
+    {"dataSource": SNAPSHOT}, {"dataSource": CLAIM}, {"dataSource": OTHER}, {"dataSource": {}},
+    {"dataSource": {**SNAPSHOT, "apiGroup": ""}}, {"dataSourceRef": SNAPSHOT}, {"dataSourceRef": OTHER},
+    {"dataSourceRef": {}}, {"dataSourceRef": {**CLAIM, "namespace": "n"}},
+    {"dataSourceRef": {**OTHER, "apiGroup": "!"}},
+    {"dataSource": SNAPSHOT, "dataSourceRef": CLAIM}, {"dataSource": CLAIM, "dataSourceRef": CLAIM},
+    {"resources": {"requests": {"storage": "1.5"}}}, {"resources": {"requests": {}}}, {"volumeMode": ""},
+    {"resources": {"requests": {"storage": "1"}, "limits": {"storage": "1.5"}}},
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("spec", CLAIMS, ids=lambda spec: json.dumps(spec)[:60])
+def test_claims(both: Both, namespace: str, spec: Object) -> None:
+    whole = {"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": "1Gi"}}, **spec}
+    at = f"/api/v1/namespaces/{namespace}/persistentvolumeclaims"
+    both.same("POST", at, {"metadata": {"name": "c"}, "spec": whole})
