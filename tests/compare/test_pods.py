@@ -148,14 +148,16 @@ def test_binding(both: Both, pods: str) -> None:
     named = {"metadata": {"name": "b"}}
     for binding in (
         {"target": {"name": "n"}},
-        {**named, "target": {"kind": "Pod", "name": "x"}},
-        {**named, "target": {"kind": "Node"}},
         {"metadata": {"name": "b", "uid": "other"}, "target": {"name": "n"}},
         {"metadata": {"name": "z"}, "target": {"name": "n"}},
         {"metadata": {"name": "b", "labels": {"x": "y"}, "annotations": {"q": "w"}}, "target": {"name": "n"}},
         {**named, "target": {"name": "n"}},
     ):
         both.same("POST", f"{path}/binding", binding)
+    for target in ({"kind": "Pod", "name": "x"}, {"kind": "Node"}):
+        pair = both.ask("POST", f"{path}/binding", {**named, "target": target})
+        assert (pair.kube.status, pair.kybern.status) == (500, 400)  # see docs/conformance.md
+        assert pair.kybern.document == {**pair.kube.document, "code": 400}
     both.same("GET", path)
     gated = make(both, pods, "g", "", schedulingGates=[{"name": "x"}])
     both.same("POST", f"{gated}/binding", {"metadata": {"name": "g"}, "target": {"name": "n"}})
