@@ -11,7 +11,7 @@ GENERATION_KINDS = frozenset(
         "CronJob", "CSIDriver", "CustomResourceDefinition", "DaemonSet", "Deployment", "DeviceClass",
         "EndpointSlice", "FlowSchema",
         "Ingress", "IngressClass", "Job", "MutatingAdmissionPolicy", "MutatingAdmissionPolicyBinding",
-        "MutatingWebhookConfiguration", "NetworkPolicy", "Pod", "PodDisruptionBudget", "PriorityClass",
+        "MutatingWebhookConfiguration", "NetworkPolicy", "Pod", "PodDisruptionBudget", "PodTemplate", "PriorityClass",
         "PriorityLevelConfiguration", "ReplicaSet", "ReplicationController", "ResourceSlice", "StatefulSet",
         "ValidatingAdmissionPolicy", "ValidatingAdmissionPolicyBinding", "ValidatingWebhookConfiguration",
     }
@@ -32,6 +32,7 @@ INITIAL_STATUS: dict[tuple[str, str], Object] = {
     ("apps", "Deployment"): {},
     ("apps", "ReplicaSet"): {"replicas": 0},
     ("apps", "StatefulSet"): {"availableReplicas": 0, "replicas": 0},
+    ("admissionregistration.k8s.io", "ValidatingAdmissionPolicy"): {},
     ("autoscaling", "HorizontalPodAutoscaler"): {"currentMetrics": None, "desiredReplicas": 0},
     ("batch", "CronJob"): {},
     ("batch", "Job"): {},
@@ -39,9 +40,11 @@ INITIAL_STATUS: dict[tuple[str, str], Object] = {
     ("flowcontrol.apiserver.k8s.io", "FlowSchema"): {},
     ("flowcontrol.apiserver.k8s.io", "PriorityLevelConfiguration"): {},
     ("networking.k8s.io", "Ingress"): {"loadBalancer": {}},
+    ("networking.k8s.io", "ServiceCIDR"): {},
     ("policy", "PodDisruptionBudget"): {
         "currentHealthy": 0, "desiredHealthy": 0, "disruptionsAllowed": 0, "expectedPods": 0,
     },
+    ("resource.k8s.io", "ResourceClaim"): {},
     ("storage.k8s.io", "VolumeAttachment"): {"attached": False},
 }  # fmt: skip
 

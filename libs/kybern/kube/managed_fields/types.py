@@ -23,6 +23,7 @@ NUMERIC, STRING, BOOLEAN, UNTYPED, ANYTHING = "numeric", "string", "boolean", "u
 _SCALARS = {"integer": NUMERIC, "number": NUMERIC, "boolean": BOOLEAN}
 _ZERO = {"string": "", "integer": 0, "number": 0, "boolean": False}
 
+RAW = "io.k8s.apimachinery.pkg.runtime.RawExtension"  # any JSON, as one value
 _OBJECT_META = "io.k8s.apimachinery.pkg.apis.meta.v1.ObjectMeta"
 
 
@@ -152,6 +153,8 @@ class Types:
     def named(self, name: str) -> Type:
         """The type of a definition."""
         found = self._named.get(name)
+        if found is None and name == RAW:
+            found = self._named[name] = self.anything
         if found is None:
             found = self._named[name] = self._compile(self._definitions.get(name) or {}, name)
         return found

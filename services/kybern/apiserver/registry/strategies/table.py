@@ -41,6 +41,7 @@ STRATEGIES: dict[tuple[str, str], Strategy] = {
     ("", "persistentvolumeclaims"): CLAIMS,
     ("", "persistentvolumes"): VOLUMES,
     ("", "pods"): PODS,
+    ("", "podtemplates"): KEPT,
     ("", "resourcequotas"): KEPT,
     ("", "serviceaccounts"): SERVICE_ACCOUNTS,
     ("", "secrets"): Strategy(warn=secret_warnings),
@@ -52,6 +53,9 @@ STRATEGIES: dict[tuple[str, str], Strategy] = {
     ("discovery.k8s.io", "endpointslices"): ENDPOINT_SLICES,
     ("node.k8s.io", "runtimeclasses"): VERSIONED,
     ("resource.k8s.io", "deviceclasses"): KEPT,
+    ("resource.k8s.io", "resourceclaims"): KEPT,
+    ("resource.k8s.io", "resourceclaimtemplates"): KEPT,
+    ("resource.k8s.io", "resourceslices"): KEPT,
     ("policy", "poddisruptionbudgets"): Strategy(unconditional_update=False),
     ("storage.k8s.io", "csidrivers"): Strategy(
         returns_deleted=True, unconditional_update=False, warn=csi_driver_warnings
