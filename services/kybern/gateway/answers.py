@@ -100,7 +100,8 @@ def wants_gzip(request: Request) -> bool:
 
 def failure(request: Request, error: StatusError) -> Response:
     """A Status as the response it stands for."""
-    body = orjson.dumps(error.status)
+    status = {member: value for member, value in error.status.items() if member != "code"}
+    body = orjson.dumps({**status, "code": error.code})  # which comes last
     seconds = error.details.get("retryAfterSeconds")
     headers: Headers = ((b"Retry-After", str(int(seconds)).encode()),) if seconds else ()
     if error.warnings:

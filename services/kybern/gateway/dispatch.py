@@ -55,6 +55,10 @@ KEPT = ((b"Cache-Control", b"public, max-age=3600"),)
 DOCUMENT_TYPES = {"/.well-known/openid-configuration": JSON, "/openid/v1/jwks": b"application/jwk-set+json"}
 
 
+class NoSuchGroup(Exception):
+    """The path is below an API group that nobody serves: a path like any other that is not there."""
+
+
 class Gateway:
     """The handler of every connection."""
 
@@ -126,6 +130,9 @@ class Gateway:
             if denied and request.warning != SPACED_WARNING:
                 request.warning = ""  # of a resource: only for those who may ask for it
             return answers.failure(request, error)
+        except NoSuchGroup:
+            code = 404
+            return NOT_FOUND
         except ConnectionResetError:
             code = 499
             return None
@@ -139,7 +146,7 @@ class Gateway:
             series.record(code, self._loop.time() - request.started, timed=not long_running)
 
     async def _find(self, request: Request, path: ResourcePath) -> Target:
-        """The target; what is not there is told only to those who may ask."""
+        """The target; what is not there is told only to those who may ask. Raises StatusError, NoSuchGroup."""
         if not self._api.loaded.is_set():
             raise service_unavailable("the gateway has not reached the apiserver yet")
         try:
@@ -152,6 +159,8 @@ class Gateway:
             if path.resource == "namespaces" and not path.group:
                 resource.namespace = path.name  # a namespace lies in itself
             await self._api.check_resource_access(request, resource, path.name, verb)
+            if path.group and all(group.name != path.group for group in self._api.resources.table.groups):
+                raise NoSuchGroup from None
             raise
 
     async def _resource(self, request: Request, target: Target) -> Response | None:
