@@ -105,3 +105,23 @@ def test_create(both: Both, namespace: str, given: dict[str, Any]) -> None:
     pair = both.same("POST", path, {"metadata": {"name": "s"}, "spec": spec})
     if pair.kube.status == 201:
         both.ask("DELETE", f"{path}/s")
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"clusterIP": "None"},
+        {"clusterIP": "10.96.1.1"},
+        {"clusterIPs": ["10.96.1.1"]},
+        {"clusterIP": "10.96.1.1", "clusterIPs": ["10.96.1.1"]},
+        {"clusterIP": None},
+        {"clusterIP": ""},
+        {"clusterIPs": None},
+    ],
+)
+def test_addresses_patched(both: Both, namespace: str, change: dict[str, Any]) -> None:
+    path = f"/api/v1/namespaces/{namespace}/services"
+    both.same("POST", path, {"metadata": {"name": "patched"}, "spec": {"ports": [{"port": 80}]}})
+    pair = both.ask("PATCH", f"{path}/patched", {"spec": change})
+    assert pair.kybern.status == pair.kube.status
+    assert pair.kybern.document.get("message") == pair.kube.document.get("message")

@@ -57,6 +57,9 @@ def _keep_addresses(spec: Object, before: Object) -> None:
         return
     if not spec.get("clusterIP") and before.get("clusterIP"):
         spec["clusterIP"] = before["clusterIP"]
+    changed = before.get("clusterIP") and spec.get("clusterIP") != before["clusterIP"]
+    if changed and spec.get("clusterIPs") == before.get("clusterIPs"):
+        spec["clusterIPs"] = [spec["clusterIP"]]  # by a client that knows the one member only
     if not spec.get("clusterIPs") and before.get("clusterIPs") and spec.get("clusterIP") == before.get("clusterIP"):
         spec["clusterIPs"] = before["clusterIPs"]
     for member in ("ipFamilies", "ipFamilyPolicy"):
