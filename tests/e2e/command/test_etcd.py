@@ -61,6 +61,7 @@ def test_main_path_and_restart(etcd: str, folder: Path, kubectl_of: Callable[[Cl
     cluster.kybern("down")
     cluster.kybern("up", timeout=90)
     kubectl = kubectl_of(cluster)
-    assert kubectl("get", "deployment", "web", "-o", "jsonpath={.metadata.uid} {.status.readyReplicas}") == f"{uid} 6"
+    shown = "jsonpath={.metadata.uid} {.status.readyReplicas}"
+    until(lambda: kubectl("get", "deployment", "web", "-o", shown) == f"{uid} 6", 30)  # the agents start with their pods
     assert not (cluster.data_dir / "store" / "kybern.db").exists()
     cluster.kybern("down", "--purge")
