@@ -62,6 +62,6 @@ def test_main_path_and_restart(etcd: str, folder: Path, kubectl_of: Callable[[Cl
     cluster.kybern("up", timeout=90)
     kubectl = kubectl_of(cluster)
     shown = "jsonpath={.metadata.uid} {.status.readyReplicas}"
-    until(lambda: kubectl("get", "deployment", "web", "-o", shown) == f"{uid} 6", 30)  # the agents start with their pods
+    until(lambda: kubectl("get", "deployment", "web", "-o", shown) == f"{uid} 6", 30)  # agents start again too
     assert not (cluster.data_dir / "store" / "kybern.db").exists()
     cluster.kybern("down", "--purge")
