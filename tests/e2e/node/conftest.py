@@ -121,7 +121,7 @@ class World:
             self.agent = build_agent(options, self.runtime, shared)
             source = PodSource(client, {"node-1": self.agent}, Random(3), telemetry)
             server = transport.server("node-1:1", Policy({"/kybern.node.v1.NodeAgent/": frozenset({"gateway"})}))
-            add_NodeAgentServicer_to_server(NodeAgentService({"node-1": self.agent}), server)  # type: ignore[arg-type]
+            add_NodeAgentServicer_to_server(NodeAgentService({"node-1": self.agent}), server)
             await server.start()
             calling = MemoryTransport(self.network, Identity("gateway"), Telemetry("gateway"))
             channel: Any = calling.channel("node-1:1", "node-1.node.kybern")

@@ -352,7 +352,7 @@ async def test_node_agents_touch_only_what_is_theirs(admin: Client, cluster: Any
     await one.delete(PODS, "one", "default", grace_period_seconds=0)
     lease = {"metadata": {"name": "one", "namespace": "kube-node-lease"}, "spec": {"holderIdentity": "one"}}
     assert (await one.create(LEASES, lease))["spec"]["holderIdentity"] == "one"
-    lease["metadata"]["name"] = "two"  # type: ignore[index]
+    lease["metadata"]["name"] = "two"
     assert (await refused(one.create(LEASES, lease))).code == 403
 
 

@@ -99,7 +99,7 @@ async def test_a_deployment_and_its_defaults(admin: Client) -> None:
     made, _ = await apply(admin, DEPLOYMENTS, body)
     assert made["spec"]["replicas"] == 1
     await admin.patch(DEPLOYMENTS, "a", "default", patch={"spec": {"replicas": 4}}, subresource="scale")
-    template["spec"]["containers"][0]["image"] = "2"  # type: ignore[index]
+    template["spec"]["containers"][0]["image"] = "2"
     changed, _ = await apply(admin, DEPLOYMENTS, body)
     assert changed["spec"]["replicas"] == 4
     assert changed["spec"]["template"]["spec"]["containers"][0]["image"] == "2"

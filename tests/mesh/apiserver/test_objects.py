@@ -223,7 +223,7 @@ async def test_a_node_is_made_with_its_status(admin: Client) -> None:
 
 async def test_a_json_patch_adds_to_a_status_that_is_empty(admin: Client) -> None:
     spec = {"selector": {"matchLabels": {"a": "b"}}, "template": {"metadata": {"labels": {"a": "b"}}}}
-    spec["template"]["spec"] = {"containers": [{"name": "c", "image": "i"}]}  # type: ignore[index]
+    spec["template"]["spec"] = {"containers": [{"name": "c", "image": "i"}]}
     await admin.create(REPLICA_SETS, {"metadata": {"name": "r", "namespace": "default"}, "spec": spec})
     patch = [{"op": "add", "path": "/status/replicas", "value": 3}]
     after = await admin.patch(REPLICA_SETS, "r", "default", patch=patch, patch_type=JSON_PATCH, subresource="status")

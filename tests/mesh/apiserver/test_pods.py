@@ -104,7 +104,7 @@ async def test_a_bound_pod_cannot_move(admin: Client) -> None:
 async def test_eviction_respects_budgets(admin: Client) -> None:
     await admin.create(PODS, body(labels={"app": "x"}))
     budget = {"metadata": {"name": "b", "namespace": "default"}, "spec": {"minAvailable": 1}}
-    budget["spec"]["selector"] = {"matchLabels": {"app": "x"}}  # type: ignore[index]
+    budget["spec"]["selector"] = {"matchLabels": {"app": "x"}}
     made = await admin.create(POD_DISRUPTION_BUDGETS, budget)
     await admin.update_status(POD_DISRUPTION_BUDGETS, {**made, "status": status(made, 0)})
     pod = await admin.get(PODS, "p", "default")

@@ -204,7 +204,7 @@ async def test_warnings_and_audit(cluster: Any, admin: Client) -> None:
         await validating(request, *rest)
         seen.append(request)
 
-    admission.validate = watched  # type: ignore[method-assign]
+    admission.validate = watched
     response = await created(cluster, config_map("bad", a="b"))
     assert list(response.warnings) == ["Validation failed for ValidatingAdmissionPolicy 'p' with binding 'b': bad name"]
     notes = seen[-1].audit_annotations

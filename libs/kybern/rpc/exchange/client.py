@@ -22,12 +22,12 @@ from kybern.rpc.exchange.batch import Outbox
 from kybern.rpc.exchange.methods import EXCHANGE, FIELD_BY_REQUEST
 from kybern.rpc.exchange.prepared import envelope
 from kybern.rpc.exchange.waiters import Note, Single, Stream, Waiter, ignore
+from kybern.rpc.streams import END_OF_STREAM
 
 log = logging.getLogger(__name__)
 DEFAULT_TIMEOUT = 60.0  # seconds, for calls with one reply
 EARLY = 16  # prepared calls that are sent before the loop's turn ends, so that both sides work at the same time
 FIRST_BACKOFF, LAST_BACKOFF = 0.05, 2.0  # seconds between attempts to connect
-END_OF_STREAM: Any = grpc.aio.EOF  # type: ignore[attr-defined]  # not in the stubs
 REFUSED = frozenset({401, 403, 405})  # what the server says of the stream itself, passed on as it is
 
 

@@ -13,7 +13,6 @@ import grpc
 from kybern.rpc.memory.network import MemoryNetwork
 from kybern.rpc.memory.pipe import Pipe
 from kybern.rpc.memory.wire import (
-    END_OF_STREAM,
     Cancelled,
     HalfClose,
     Message,
@@ -25,6 +24,7 @@ from kybern.rpc.memory.wire import (
     deserialize,
     serialize,
 )
+from kybern.rpc.streams import END_OF_STREAM
 from kybern.rpc.transport import Identity
 
 LOCALLY_CANCELLED = Trailers(grpc.StatusCode.CANCELLED, "Locally cancelled by application!")

@@ -9,7 +9,6 @@ import grpc
 
 from kybern.rpc.memory.call import MemoryCall
 from kybern.rpc.memory.wire import (
-    END_OF_STREAM,
     HalfClose,
     InitialMetadata,
     Message,
@@ -19,6 +18,7 @@ from kybern.rpc.memory.wire import (
     deserialize,
     serialize,
 )
+from kybern.rpc.streams import END_OF_STREAM
 from kybern.rpc.transport import Identity
 
 

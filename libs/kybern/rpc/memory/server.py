@@ -12,7 +12,8 @@ from kybern.rpc.guard import Guard
 from kybern.rpc.memory.call import MemoryCall
 from kybern.rpc.memory.context import MemoryContext
 from kybern.rpc.memory.network import MemoryNetwork
-from kybern.rpc.memory.wire import END_OF_STREAM, ToServer, Trailers
+from kybern.rpc.memory.wire import ToServer, Trailers
+from kybern.rpc.streams import END_OF_STREAM
 
 GONE = Trailers(grpc.StatusCode.UNAVAILABLE, "the server is shutting down")
 UNKNOWN_METHOD = Trailers(grpc.StatusCode.UNIMPLEMENTED, "Method not found!")

@@ -7,7 +7,6 @@ from typing import Any
 import grpc
 
 Pairs = tuple[tuple[str, str | bytes], ...]
-END_OF_STREAM: Any = grpc.aio.EOF  # type: ignore[attr-defined]  # not in the stubs
 
 
 @dataclass(frozen=True, slots=True)

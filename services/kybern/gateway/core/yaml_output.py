@@ -31,7 +31,7 @@ def _string(dumper: _Dumper, text: str) -> yaml.ScalarNode:
 def _means_something_else(dumper: _Dumper, text: str) -> bool:
     if text in _OLD_BOOLEANS or _BASE_60.fullmatch(text):
         return True
-    tag: str = dumper.resolve(yaml.ScalarNode, text, (True, False))  # type: ignore[no-untyped-call]
+    tag: str = dumper.resolve(yaml.ScalarNode, text, (True, False))  # type: ignore[no-untyped-call]  # its stubs have no types here
     return tag != _STRING
 
 
