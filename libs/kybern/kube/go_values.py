@@ -2,6 +2,8 @@
 
 from typing import Any
 
+from kybern.kube.go_float import go_float
+
 
 def printed(value: Any) -> str:
     """Maps by their sorted keys, lists in brackets, strings bare."""
@@ -11,7 +13,19 @@ def printed(value: Any) -> str:
         return "[" + " ".join(map(printed, value)) + "]"
     if type(value) is bool:
         return "true" if value else "false"
+    if type(value) is float or (type(value) is int and not -(1 << 63) <= value < 1 << 63):
+        return go_float(value)
     return "<nil>" if value is None else str(value)
+
+
+def in_go_syntax(value: Any) -> str:
+    """A value of JSON about as Go's `%#v` prints it."""
+    if type(value) is dict:
+        inner = ", ".join(f"{quoted(name)}:{in_go_syntax(child)}" for name, child in sorted(value.items()))
+        return f"map[string]interface {{}}{{{inner}}}"
+    if type(value) is list:
+        return f"[]interface {{}}{{{', '.join(map(in_go_syntax, value))}}}"
+    return quoted(value) if type(value) is str else printed(value)
 
 
 def quoted(text: str) -> str:

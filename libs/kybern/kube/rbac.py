@@ -97,8 +97,20 @@ def subjects_match(
 
 
 def rules_cover(owned: Sequence[Mapping[str, Any]], wanted: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """The parts of `wanted` that `owned` does not grant, as single-valued rules: upstream's escalation check."""
-    return [part for rule in wanted for part in _breakdown(rule) if not any(_covers(own, part) for own in owned)]
+    """The parts of `wanted` that `owned` does not grant: upstream's escalation check. Verbs of one resource (and name)
+    are together in one rule, all else is single-valued."""
+    found: dict[tuple[str, ...], dict[str, Any]] = {}
+    missing = (part for rule in wanted for part in _breakdown(rule) if not any(_covers(own, part) for own in owned))
+    for number, part in enumerate(missing):
+        if "nonResourceURLs" in part:
+            found[str(number),] = part
+            continue
+        key = (part["apiGroups"][0], part["resources"][0], *part.get("resourceNames", ()))
+        if key in found:
+            found[key]["verbs"] += part["verbs"]
+        else:
+            found[key] = part
+    return list(found.values())
 
 
 def _breakdown(rule: Mapping[str, Any]) -> Iterable[dict[str, Any]]:
@@ -107,9 +119,14 @@ def _breakdown(rule: Mapping[str, Any]) -> Iterable[dict[str, Any]]:
             yield {"verbs": [verb], "nonResourceURLs": [url]}
         for group in rule.get("apiGroups") or ():
             for resource in rule.get("resources") or ():
-                base = {"verbs": [verb], "apiGroups": [group], "resources": [resource]}
+                base = {"apiGroups": [group], "resources": [resource]}
                 names = rule.get("resourceNames")
-                yield from ({**base, "resourceNames": [n]} for n in names) if names else (base,)
+                for name in names or (None,):
+                    yield (
+                        {**base, "verbs": [verb]}
+                        if name is None
+                        else {**base, "verbs": [verb], "resourceNames": [name]}
+                    )
 
 
 def _covers(own: Mapping[str, Any], part: Mapping[str, Any]) -> bool:

@@ -183,8 +183,33 @@ async def test_nobody_grants_what_they_do_not_have(admin: Client, cluster: Any) 
     }
     assert (await refused(bob.create(ROLE_BINDINGS, binding))).code == 403
     await bob.create(ROLE_BINDINGS, {**binding, "roleRef": {"apiGroup": RBAC, "kind": "Role", "name": "r"}})
-    fixed = await refused(bob.update(ROLE_BINDINGS, binding))
+    assert (await refused(bob.update(ROLE_BINDINGS, binding))).code == 403, "what it would grant is asked first"
+    fixed = await refused(admin.update(ROLE_BINDINGS, binding))
     assert "cannot change roleRef" in fixed.message
+
+
+async def test_a_role_that_holds_more_is_not_touched(admin: Client, cluster: Any) -> None:
+    rules = [{"verbs": ["*"], "apiGroups": [RBAC], "resources": ["roles", "rolebindings"]}]
+    rules[0]["verbs"] = ["patch", "create"]
+    await bind(admin, "toucher", "bea", rules)
+    bea = cluster.client("bea")
+    grant = {"verbs": ["get", "list"], "apiGroups": [""], "resources": ["pods", "nodes"]}
+    await admin.create(ROLES, {"metadata": {"name": "more", "namespace": "default"}, "rules": [grant, grant]})
+    error = await refused(bea.patch(ROLES, "more", "default", patch={"metadata": {"labels": {"a": "b"}}}))
+    assert error.message.splitlines()[1:] == [
+        '{APIGroups:[""], Resources:["nodes"], Verbs:["get" "list" "get" "list"]}',
+        '{APIGroups:[""], Resources:["pods"], Verbs:["get" "list" "get" "list"]}',
+    ], "sorted, verbs together"
+    await bea.patch(ROLES, "more", "default", patch={"metadata": {"finalizers": ["a.b/c"]}})
+    for ref, code, words in (
+        ({"kind": "Nope", "name": "x"}, 500, 'unsupported role reference kind: "Nope"'),
+        ({"kind": "Role", "name": "a/b"}, 400, "Name parameter invalid: \"a/b\": may not contain '/'"),
+        ({"kind": "Role", "name": ""}, 400, "Name parameter required."),
+        ({"kind": "Role", "name": "none"}, 404, f'rolebindings.{RBAC} "none" not found'),
+    ):
+        binding = {"metadata": {"name": "b", "namespace": "default"}, "roleRef": {"apiGroup": RBAC, **ref}}
+        error = await refused(bea.create(ROLE_BINDINGS, binding))
+        assert (error.code, error.message) == (code, words)
 
 
 async def test_access_reviews(admin: Client, cluster: Any) -> None:

@@ -95,7 +95,7 @@ def _check(kind: Kind, config: Object) -> None:
         raise bad_request("metadata.managedFields must be nil")
     wrong = check(kind.type, config)
     if wrong:
-        raise status_error(400, "", f"failed to create typed patch object ({_described(config)}): {wrong}")
+        raise status_error(500, "", f"failed to create typed patch object ({_described(config)}): {wrong}")
 
 
 def _described(config: Object) -> str:
@@ -134,9 +134,9 @@ def _applied(
     merged = _pruned(kind, merge(kind.type, live, config), managers, last)
     after = others_after(managers, Changes(kind, live, merged), who, force)
     wanted = difference(wanted, STRIPPED)
-    same = last is not None and last.api_version == kind.api_version and last.fields == wanted and merged == live
-    if wanted:
-        after[who] = Owned(kind.api_version, wanted, last.time if same and last else now)
+    if wanted:  # an object that stays as it is leaves times alone: who is new has none, as upstream
+        unchanged = last.time if last else ""
+        after[who] = Owned(kind.api_version, wanted, unchanged if merged == live else now)
     else:
         after.pop(who, None)
     return merged, after

@@ -71,7 +71,8 @@ def first_fields(kind: Kind, new: Object) -> FieldSet:
     metadata = {name: value for name, value in new["metadata"].items() if name not in NOBODYS_METADATA}
     bare = {name: value for name, value in new.items() if name not in NOBODYS}
     bare["metadata"] = metadata
-    return without(compare(kind.type, {}, bare, tidy=True)[0], kind.reset)
+    found = without(compare(kind.type, {}, bare, tidy=True)[0], kind.reset)
+    return difference(found, STRIPPED) if kind.changing else found
 
 
 def manager_name(kind: Kind, name: str, subresource: str) -> Manager:

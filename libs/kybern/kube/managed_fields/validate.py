@@ -4,7 +4,7 @@ from typing import Any
 
 import orjson
 
-from kybern.kube.go_values import printed
+from kybern.kube.go_values import in_go_syntax, printed
 from kybern.kube.managed_fields.field_set import readable
 from kybern.kube.managed_fields.types import ANYTHING, BOOLEAN, LIST, MAP, NUMERIC, STRING, Type, list_element
 
@@ -88,7 +88,7 @@ def _scalar_error(scalar: str, value: Any) -> str:
     if scalar == NUMERIC and kind not in (int, float):
         return f"expected numeric (int or float), got {_GO_TYPES[kind]}"
     if scalar == STRING and kind is not str:
-        return f"expected string, got &value.valueUnstructured{{Value:{printed(value)}}}"
+        return f"expected string, got &value.valueUnstructured{{Value:{in_go_syntax(value)}}}"
     if scalar == BOOLEAN and kind is not bool:
         return f"expected boolean, got &{{{printed(value)}}}"
     return f"expected any scalar, got &{{{printed(value)}}}" if kind in (dict, list) else ""

@@ -89,6 +89,11 @@ class RbacIndex:
             if not grant.namespace or grant.namespace == namespace:
                 yield from self._roles.get(grant.role, ())
 
+    def missing(self, user: User, namespace: str) -> list[Key]:
+        """Roles that are bound to the user there, but do not exist."""
+        keys = (grant.role for grant in self.grants(user) if not grant.namespace or grant.namespace == namespace)
+        return [key for key in keys if key not in self._roles]
+
 
 def role_of(binding: Object) -> Key:
     """The role that a binding refers to."""

@@ -20,11 +20,9 @@ def new_uid(random: Random) -> str:
 
 
 def place(request: Request, obj: Object) -> None:
-    """Fill and check the namespace against the request's. Raises StatusError (400)."""
+    """Fill and check the namespace against the request's; none where there are none. Raises StatusError (400)."""
     metadata = obj["metadata"]
     if not request.served.info.namespaced:
-        if metadata.get("namespace"):
-            raise bad_request("namespace is not allowed on cluster-scoped resources")
         metadata.pop("namespace", None)
         return
     if metadata.get("namespace", request.namespace) not in ("", request.namespace):

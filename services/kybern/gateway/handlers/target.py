@@ -8,10 +8,18 @@ from kybern.gateway.core import options
 from kybern.gateway.core.resources import Resources, Served
 from kybern.gateway.core.router import ResourcePath, verb
 from kybern.gateway.http.message import Request
-from kybern.kube.status import StatusError, bad_request, status_error, unknown_resource
+from kybern.kube.status import (
+    StatusError,
+    bad_request,
+    method_not_allowed,
+    not_found,
+    status_error,
+    unknown_resource,
+)
 from kybern.protos.api.v1.objects_pb2 import Resource
 
 BODY_KINDS = {"scale": "Scale", "binding": "Binding", "eviction": "Eviction", "token": "TokenRequest"}
+OF_ONE = ("get", "update", "patch", "delete")  # the verbs of a single object
 CONNECT = frozenset({"log", "exec", "attach", "portforward", "proxy"})
 
 
@@ -58,6 +66,8 @@ def find(request: Request, path: ResourcePath, resources: Resources) -> Target:
     served = resources.find(path.group, path.version, path.resource)
     if served is None or (path.namespace and not served.namespaced):
         raise unknown_resource()
+    if served.custom:
+        return _find_custom(request, path, served)
     if path.subresource and path.subresource not in served.subresources:
         raise unknown_resource()
     if path.rest and path.subresource != "proxy":
@@ -68,11 +78,37 @@ def find(request: Request, path: ResourcePath, resources: Resources) -> Target:
             raise unknown_resource()
         if wanted not in ("list", "watch"):
             raise not_allowed()
+    if path.name and not path.subresource and not any(served.allows(one, "") for one in OF_ONE):
+        raise unknown_resource()
     if not _takes(served, wanted, path) or (request.method == "HEAD" and path.subresource != "proxy"):
         raise not_allowed()
     if path.name in (".", ".."):
         raise bad_request(f"Name parameter invalid: \"{path.name}\": may not be '{path.name}'")
     return Target(served, path, wanted)
+
+
+def _find_custom(request: Request, path: ResourcePath, served: Served) -> Target:
+    """Of a custom resource; what it does not take is answered by name, and HEAD is GET without the body."""
+    wanted = verb(request.method, path, watches(request, path))
+    if served.namespaced and not path.namespace and (path.name or wanted not in ("list", "watch")):
+        raise unknown_resource()
+    if path.subresource and path.subresource not in served.subresources:
+        raise not_found(path.group, path.resource, path.name)
+    if wanted in ("update", "patch") and not path.name:
+        raise bad_request("name must be provided")
+    if wanted == "create" and not served.allows(wanted, "") and not path.subresource:
+        raise _terminating(path, wanted)
+    if not served.allows(wanted, path.subresource) or (request.method == "HEAD" and wanted == "watch"):
+        raise method_not_allowed(path.group, path.resource, wanted)
+    if path.name in (".", ".."):
+        raise bad_request(f"Name parameter invalid: \"{path.name}\": may not be '{path.name}'")
+    return Target(served, path, wanted)
+
+
+def _terminating(path: ResourcePath, wanted: str) -> StatusError:
+    error = method_not_allowed(path.group, path.resource, wanted)
+    error.status["message"] = f"{wanted} not allowed while custom resource definition is terminating"
+    return error
 
 
 def watches(request: Request, path: ResourcePath) -> bool:

@@ -1,30 +1,43 @@
 """Roles and bindings: nobody grants what they do not have, unless `escalate` or `bind` lets them."""
 
 from kybern.apiserver.core.rbac_index import role_of
+from kybern.apiserver.core.user import User
 from kybern.apiserver.registry.request import Request
 from kybern.apiserver.registry.strategy import Object, Strategy
 from kybern.kube.rbac import Attributes, rules_cover
-from kybern.kube.status import StatusError, forbidden, not_found
+from kybern.kube.status import StatusError, bad_request, forbidden, not_found, status_error
+from kybern.kube.validation.names import path_segment
 
 GROUP = "rbac.authorization.k8s.io"
 RESOURCE = {"Role": "roles", "ClusterRole": "clusterroles"}
+_OF_COLLECTOR = ("finalizers", "ownerReferences")
+_EVERYTHING: list[Object] = [
+    {"verbs": ["*"], "apiGroups": ["*"], "resources": ["*"]},
+    {"verbs": ["*"], "nonResourceURLs": ["*"]},
+]
 
 
 def create_role(request: Request, role: Object) -> None:
     """Check the rules of a new role."""
-    _check_role(request, role, role.get("rules") or [])
+    _check_role(request, role, role.get("aggregationRule"))
 
 
 def update_role(request: Request, new: Object, old: Object) -> None:
-    """Unchanged rules need no rights."""
-    if (new.get("rules") or []) != (old.get("rules") or []):
-        _check_role(request, new, new.get("rules") or [])
+    """Check all rules, whatever is changed; but the garbage collector may do its work."""
+    if not _collecting(new, old):
+        _check_role(request, new, new.get("aggregationRule") or old.get("aggregationRule"))
 
 
-def _check_role(request: Request, role: Object, rules: list[Object]) -> None:
-    if request.user.is_master or _may(request, "escalate", request.resource, role["metadata"].get("name", "")):
+def _check_role(request: Request, role: Object, aggregation: Object | None) -> None:
+    named = "" if request.verb == "create" else request.name  # who creates may not be told by name
+    asked = Attributes("escalate", GROUP, request.resource, "", request.namespace, named)
+    if request.user.is_master or request.server.authorizer.may(request.user, asked):
         return
-    _cover(request, rules)
+    _cover(request, role.get("rules") or [])
+    selects = bool((aggregation or {}).get("clusterRoleSelectors"))
+    if selects and rules_cover(_owned(request), _EVERYTHING):
+        why = "must have cluster-admin privileges to use the aggregationRule"
+        raise forbidden(GROUP, request.resource, request.name, why)
 
 
 def create_binding(request: Request, binding: Object) -> None:
@@ -33,42 +46,76 @@ def create_binding(request: Request, binding: Object) -> None:
 
 
 def update_binding(request: Request, new: Object, old: Object) -> None:
-    """The role of a binding is fixed; unchanged subjects need no rights."""
-    if (new.get("subjects") or []) != (old.get("subjects") or []):
+    """Check the rules of the role, whatever is changed; but the garbage collector may do its work."""
+    if not _collecting(new, old):
         _check_binding(request, new)
 
 
 def _check_binding(request: Request, binding: Object) -> None:
-    if request.user.is_master or not binding.get("roleRef"):
+    if request.user.is_master:
         return
+    kind, _, name = role_of(binding)
+    group = binding["roleRef"].get("apiGroup") or ""
+    resource = RESOURCE.get(kind)
+    if resource is not None:
+        asked = Attributes("bind", group, resource, "", request.namespace, name)
+        if request.server.authorizer.may(request.user, asked):
+            return
+    _cover(request, _rules_of(request, binding))
+
+
+def _rules_of(request: Request, binding: Object) -> list[Object]:
+    """The rules of the role that is bound. Raises StatusError, with upstream's answer to a role that cannot be."""
     kind, namespace, name = role_of(binding)
-    if _may(request, "bind", RESOURCE.get(kind, ""), name):
-        return
+    if kind not in RESOURCE:
+        raise status_error(500, "", f'unsupported role reference kind: "{kind}"')
+    if kind == "Role" and not namespace:
+        raise bad_request("Namespace parameter required.")
+    if not name:
+        raise bad_request("Name parameter required.")
+    wrong = path_segment(name)
+    if wrong:
+        raise bad_request(f'Name parameter invalid: "{name}": {";".join(wrong)}')
     rules = request.server.authorizer.index.role((kind, namespace, name))
     if rules is None:
-        raise not_found(GROUP, RESOURCE.get(kind, kind), name)
-    _cover(request, rules)
+        raise not_found(GROUP, request.resource, name)
+    return rules
 
 
-def _may(request: Request, verb: str, resource: str, name: str) -> bool:
-    asked = Attributes(verb, GROUP, resource, "", request.namespace, name)
-    return request.server.authorizer.may(request.user, asked)
+def _collecting(new: Object, old: Object) -> bool:
+    """Whether a change concerns the garbage collector alone."""
+    before, after = ({**one, "metadata": _beyond_collector(one["metadata"])} for one in (old, new))
+    return before == after
+
+
+def _beyond_collector(metadata: Object) -> Object:
+    left = (*_OF_COLLECTOR, "managedFields", "resourceVersion")
+    return {member: value for member, value in metadata.items() if member not in left}
+
+
+def _owned(request: Request) -> list[Object]:
+    return list(request.server.authorizer.index.rules(request.user, request.namespace))
 
 
 def _cover(request: Request, rules: list[Object]) -> None:
-    owned = list(request.server.authorizer.index.rules(request.user, request.namespace))
-    missing = rules_cover(owned, rules)
+    missing = rules_cover(_owned(request), rules)
     if missing:
         raise escalation(request, missing)
 
 
 def escalation(request: Request, missing: list[Object]) -> StatusError:
-    """The refusal, naming what the user lacks."""
+    """The refusal, naming what the user lacks, and roles of theirs that are not there."""
     user = request.user
     groups = " ".join(f'"{group}"' for group in user.groups)
-    lines = "\n".join(_text(rule) for rule in missing)
+    lines = "\n".join(sorted({_text(rule) for rule in missing}))
     why = f'user "{user.name}" (groups=[{groups}]) is attempting to grant RBAC permissions not currently held:\n{lines}'
-    return forbidden(GROUP, request.resource, request.name, why)
+    return forbidden(GROUP, request.resource, request.name, why + _unresolved(request, user))
+
+
+def _unresolved(request: Request, user: User) -> str:
+    gone = request.server.authorizer.index.missing(user, request.namespace)
+    errors = [not_found(GROUP, RESOURCE.get(kind, kind), name).message for kind, _, name in gone]
+    return f"; resolution errors: [{', '.join(errors)}]" if errors else ""
 
 
 def _text(rule: Object) -> str:
