@@ -35,10 +35,12 @@ def _config() -> Any:
     return _configured([])
 
 
-def _configured(variables: list[dict[str, Any]]) -> Any:
+def _configured(variables: list[dict[str, Any]], extensions: tuple[str, ...] = ()) -> Any:
     from cel_expr_python import cel
 
-    return cel.NewEnvConfigFromYaml(json.dumps({**_document(), "variables": variables}))
+    document = {**_document(), "variables": variables}
+    document["extensions"] = [*document["extensions"], *({"name": name, "version": "latest"} for name in extensions)]
+    return cel.NewEnvConfigFromYaml(json.dumps(document))
 
 
 @lru_cache(maxsize=1)
@@ -85,24 +87,25 @@ class Environment:
     types: Types
     pool: Any
     made: Any
+    extensions: tuple[str, ...] = ()  # of the language, beyond those of all expressions
 
     def compile(self, expression: str, disable_check: bool = False) -> Any:
         """What the library makes of an expression. Raises RuntimeError, ValueError."""
         return self.made.compile(expression, disable_check=disable_check)
 
 
-def environment(types: Types, pool: Any = None) -> Environment:
+def environment(types: Types, pool: Any = None, extensions: tuple[str, ...] = ()) -> Environment:
     """The environment of these variables; `pool` has the messages that types name. Raises CompileError."""
-    return Environment(types, pool, _environment(types, pool))
+    return Environment(types, pool, _environment(types, pool, extensions), extensions)
 
 
-def _environment(types: Types, pool: Any) -> Any:
+def _environment(types: Types, pool: Any, extensions: tuple[str, ...]) -> Any:
     from cel_expr_python import cel
 
     variables = {name: cel.Type(text) for name, text in types.items() if not text.startswith(_OPTIONAL)}
     optional = [{"name": name, **_declared(text)} for name, text in types.items() if name not in variables]
     try:
-        config = _configured(optional) if optional else _config()
+        config = _configured(optional, extensions) if optional or extensions else _config()
         if pool is None:
             return cel.NewEnv(config=config, variables=variables)
         return cel.NewEnv(descriptor_pool=pool, config=config, variables=variables)
@@ -202,9 +205,9 @@ def _with(where: Environment, types: dict[str, str]) -> Environment:
     if not types:
         return where
     try:
-        return environment({**where.types, **types}, where.pool)
+        return environment({**where.types, **types}, where.pool, where.extensions)
     except CompileError:
-        return environment({**where.types, **dict.fromkeys(types, "dyn")}, where.pool)
+        return environment({**where.types, **dict.fromkeys(types, "dyn")}, where.pool, where.extensions)
 
 
 def _shown_whole(message: str, expression: str) -> str:

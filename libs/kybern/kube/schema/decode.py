@@ -7,6 +7,7 @@ dropped, warned of or refused depending on `fieldValidation`.
 """
 
 import base64
+import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -18,6 +19,9 @@ from kybern.kube.status import StatusError, bad_request
 
 _INTEGERS = {"int32": 2**31, "int64": 2**63}
 _NONE: frozenset[str] = frozenset()
+_KEY, _END = "\0", "\1"  # around the key of a map in a path
+_BETWEEN = re.compile("\0[^\1]*\1")
+_RAW = "io.k8s.apimachinery.pkg.runtime.RawExtension"  # any JSON
 _QUANTITY = "io.k8s.apimachinery.pkg.api.resource.Quantity"
 
 
@@ -84,6 +88,8 @@ class _Walk:
         """Check one value; `owner` is the type whose field it is, as Go's messages name it."""
         if "$ref" in schema:
             name = schema["$ref"]
+            if name == _RAW:
+                return
             schema = self.definitions[name]
             if "properties" in schema:
                 self.object(schema, value, path, owner, _short(name))
@@ -113,7 +119,7 @@ class _Walk:
         for member, child in value.items():
             known = properties.get(member)
             if known is None:
-                self.unknown.append(f"{path}.{member}" if path else member)
+                self.unknown.append(_with_keys(f"{path}.{member}") if path else member)
                 self.fixes.append((value, member, None))
             elif child is None:
                 self.fixes.append((value, member, None))
@@ -140,11 +146,13 @@ class _Walk:
         quantities = items.get("$ref") == _QUANTITY
         for key, child in value.items():
             if child is None:
-                self.fixes.append((value, key, "0" if quantities else "" if items.get("format") == "byte" else None))
+                self.fixes.append(
+                    (value, key, "" if items.get("format") == "byte" else next(iter(self.zeros(items)), None))
+                )
             elif quantities:
                 self.quantity(value, key, child)
             else:
-                self.value(items, child, f"{path}.{key}", owner)
+                self.value(items, child, f"{path}{_KEY}{key}{_END}", owner)
 
     def array(self, schema: Definition, value: Any, path: str, owner: str) -> None:
         if not isinstance(value, list):
@@ -275,5 +283,12 @@ def _beyond(value: int | str) -> bool:
     return isinstance(value, int) and not -(2**31) <= value < 2**31
 
 
+def _with_keys(path: str) -> str:
+    return path.replace(_KEY, ".").replace(_END, "") if _KEY in path else path
+
+
 def _without_indexes(path: str) -> str:
+    """As Go names a field: neither the indexes of lists nor the keys of maps on the way."""
+    if _KEY in path:
+        path = _BETWEEN.sub("", path)
     return ".".join(part.partition("[")[0] for part in path.split("."))

@@ -2,12 +2,14 @@
 
 from typing import Any
 
+import orjson
+
 from kybern.kube.field import duplicate, invalid, not_supported, required, too_long, too_many
 from kybern.kube.validation.fields import Errors, Object, child, items, required_text, text
 from kybern.kube.validation.names import c_identifier, dns1123_label, dns1123_subdomain, label_key, label_value
 
-MOST, MOST_CHOICES = 32, 8
-_LONGEST_DRIVER = 63
+MOST, MOST_CHOICES, MOST_BINDINGS, LONGEST_JSON = 32, 8, 4, 10 * 1024
+_LONGEST_DRIVER, _LONGEST_NAME = 63, 32
 _EFFECTS = ("NoExecute", "NoSchedule", "None")
 _MODES = ("All", "ExactCount")
 _EITHER = "exactly one of `exactly` or `firstAvailable` is required"
@@ -44,10 +46,15 @@ def request_names(devices: Object) -> frozenset[str]:
 
 
 def validate_references(requests: list[str], known: frozenset[str], path: str) -> Errors:
+    if len(requests) > MOST:
+        yield too_many(path, len(requests), MOST)
+        return
     for index, name in enumerate(requests):
+        for part in name.split("/"):
+            yield from text(part, f"{path}[{index}]", dns1123_label)
         if name not in known:
             yield invalid(f"{path}[{index}]", name, _UNKNOWN)
-        elif name in requests[:index]:
+        if name in requests[:index]:
             yield duplicate(f"{path}[{index}]", name)
 
 
@@ -61,8 +68,16 @@ def validate_configuration(config: Object, path: str) -> Errors:
     parameters = opaque.get("parameters")
     if parameters is None:
         yield required(f"{path}.opaque.parameters")
-    elif not isinstance(parameters, dict):
-        yield invalid(f"{path}.opaque.parameters", "<value omitted>", "must be a valid JSON object")
+    else:
+        yield from raw_object(parameters, f"{path}.opaque.parameters")
+
+
+def raw_object(value: Any, path: str) -> Errors:
+    """JSON that is kept as it is."""
+    if len(orjson.dumps(value)) > LONGEST_JSON:
+        yield too_long(path, LONGEST_JSON)
+    elif not isinstance(value, dict):
+        yield invalid(path, "<value omitted>", "must be a valid JSON object")
 
 
 def driver_name(name: str, path: str) -> Errors:
@@ -76,11 +91,15 @@ def driver_name(name: str, path: str) -> Errors:
 
 
 def validate_selectors(selectors: list[Object], path: str) -> Errors:
-    """All but whether the expressions compile."""
+    """Their expressions compile. CEL is loaded when needed."""
     yield from _at_most(selectors, MOST, path)
     for index, selector in enumerate(selectors):
         if selector.get("cel") is None:
             yield required(f"{path}[{index}].cel")
+            continue
+        from kybern.kube.cel import device_selectors
+
+        yield from device_selectors.problems(selector["cel"].get("expression") or "", f"{path}[{index}].cel.expression")
 
 
 def repeated(values: list[Any], name: str, path: str) -> Errors:
@@ -92,13 +111,55 @@ def repeated(values: list[Any], name: str, path: str) -> Errors:
 
 
 def qualified_name(name: str, path: str, *, fully: bool = False) -> Errors:
-    """A C identifier, with or without a domain before it."""
-    domain, slash, identifier = name.rpartition("/")
-    if slash:
-        yield from text(domain, path, dns1123_subdomain)
-    yield from text(identifier, path, c_identifier)
-    if fully and not slash:
-        yield invalid(path, name, "a fully qualified name must be a domain and a name separated by a slash")
+    """A C identifier, with or without a domain before it; nothing is said of names with several slashes."""
+    match name.split("/"):
+        case [identifier]:
+            yield from _identifier(identifier, path)
+            if fully:
+                yield invalid(path, name, "a fully qualified name must be a domain and a name separated by a slash")
+        case [domain, identifier]:
+            if domain:
+                yield from driver_name(domain, path)
+            else:
+                yield invalid(path, "", "the domain must not be empty")
+            if identifier:
+                yield from _identifier(identifier, path)
+            else:
+                yield invalid(path, "", "the name must not be empty")
+
+
+def _identifier(name: str, path: str) -> Errors:
+    if len(name) > _LONGEST_NAME:
+        yield too_long(path, _LONGEST_NAME)
+    yield from text(name, path, c_identifier)
+
+
+def driver_warnings(driver: str, path: str) -> list[str]:
+    """What is compared in lower case is better written so."""
+    if driver == driver.lower():
+        return []
+    return [f'{path}: driver names should be lowercase; "{driver}" contains uppercase characters']
+
+
+def validate_bindings(device: Object, path: str) -> Errors:
+    """Conditions that a pod waits for before it is bound, and those that say it never will be: both or neither."""
+    names = ("bindingConditions", "bindingFailureConditions")
+    lists = [items(device, name) for name in names]
+    for name, conditions in zip(names, lists, strict=True):
+        if len(conditions) > MOST_BINDINGS:
+            yield too_many(f"{path}.{name}", len(conditions), MOST_BINDINGS)
+            continue
+        for index, condition in enumerate(conditions):
+            yield from text(condition, f"{path}.{name}[{index}]", label_key)
+            if condition in conditions[:index]:
+                yield duplicate(f"{path}.{name}[{index}]", condition)
+    for name, other, had, wanted in ((*names[::-1], *lists[::-1]), (*names, *lists)):
+        if had and not wanted:
+            yield invalid(f"{path}.{other}", None, f"{other} are required to use {name}")
+    for index, condition in enumerate(lists[1]):
+        if condition in lists[0]:
+            why = "bindingFailureConditions must not overlap with bindingConditions"
+            yield invalid(f"{path}.bindingFailureConditions[{index}]", condition, why)
 
 
 def _at_most(values: list[Any], limit: int, path: str) -> Errors:
@@ -158,9 +219,9 @@ def _constraint(constraint: Object, names: frozenset[str], path: str) -> Errors:
     match, distinct = constraint.get("matchAttribute"), constraint.get("distinctAttribute")
     if match is not None:
         yield from qualified_name(match, f"{path}.matchAttribute", fully=True)
-    if distinct is not None:
+    elif distinct is not None:
         yield from qualified_name(distinct, f"{path}.distinctAttribute", fully=True)
-    if match is None and distinct is None:
+    else:
         yield required(path, _ATTRIBUTE)
 
 

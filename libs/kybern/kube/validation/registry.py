@@ -127,11 +127,13 @@ RULES: dict[tuple[str, str], Rules] = {
     (_RBAC, "RoleBinding"): Rules(rbac.validate_role_binding, rbac.validate_binding_update, name=path_segment),
     (_DRA, "DeviceClass"): Rules(devices.validate_device_class),
     (_DRA, "ResourceSlice"): Rules(
-        resource_slice.validate_resource_slice, resource_slice.validate_resource_slice_update
+        resource_slice.validate_resource_slice, resource_slice.validate_resource_slice_update, update_only=True
     ),
-    (_DRA, "ResourceClaim"): Rules(resource_claim.validate_resource_claim, extension.validate_spec_is_fixed),
+    (_DRA, "ResourceClaim"): Rules(
+        resource_claim.validate_resource_claim, resource_claim.validate_claim_update, update_only=True
+    ),
     (_DRA, "ResourceClaimTemplate"): Rules(
-        resource_claim.validate_resource_claim_template, extension.validate_spec_is_fixed
+        resource_claim.validate_resource_claim_template, resource_claim.validate_claim_template_update
     ),
     ("scheduling.k8s.io", "PriorityClass"): Rules(
         policy.validate_priority_class, policy.validate_priority_class_update, update_only=True

@@ -4,24 +4,43 @@ import ipaddress
 import re
 
 from kybern.kube.field import Struct, duplicate, forbidden, invalid, not_supported, required, too_long, too_many
+from kybern.kube.go_struct import go_struct, same_struct
 from kybern.kube.validation.conditions import validate_conditions
 from kybern.kube.validation.devices import (
+    MOST,
     driver_name,
+    raw_object,
     request_names,
+    validate_bindings,
     validate_configuration,
     validate_devices,
     validate_references,
 )
-from kybern.kube.validation.fields import Errors, Object, child, immutable, items, required_text, same, text
+from kybern.kube.validation.fields import (
+    IMMUTABLE,
+    Errors,
+    Object,
+    child,
+    items,
+    required_text,
+    text,
+)  # fmt: skip
 from kybern.kube.validation.metadata import validate_annotations, validate_labels
-from kybern.kube.validation.names import dns1123_label, dns1123_subdomain, label_key
+from kybern.kube.validation.names import dns1123_label, dns1123_subdomain
 from kybern.kube.validation.scheduling import validate_node_selector
 
-_MOST_BINDINGS = 4
+_MOST_CONSUMERS, _MOST_CONDITIONS, _MOST_ADDRESSES, _LONGEST_POOL = 256, 8, 16, 253
+_ALLOCATION = "k8s.io.api.resource.v1.AllocationResult"
 _LONGEST = {"interfaceName": 256, "hardwareAddress": 128}
 _SOURCES = ("FromClaim", "FromClass")
 _UUID = re.compile("[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
 _CIDR = "must be a valid address in CIDR form, (e.g. 10.9.8.7/24 or 2001:db8::1/64)"
+
+
+_NOT_OF_TEMPLATES = (
+    "name", "generateName", "namespace", "selfLink", "uid", "resourceVersion", "generation", "creationTimestamp",
+    "deletionTimestamp", "deletionGracePeriodSeconds", "ownerReferences", "finalizers", "managedFields",
+)  # fmt: skip
 
 
 def validate_resource_claim(obj: Object) -> Errors:
@@ -33,43 +52,81 @@ def validate_resource_claim_template(obj: Object) -> Errors:
     metadata = child(spec, "metadata")
     yield from validate_annotations(metadata.get("annotations"), "spec.metadata.annotations")
     yield from validate_labels(metadata.get("labels"), "spec.metadata.labels")
-    for name in ("name", "namespace"):
-        if metadata.get(name):
-            yield forbidden(f"spec.metadata.{name}", "cannot be set")
+    for name in _NOT_OF_TEMPLATES:
+        if metadata.get(name) or (name == "deletionGracePeriodSeconds" and metadata.get(name) is not None):
+            yield forbidden(f"spec.metadata.{'uID' if name == 'uid' else name}", "cannot be set")
     yield from validate_devices(child(child(spec, "spec"), "devices"), "spec.spec.devices")
+
+
+def validate_claim_update(obj: Object, old: Object) -> Errors:
+    """What is asked for stays."""
+    yield from _fixed(obj, old, "ResourceClaimSpec")
+
+
+def validate_claim_template_update(obj: Object, old: Object) -> Errors:
+    """The same of a template."""
+    yield from _fixed(obj, old, "ResourceClaimTemplateSpec")
+
+
+def _fixed(obj: Object, old: Object, message: str) -> Errors:
+    new, before = (go_struct(f"k8s.io.api.resource.v1.{message}", child(one, "spec")) for one in (obj, old))
+    if not same_struct(new, before):
+        yield invalid("spec", new, IMMUTABLE)
 
 
 def validate_claim_status(obj: Object, old: Object) -> Errors:
     """A write of the status: an allocation of what was asked for, who uses it, and what drivers say of the devices."""
     status, before = child(obj, "status"), child(old, "status")
     names, allocation = request_names(child(child(obj, "spec"), "devices")), status.get("allocation")
-    if allocation is not None:
-        yield from _allocation(allocation, names, "status.allocation")
     reserved = items(status, "reservedFor")
+    yield from _consumers(reserved, "status.reservedFor")
+    yield from _devices(items(status, "devices"), allocation or {}, "status.devices")
     if reserved and allocation is None:
         yield forbidden("status.reservedFor", "may not be specified when `allocated` is not set")
-    else:
-        yield from _consumers(reserved, "status.reservedFor")
-    yield from _devices(items(status, "devices"), allocation or {}, "status.devices")
-    if before.get("allocation") is not None and allocation is not None:
-        yield from immutable(allocation, before["allocation"], "status.allocation")
+    if child(obj, "metadata").get("deletionTimestamp"):
+        yield from _deleted(status, before)
+    if allocation is None:
+        return
+    if before.get("allocation") is None:
+        yield from _allocation(allocation, names, "status.allocation")
+        return
+    new, kept = (go_struct(_ALLOCATION, one) for one in (allocation, before["allocation"]))
+    if not same_struct(new, kept):
+        yield invalid("status.allocation", new, IMMUTABLE)
+
+
+def _deleted(status: Object, before: Object) -> Errors:
+    """Nobody else gets to use what goes away."""
+    known = items(before, "reservedFor")
+    if any(consumer not in known for consumer in items(status, "reservedFor")):
+        why = "new entries may not be added while `deallocationRequested` or `deletionTimestamp` are set"
+        yield forbidden("status.reservedFor", why)
 
 
 def _consumers(consumers: list[Object], path: str) -> Errors:
+    if len(consumers) > _MOST_CONSUMERS:
+        yield too_many(path, len(consumers), _MOST_CONSUMERS)
+        return
+    uids = [consumer.get("uid") for consumer in consumers]
     for index, consumer in enumerate(consumers):
         for name in ("resource", "name", "uid"):
             yield from required_text(consumer, name, f"{path}[{index}]")
-    uids = [consumer.get("uid") for consumer in consumers]
-    for index, uid in enumerate(uids):
-        if uid and uid in uids[:index]:
-            yield duplicate(f"{path}[{index}]", uid)
+        if consumer.get("uid") and consumer["uid"] in uids[:index]:
+            yield duplicate(f"{path}[{index}]", consumer["uid"])
 
 
 def _allocation(allocation: Object, names: frozenset[str], path: str) -> Errors:
     devices, at = child(allocation, "devices"), f"{path}.devices"
-    for index, result in enumerate(items(devices, "results")):
+    results, configs = items(devices, "results"), items(devices, "config")
+    if len(results) > MOST:
+        yield too_many(f"{at}.results", len(results), MOST)
+        results = []
+    for index, result in enumerate(results):
         yield from _result(result, names, f"{at}.results[{index}]")
-    for index, config in enumerate(items(devices, "config")):
+    if len(configs) > 2 * MOST:
+        yield too_many(f"{at}.config", len(configs), 2 * MOST)
+        configs = []
+    for index, config in enumerate(configs):
         place, source = f"{at}.config[{index}]", config.get("source") or ""
         if not source:
             yield required(f"{place}.source")
@@ -82,25 +139,24 @@ def _allocation(allocation: Object, names: frozenset[str], path: str) -> Errors:
 
 
 def _result(result: Object, names: frozenset[str], path: str) -> Errors:
-    request = result.get("request") or ""
-    for part in request.split("/"):
-        yield from text(part, f"{path}.request", dns1123_label)
-    for error in validate_references([request], names, path):
-        yield invalid(f"{path}.request", request, error.detail)
+    for error in validate_references([result.get("request") or ""], names, path):
+        yield invalid(f"{path}.request", error.bad_value, error.detail)
     yield from _device_id(result, path)
-    for name in ("bindingConditions", "bindingFailureConditions"):
-        conditions = items(result, name)
-        if len(conditions) > _MOST_BINDINGS:
-            yield too_many(f"{path}.{name}", len(conditions), _MOST_BINDINGS)
-        for index, condition in enumerate(conditions):
-            if condition in conditions[:index]:
-                yield duplicate(f"{path}.{name}[{index}]", condition)
-            else:
-                yield from text(condition, f"{path}.{name}[{index}]", label_key)
-    share = result.get("shareID")
-    if share is not None and _UUID.fullmatch(share) is None:
-        why = f"invalid UUID length: {len(share)}" if len(share) != 36 else "invalid UUID format"
-        yield invalid(f"{path}.shareID", share, f"error validating uid: {why}")
+    yield from validate_bindings(result, path)
+    yield from _share(result, path)
+
+
+def _share(device: Object, path: str) -> Errors:
+    share = device.get("shareID")
+    if share is None:
+        return
+    if len(share) != 36:
+        yield invalid(f"{path}.shareID", share, f"error validating uid: invalid UUID length: {len(share)}")
+    elif _UUID.fullmatch(share.lower()) is None:
+        yield invalid(f"{path}.shareID", share, "error validating uid: invalid UUID format")
+    elif share != share.lower():
+        form = "`xxxxxxxx-xxxx-xxxx-xxxx-xxxxxxxxxxxx` with lowercase hexadecimal characters"
+        yield invalid(f"{path}.shareID", share, f"uid must be in RFC 4122 normalized form, {form}")
 
 
 def _device_id(device: Object, path: str) -> Errors:
@@ -114,24 +170,29 @@ def pool_name(name: str, path: str) -> Errors:
     if not name:
         yield required(path)
         return
+    if len(name) > _LONGEST_POOL:
+        yield too_long(path, _LONGEST_POOL)
     for part in name.split("/"):
         yield from text(part, path, dns1123_subdomain)
 
 
 def _devices(devices: list[Object], allocation: Object, path: str) -> Errors:
     allocated = [_key(result) for result in items(child(allocation, "devices"), "results")]
+    keys = [_key(device) for device in devices]
     for index, device in enumerate(devices):
-        at = f"{path}[{index}]"
+        at, conditions = f"{path}[{index}]", items(device, "conditions")
         yield from _device_id(device, at)
-        if _key(device) not in allocated:
-            yield invalid(at, _key(device), "must be an allocated device in the claim")
-        yield from validate_conditions(items(device, "conditions"), f"{at}.conditions")
-        if device.get("data") is not None and not isinstance(device["data"], dict):
-            yield invalid(f"{at}.data", "<value omitted>", "must be a valid JSON object")
+        yield from _share(device, at)
+        if keys[index] not in allocated:
+            yield invalid(at, keys[index], "must be an allocated device in the claim")
+        if len(conditions) > _MOST_CONDITIONS:
+            yield too_many(f"{at}.conditions", len(conditions), _MOST_CONDITIONS)
+        yield from validate_conditions(conditions, f"{at}.conditions")
+        if device.get("data") is not None:
+            yield from raw_object(device["data"], f"{at}.data")
         yield from _network(child(device, "networkData"), f"{at}.networkData")
-    for index, device in enumerate(devices):
-        if any(same(_key(device), _key(other)) for other in devices[:index]):
-            yield duplicate(f"{path}[{index}]", _key(device))
+        if keys[index] in keys[:index]:
+            yield duplicate(at, keys[index])
 
 
 def _key(device: Object) -> Struct:
@@ -144,12 +205,18 @@ def _network(data: Object, path: str) -> Errors:
         if len(data.get(name) or "") > limit:
             yield too_long(f"{path}.{name}", limit)
     addresses = items(data, "ips")
+    if len(addresses) > _MOST_ADDRESSES:
+        yield too_many(f"{path}.ips", len(addresses), _MOST_ADDRESSES)
+        return
     for index, address in enumerate(addresses):
         at = f"{path}.ips[{index}]"
         if not _is_interface(address):
             yield invalid(at, address, _CIDR)
-        elif address in addresses[:index]:
-            yield duplicate(at, address)
+        elif str(ipaddress.ip_interface(address)) != address:
+            yield invalid(at, address, f'must be in canonical form ("{ipaddress.ip_interface(address)}")')
+    for index, address in enumerate(addresses):
+        if address in addresses[:index]:
+            yield duplicate(f"{path}.ips[{index}]", address)
 
 
 def _is_interface(address: str) -> bool:

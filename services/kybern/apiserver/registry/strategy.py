@@ -14,6 +14,7 @@ Object = dict[str, Any]
 Prepare = Callable[["Request", Object], None]
 PrepareUpdate = Callable[["Request", Object, Object], None]
 Allocate = Callable[["Request", Object, Object | None], "Allocation"]
+CheckHere = Callable[["Request", Object, Object | None], list[FieldError]]
 Subcreate = Callable[["Request", bytes], Awaitable[bytes]]  # (request, body) → body of the answer
 Grace = Callable[[Object, int | None], int]
 Claims = Callable[[Any, Object | None, Object | None], tuple[Write, ...]]  # (server, new, old)
@@ -49,6 +50,7 @@ class Strategy:
     validate_delete: Prepare | None = None
     prepare_delete: Prepare | None = None  # changes the object before deletion is decided
     check: Callable[[Object, Object | None], list[FieldError]] | None = None  # (new, old) → further field errors
+    check_here: CheckHere | None = None  # the same, before all others, of any subresource
     warn: Callable[[Object, Object | None], list[str]] | None = None  # (new, old) → warnings of what is valid
 
 

@@ -13,7 +13,8 @@ Object = dict[str, Any]
 def check_create(request: Request, obj: Object) -> None:
     """Raises StatusError (422)."""
     stored, strategy, custom = request.served.stored, request.served.strategy, request.served.custom
-    errors = validate_create(stored, obj, request.served.info)
+    errors = strategy.check_here(request, obj, None) if strategy.check_here is not None else []
+    errors += validate_create(stored, obj, request.served.info)
     if custom is not None:
         errors += custom.validate(obj)
         warn_of_finalizers(request, obj, {})
@@ -28,10 +29,11 @@ def check_create(request: Request, obj: Object) -> None:
 def check_update(request: Request, new: Object, old: Object) -> None:
     """Raises StatusError (422)."""
     stored, strategy, custom = request.served.stored, request.served.strategy, request.served.custom
+    errors = strategy.check_here(request, new, old) if strategy.check_here is not None else []
     if request.subresource in ("", "scale"):
-        errors = validate_update(stored, new, old, request.served.info)
+        errors += validate_update(stored, new, old, request.served.info)
     else:
-        errors = validate_subresource_update(stored, request.subresource, new, old)
+        errors += validate_subresource_update(stored, request.subresource, new, old)
     if custom is not None:
         errors += custom.validate(new, old)
         warn_of_finalizers(request, new, old["metadata"])

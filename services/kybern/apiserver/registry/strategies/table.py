@@ -4,6 +4,7 @@ from kybern.apiserver.crd.strategy import CUSTOM_RESOURCE_DEFINITIONS
 from kybern.apiserver.registry.strategies.admission_policies import ADMISSION_POLICIES
 from kybern.apiserver.registry.strategies.api_services import API_SERVICES
 from kybern.apiserver.registry.strategies.certificates import CERTIFICATE_SIGNING_REQUESTS
+from kybern.apiserver.registry.strategies.devices import DEVICES
 from kybern.apiserver.registry.strategies.endpoint_slices import ENDPOINT_SLICES
 from kybern.apiserver.registry.strategies.namespaces import NAMESPACES
 from kybern.apiserver.registry.strategies.nodes import keep_config, without_config
@@ -52,10 +53,6 @@ STRATEGIES: dict[tuple[str, str], Strategy] = {
     ("coordination.k8s.io", "leases"): VERSIONED,
     ("discovery.k8s.io", "endpointslices"): ENDPOINT_SLICES,
     ("node.k8s.io", "runtimeclasses"): VERSIONED,
-    ("resource.k8s.io", "deviceclasses"): KEPT,
-    ("resource.k8s.io", "resourceclaims"): KEPT,
-    ("resource.k8s.io", "resourceclaimtemplates"): KEPT,
-    ("resource.k8s.io", "resourceslices"): KEPT,
     ("policy", "poddisruptionbudgets"): Strategy(unconditional_update=False),
     ("storage.k8s.io", "csidrivers"): Strategy(
         returns_deleted=True, unconditional_update=False, warn=csi_driver_warnings
@@ -66,6 +63,7 @@ STRATEGIES: dict[tuple[str, str], Strategy] = {
     ("storage.k8s.io", "volumeattachments"): KEPT_VERSIONED,
     ("storage.k8s.io", "volumeattributesclasses"): KEPT,
     **ADMISSION_POLICIES,
+    **DEVICES,
     **RBAC,
     **REVIEWS,
     **WORKLOADS,
