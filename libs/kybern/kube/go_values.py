@@ -1,5 +1,6 @@
 """Values about as Go's `%v` prints them, for messages that show one."""
 
+from collections.abc import Iterable
 from typing import Any
 
 from kybern.kube.go_float import go_float
@@ -33,6 +34,11 @@ def quoted(text: str) -> str:
     named = {'"': '\\"', "\\": "\\\\", "\n": "\\n", "\t": "\\t", "\r": "\\r", "\a": "\\a", "\b": "\\b", "\f": "\\f"}
     named["\v"] = "\\v"
     return '"' + "".join(named.get(char) or _shown(char) for char in text) + '"'
+
+
+def quoted_list(texts: Iterable[str]) -> str:
+    """Strings about as Go's `%q` prints a slice of them."""
+    return "[" + " ".join(map(quoted, texts)) + "]"
 
 
 def _shown(char: str) -> str:

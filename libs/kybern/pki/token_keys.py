@@ -32,7 +32,8 @@ class TokenKeys:
 
     def sign(self, claims: Mapping[str, Any]) -> str:
         """A token that says this."""
-        return jwt.encode(dict(claims), self.private, algorithm=self.algorithm, headers={"kid": self.key_id})
+        headers: dict[str, Any] = {"kid": self.key_id, "typ": None}  # None: not there
+        return jwt.encode(dict(claims), self.private, algorithm=self.algorithm, headers=headers)
 
 
 def key_id(public: Any) -> str:

@@ -236,7 +236,7 @@ async def test_reviews_that_ask_nothing(admin: Client) -> None:
     for resource, metadata, spec, words in (
         (of_user, {}, {}, "spec.resourceAttributes: Invalid value: null: exactly one of nonResourceAttributes or"),
         (of_user, {}, attributes, 'spec.user: Invalid value: "": at least one of user or group must be specified'),
-        (of_user, {"name": "x"}, {"user": "u", **attributes}, 'metadata: Invalid value: {"name":"x"}: must be empty'),
+        (of_user, {"name": "x"}, {"user": "u", **attributes}, 'metadata: Invalid value: {"name":"x","managedFields":['),
         (local, there, {"user": "u", "nonResourceAttributes": {"path": "/x"}}, "disallowed on this kind of request"),
         (local, {"namespace": "other"}, {"user": "u", **attributes}, "must match metadata.namespace"),
     ):

@@ -2,9 +2,15 @@
 
 from typing import Any
 
-from kybern.kube.field import forbidden, invalid, required
+from kybern.kube.field import Struct, forbidden, invalid, required
 from kybern.kube.validation.fields import Errors, Object, items, text
 from kybern.kube.validation.names import label_value, qualified_name
+
+_METADATA = (
+    "name", "generateName", "namespace", "selfLink", "uid", "resourceVersion", "generation", "creationTimestamp",
+    "deletionTimestamp", "deletionGracePeriodSeconds", "labels", "annotations", "ownerReferences", "finalizers",
+)  # fmt: skip
+_MANAGED = ("manager", "operation", "apiVersion", "time", "fieldsType", "fieldsV1", "subresource")
 
 
 def validate_access_review(review: Object, *, subject: bool, local: bool = False) -> Errors:
@@ -36,7 +42,18 @@ def _attributes(spec: Object) -> Errors:
 def _metadata(metadata: Object, local: bool) -> Errors:
     allowed = ("managedFields", "namespace") if local else ("managedFields",)
     if any(value for name, value in metadata.items() if name not in allowed):
-        yield invalid("metadata", metadata, "must be empty except for namespace" if local else "must be empty")
+        yield invalid(
+            "metadata", in_go_order(metadata), "must be empty except for namespace" if local else "must be empty"
+        )
+
+
+def in_go_order(metadata: Object) -> Struct:
+    """Metadata as Go prints it."""
+    managed = [
+        Struct({name: entry[name] for name in _MANAGED if name in entry}) for entry in items(metadata, "managedFields")
+    ]
+    known = {name: metadata[name] for name in _METADATA if metadata.get(name)}
+    return Struct({**known, "managedFields": managed} if managed else known)
 
 
 def _local(spec: Object, namespace: str) -> Errors:

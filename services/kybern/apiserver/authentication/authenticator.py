@@ -136,15 +136,17 @@ class Authenticator:
 
     def verify(self, token: str, audiences: tuple[str, ...] = ()) -> TokenUser:
         """The user of a bearer token, not from memory. Raises TokenInvalid; MustWait, if somebody is to be asked."""
-        errors, unknown = [], ""
+        errors: list[str] = []
         for verify in self._verifiers:
             try:
                 return verify(token, audiences)
-            except TokenUnknown as error:
-                unknown = str(error)
+            except TokenUnknown:
+                continue
             except TokenInvalid as error:
                 errors.append(str(error))
-        raise TokenInvalid(", ".join(errors) or unknown)
+        if not errors:
+            raise TokenUnknown("no authenticator knows this token")
+        raise TokenInvalid(", ".join(errors))
 
     def _static_token(self, token: str, audiences: tuple[str, ...]) -> TokenUser:
         found = self._static.get(token)

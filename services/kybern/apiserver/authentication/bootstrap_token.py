@@ -22,7 +22,7 @@ class BootstrapTokens:
             raise TokenUnknown("not a bootstrap token")
         entry = self._lookup("secrets", NAMESPACE, PREFIX + parts[0])
         if entry is None:
-            raise TokenInvalid("no such bootstrap token")
+            raise TokenUnknown("no such bootstrap token")
         try:
             return TokenUser(authenticated(user_of(entry.decode(), *parts, self._now())), audiences)
         except Refused as error:

@@ -13,10 +13,11 @@ from typing import Any
 import jwt
 from prometheus_client import CollectorRegistry, Counter
 
-from kybern.apiserver.authentication.service_account import Lookup, TokenInvalid, TokenUnknown, TokenUser
+from kybern.apiserver.authentication.service_account import FORGED, Lookup, TokenInvalid, TokenUnknown, TokenUser
 from kybern.apiserver.core.user import SERVICE_ACCOUNT_PREFIX, SERVICE_ACCOUNTS, User, authenticated
 from kybern.apiserver.waiting import MustWait
 from kybern.kube import legacy_tokens, meta
+from kybern.kube.go_values import quoted_list
 from kybern.kube.legacy_tokens import INVALID_SINCE, LAST_USED, Legacy
 from kybern.kube.meta import Object
 from kybern.pki.token_keys import TokenKeys
@@ -57,7 +58,8 @@ class LegacyTokens:
         wanted = audiences or self._audiences
         matching = tuple(audience for audience in wanted if audience in given)
         if not matching:
-            raise TokenInvalid(f"token audiences {list(given)} is invalid for the target audiences {list(wanted)}")
+            asked = quoted_list(wanted)
+            raise TokenInvalid(f"token audiences {quoted_list(given)} is invalid for the target audiences {asked}")
         try:
             found = legacy_tokens.read_claims(said)
         except ValueError as error:
@@ -98,6 +100,8 @@ class LegacyTokens:
         options |= {"verify_exp": False, "verify_nbf": False}
         try:
             said: dict[str, Any] = jwt.decode(token, public, algorithms=["ES256", "RS256"], options=options)
+        except (jwt.InvalidSignatureError, jwt.InvalidAlgorithmError):
+            raise TokenInvalid(FORGED) from None
         except jwt.PyJWTError as error:
             raise TokenInvalid(str(error)) from None
         return said

@@ -13,9 +13,11 @@ import jwt
 
 from kybern.apiserver.core.user import SERVICE_ACCOUNT_PREFIX, SERVICE_ACCOUNTS, User
 from kybern.apiserver.storage.entry import Entry
+from kybern.kube.go_values import quoted_list
 from kybern.pki.token_keys import TokenKeys
 
 DEFAULT_ISSUER = "https://kubernetes.default.svc.cluster.local"
+FORGED = "go-jose/go-jose: error in cryptographic primitive"  # as upstream's library says of any wrong signature
 EXTRA = "authentication.kubernetes.io/"
 Lookup = Callable[[str, str, str], Entry | None]  # resource, namespace, name
 
@@ -91,9 +93,11 @@ class ServiceAccountTokens:
             kid = jwt.get_unverified_header(token).get("kid", self.keys.key_id)
             public = self.keys.public.get(kid)
             if public is None:
-                raise TokenInvalid("signed by an unknown key")
+                raise TokenInvalid(FORGED)
             options: Any = {"verify_exp": False, "verify_nbf": False, "verify_iat": False, "verify_aud": False}
             claims = jwt.decode(token, public, algorithms=["ES256", "RS256"], issuer=self.issuer, options=options)
+        except (jwt.InvalidSignatureError, jwt.InvalidAlgorithmError):
+            raise TokenInvalid(FORGED) from None
         except jwt.DecodeError as error:
             raise TokenUnknown(str(error)) from None
         except (jwt.PyJWTError, TypeError) as error:  # TypeError: of an algorithm that the key is not for
@@ -107,7 +111,8 @@ class ServiceAccountTokens:
         given = claims.get("aud") or []
         matching = tuple(audience for audience in wanted if audience in given)
         if not matching:
-            raise TokenInvalid(f"token audiences {given} is invalid for the target audiences {list(wanted)}")
+            asked = quoted_list(wanted)
+            raise TokenInvalid(f"token audiences {quoted_list(given)} is invalid for the target audiences {asked}")
         return TokenUser(self._user(claims), matching)
 
     def _user(self, claims: dict[str, Any]) -> User:

@@ -5,6 +5,7 @@ Other modes (ABAC, Webhook …) are asked where flags name them.
 
 from collections.abc import Callable, Sequence
 
+from kybern.apiserver.authorization import rbac
 from kybern.apiserver.authorization.modes import DEFAULT, AuthorizationSettings, Modes
 from kybern.apiserver.authorization.node import NodeAuthorizer, Rules
 from kybern.apiserver.authorization.rbac import RbacAuthorizer
@@ -14,7 +15,7 @@ from kybern.apiserver.core.rbac_index import RbacIndex
 from kybern.apiserver.core.user import User
 from kybern.apiserver.storage.cacher import Cacher
 from kybern.kube.rbac import Attributes
-from kybern.kube.status import status_error
+from kybern.kube.status import not_found, status_error
 
 
 class Authorizer:
@@ -83,6 +84,12 @@ class Authorizer:
         raise forbidden(user, asked, self._why_not(user, asked))
 
     def _why_not(self, user: User, asked: Attributes) -> str:
-        """What the Node authorizer says of a refusal; RBAC says nothing."""
+        """What the Node authorizer says of a refusal, and which roles RBAC looked for in vain."""
         answer = self.node.decide(user, asked)
-        return answer.reason if isinstance(answer, Denied) else ""
+        reasons = [answer.reason] if isinstance(answer, Denied) else []
+        gone = {not_found(rbac.GROUP, kind.lower(), name).message: None
+                for kind, _, name in self.index.missing(user, asked.namespace)}  # fmt: skip
+        if gone:
+            errors = ", ".join(gone)
+            reasons.append(f"RBAC: [{errors}]" if len(gone) > 1 else f"RBAC: {errors}")
+        return "\n".join(reasons)

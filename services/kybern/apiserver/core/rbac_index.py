@@ -65,10 +65,12 @@ class RbacIndex:
         return self._roles.get(key)
 
     def grants(self, user: User) -> Iterator[Grant]:
-        """Everything bound to the user or one of its groups."""
-        yield from self._grants.get(("User", user.name), {}).values()
+        """Everything bound to the user or one of its groups: what counts everywhere first, each binding once."""
+        found: dict[Key, Grant] = dict(self._grants.get(("User", user.name), {}))
         for group in user.groups:
-            yield from self._grants.get(("Group", group), {}).values()
+            found.update(self._grants.get(("Group", group), {}))
+        yield from (grant for grant in found.values() if not grant.namespace)
+        yield from (grant for grant in found.values() if grant.namespace)
 
     def explain(self, user: User, asked: Attributes) -> str:
         """Which binding allows it, in upstream's words; "" if none does."""

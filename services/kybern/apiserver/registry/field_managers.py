@@ -89,6 +89,13 @@ def track_create(request: Request, obj: Object) -> None:
     _track(request, obj, None)
 
 
+def track_body(request: Request, obj: Object, gvk: tuple[str, str, str]) -> None:
+    """Record who has sent the body of a subresource of another kind; the answer tells it."""
+    kind = Kind(_type_of(gvk), obj["apiVersion"], {}, lambda api_version: None)
+    now = meta.format_time(request.now)
+    managed_fields.track_update(kind, None, obj, writer(request), request.subresource, now)
+
+
 def track_update(request: Request, new: Object, old: Object) -> None:
     """Record who has changed what."""
     _track(request, new, old)

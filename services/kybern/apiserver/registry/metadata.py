@@ -6,11 +6,12 @@ from typing import Any
 from kybern.apiserver.registry.request import Request
 from kybern.kube import meta, names
 from kybern.kube.status import bad_request, conflict
+from kybern.kube.validation.names import path_segment
 
 Object = dict[str, Any]
 VERSION_BITS = (0xF << 76) | (0x3 << 62)  # version and variant of a UUID
 VERSION_4 = (0x4 << 76) | (0x2 << 62)
-FIXED = ("uid", "creationTimestamp", "deletionTimestamp", "deletionGracePeriodSeconds", "generation", "selfLink")
+FIXED = ("uid", "creationTimestamp", "generation", "selfLink")
 
 
 def new_uid(random: Random) -> str:
@@ -28,6 +29,15 @@ def place(request: Request, obj: Object) -> None:
     if metadata.get("namespace", request.namespace) not in ("", request.namespace):
         raise bad_request("the namespace of the provided object does not match the namespace sent on the request")
     metadata["namespace"] = request.namespace
+
+
+def check_key(name: str) -> None:
+    """Raises StatusError (400) for a name that no object can be looked up by."""
+    if not name:
+        raise bad_request("Name parameter required.")
+    wrong = path_segment(name)
+    if wrong:
+        raise bad_request(f'Name parameter invalid: "{name}": {";".join(wrong)}')
 
 
 def begin(request: Request, obj: Object) -> None:
@@ -67,7 +77,10 @@ def keep(request: Request, new: Object, old: Object) -> None:
             metadata[member] = before[member]
         else:
             metadata.pop(member, None)
+    if before.get("deletionGracePeriodSeconds") is not None:
+        metadata.setdefault("deletionGracePeriodSeconds", before["deletionGracePeriodSeconds"])
     if before.get("deletionTimestamp"):
+        metadata["deletionTimestamp"] = before["deletionTimestamp"]
         added = set(metadata.get("finalizers") or ()) - set(before.get("finalizers") or ())
         if added:
             request.warnings.append("finalizers added while the object is being deleted are ignored")

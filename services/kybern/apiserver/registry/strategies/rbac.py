@@ -2,11 +2,11 @@
 
 from kybern.apiserver.core.rbac_index import role_of
 from kybern.apiserver.core.user import User
+from kybern.apiserver.registry.metadata import check_key
 from kybern.apiserver.registry.request import Request
 from kybern.apiserver.registry.strategy import Object, Strategy
 from kybern.kube.rbac import Attributes, rules_cover
 from kybern.kube.status import StatusError, bad_request, forbidden, not_found, status_error
-from kybern.kube.validation.names import path_segment
 
 GROUP = "rbac.authorization.k8s.io"
 RESOURCE = {"Role": "roles", "ClusterRole": "clusterroles"}
@@ -71,11 +71,7 @@ def _rules_of(request: Request, binding: Object) -> list[Object]:
         raise status_error(500, "", f'unsupported role reference kind: "{kind}"')
     if kind == "Role" and not namespace:
         raise bad_request("Namespace parameter required.")
-    if not name:
-        raise bad_request("Name parameter required.")
-    wrong = path_segment(name)
-    if wrong:
-        raise bad_request(f'Name parameter invalid: "{name}": {";".join(wrong)}')
+    check_key(name)
     rules = request.server.authorizer.index.role((kind, namespace, name))
     if rules is None:
         raise not_found(GROUP, request.resource, name)

@@ -2,29 +2,31 @@
 
 import orjson
 
-from kybern.apiserver.authentication.service_account import TokenInvalid
+from kybern.apiserver.authentication.service_account import TokenInvalid, TokenUnknown
 from kybern.apiserver.core.user import User, user_info
 from kybern.apiserver.registry import metadata
 from kybern.apiserver.registry.decode import decode
+from kybern.apiserver.registry.field_managers import track_create
 from kybern.apiserver.registry.request import Request
 from kybern.apiserver.registry.reviewed import admit
 from kybern.apiserver.registry.strategy import Object, Strategy
 from kybern.kube import meta, selected
 from kybern.kube.rbac import Attributes
-from kybern.kube.status import bad_request, invalid
+from kybern.kube.status import bad_request, invalid, not_found
 from kybern.kube.validation.reviews import validate_access_review
 
 
 async def _read(request: Request, data: bytes) -> Object:
     """The review that admission has let pass. Raises StatusError."""
     review = decode(request, data, request.served.info.gvk)
+    metadata.place(request, review)
+    track_create(request, review)
     await admit(request, review)
     return review
 
 
 def _check(request: Request, review: Object, *, subject: bool) -> None:
     """Raises StatusError (400, 422), which names no kind, as upstream's does not."""
-    metadata.place(request, review)
     errors = list(validate_access_review(review, subject=subject, local=request.served.info.namespaced))
     if errors:
         raise invalid(request.group, "", "", errors)
@@ -96,21 +98,29 @@ async def self_rules(request: Request, data: bytes) -> bytes:
     if not namespace:
         raise bad_request("no namespace on request")
     resources, others = [], []
-    rules = list(request.server.authorizer.index.rules(request.user, namespace))
-    if request.user.is_master:
-        rules.append({"verbs": ["*"], "apiGroups": ["*"], "resources": ["*"]})
-        rules.append({"verbs": ["*"], "nonResourceURLs": ["*"]})
-    for rule in rules:
+    index = request.server.authorizer.index
+    for rule in index.rules(request.user, namespace):
         if rule.get("nonResourceURLs"):
             others.append({"verbs": rule["verbs"], "nonResourceURLs": rule["nonResourceURLs"]})
         else:
             resources.append({m: rule[m] for m in ("verbs", "apiGroups", "resources", "resourceNames") if m in rule})
-    status: Object = {"resourceRules": resources, "nonResourceRules": others, "incomplete": False}
+    errors = ["node authorizer does not support user rule resolution"] if request.user.node else []
     if request.server.settings.authorization.webhooks:
-        why = "webhook authorizer does not support user rule resolution"
-        status |= {"incomplete": True, "evaluationError": why}
-    review["status"] = status
-    return orjson.dumps(review)
+        errors.append("webhook authorizer does not support user rule resolution")
+    incomplete = bool(errors)
+    errors += [
+        not_found("rbac.authorization.k8s.io", kind.lower(), name).message
+        for kind, _, name in index.missing(request.user, namespace)
+    ]
+    status: Object = {"resourceRules": resources, "nonResourceRules": others, "incomplete": incomplete}
+    if errors:
+        status["evaluationError"] = ", ".join(errors)
+    return orjson.dumps({**_bare(review), "spec": {}, "status": status})
+
+
+def _bare(review: Object) -> Object:
+    """The answer of those that answer anew."""
+    return {"kind": review["kind"], "apiVersion": review["apiVersion"], "metadata": {}}
 
 
 async def token(request: Request, data: bytes) -> bytes:
@@ -124,6 +134,8 @@ async def token(request: Request, data: bytes) -> bytes:
         status: Object = {"authenticated": True, "user": user_info(found.user)}
         if found.audiences:
             status["audiences"] = list(found.audiences)
+    except TokenUnknown:
+        status = {"user": {}, "error": "invalid bearer token"}
     except TokenInvalid as error:
         status = {"user": {}, "error": f"[invalid bearer token, {error}]"}
     review["status"] = status
@@ -133,9 +145,8 @@ async def token(request: Request, data: bytes) -> bytes:
 async def self_subject(request: Request, data: bytes) -> bytes:
     """Who am I?"""
     review = await _read(request, data)
-    review["metadata"]["creationTimestamp"] = meta.format_time(request.now)
-    review["status"] = {"userInfo": user_info(request.user)}
-    return orjson.dumps(review)
+    metadata = {"creationTimestamp": meta.format_time(request.now)}
+    return orjson.dumps({**_bare(review), "metadata": metadata, "status": {"userInfo": user_info(request.user)}})
 
 
 REVIEWS = {
