@@ -90,12 +90,13 @@ class TxnResult(NamedTuple):
     """`current` has one entry per write, in order. Succeeded: the version before the transaction. Failed: the version
     now, so that the caller can tell which comparison failed and why. `revision` is the transaction's revision if it
     changed something, else the store's. `presumed`: its answer was lost, and the state is what it wanted; the versions
-    before are not known."""
+    before are not known. `events`: those of a success, where the store has made them; see `events_of`."""
 
     succeeded: bool
     revision: int
     current: list[KeyValue | None]
     presumed: bool = False
+    events: Sequence[Event] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,11 +129,14 @@ class Store(Protocol):
         """All or nothing, one revision. A key may appear once. Raises LeaseNotFoundError, StoreFull, ValueError."""
         ...
 
-    def watch(self, prefix: str, *, start_revision: int, progress: float = 10.0) -> AsyncGenerator[WatchBatch, None]:
+    def watch(
+        self, prefix: str, *, start_revision: int, progress: float = 10.0, own: bool = True
+    ) -> AsyncGenerator[WatchBatch, None]:
         """Every event from `start_revision` (inclusive; 0 = what happens after the first `anext`) on, in order, none
         lost or repeated, lost connections included. CompactedError when history is gone; a future revision waits.
         A watch that is idle gets a progress note about every `progress` seconds where the store can give one
-        (0 = none). End it with `aclose()` (or cancel its task)."""
+        (0 = none). `own=False`: what `txn` answers to this process may come some milliseconds late, so that it comes
+        together. End it with `aclose()` (or cancel its task)."""
         ...
 
     async def request_progress(self) -> None:
@@ -178,6 +182,8 @@ def events_of(writes: Sequence[Write], result: TxnResult) -> list[Event]:
     """The events a successful transaction caused, exactly as a watch will deliver them."""
     if not result.succeeded:
         return []
+    if result.events:
+        return [*result.events]
     events = []
     for write, prev in zip(writes, result.current, strict=True):
         event = event_of(write, prev, result.revision)
@@ -200,16 +206,14 @@ def event_of(write: Write, prev: KeyValue | None, revision: int) -> Event | None
 
 def check_writes(writes: Sequence[Write]) -> None:
     """Raise ValueError (or TypeError) for a transaction no store accepts."""
-    keys = [write.key for write in writes]
-    if not keys:
+    if not writes:
         raise ValueError("a transaction needs at least one write")
-    if len(set(keys)) != len(keys):
+    if len(writes) > 1 and len({write.key for write in writes}) != len(writes):
         raise ValueError("a transaction may name a key only once")
-    for key in keys:
-        if not key:
-            raise ValueError("a key may not be empty")
-        if not key.isascii():
-            key.encode()  # UnicodeEncodeError is a ValueError
     for write in writes:
+        if not write.key:
+            raise ValueError("a key may not be empty")
+        if not write.key.isascii():
+            write.key.encode()  # UnicodeEncodeError is a ValueError
         if isinstance(write, Put) and not isinstance(write.value, bytes):
             raise TypeError(f"the value of {write.key} is not bytes")

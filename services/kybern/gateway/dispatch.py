@@ -49,7 +49,7 @@ STREAMS: dict[str, Callable[[Api, Request, Target], Answer]] = {
     "portforward": port_forward.port_forward,
     "proxy": proxy.proxy,
 }
-TRACES_PER_SECOND, TRACES_AT_ONCE = 10, 100  # of writes that bring no trace of their own; one costs some 3 ms in all
+TRACES_PER_SECOND, TRACES_AT_ONCE = 2, 100  # of writes that bring no trace of their own; one costs some 3 ms in all
 OPENAPI_V3 = "/openapi/v3"
 KEPT = ((b"Cache-Control", b"public, max-age=3600"),)
 DOCUMENT_TYPES = {"/.well-known/openid-configuration": JSON, "/openid/v1/jwks": b"application/jwk-set+json"}

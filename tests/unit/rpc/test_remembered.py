@@ -7,7 +7,8 @@ from hypothesis import strategies as st
 from kybern.protos.api.v1.objects_pb2 import Call, ExchangeRequest, ExchangeResponse, GetRequest, Requester
 from kybern.rpc.exchange.context import CallContext
 from kybern.rpc.exchange.prepared import envelope, request_part, requester_part
-from kybern.rpc.exchange.remembered import REMEMBERED, Remembered, calls, get_reply
+from kybern.rpc.exchange.remembered import REMEMBERED, Remembered, calls
+from kybern.rpc.exchange.replies import get_reply
 from kybern.rpc.transport import Identity
 
 CALLER = CallContext(Identity("gateway"))

@@ -5,6 +5,7 @@ manager when it changes versions.
 """
 
 from collections.abc import Iterable
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 from kybern.kube.field import FieldError, invalid, too_long
@@ -55,6 +56,7 @@ def manager_of(name: str, operation: str, api_version: str, subresource: str = "
     return Manager(name, operation, "" if operation == APPLY else api_version, subresource)
 
 
+@lru_cache
 def name_from_user_agent(user_agent: str) -> str:
     """Who writes without a fieldManager: the printable part of the user agent before the first slash."""
     text = "".join(char for char in user_agent.partition("/")[0] if char.isprintable())

@@ -3,6 +3,7 @@
 import ipaddress
 import re
 from collections.abc import Callable
+from functools import lru_cache
 from typing import Any
 
 Check = Callable[[str], list[str]]
@@ -61,6 +62,11 @@ def min_error(low: int) -> str:
     return f"must be greater than or equal to {low}"
 
 
+@lru_cache
+def _compiled(pattern: str) -> re.Pattern[str]:
+    return re.compile(pattern)
+
+
 def _length(value: str) -> int:
     return len(value.encode()) if not value.isascii() else len(value)
 
@@ -74,14 +80,14 @@ def _shape(
     too_long: Callable[[int], str] = max_characters_error,
 ) -> list[str]:
     problems = [too_long(limit)] if _length(value) > limit else []
-    if re.fullmatch(pattern, value) is None:
+    if _compiled(pattern).fullmatch(value) is None:
         problems.append(regex_error(text, pattern, *examples))
     return problems
 
 
 def dns1123_label(value: str) -> list[str]:
     problems = [max_characters_error(63)] if _length(value) > 63 else []
-    if re.fullmatch(_LABEL, value) is None:
+    if _compiled(_LABEL).fullmatch(value) is None:
         dots = re.fullmatch(_SUBDOMAIN, value) is not None
         problems.append("must not contain dots" if dots else regex_error(_LABEL_TEXT, _LABEL, "my-name", "123-abc"))
     return problems

@@ -5,11 +5,9 @@ asks and whether they may is judged again each time (`Repeatable`).
 """
 
 from collections.abc import Callable, Iterator
-from functools import lru_cache
 from typing import Any, Protocol, runtime_checkable
 
 from kybern.rpc.exchange.context import CallContext
-from kybern.rpc.exchange.prepared import varint
 
 REMEMBERED = 4096  # calls
 LONGEST = 4 << 10  # bytes of a call worth remembering
@@ -81,20 +79,3 @@ def _varint(data: bytes, at: int) -> tuple[int, int]:
             shift += 7
     except IndexError:
         raise ValueError("the message is cut short") from None
-
-
-@lru_cache(maxsize=4096)
-def _flow_part(flow: str) -> bytes:
-    data = flow.encode()
-    return b"\x1a" + varint(len(data)) + data if data else b""
-
-
-def get_reply(call_id: int, data: bytes, flow: str = "") -> bytes:
-    """An ExchangeResponse with one reply: the object that was got."""
-    told = _flow_part(flow)
-    size = varint(len(data))
-    number = varint(call_id)
-    inner = 1 + len(size) + len(data)  # GetResponse.object
-    inner_size = varint(inner)
-    outer = varint(2 + len(number) + len(told) + len(inner_size) + inner)  # Reply.id, Reply.flow and Reply.get
-    return b"".join((b"\x0a", outer, b"\x08", number, told, b"\x52", inner_size, b"\x0a", size, data))

@@ -18,14 +18,15 @@ from google.protobuf.message import DecodeError
 
 from kybern.kube import status as statuses
 from kybern.kube.status import StatusError
-from kybern.protos.api.v1.objects_pb2 import Call, ExchangeResponse
+from kybern.protos.api.v1.objects_pb2 import Call
 from kybern.rpc.errors import failure, grpc_code
 from kybern.rpc.exchange import eager
 from kybern.rpc.exchange.batch import Outbox
 from kybern.rpc.exchange.context import CallContext, Handlers
 from kybern.rpc.exchange.deadlines import Deadlines
 from kybern.rpc.exchange.methods import FULL_METHODS, STREAMS
-from kybern.rpc.exchange.remembered import Remembered, Repeatable, calls, get_reply
+from kybern.rpc.exchange.remembered import Remembered, Repeatable, calls
+from kybern.rpc.exchange.replies import get_reply, reply
 from kybern.rpc.exchange.shared import SharedReply
 from kybern.rpc.identity import peer
 from kybern.rpc.metrics import ServerMetrics
@@ -237,16 +238,11 @@ class Exchange:
         if more and context is not None and context.shared and not context.flow:
             self._share(call_id, response)
             return
-        envelope = ExchangeResponse()
-        reply = envelope.replies.add()
-        reply.id = call_id
-        if more:
-            reply.more = True
+        flow = ""
         if context is not None and context.flow:
-            reply.flow, context.flow = context.flow, ""  # told once
-        if response is not None:
-            getattr(reply, field).CopyFrom(response)
-        self._outbox.put(envelope.SerializeToString())
+            flow, context.flow = context.flow, ""  # told once
+        data = None if response is None else response.SerializeToString()
+        self._outbox.put(reply(call_id, field, data, flow=flow, more=more))
 
     def _push(self, call_id: int, context: CallContext, responses: Sequence[Any]) -> bool:
         """Send replies of a stream from outside its handler; False, and nothing sent, if they have to wait."""

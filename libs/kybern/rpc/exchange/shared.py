@@ -2,7 +2,8 @@
 
 from typing import Any
 
-from kybern.protos.api.v1.objects_pb2 import ExchangeResponse
+from kybern.protos.api.v1.objects_pb2 import Reply
+from kybern.rpc.exchange.replies import whole
 
 
 class SharedReply:
@@ -19,10 +20,5 @@ class SharedReply:
         return self._size
 
     def __bytes__(self) -> bytes:
-        envelope = ExchangeResponse()
-        reply = envelope.replies.add()
-        reply.id, reply.more = self.ids[0], True
-        reply.also.extend(self.ids[1:])
-        reply.watch.CopyFrom(self.response)
-        data: bytes = envelope.SerializeToString()
-        return data
+        head = Reply(id=self.ids[0], more=True, also=self.ids[1:]).SerializeToString()
+        return whole(head, "watch", self.response.SerializeToString())

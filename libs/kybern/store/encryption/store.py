@@ -101,10 +101,10 @@ class EncryptedStore:
         return replace(found, items=[self._open(kv, failed) for kv in found.items])
 
     async def watch(
-        self, prefix: str, *, start_revision: int, progress: float = 10.0
+        self, prefix: str, *, start_revision: int, progress: float = 10.0, own: bool = True
     ) -> AsyncGenerator[WatchBatch, None]:
         """See Store."""
-        batches = self.inner.watch(prefix, start_revision=start_revision, progress=progress)
+        batches = self.inner.watch(prefix, start_revision=start_revision, progress=progress, own=own)
         try:
             async for batch in batches:
                 if not batch.events:
@@ -142,7 +142,7 @@ class EncryptedStore:
         await self._prepare([self._chain(write.key) for write in writes if isinstance(write, Put)])
         result = await self.inner.txn([self._seal(write) for write in writes])
         failed = await self._fetch([kv for kv in result.current if kv is not None])
-        return result._replace(current=[kv and self._open(kv, failed) for kv in result.current])
+        return result._replace(current=[kv and self._open(kv, failed) for kv in result.current], events=())
 
     def _seal(self, write: Write) -> Write:
         if not isinstance(write, Put):

@@ -94,7 +94,9 @@ class EtcdStore:
         response = await self._range(rpc.RangeRequest(key=b"\0", limit=1, keys_only=True), Member.range_one)
         return int(response.header.revision)
 
-    def watch(self, prefix: str, *, start_revision: int, progress: float = 10.0) -> AsyncGenerator[WatchBatch, None]:
+    def watch(
+        self, prefix: str, *, start_revision: int, progress: float = 10.0, own: bool = True
+    ) -> AsyncGenerator[WatchBatch, None]:
         """See Store."""
         return EtcdWatch(self._cluster, prefix, start_revision, progress, self._watches).run()
 

@@ -31,15 +31,14 @@ class Decision:
     succeeded: bool
     revision: int  # 0: changes nothing
     values: dict[int, bytes] = field(default_factory=dict)
+    told: bool = False  # the caller of `submit` is who watches
 
-    def result(self, visible: int) -> TxnResult:
+    def result(self, visible: int, events: Sequence[Event]) -> TxnResult:
         """What the caller is told."""
-        return TxnResult(self.succeeded, self.revision or visible, self._current())
+        return TxnResult(self.succeeded, self.revision or visible, self._current(), False, events)
 
     def events(self) -> list[Event]:
         """What watchers are told."""
-        if not self.revision:
-            return []
         pairs = zip(self.writes, self._current(), strict=True)
         return [e for write, prev in pairs if (e := event_of(write, prev, self.revision)) is not None]
 
@@ -67,7 +66,7 @@ class Sequencer:
         values: RecentValues,
         writer: Writer,
         revision: int,
-        on_commit: Callable[[Sequence[Event]], None],
+        on_commit: Callable[[Sequence[Event], bool], None],
     ) -> None:
         self.visible = revision
         self._head = revision
@@ -78,15 +77,18 @@ class Sequencer:
         self._epoch = 0
         self._undecided: deque[tuple[int, list[str]]] = deque()
 
-    def submit(self, writes: Sequence[Write], statements: Statements = ()) -> "asyncio.Future[TxnResult]":
+    def submit(
+        self, writes: Sequence[Write], statements: Statements = (), told: bool = False
+    ) -> "asyncio.Future[TxnResult]":
         """Decide now; the future is done when it is durable. `statements` run if the comparisons succeed."""
         if len(writes) >= MAX_WRITES:
             raise ValueError(f"a transaction may have at most {MAX_WRITES - 1} writes")
         decision, rows = self._decide(writes)
+        decision.told = told
         future: asyncio.Future[TxnResult] = asyncio.get_running_loop().create_future()
-        item = Item(rows, statements if decision.succeeded else (), self._take_values(decision), epoch=self._epoch)
-        item.done = partial(self._finish, item, decision, future)
-        self._writer.submit(item)
+        todo, reads = statements if decision.succeeded else (), self._take_values(decision)
+        done = partial(self._finish, decision, future)
+        self._writer.submit(Item(rows, todo, reads, epoch=self._epoch, done=done))
         return future
 
     def _take_values(self, decision: Decision) -> list[int]:
@@ -121,20 +123,23 @@ class Sequencer:
         return Decision(writes, heads, True, revision), rows
 
     def _finish(
-        self, item: Item, decision: Decision, future: "asyncio.Future[TxnResult]", error: StoreError | None
+        self, decision: Decision, future: "asyncio.Future[TxnResult]", item: Item, error: StoreError | None
     ) -> None:
         if error is not None:
             self._take_back(item.epoch)
             if not future.done():
                 future.set_exception(error)
             return
-        decision.values.update(item.values)
+        if item.values:
+            decision.values.update(item.values)
+        events: Sequence[Event] = ()
         if decision.revision:
+            events = decision.events()
             self.visible = decision.revision
             self._undecided.popleft()
-            self._on_commit(decision.events())
+            self._on_commit(events, decision.told and not future.done())
         if not future.done():
-            future.set_result(decision.result(self.visible))
+            future.set_result(decision.result(self.visible, events))
 
     def _take_back(self, epoch: int) -> None:
         """Undo all decisions that are not durable, once per failure."""

@@ -109,10 +109,12 @@ class SqliteStore:
         self._check_open()
         return self._sequencer.visible
 
-    def watch(self, prefix: str, *, start_revision: int, progress: float = 10.0) -> AsyncGenerator[WatchBatch, None]:
+    def watch(
+        self, prefix: str, *, start_revision: int, progress: float = 10.0, own: bool = True
+    ) -> AsyncGenerator[WatchBatch, None]:
         """See Store."""
         self._check_open()
-        return self._hub.watch(prefix, start_revision or self._sequencer.visible + 1, progress)
+        return self._hub.watch(prefix, start_revision or self._sequencer.visible + 1, progress, own)
 
     # Writes
 
@@ -125,7 +127,7 @@ class SqliteStore:
             if write.lease not in self._leases:
                 raise LeaseNotFoundError(write.lease)
             self._leases.attach(write.lease, write.key)
-        return await self._sequencer.submit(writes)
+        return await self._sequencer.submit(writes, told=True)
 
     async def lease_grant(self, ttl: float) -> int:
         """See Store."""

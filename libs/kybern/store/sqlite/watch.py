@@ -17,6 +17,7 @@ from kybern.store.sqlite.readers import Reader
 from kybern.store.sqlite.recent import RecentEvents
 
 PAGE = 1000
+LAG = 0.02  # seconds that a watch without `own` may be behind
 
 
 @dataclass(slots=True, eq=False)
@@ -26,6 +27,17 @@ class Waiter:
     prefix: str
     next: int
     wake: "asyncio.Future[None]"
+    own: bool
+    _timer: asyncio.TimerHandle | None = None
+
+    def wake_later(self) -> None:
+        """What has happened is known where it is watched: it comes with what follows."""
+        if self._timer is None:
+            self._timer = asyncio.get_running_loop().call_later(LAG, _wake, self)
+
+    def close(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
 
 
 class WatchHub:
@@ -39,11 +51,14 @@ class WatchHub:
         self._reader = reader
         self._waiters: dict[Waiter, None] = {}
 
-    def publish(self, events: Sequence[Event]) -> None:
-        """The next revision is durable."""
+    def publish(self, events: Sequence[Event], told: bool) -> None:
+        """The next revision is durable; `told`: who made it is in this process and waits for its answer."""
         self._recent.add(events)
         for waiter in self._waiters:
             if waiter.wake.done():
+                continue
+            if told and not waiter.own:
+                waiter.wake_later()
                 continue
             for event in events:
                 if event.kv.key.startswith(waiter.prefix):
@@ -58,14 +73,16 @@ class WatchHub:
         for waiter in self._waiters:
             _wake(waiter)
 
-    async def watch(self, prefix: str, start: int, progress: float) -> AsyncGenerator[WatchBatch, None]:
+    async def watch(
+        self, prefix: str, start: int, progress: float, own: bool = True
+    ) -> AsyncGenerator[WatchBatch, None]:
         """See Store.watch."""
         position = start
         while not self.closed:
             if position <= self.compacted:
                 raise CompactedError(position, self.compacted)
             if position > self._recent.last:
-                position, idle = await self._wait(prefix, position, progress)
+                position, idle = await self._wait(prefix, position, progress, own)
                 if idle and not self.closed:
                     # Not simply the last revision: an event may have arrived in the same moment as the timeout.
                     yield WatchBatch(min(position - 1, self._recent.last))
@@ -75,9 +92,9 @@ class WatchHub:
             if events:
                 yield WatchBatch(last, events)
 
-    async def _wait(self, prefix: str, position: int, progress: float) -> tuple[int, bool]:
+    async def _wait(self, prefix: str, position: int, progress: float, own: bool) -> tuple[int, bool]:
         """Until something concerns the prefix; the new position, and whether `progress` seconds went by instead."""
-        waiter = Waiter(prefix, position, asyncio.get_running_loop().create_future())
+        waiter = Waiter(prefix, position, asyncio.get_running_loop().create_future(), own)
         self._waiters[waiter] = None
         try:
             async with asyncio.timeout(progress or None):
@@ -86,6 +103,7 @@ class WatchHub:
             return waiter.next, True
         finally:
             del self._waiters[waiter]
+            waiter.close()
         return waiter.next, False
 
     async def _events(self, prefix: str, first: int) -> tuple[list[Event], int]:

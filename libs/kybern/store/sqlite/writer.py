@@ -26,10 +26,10 @@ ROUND_BYTES = 16 << 20
 
 @dataclass(slots=True)
 class Item(Batchable):
-    """A Batchable with its place in time and what to do after it: `done(error)`."""
+    """A Batchable with its place in time and what to do after it: `done(item, error)`."""
 
     epoch: int = 0
-    done: Callable[[StoreError | None], None] = lambda error: None
+    done: Callable[["Item", StoreError | None], None] = lambda item, error: None
 
 
 class Writer(Protocol):
@@ -76,7 +76,7 @@ class InlineWriter:
 
     def submit(self, item: Item) -> None:
         """Commit and finish it."""
-        item.done(self._rounds.commit([item])[0])
+        item.done(item, self._rounds.commit([item])[0])
 
     async def close(self) -> None:
         """Nothing is ever pending."""
@@ -130,4 +130,4 @@ class ThreadWriter:
 
 def _answer(items: list[Item], outcomes: list[StoreError | None]) -> None:
     for item, outcome in zip(items, outcomes, strict=True):
-        item.done(outcome)
+        item.done(item, outcome)

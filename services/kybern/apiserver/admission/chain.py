@@ -17,7 +17,7 @@ class ByResource:
 
     def of(self, request: Request) -> tuple[Plugin, ...]:
         """In order."""
-        at = (request.group, request.resource)
+        at = request.served.group_resource
         found = self._found.get(at)
         if found is None:
             found = tuple(p for p in self._plugins if not p.concerns or at in p.concerns)

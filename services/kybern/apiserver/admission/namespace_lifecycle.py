@@ -14,29 +14,33 @@ class NamespaceLifecycle(Plugin):
     name = "NamespaceLifecycle"
 
     async def validate(self, request: Request, operation: str, new: Object | None, old: Object | None) -> None:
-        if operation == DELETE and request.resource == "namespaces" and not request.group:
-            if request.name in IMMORTAL:
-                raise forbidden("", "namespaces", request.name, "this namespace may not be deleted")
-            return
-        if operation != CREATE or not request.served.info.namespaced or request.resource in ALLOWED:
-            return
-        if request.subresource:
-            return
-        namespace = request.server.table.cacher("", "namespaces").get("", request.namespace)
-        if namespace is None:
-            raise not_found("", "namespaces", request.namespace)
-        if namespace.fields["status.phase"] != "Terminating":
-            return
-        why = f"unable to create new content in namespace {request.namespace} because it is being terminated"
-        error = forbidden(request.group, request.resource, request.name, why)
-        error.status["details"]["causes"] = [
-            {
-                "reason": "NamespaceTerminating",
-                "message": f"namespace {request.namespace} is being terminated",
-                "field": "metadata.namespace",
-            }
-        ]
-        raise error
+        _check(request, operation)
 
     async def mutate(self, request: Request, operation: str, new: Object, old: Object | None) -> None:
-        await self.validate(request, operation, new, old)
+        _check(request, operation)
+
+
+def _check(request: Request, operation: str) -> None:
+    if operation == DELETE and request.resource == "namespaces" and not request.group:
+        if request.name in IMMORTAL:
+            raise forbidden("", "namespaces", request.name, "this namespace may not be deleted")
+        return
+    if operation != CREATE or not request.served.info.namespaced or request.resource in ALLOWED:
+        return
+    if request.subresource:
+        return
+    namespace = request.server.table.cacher("", "namespaces").get("", request.namespace)
+    if namespace is None:
+        raise not_found("", "namespaces", request.namespace)
+    if namespace.fields["status.phase"] != "Terminating":
+        return
+    why = f"unable to create new content in namespace {request.namespace} because it is being terminated"
+    error = forbidden(request.group, request.resource, request.name, why)
+    error.status["details"]["causes"] = [
+        {
+            "reason": "NamespaceTerminating",
+            "message": f"namespace {request.namespace} is being terminated",
+            "field": "metadata.namespace",
+        }
+    ]
+    raise error

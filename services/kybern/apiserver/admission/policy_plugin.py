@@ -7,6 +7,7 @@ from kybern.apiserver.admission.matching import GROUP
 from kybern.apiserver.admission.plugin import Object, Plugin
 from kybern.apiserver.admission.policy_metrics import PolicyMetrics
 from kybern.apiserver.registry.request import Request
+from kybern.apiserver.storage.cacher import Cacher
 
 if TYPE_CHECKING:
     from kybern.apiserver.admission.policy_compiled import Policies
@@ -20,6 +21,7 @@ class PolicyPlugin(Plugin, ABC, Generic[P]):
     kind = ""
 
     def __init__(self) -> None:
+        self._cacher: Cacher | None = None
         self._policies: Policies[P] | None = None
         self._metrics: PolicyMetrics | None = None
 
@@ -31,7 +33,9 @@ class PolicyPlugin(Plugin, ABC, Generic[P]):
         """The policies, in order; CEL is loaded when there is the first."""
         if self._policies is None:
             table = request.server.table
-            policies = table.cacher(GROUP, self.kind + "admissionpolicies")
+            if self._cacher is None:
+                self._cacher = table.cacher(GROUP, self.kind + "admissionpolicies")
+            policies = self._cacher
             if not policies.entries:
                 return []
             bindings = table.cacher(GROUP, self.kind + "admissionpolicybindings")

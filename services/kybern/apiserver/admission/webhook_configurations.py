@@ -109,4 +109,5 @@ class WebhookPlugin(Plugin):
         if self._configurations is None:
             cacher = request.server.table.cacher(GROUP, self.resource)
             self._configurations = Compiled(cacher, lambda found: compile_webhooks(found, self._users))
-        return tuple(chain.from_iterable(self._configurations.all()))
+        found = self._configurations.all()
+        return tuple(chain.from_iterable(found)) if found else ()

@@ -41,7 +41,10 @@ async def create_object(request: Request, obj: Object, tracked: bool = False) ->
     request.name = obj["metadata"].get("name") or request.name
     metadata.begin(request, obj)
     if not tracked:
-        await settled(request, lambda: track_create(request, obj))
+        if request.served.conversion is None:
+            track_create(request, obj)
+        else:
+            await settled(request, lambda: track_create(request, obj))
     admission, recorded = request.server.admission, obj["metadata"].get("managedFields")
     with request.server.telemetry.span("admission", request.traceparent, attributes=commit.span_attributes(request)):
         await admission.mutate(request, "CREATE", obj, None)

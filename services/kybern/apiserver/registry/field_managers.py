@@ -115,7 +115,7 @@ def check_admitted(request: Request, obj: Object, recorded: Any) -> None:
 
 def _track(request: Request, new: Object, old: Object | None) -> None:
     served, subresource = request.served, request.subresource
-    kind, now = kind_of(served, subresource), meta.format_time(request.now)
+    kind, now = kind_of(served, subresource), request.timestamp
     if served.is_stored_version or schema.same_shape(new["kind"], served.stored.api_version, kind.api_version):
         managed_fields.track_update(kind, old, new, writer(request), subresource, now)
         return

@@ -4,7 +4,7 @@ from random import Random
 from typing import Any
 
 from kybern.apiserver.registry.request import Request
-from kybern.kube import meta, names
+from kybern.kube import names
 from kybern.kube.status import bad_request, conflict
 from kybern.kube.validation.names import path_segment
 
@@ -49,7 +49,7 @@ def begin(request: Request, obj: Object) -> None:
         metadata["name"] = names.generate_name(metadata["generateName"], request.server.random)
         request.name_generated = True
     metadata["uid"] = new_uid(request.server.random)
-    metadata["creationTimestamp"] = meta.format_time(request.now)
+    metadata["creationTimestamp"] = request.timestamp
     request.name = metadata.get("name") or ""
     obj["metadata"] = ordered(metadata)
 

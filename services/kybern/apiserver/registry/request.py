@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from kybern.apiserver.core.user import User
 from kybern.apiserver.registry.reinvocation import Reinvocation
 from kybern.apiserver.registry.resource_table import Served
+from kybern.kube import meta
 from kybern.kube.managed_fields import wrong_name
 from kybern.kube.rbac import Attributes
 from kybern.kube.status import invalid
@@ -48,6 +49,7 @@ class Request:
     on_settled: list[Callable[[], None]] = field(default_factory=list)
     strict_errors: tuple[str, ...] = ()  # of the body as it came in
     along: tuple[Write, ...] = ()  # what is written in the same transaction, beyond the strategy's claims
+    stamped: str = ""
 
     @property
     def now(self) -> datetime:
@@ -55,6 +57,13 @@ class Request:
 
     @property
     def group(self) -> str:
+    def timestamp(self) -> str:
+        """When it was first asked for, as metadata has it."""
+        if not self.stamped:
+            self.stamped = meta.format_time(self.now)
+        return self.stamped
+
+    @property
         return self.served.info.group
 
     @property

@@ -48,6 +48,10 @@ class Served:
         return self.info.resource
 
     @cached_property
+    def group_resource(self) -> tuple[str, str]:
+        return self.info.group, self.info.resource
+
+    @cached_property
     def is_stored_version(self) -> bool:
         return self.info.api_version == self.stored.api_version and self.conversion is None
 

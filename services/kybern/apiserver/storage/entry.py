@@ -10,6 +10,7 @@ from kybern.apiserver.core import encoding
 from kybern.protos.api.v1.objects_pb2 import EventType, WatchEvent
 
 Object = dict[str, Any]
+DELETED = EventType.EVENT_TYPE_DELETED
 NOTHING: Mapping[str, str] = {}
 
 
@@ -78,7 +79,7 @@ class CacheEvent:
         found = self._messages.get(at)
         if found is None:
             data = self.entry.data
-            if kind == EventType.EVENT_TYPE_DELETED and not self.deleted and self.prev is not None:
+            if kind == DELETED and not self.deleted and self.prev is not None:
                 data = encoding.respliced(self.prev.data, self.head, self.revision)
             found = WatchEvent(
                 type=EventType.ValueType(kind), object=convert(data) if convert else data, traceparent=self.traceparent

@@ -107,7 +107,7 @@ class Feed:
 
     async def _follow(self) -> None:
         while True:
-            watch = self.store.watch(ROOT, start_revision=self.revision + 1)
+            watch = self.store.watch(ROOT, start_revision=self.revision + 1, own=not self.store.exclusive)
             try:
                 async for batch in watch:
                     if self.store.exclusive:

@@ -124,7 +124,7 @@ class Audience:
     def tell(self) -> None:
         """Let the members know of everything that was offered."""
         events, self._pending = self._pending, []
-        for part in parts(events):
+        for part in (events,) if len(events) == 1 else parts(events):
             self._events, self._responses = part, [WatchResponse(events=part)]
             for member in tuple(self.members):
                 member.push(part)
