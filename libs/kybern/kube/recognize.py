@@ -77,7 +77,7 @@ def mismatch(kind: str, api_version: str, wanted: GVK) -> str:
     elif (group, kind) == (wanted[0], wanted[2]):
         return ""
     else:
-        internal = f"{_package(wanted[0])}.{wanted[2]}"
+        internal = f"{package(wanted[0])}.{wanted[2]}"
         why = f"converting ({version}.{kind}) to ({internal}): unknown conversion"
     return f'{kind} in version "{version}" cannot be handled as a {wanted[2]}: {why}'
 
@@ -86,7 +86,8 @@ def _is_known(group: str, version: str, kind: str) -> bool:
     return (group, version, kind) in schema.load().names
 
 
-def _package(group: str) -> str:
+def package(group: str) -> str:
+    """Where Kubernetes keeps the kinds of a group, as messages name them."""
     return _INTERNAL.get(group) or group.partition(".")[0]
 
 

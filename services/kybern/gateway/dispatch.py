@@ -56,7 +56,8 @@ DOCUMENT_TYPES = {"/.well-known/openid-configuration": JSON, "/openid/v1/jwks": 
 
 
 class NoSuchGroup(Exception):
-    """The path is below an API group that nobody serves: a path like any other that is not there."""
+    """The path is below an API group that nobody serves, or names nothing in a group of custom resources: a path like
+    any other that is not there."""
 
 
 class Gateway:
@@ -159,9 +160,16 @@ class Gateway:
             if path.resource == "namespaces" and not path.group:
                 resource.namespace = path.name  # a namespace lies in itself
             await self._api.check_resource_access(request, resource, path.name, verb)
-            if path.group and all(group.name != path.group for group in self._api.resources.table.groups):
+            if path.group and not self._is_known(path, error):
                 raise NoSuchGroup from None
             raise
+
+    def _is_known(self, path: ResourcePath, error: StatusError) -> bool:
+        """Whether what is not there is said in the words of the API; custom resources have them for objects alone."""
+        served = self._api.resources.find(path.group, path.version, path.resource)
+        if served is not None and served.custom:
+            return error.code != 404 or bool(error.details)
+        return path.group in self._api.resources.own_groups
 
     async def _resource(self, request: Request, target: Target) -> Response | None:
         traceparent = request.header(b"traceparent")

@@ -189,7 +189,7 @@ async def test_discovery_and_openapi(cluster: Any, admin: Client) -> None:
 
 
 WRONG = {
-    "type": ({"replicas": "3"}, "spec.replicas", '"string"', 'must be of type integer: "string"'),
+    "type": ({"color": 3}, "spec.color", '"integer"', 'must be of type string: "integer"'),
     "range": ({"replicas": 11}, "spec.replicas", "11", "should be less than or equal to 10"),
     "pattern": ({"cron": "x"}, "spec.cron", '"x"', r"should match '^[\d*/ ]+$'"),
 }
@@ -204,6 +204,23 @@ async def test_wrong_objects(admin: Client, name: str) -> None:
     assert caught.value.code == 422
     message = f"{path}: Invalid value: {value}: {path} in body {detail}"
     assert str(caught.value) == f'CronTab.stable.example.com "a" is invalid: {message}'
+
+
+SCALED = {
+    "a string": ("3", 'spec.replicas in body must be of type integer: "string"', "3 is of the type string"),
+    "a fraction": (1.5, 'spec.replicas in body must be of type integer: "number"', "1.5 is of the type float64"),
+}
+
+
+@pytest.mark.parametrize("name", SCALED)
+async def test_replicas_are_numbers(admin: Client, name: str) -> None:
+    await serve(admin)
+    replicas, wrong, why = SCALED[name]
+    with pytest.raises(StatusError) as caught:
+        await admin.create(TABS, tab(replicas=replicas))
+    assert wrong in str(caught.value)
+    accessor = f".spec.replicas: Invalid value: 0: .spec.replicas accessor error: {why}, expected int64"
+    assert accessor in str(caught.value)
 
 
 async def test_keys_are_unique(admin: Client) -> None:

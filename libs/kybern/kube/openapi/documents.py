@@ -12,12 +12,14 @@ from kybern.kube.schema import Definition, ResourceInfo, load
 JSON = dict[str, Any]
 VERSION = "v1.36.0"
 _READ_TYPES = ("application/json", "application/yaml", "application/vnd.kubernetes.protobuf")
+_CUSTOM_TYPES = ("application/json", "application/yaml")
 _PATCH_TYPES = (
     "application/json-patch+json", "application/merge-patch+json", "application/strategic-merge-patch+json",
     "application/apply-patch+yaml",
 )  # fmt: skip
 _WATCH_TYPES = ("application/json;stream=watch", "application/vnd.kubernetes.protobuf;stream=watch")
 _INFO = {"title": "Kubernetes", "version": VERSION}
+_CUSTOM_INFO = {"title": "Kubernetes CRD Swagger", "version": "v0.1.0"}
 _TOKEN = {"type": "apiKey", "description": "Bearer Token authentication", "name": "authorization", "in": "header"}
 
 
@@ -54,13 +56,17 @@ def document_v3(
 ) -> JSON:
     """An OpenAPI v3 document of any resources; `names` maps group-version-kinds to definitions."""
     writer = _Writer({**names, PATCH_GVK: PATCH}, v3=True)
-    paths = writer.paths(operations(infos))
-    schemas: JSON = {name: component(name, definitions[name], v3=True) for name in reachable(definitions, writer.used)}
+    found = list(operations(infos))
+    paths, known = writer.paths(found), load().definitions
+    schemas: JSON = {
+        name: component(name, definitions[name], v3=True, custom=name not in known)
+        for name in reachable(definitions, writer.used)
+    }
     if PATCH in writer.used:
         schemas[PATCH] = PATCH_SCHEMA
     return {
         "openapi": "3.0.0",
-        "info": _INFO,
+        "info": _CUSTOM_INFO if all(operation.custom for operation in found) else _INFO,
         "paths": paths,
         "components": {"schemas": schemas, "securitySchemes": {"BearerToken": _TOKEN}},
     }
@@ -72,7 +78,10 @@ def document_v2(
     """An OpenAPI v2 document of any resources, with every definition given."""
     writer = _Writer({**names, PATCH_GVK: PATCH}, v3=False)
     paths = writer.paths(operations(infos))
-    written: JSON = {name: component(name, schema, v3=False) for name, schema in definitions.items()}
+    known = load().definitions
+    written: JSON = {
+        name: component(name, schema, v3=False, custom=name not in known) for name, schema in definitions.items()
+    }
     return {
         "swagger": "2.0",
         "info": _INFO,
@@ -103,11 +112,9 @@ class _Writer:
 
     def operation(self, operation: Operation) -> JSON:
         group, version, kind = operation.gvk
-        tag_group = operation.path.split("/")[2] if operation.path.startswith("/apis/") else "core"
-        tag = f"{tag_group.split('.')[0]}_{operation.path.split('/')[3 if tag_group != 'core' else 2]}"
         written: JSON = {
-            "tags": [tag],
-            "description": f"{operation.action} of {kind}",
+            "tags": [operation.tag],
+            "description": operation.said,
             "operationId": operation.id,
         }
         if operation.parameters:  # an empty list is not the same to clients that compare documents
@@ -130,6 +137,8 @@ class _Writer:
     def _types(self, operation: Operation) -> tuple[str, ...]:
         if operation.answer is None:
             return ("*/*",)
+        if operation.custom:
+            return _CUSTOM_TYPES
         return (*_READ_TYPES, *_WATCH_TYPES) if operation.action == "list" else _READ_TYPES
 
     def _body_and_answer_v3(self, operation: Operation, written: JSON) -> None:
@@ -139,14 +148,14 @@ class _Writer:
         for code, text in _codes(operation):
             written["responses"][code] = {"description": text, "content": content}
         if operation.body is not None:
-            kinds = _patch_types(operation) if operation.action == "patch" else ("*/*",)
+            kinds = _body_types(operation)
             schema = self._schema(operation.body)
             written["requestBody"] = {"content": {kind: {"schema": schema} for kind in kinds}}
             if operation.action in ("post", "put", "patch"):
                 written["requestBody"]["required"] = True
 
     def _body_and_answer_v2(self, operation: Operation, written: JSON) -> None:
-        written["consumes"] = list(_patch_types(operation)) if operation.action == "patch" else ["*/*"]
+        written["consumes"] = list(_body_types(operation))
         written["produces"] = list(self._types(operation))
         written["schemes"] = ["https"]
         answer = self._schema(operation.answer)
@@ -160,18 +169,20 @@ class _Writer:
             written.setdefault("parameters", []).insert(0, body)
 
 
-def _patch_types(operation: Operation) -> tuple[str, ...]:
+def _body_types(operation: Operation) -> tuple[str, ...]:
     """Strategic merge patch is for built-in kinds; kubectl asks here whether it may use it."""
-    if operation.gvk in load().names:
-        return _PATCH_TYPES
-    return tuple(name for name in _PATCH_TYPES if "strategic" not in name)
+    if operation.action != "patch":
+        return _CUSTOM_TYPES if operation.custom else ("*/*",)
+    return tuple(name for name in _PATCH_TYPES if not operation.custom or "strategic" not in name)
 
 
 def _codes(operation: Operation) -> tuple[tuple[str, str], ...]:
     match operation.action:
         case "post":
             return ("200", "OK"), ("201", "Created"), ("202", "Accepted")
-        case "put" | "patch":
+        case "put":
+            return ("200", "OK"), ("201", "Created")
+        case "patch" if not operation.custom:
             return ("200", "OK"), ("201", "Created")
         case "delete":
             return ("200", "OK"), ("202", "Accepted")

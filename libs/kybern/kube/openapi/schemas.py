@@ -39,8 +39,10 @@ def _references(schema: Definition) -> list[str]:
     return found
 
 
-def component(name: str, schema: Definition, *, v3: bool) -> Definition:
-    """One definition as a component of a document."""
+def component(name: str, schema: Definition, *, v3: bool, custom: bool = False) -> Definition:
+    """One definition as a component of a document. Custom ones are described by their authors."""
+    if custom:
+        return _write(schema, "", v3=v3)
     special = (_SPECIAL_V3 if v3 else _SPECIAL_V2).get(schema.get("format", ""))
     if special is not None:
         return {"description": describe(name), **special}
@@ -63,7 +65,7 @@ def _write(schema: Definition, owner: str, *, v3: bool) -> Definition:
 
 
 def _property(prop: Definition, owner: str, member: str, *, v3: bool) -> Definition:
-    text = describe_field(owner, member)
+    text = describe_field(owner, member) if owner or "$ref" in prop else ""
     written = _write(prop, owner, v3=v3)
     if not text:
         return written

@@ -43,6 +43,7 @@ class ResourceInfo:
     short_names: tuple[str, ...] = ()
     categories: tuple[str, ...] = ()
     subresources: Mapping[str, SubresourceInfo] = field(default_factory=dict, hash=False)
+    own_list_kind: str = ""  # where its definition names one
 
     @property
     def api_version(self) -> str:
@@ -51,7 +52,7 @@ class ResourceInfo:
 
     @property
     def list_kind(self) -> str:
-        return f"{self.kind}List"
+        return self.own_list_kind or f"{self.kind}List"
 
     @property
     def gvk(self) -> tuple[str, str, str]:

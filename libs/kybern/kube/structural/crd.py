@@ -162,29 +162,30 @@ def _names(names: Object) -> Errors:
     for name in ("plural", "singular", "kind", "listKind"):
         if not names.get(name):
             yield required(f"spec.names.{name}")
-    yield from _labels([names.get("plural")], ("spec.names.plural",))
-    yield from _labels([names.get("singular")], ("spec.names.singular",))
-    yield from _labelled(names, "shortNames")
+    yield from check_names(names, "spec.names")
+
+
+def check_names(names: Object, path: str) -> Errors:
+    """Names, as far as there are any."""
+    for name in ("plural", "singular"):
+        value = names.get(name)
+        if value and (problems := dns1035_label(value)):
+            yield invalid(f"{path}.{name}", value, ",".join(problems))
+    yield from _labels(names, "shortNames", path)
     for name in ("kind", "listKind"):
         value = names.get(name) or ""
         if value and (problems := dns1035_label(value.lower())):
             mixed = "may have mixed case, but should otherwise match: "
-            yield invalid(f"spec.names.{name}", value, mixed + ",".join(problems))
+            yield invalid(f"{path}.{name}", value, mixed + ",".join(problems))
     if names.get("kind") and names.get("kind") == names.get("listKind"):
-        yield invalid("spec.names.listKind", names["listKind"], "kind and listKind may not be the same")
-    yield from _labelled(names, "categories")
+        yield invalid(f"{path}.listKind", names["listKind"], "kind and listKind may not be the same")
+    yield from _labels(names, "categories", path)
 
 
-def _labelled(names: Object, member: str) -> Errors:
+def _labels(names: Object, member: str, path: str) -> Errors:
     for index, name in enumerate(items(names, member)):
         if problems := dns1035_label(name or ""):
-            yield invalid(f"spec.names.{member}[{index}]", name, ",".join(problems))
-
-
-def _labels(values: list[Any], paths: tuple[str, ...]) -> Errors:
-    for value, path in zip(values, paths, strict=True):
-        if value and (problems := dns1035_label(value)):
-            yield invalid(path, value, ",".join(problems))
+            yield invalid(f"{path}.{member}[{index}]", name, ",".join(problems))
 
 
 def _schema(version: Object, path: str) -> Errors:

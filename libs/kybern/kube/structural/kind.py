@@ -6,6 +6,7 @@ from typing import Any
 
 from kybern.kube import schema as built_in
 from kybern.kube.field import FieldError, invalid, required
+from kybern.kube.go_values import printed
 from kybern.kube.schema import DecodeError
 from kybern.kube.structural.defaults import apply_defaults, drop_nulls
 from kybern.kube.structural.lists import check_lists
@@ -16,6 +17,10 @@ from kybern.kube.validation.metadata import validate_metadata
 from kybern.kube.validation.names import dns1035_label, path_segment
 
 Object = dict[str, Any]
+MOST_REPLICAS = (1 << 31) - 1
+_GO = {
+    dict: "map[string]interface {}", list: "[]interface {}", str: "string", bool: "bool", type(None): "<nil>",
+}  # fmt: skip
 OBJECT_META = "io.k8s.apimachinery.pkg.apis.meta.v1.ObjectMeta"
 
 
@@ -100,10 +105,37 @@ class CustomKind:
         assert self.scale is not None
         errors = []
         for path in (self.scale.spec, self.scale.status):
-            value = member_at(obj, path)
-            if isinstance(value, int) and value < 0:
+            value, problem = read_at(obj, path, int)
+            if problem:
+                errors.append(invalid(path, 0, problem))
+            elif value is not None and value < 0:
                 errors.append(invalid(path, value, "should be a non-negative integer"))
+            elif value is not None and value > MOST_REPLICAS:
+                errors.append(invalid(path, value, f"should be less than or equal to {MOST_REPLICAS}"))
+        if self.scale.selector:
+            _, problem = read_at(obj, self.scale.selector, str)
+            if problem:
+                errors.append(invalid(self.scale.selector, "", problem))
         return errors
+
+
+def read_at(obj: Object, path: str, wanted: type[int] | type[str]) -> tuple[Any, str]:
+    """The value at a path, None where there is none; and what is wrong if it, or one on the way, has another type."""
+    value: Any = obj
+    for name in path.removeprefix(".").split("."):
+        if type(value) is not dict:
+            return None, _accessor(path, value, "map[string]interface{}")
+        if name not in value:
+            return None, ""
+        value = value[name]
+    if type(value) is not wanted or (isinstance(value, int) and not -(1 << 63) <= value < 1 << 63):
+        return None, _accessor(path, value, "int64" if wanted is int else "string")
+    return value, ""
+
+
+def _accessor(path: str, value: Any, wanted: str) -> str:
+    shown = "int64" if type(value) is int and abs(value) < 1 << 63 else _GO.get(type(value), "float64")
+    return f"{path} accessor error: {printed(value)} is of the type {shown}, expected {wanted}"
 
 
 def prune_metadata(metadata: Any, path: str) -> list[str]:

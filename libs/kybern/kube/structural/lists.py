@@ -4,7 +4,7 @@ from typing import Any
 
 import orjson
 
-from kybern.kube.field import FieldError, duplicate
+from kybern.kube.field import FieldError, duplicate, invalid
 from kybern.kube.structural.node import MISSING, Node
 
 
@@ -37,6 +37,9 @@ def _check_unique(node: Node, value: list[Any], path: str, errors: list[FieldErr
     keys = node.list_keys if node.list_type == "map" else ()
     seen: set[bytes] = set()
     for index, item in enumerate(value):
+        if keys and item is not None and type(item) is not dict:
+            errors.append(invalid(f"{path}[{index}]", item, "must be an object for an array of list-type map"))
+            return
         known = identity(item, keys)
         if known in seen:
             shown = orjson.loads(known)

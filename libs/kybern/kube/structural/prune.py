@@ -8,10 +8,10 @@ ROOT_MEMBERS = frozenset({"apiVersion", "kind", "metadata"})
 
 
 def prune(node: Node, obj: dict[str, Any]) -> list[str]:
-    """Drop unknown fields of a custom object in place; their paths."""
+    """Drop unknown fields of a custom object in place; their paths, sorted."""
     unknown: list[str] = []
     _object(node, obj, "", unknown, True)
-    return unknown
+    return sorted(unknown)
 
 
 def prune_value(node: Node, value: Any) -> list[str]:
@@ -24,7 +24,11 @@ def prune_value(node: Node, value: Any) -> list[str]:
 def _value(node: Node, value: Any, path: str, unknown: list[str]) -> None:
     if type(value) is dict:
         _object(node, value, path, unknown, node.embedded)
-    elif type(value) is list and node.items is not None:
+    elif type(value) is list:
+        if node.items is None:
+            if not node.preserve:  # nothing is known of what lies in there
+                _undeclared(value, path, unknown)
+            return
         for index, item in enumerate(value):
             if type(item) is dict or type(item) is list:
                 _value(node.items, item, f"{path}[{index}]", unknown)

@@ -1,5 +1,6 @@
 """Publishing: a custom kind as OpenAPI definitions, whole in v3, reduced to what v2 can say."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from kybern.kube.structural.node import Definition
@@ -11,7 +12,9 @@ API_VERSION = (
 )
 KIND = "Kind says which resource this object represents, in CamelCase. It cannot be updated."
 _GVK = "x-kubernetes-group-version-kind"
-_NOT_IN_V2 = ("allOf", "anyOf", "oneOf", "not", "nullable", "example", "externalDocs")
+_NOT_IN_V2 = ("allOf", "anyOf", "oneOf", "not", "nullable", "default")
+_NUMBER_OR_TEXT = [{"type": "integer"}, {"type": "string"}]
+SELECTABLE = "x-kubernetes-selectable-fields"
 
 
 def definition_name(group: str, version: str, kind: str) -> str:
@@ -19,8 +22,10 @@ def definition_name(group: str, version: str, kind: str) -> str:
     return ".".join([*reversed(group.split(".")), version, kind])
 
 
-def definitions(group: str, version: str, kind: str, list_kind: str, schema: Definition) -> dict[str, Definition]:
-    """The kind and its list; references are bare names, as in the tables of built-in kinds."""
+def definitions(
+    group: str, version: str, kind: str, list_kind: str, schema: Definition, selectable: Sequence[str] = ()
+) -> dict[str, Definition]:
+    """The kind and its list; references are bare names, as in the tables of built-in kinds. `selectable` has paths."""
     name = definition_name(group, version, kind)
     item = _resource(schema)
     item[_GVK] = [{"group": group, "version": version, "kind": kind}]
@@ -36,6 +41,8 @@ def definitions(group: str, version: str, kind: str, list_kind: str, schema: Def
         },
         _GVK: [{"group": group, "version": version, "kind": list_kind}],
     }
+    if selectable:
+        item[SELECTABLE] = listed[SELECTABLE] = [{"fieldPath": path.removeprefix(".")} for path in selectable]
     return {name: item, definition_name(group, version, list_kind): listed}
 
 
@@ -48,6 +55,9 @@ def _resource(schema: Definition) -> Definition:
     written = _walk(schema)
     if not schema.get("type") and schema.get("x-kubernetes-preserve-unknown-fields"):
         written["type"] = "object"
+    if schema.get("x-kubernetes-embedded-resource"):
+        named = schema.get("required") or []
+        written["required"] = [*named, *(name for name in ("kind", "apiVersion") if name not in named)]
     written["properties"] = {
         "apiVersion": _text(API_VERSION),
         "kind": _text(KIND),
@@ -59,6 +69,8 @@ def _resource(schema: Definition) -> Definition:
 
 def _walk(schema: Definition) -> Definition:
     out = dict(schema)
+    if schema.get("x-kubernetes-int-or-string") and not schema.get("anyOf") and not _says_either(schema):
+        out["anyOf"] = _NUMBER_OR_TEXT
     if "properties" in schema:
         out["properties"] = {
             name: _resource(part) if part.get("x-kubernetes-embedded-resource") else _walk(part)
@@ -71,16 +83,20 @@ def _walk(schema: Definition) -> Definition:
     return out
 
 
+def _says_either(schema: Definition) -> bool:
+    return any(part.get("anyOf") == _NUMBER_OR_TEXT for part in schema.get("allOf") or ())
+
+
 def for_v2(schema: Definition) -> Definition:
     """What OpenAPI v2 can say: no alternatives, no nulls; a value of several types has none.
 
     Clients of v2 take fields that are not listed for wrong, so that where any are kept, none is listed.
     """
     if schema.get("x-kubernetes-preserve-unknown-fields") and _GVK in schema:
-        return {"type": "object", _GVK: schema[_GVK]}
+        return {"type": "object", **{name: schema[name] for name in (_GVK, SELECTABLE) if name in schema}}
     out: dict[str, Any] = {name: value for name, value in schema.items() if name not in _NOT_IN_V2}
     if schema.get("x-kubernetes-preserve-unknown-fields"):
-        for name in ("properties", "items", "additionalProperties"):
+        for name in ("properties", "items", "additionalProperties", "required"):
             out.pop(name, None)
         if out.get("type") == "object":
             del out["type"]
@@ -94,6 +110,4 @@ def for_v2(schema: Definition) -> Definition:
     for name in ("items", "additionalProperties"):
         if isinstance(out.get(name), dict):
             out[name] = for_v2(out[name])
-    if out.get("additionalProperties") is True:
-        out.pop("additionalProperties")
     return out

@@ -161,7 +161,8 @@ def _in_range(node: Node, value: float) -> bool:
     if node.types[0] == "number":
         return node.format != "float" or abs(value) <= _FLOAT32
     most = _WITHIN.get(node.format, 1 << 63)
-    return value == int(value) and -most <= value < most
+    lowest = -most <= value if type(value) is int else -most < value
+    return value == int(value) and lowest and value < most
 
 
 def go_number(value: float) -> str:

@@ -64,5 +64,9 @@ PRINTERS: dict[tuple[str, str], Printer] = {
 }
 
 
+OF_SUBRESOURCES: dict[tuple[str, str], Printer] = {("autoscaling", "scales"): workloads.scale_cells}
+
+
 def printer(group: str, resource: str) -> Printer:
-    return PRINTERS.get((group, resource), access.name_and_created_cells)
+    key = (group, resource)
+    return PRINTERS.get(key) or OF_SUBRESOURCES.get(key, access.name_and_created_cells)

@@ -17,6 +17,7 @@ from kybern.kube.meta import Object
 from kybern.kube.tables import json_path, pods, registry
 
 IncludeObject = Literal["Metadata", "Object", "None"]
+FIELDS_OF_OLD = frozenset({"deprecated.daemonset.template.generation"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +91,18 @@ def built_in(group: str, version: str, resource: str) -> Printing:
     return Printing(columns(group, version, resource), group, resource)
 
 
+SCALE = Printing(
+    (
+        Column("Name", format="name"),
+        Column("Desired", "integer"),
+        Column("Available", "integer"),
+        Column("Age", "date"),
+    ),
+    "autoscaling",
+    "scales",
+)
+"""Of the subresource of any kind."""
+
 CREATED_COLUMN = Column("Age", "date", json_path=".metadata.creationTimestamp")
 
 
@@ -103,8 +116,15 @@ def custom(additional: Sequence[Column]) -> Printing:
 
 
 def partial_object_metadata(obj: Object) -> Object:
-    """A PartialObjectMetadata of any object."""
-    return {"kind": "PartialObjectMetadata", "apiVersion": "meta.k8s.io/v1", "metadata": obj.get("metadata") or {}}
+    """A PartialObjectMetadata of any object, without the annotations that stand for fields in some versions only."""
+    metadata = obj.get("metadata") or {}
+    annotations = metadata.get("annotations")
+    if annotations and not FIELDS_OF_OLD.isdisjoint(annotations):
+        kept = {name: text for name, text in annotations.items() if name not in FIELDS_OF_OLD}
+        metadata = {name: value for name, value in metadata.items() if name != "annotations"}
+        if kept:
+            metadata["annotations"] = kept
+    return {"kind": "PartialObjectMetadata", "apiVersion": "meta.k8s.io/v1", "metadata": metadata}
 
 
 def table(printing: Printing, rows: Iterable[Object], list_meta: Object, *, with_columns: bool = True) -> Object:

@@ -58,6 +58,10 @@ def replication_controller_cells(obj: Object, now: datetime) -> Cells:
     return [*_replicas(obj, now), labels_text(spec(obj).get("selector"))]
 
 
+def scale_cells(obj: Object, now: datetime) -> Cells:
+    return [name(obj), spec(obj).get("replicas") or 0, _count(obj, "replicas"), age(obj, now)]
+
+
 def stateful_set_cells(obj: Object, now: datetime) -> Cells:
     ready = f"{_count(obj, 'readyReplicas')}/{spec(obj).get('replicas', 1)}"
     return [name(obj), ready, age(obj, now), *containers_and_images(spec(obj).get("template"))]

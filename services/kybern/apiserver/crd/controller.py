@@ -34,8 +34,11 @@ class DefinitionController(Reconciler):
     def _follow(self, event: CacheEvent) -> None:
         self.add(event.entry.name)
         if event.deleted:  # names have become free
-            for name in self._cacher.entries:
-                self.add(name)
+            self._add_all()
+
+    def _add_all(self) -> None:
+        for name in self._cacher.entries:
+            self.add(name)
 
     async def reconcile(self, name: str) -> bool:
         """Bring a definition one step further; whether to look again."""
@@ -52,6 +55,7 @@ class DefinitionController(Reconciler):
                 return {**current, "status": decide_status(current, self._all(), self.server.clock.now())}
 
             await self._write(name, "status", produce, deciding)
+            self._add_all()  # a name it had may be free now
         return False
 
     async def _alone(self, group: str) -> tuple[Write, ...]:

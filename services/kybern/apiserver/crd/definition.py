@@ -84,6 +84,7 @@ def _version(crd: Object, names: Object, version: Object) -> CustomVersion:
         short_names=tuple(names.get("shortNames") or ()),
         categories=tuple(names.get("categories") or ()),
         subresources=_subresources(spec, version["name"], subresources),
+        own_list_kind=names.get("listKind") or "",
     )
     schema = (version.get("schema") or {}).get("openAPIV3Schema") or {"x-kubernetes-preserve-unknown-fields": True}
     kind = CustomKind(

@@ -34,7 +34,7 @@ def digest(custom: Iterable[Served]) -> str:
         assert served.custom is not None
         info = served.info
         shown = [info.gvr, info.kind, info.namespaced, sorted(info.verbs), sorted(info.subresources)]
-        digest.update(orjson.dumps([shown, served.custom.schema]))
+        digest.update(orjson.dumps([shown, served.custom.schema, served.custom.selectable]))
     return digest.hexdigest()
 
 
@@ -44,7 +44,8 @@ def _definitions(custom: Iterable[Served], *, reduced: bool) -> tuple[Definition
     for served in custom:
         assert served.custom is not None
         info = served.info
-        made = publish.definitions(info.group, info.version, info.kind, info.list_kind, served.custom.schema)
+        schema_of, selectable = served.custom.schema, served.custom.selectable
+        made = publish.definitions(info.group, info.version, info.kind, info.list_kind, schema_of, selectable)
         definitions |= {name: publish.for_v2(one) if reduced else one for name, one in made.items()}
         for kind in (info.kind, info.list_kind):
             names[(info.group, info.version, kind)] = publish.definition_name(info.group, info.version, kind)

@@ -7,9 +7,9 @@ from kybern.apiserver.crd.names import conditions
 from kybern.apiserver.registry.request import Request
 from kybern.apiserver.registry.strategy import Strategy
 from kybern.kube import status as statuses
-from kybern.kube.field import FieldError, invalid
+from kybern.kube.field import FieldError
 from kybern.kube.schema import DecodeError, decode_error
-from kybern.kube.structural.crd import check_change, check_definition, coerce_schemas
+from kybern.kube.structural.crd import check_change, check_definition, check_names, coerce_schemas
 
 Object = dict[str, Any]
 MARKED = (
@@ -34,6 +34,18 @@ def keep(request: Request, new: Object, old: Object) -> None:
     new["status"] = status
 
 
+def keep_status(request: Request, new: Object, old: Object) -> None:
+    """The status may say anything but names that are none; the storage version stays on the record. Raises
+    StatusError (422)."""
+    status = dict(new.get("status") or {"acceptedNames": {"kind": "", "plural": ""}})
+    status["storedVersions"] = _stored(new, status.get("storedVersions") or [])
+    new["status"] = status
+    errors = list(check_names(status.get("acceptedNames") or {}, "status.acceptedNames"))
+    if errors:
+        info = request.served.stored
+        raise statuses.invalid(info.group, info.kind, request.name, errors)
+
+
 def _coerce(request: Request, obj: Object) -> None:
     """Decode what the kind's own schema leaves open: schemas inside `items` and `additionalProperties`."""
     try:
@@ -53,22 +65,6 @@ def check(new: Object, old: Object | None) -> list[FieldError]:
     return check_definition(new) if old is None else check_change(new, old)
 
 
-def check_stored(request: Request, new: Object, old: Object) -> None:
-    """Who has migrated objects takes versions off the record, but not the present one. Raises StatusError (422)."""
-    stored, path = (new.get("status") or {}).get("storedVersions") or [], "status.storedVersions"
-    versions = {version["name"]: version for version in new["spec"]["versions"]}
-    errors = [] if stored else [invalid(path, stored, "must have at least one stored version")]
-    for name, version in versions.items():
-        if stored and version.get("storage") and name not in stored:
-            errors.append(invalid(path, stored, f"must have the storage version {name}"))
-    for index, name in enumerate(stored):
-        if name not in versions:
-            errors.append(invalid(f"{path}[{index}]", name, "must appear in spec.versions"))
-    if errors:
-        info = request.served.stored
-        raise statuses.invalid(info.group, info.kind, request.name, errors)
-
-
 def mark(request: Request, obj: Object) -> None:
     """The definition goes after its objects: a finalizer holds it until they are gone."""
     if is_terminating(obj):
@@ -84,7 +80,7 @@ def mark(request: Request, obj: Object) -> None:
 CUSTOM_RESOURCE_DEFINITIONS = Strategy(
     prepare_create=(begin,),
     prepare_update=(keep,),
-    status_update=(check_stored,),
+    status_update=(keep_status,),
     prepare_delete=mark,
     check=check,
     unconditional_update=False,

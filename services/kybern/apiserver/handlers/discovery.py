@@ -3,7 +3,7 @@
 import asyncio
 import base64
 import hashlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable
 from functools import cache
 from importlib.resources import files
 from typing import Any
@@ -37,12 +37,12 @@ def build_table(server: ApiServer) -> pb.ResourceTable:
                     singular_name=resource.singular,
                     kind=resource.kind,
                     namespaced=resource.namespaced,
-                    verbs=sorted(resource.verbs),
+                    verbs=_in_order(resource.verbs, served.custom is not None),
                     short_names=resource.short_names,
                     categories=resource.categories,
                 )
                 if served.custom is not None:
-                    row.warning = served.custom.warning
+                    row.warning, row.list_kind = served.custom.warning, resource.list_kind
                     _add_columns(row, served.custom)
                 if served.cacher is not None:
                     row.storage_version_hash = _hash(*served.stored.gvk)
@@ -56,6 +56,14 @@ def build_table(server: ApiServer) -> pb.ResourceTable:
                         verbs=sorted(sub.verbs),
                     )
     return table
+
+
+_CUSTOM_VERBS = ("delete", "deletecollection", "get", "list", "patch", "create", "update", "watch")
+
+
+def _in_order(verbs: Iterable[str], custom: bool) -> list[str]:
+    """Verbs as discovery lists them: sorted, but for those of custom resources."""
+    return [verb for verb in _CUSTOM_VERBS if verb in verbs] if custom else sorted(verbs)
 
 
 def _add_columns(row: pb.ResourceInfo, custom: CustomKind) -> None:

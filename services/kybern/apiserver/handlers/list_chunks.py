@@ -68,9 +68,11 @@ def is_large(entries: Iterable[Entry]) -> bool:
 
 
 def joined(request: Request, entries: list[Entry]) -> bytes:
-    """Entries as elements of a list."""
+    """Entries as elements of a list; custom resources keep kind and apiVersion."""
     present, head = request.served.converter, request.served.head
     if present is None:
+        if request.served.custom is not None:
+            return b",".join([entry.data for entry in entries])
         cut = len(head)
         return b",".join([b"{" + entry.data[cut:] for entry in entries])
     info = request.served.info

@@ -5,8 +5,10 @@ from typing import Any
 
 from kybern.apiserver.registry.request import Request
 from kybern.kube import recognize, schema
+from kybern.kube import status as statuses
 from kybern.kube.defaults import apply_defaults
 from kybern.kube.document_limits import TooDeep, check_depth
+from kybern.kube.field import invalid
 from kybern.kube.status import StatusError, bad_request, request_entity_too_large
 
 Object = dict[str, Any]
@@ -26,16 +28,37 @@ def parse(data: bytes, gvk: GVK) -> Object:
         check_depth(obj, data)
     except (recognize.UnrecognizedError, TooDeep) as error:
         raise bad_request(recognize.unrecognized(kind, data, error)) from None
+    if schema.definition(gvk) is None:
+        _check_custom(obj, data, gvk)
     given, said = obj.get("apiVersion") or wanted, obj.get("kind") or kind
     if (given, said) != (wanted, kind):
         problem = recognize.mismatch(said, given, gvk) if schema.definition(gvk) is not None else ""
-        if not problem and said != kind:
-            problem = f'{said} in version "{given}" cannot be handled as a {kind}: no kind match'
-        raise bad_request(
-            problem or f"the API version in the data ({given}) does not match the expected API version ({wanted})"
-        )
+        if problem:
+            raise bad_request(problem)
+        _check_version(given, wanted)
     obj["kind"], obj["apiVersion"] = kind, wanted
     return obj
+
+
+def _check_custom(obj: Object, data: bytes, gvk: GVK) -> None:
+    """A custom resource says what it is. Raises StatusError (400, 422)."""
+    group, _, kind = gvk
+    said, wanted = obj.get("kind"), recognize.expected(gvk)
+    if not said:
+        shown = data.decode("utf-8", "replace")
+        raise bad_request(recognize.unrecognized(kind, data, f"Object 'Kind' is missing in '{shown}'"))
+    if (obj.get("apiVersion") or "") != wanted:
+        _check_version(obj.get("apiVersion") or "", wanted)
+    if said != kind:
+        metadata = obj.get("metadata")
+        name = metadata.get("name") if isinstance(metadata, dict) else ""
+        wrong = invalid("kind", said, f"must be {kind}")
+        raise statuses.invalid(group, said, name if isinstance(name, str) else "", [wrong])
+
+
+def _check_version(given: str, wanted: str) -> None:
+    if given != wanted:
+        raise bad_request(f"the API version in the data ({given}) does not match the expected API version ({wanted})")
 
 
 def decode(request: Request, data: bytes, gvk: GVK) -> Object:

@@ -79,7 +79,7 @@ async def patch(request: Request, patch_type: str, data: bytes) -> bytes:
 
     async def produce(current: Object) -> Object:
         before = schema.convert(current, served.info.api_version) if not served.is_stored_version else current
-        if request.subresource == "status" and before.get("status") is None:
+        if request.subresource == "status" and before.get("status") is None and served.custom is None:
             before = {**before, "status": {}}  # a status is always there to be added to
         patched = apply_patch(patch_type, before, wanted, served.info.gvk)
         try:

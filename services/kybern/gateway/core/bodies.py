@@ -108,7 +108,7 @@ def check_body_type(media_type: str) -> None:
 
 def check_patch_type(media_type: str, custom: bool) -> None:
     """Raises StatusError (415) for a patch of unknown type."""
-    if media_type not in PATCH_TYPES:
+    if media_type not in PATCH_TYPES or (custom and "strategic" in media_type):
         if not custom:
             error = status_error(415, "UnsupportedMediaType", "415: Unsupported Media Type")
             error.status["details"] = {}

@@ -139,11 +139,13 @@ def openapi_v3_index(table: ResourceTable) -> Document:
     """GET /openapi/v3: where each group-version's document is, with a hash that changes when it does."""
     return {
         "paths": {
-            path: {"serverRelativeURL": f"/openapi/v3/{path}?hash={version.openapi_hash}"}
-            for group in table.groups
-            for version in group.versions
-            if version.openapi_hash
-            for path in [gv_path(group.name, version.version)]
+            path: {"serverRelativeURL": f"/openapi/v3/{path}?hash={found}"}
+            for path, found in sorted(
+                (gv_path(group.name, version.version), version.openapi_hash)
+                for group in table.groups
+                for version in group.versions
+                if version.openapi_hash
+            )
         }
     }
 

@@ -26,6 +26,7 @@ class Served:
     printing: Printing
     warning: str = ""  # of a deprecated kind or version
     custom: bool = False  # objects have no protobuf form
+    list_kind: str = ""
 
     @property
     def api_version(self) -> str:
@@ -52,12 +53,14 @@ class Resources:
                 _printing(group.name, version.version, info),
                 info.warning or DEPRECATED.get((group.name, version.version, info.name), ""),
                 not protobuf.has_form(join_group_version(group.name, version.version), info.kind),
+                info.list_kind or f"{info.kind}List",
             )
             for group in self.table.groups
             for version in group.versions
             if not version.remote
             for info in version.resources
         }
+        self.own_groups = frozenset(served.group for served in self._served.values() if not served.custom)
         self.remote = frozenset(
             (group.name, version.version) for group in self.table.groups for version in group.versions if version.remote
         )  # what extension API servers answer

@@ -111,6 +111,8 @@ class Documents:
     async def _group_version(self, request: Request, group: GroupInfo, name: str, media: MediaType) -> Response:
         version = next((v for v in group.versions if v.version == name), None)
         if version is None:
+            if group.name and group.name not in self._api.resources.own_groups:
+                return NOT_FOUND
             raise unknown_resource()
         only_get(request)
         key = ("version", group.name, version.version)

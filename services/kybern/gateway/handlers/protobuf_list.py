@@ -22,7 +22,7 @@ def encoder_of(served: Served, media: MediaType) -> ListEncoder:
     """The encoder of a resource's lists, or of lists of its metadata."""
     if media.metadata_only:
         return ListEncoder(f"meta.k8s.io/{media.version}", "PartialObjectMetadataList")
-    return ListEncoder(served.api_version, f"{served.kind}List")
+    return ListEncoder(served.api_version, served.list_kind)
 
 
 async def collect(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import aclosing
 
 import orjson
@@ -18,19 +18,37 @@ from kybern.gateway.core.views import TableView
 from kybern.gateway.handlers import protobuf_list, streamed_list
 from kybern.gateway.handlers.target import Target
 from kybern.gateway.http.message import Request, Response
+from kybern.kube import recognize
 from kybern.kube.meta import Object
-from kybern.kube.status import bad_request
+from kybern.kube.status import bad_request, status_error
+from kybern.kube.tables.table import SCALE
 from kybern.protos.api.v1.objects_pb2 import GetRequest, ListRequest, ListResponse
 
 
-def table_view(request: Request, media: MediaType, served: Served) -> TableView | None:
+def table_view(request: Request, media: MediaType, served: Served, subresource: str = "") -> TableView | None:
     """How to print tables, if that is what was asked for. Raises StatusError (400)."""
     if not media.table:
         return None
     include = views.include_object(request.parameter("includeObject"))
     if include is None:
         raise bad_request(f"unrecognized includeObject value: {request.parameter('includeObject')!r}")
-    return TableView(served.printing, include, media.version, served.kind, served.api_version)
+    printing = SCALE if subresource == "scale" else served.printing
+    return TableView(printing, include, media.version, served.kind, served.api_version)
+
+
+def check_view(media: MediaType, served: Served, subresource: str = "", *, of_list: bool) -> None:
+    """Refuse one object in the form of a list, and a list in that of one object. Raises StatusError (406)."""
+    if media.view == ("PartialObjectMetadata" if of_list else "PartialObjectMetadataList"):
+        kind = "Scale" if subresource == "scale" else served.kind
+        what = f"a list (*{_in_go(served, kind, 'List')})" if of_list else f"not a list (*{_in_go(served, kind)})"
+        message = f"you requested {media.view}, but the requested object is {what}"
+        raise status_error(406, "NotAcceptable", message)
+
+
+def _in_go(served: Served, kind: str, suffix: str = "") -> str:
+    if served.custom:
+        return "v1.Scale" if kind == "Scale" else f"unstructured.Unstructured{suffix}"
+    return f"{recognize.package(served.group)}.{kind}{suffix}"
 
 
 async def get(api: Api, request: Request, target: Target, traceparent: str) -> Response:
@@ -41,7 +59,9 @@ async def get(api: Api, request: Request, target: Target, traceparent: str) -> R
     reply = await api.calls.call(wanted, **behind(api, request), traceparent=traceparent, timeout=timeout(api, request))
     body = reply.object
     if not media.plain:
-        body = views.view(body, media, table_view(request, media, target.served), api.env.clock.now())
+        check_view(media, target.served, target.path.subresource, of_list=False)
+        tables = table_view(request, media, target.served, target.path.subresource)
+        body = views.view(body, media, tables, api.env.clock.now())
     return await answers.answer(request, body, media)
 
 
@@ -77,24 +97,26 @@ async def list_objects(api: Api, request: Request, target: Target, traceparent: 
     )
     async with aclosing(chunks):  # type: ignore[type-var]  # an async generator
         first: ListResponse = await anext(chunks)
+        check_view(media, target.served, of_list=True)
+        shown = _custom_metadata if target.served.custom else _metadata
         if media.protobuf:
             return await _protobuf(api, request, target, media, key, held, first, chunks)
         if first.unchanged and held is not None:
-            await streamed_list.send_held(request, target.served, held, _metadata(first))
+            await streamed_list.send_held(request, target.served, held, shown(first))
             return None
         if not media.plain:
             return await _converted(api, request, target, media, tables, first, chunks)
-        if first.last or answers.indents(request):
-            items = await _all_items(first, chunks)
-            document = views.list_document(f"{target.served.kind}List", target.served.api_version, *items)
+        if first.last or answers.indents(request) or request.method == "HEAD":
+            items = await _all_items(first, chunks, shown)
+            document = views.list_document(target.served.list_kind, target.served.api_version, *items)
             return await answers.answer(request, document, media)
         if first.parts and not answers.wants_gzip(request) and (held is not None or first.size <= LARGEST):
             held, first = await streamed_list.gather(held, first, chunks)
             api.lists.put(key, held)
-            await streamed_list.send_held(request, target.served, held, _metadata(first))
+            await streamed_list.send_held(request, target.served, held, shown(first))
             return None
         api.lists.drop(key)
-        sent = await streamed_list.send(request, target.served, first, chunks, _metadata)
+        sent = await streamed_list.send(request, target.served, first, chunks, shown)
         if sent is not None:
             api.lists.put(key, sent)
         return None
@@ -135,13 +157,20 @@ def _metadata(chunk: ListResponse) -> Object:
     return views.list_metadata(chunk.resource_version, chunk.continue_token, remaining)
 
 
-async def _all_items(first: ListResponse, chunks: AsyncIterator[ListResponse]) -> tuple[bytes, Object]:
+def _custom_metadata(chunk: ListResponse) -> Object:
+    """Lists of custom resources always say how to go on."""
+    return {"continue": "", **_metadata(chunk)}
+
+
+async def _all_items(
+    first: ListResponse, chunks: AsyncIterator[ListResponse], shown: Callable[[ListResponse], Object]
+) -> tuple[bytes, Object]:
     parts, chunk = [first.items] if first.items else [], first
     while not chunk.last:
         chunk = await anext(chunks)
         if chunk.items:
             parts.append(chunk.items)
-    return b",".join(parts), _metadata(chunk)
+    return b",".join(parts), shown(chunk)
 
 
 async def _converted(
@@ -156,8 +185,8 @@ async def _converted(
     """A list as a Table, PartialObjectMetadata or YAML; decoded chunk by chunk, with turns for the loop between."""
     now = api.env.clock.now()
     if media.yaml and not media.view:
-        items = await _all_items(chunk, chunks)
-        document = views.list_document(f"{target.served.kind}List", target.served.api_version, *items)
+        items = await _all_items(chunk, chunks, _custom_metadata if target.served.custom else _metadata)
+        document = views.list_document(target.served.list_kind, target.served.api_version, *items)
         return await answers.answer(request, document, media)
     found: list[Object] = []
     while True:

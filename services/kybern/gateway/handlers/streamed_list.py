@@ -82,7 +82,7 @@ async def send_held(request: Request, served: Served, held: HeldList, metadata: 
 
 
 def _open(served: Served) -> bytes:
-    return views.list_open(f"{served.kind}List", served.api_version)
+    return views.list_open(served.list_kind, served.api_version)
 
 
 def _begin(request: Request, compress: bool) -> ResponseStream:

@@ -159,6 +159,7 @@ async def _object(api: Api, request: Request, target: Target, media: MediaType, 
     """What a write left, or the Status of a deletion, which has no views."""
     body = reply.object
     if media.view and not views.is_status(body):
-        body = views.view(body, media, table_view(request, media, target.served), api.env.clock.now())
+        tables = table_view(request, media, target.served, target.path.subresource)
+        body = views.view(body, media, tables, api.env.clock.now())
     headers = answers.warning_headers(list(reply.warnings)) if reply.warnings else ()
     return await answers.answer(request, body, media, status, headers)
