@@ -42,21 +42,21 @@ class Request:
     audit_annotations: dict[str, str] = field(default_factory=dict)
     reinvocation: Reinvocation = field(default_factory=Reinvocation)
     unasked: bool = False  # of the server's own start: no webhook and no policy of the cluster's stands in its way
+    sent_version: str = ""  # the resourceVersion in a new object's body
     name_generated: bool = False  # from generateName, before admission
     validating: bool = False  # mutating admission is over
     of_collection: bool = False  # a deletion of many: admission is told of each, but no name
     deletion: "DeleteOptions | None" = None
     on_settled: list[Callable[[], None]] = field(default_factory=list)
     strict_errors: tuple[str, ...] = ()  # of the body as it came in
-    along: tuple[Write, ...] = ()  # what is written in the same transaction, beyond the strategy's claims
     stamped: str = ""
+    along: tuple[Write, ...] = ()  # what is written in the same transaction, beyond the strategy's claims
 
     @property
     def now(self) -> datetime:
         return self.server.clock.now()
 
     @property
-    def group(self) -> str:
     def timestamp(self) -> str:
         """When it was first asked for, as metadata has it."""
         if not self.stamped:
@@ -64,6 +64,7 @@ class Request:
         return self.stamped
 
     @property
+    def group(self) -> str:
         return self.served.info.group
 
     @property
