@@ -154,7 +154,7 @@ class Gateway:
             target = find(request, path, self._api.resources)
             request.warning = target.served.warning
             return target
-        except StatusError:
+        except StatusError as error:
             verb = aggregated.verb_of(request, path)
             resource = resource_of(path)
             if path.resource == "namespaces" and not path.group:
