@@ -6,7 +6,7 @@ from functools import lru_cache
 from kybern.kube.cel import compiler
 from kybern.kube.cel.cost import estimate
 from kybern.kube.cel.errors import CompileError
-from kybern.kube.cel.messages import DYN, MapOf, Messages, Scalar, struct
+from kybern.kube.cel.messages import DYN, MapOf, Messages, Scalar, Shape, struct
 from kybern.kube.cel.program import CALL_LIMIT, Program
 from kybern.kube.field import FieldError, forbidden, invalid, too_long
 
@@ -47,7 +47,7 @@ def _problems(expression: str, path: str) -> Iterator[FieldError]:
 def _environment() -> compiler.Environment:
     """A `device` with these members, each of which is a variable, too: so maps of maps keep their types."""
     messages = Messages()
-    shapes = {"driver": Scalar("string"), "attributes": MapOf(DYN), "capacity": MapOf(DYN)}
+    shapes: dict[str, Shape] = {"driver": Scalar("string"), "attributes": MapOf(DYN), "capacity": MapOf(DYN)}
     device = messages.type_of(struct({**shapes, "allowMultipleAllocations": Scalar("bool")}))
     types = {"device": device, **{f"device.{name}": kind for name, kind in _MEMBERS.items()}}
     return compiler.environment(types, messages.pool(), _BINDINGS)

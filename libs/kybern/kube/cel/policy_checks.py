@@ -73,7 +73,9 @@ def _annotations(policy: Object, annotations: Any, composition: Composition) -> 
             yield duplicate(f"{at}.key", key)
         seen.add(key)
         expression = (annotation.get("valueExpression") or "").strip()
-        if len(expression) > LONGEST_VALUE:
+        if not expression:
+            yield required(f"{at}.valueExpression", "valueExpression is not specified")
+        elif len(expression) > LONGEST_VALUE:
             yield required(f"{at}.valueExpression", f"must not exceed {LONGEST_VALUE} bytes in length")
         else:
             yield from _typed(composition, expression, f"{at}.valueExpression", ("string", "null_type"))

@@ -20,7 +20,7 @@ def validate_webhooks(obj: Object) -> Errors:
     for index, hook in enumerate(items(obj, "webhooks")):
         at, name = f"webhooks[{index}]", hook.get("name") or ""
         yield from _qualified(name, f"{at}.name")
-        if name in names:
+        if name and name in names:
             yield duplicate(f"{at}.name", name)
         names.add(name)
         yield from _webhook(hook, at)

@@ -202,7 +202,7 @@ def _devices(container: Object, pod: Surroundings, path: str) -> Errors:
             yield invalid(f"{at}.devicePath", where, "must be unique")
         if where and ".." in where.split("/"):
             yield invalid(f"{at}.devicePath", where, "can not contain backsteps ('..')")
-        elif where:
+        else:
             paths.add(where)
         if name in mount_names:
             yield invalid(f"{at}.name", name, "must not already exist in volumeMounts")

@@ -145,7 +145,8 @@ def validate_bindings(device: Object, path: str) -> Errors:
     """Conditions that a pod waits for before it is bound, and those that say it never will be: both or neither."""
     names = ("bindingConditions", "bindingFailureConditions")
     lists = [items(device, name) for name in names]
-    for name, conditions in zip(names, lists, strict=True):
+    given = list(zip(names, lists, strict=True))
+    for name, conditions in given:
         if len(conditions) > MOST_BINDINGS:
             yield too_many(f"{path}.{name}", len(conditions), MOST_BINDINGS)
             continue
@@ -153,7 +154,7 @@ def validate_bindings(device: Object, path: str) -> Errors:
             yield from text(condition, f"{path}.{name}[{index}]", label_key)
             if condition in conditions[:index]:
                 yield duplicate(f"{path}.{name}[{index}]", condition)
-    for name, other, had, wanted in ((*names[::-1], *lists[::-1]), (*names, *lists)):
+    for (name, had), (other, wanted) in (given[::-1], given):
         if had and not wanted:
             yield invalid(f"{path}.{other}", None, f"{other} are required to use {name}")
     for index, condition in enumerate(lists[1]):

@@ -17,7 +17,7 @@ def validate_ephemeral_containers(spec: Object, pod: Surroundings, path: str) ->
     for index, container in enumerate(items(spec, "ephemeralContainers")):
         at, name = f"{path}[{index}]", container.get("name") or ""
         yield from validate_container(container, pod, at)
-        if name and name in names:
+        if name in names:
             yield duplicate(f"{at}.name", name)
         names.add(name)
         target = container.get("targetContainerName")

@@ -4,6 +4,7 @@ import base64
 import ipaddress
 
 from kybern.kube.field import duplicate, forbidden, invalid, not_supported, required
+from kybern.kube.go_struct import go_struct
 from kybern.kube.validation.admission import validate_rule
 from kybern.kube.validation.conditions import validate_conditions
 from kybern.kube.validation.fields import (
@@ -41,10 +42,6 @@ def validate_admission_policy(obj: Object) -> Errors:
     for index, validation in enumerate(validations):
         yield from _expression(validation, f"spec.validations[{index}]")
         yield from _message(validation, f"spec.validations[{index}]")
-    for index, annotation in enumerate(annotations):
-        at = f"spec.auditAnnotations[{index}]"
-        if not (annotation.get("valueExpression") or "").strip():
-            yield required(f"{at}.valueExpression", "valueExpression is not specified")
 
 
 def _message(validation: Object, path: str) -> Errors:
@@ -256,13 +253,21 @@ def validate_ip_address(obj: Object) -> Errors:
         yield invalid("metadata.name", name, "must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)")
     if parent is None:
         yield required("spec.parentRef")
-    else:
-        for field in ("resource", "name"):
-            yield from required_text(parent, field, "spec.parentRef")
+        return
+    if parent.get("group"):
+        yield from text(parent["group"], "spec.parentRef.group", dns1123_subdomain)
+    for field in ("resource", "name"):
+        yield from required_text(parent, field, "spec.parentRef", path_segment)
+    if parent.get("namespace"):
+        yield from text(parent["namespace"], "spec.parentRef.namespace", path_segment)
 
 
-def validate_spec_is_fixed(obj: Object, old: Object) -> Errors:
-    yield from immutable(obj.get("spec"), old.get("spec"), "spec")
+def validate_ip_address_update(obj: Object, old: Object) -> Errors:
+    """An address stays with whom it is given to."""
+    message = "k8s.io.api.networking.v1.ParentReference"
+    new, before = (go_struct(message, child(one, "spec").get("parentRef")) for one in (obj, old))
+    if new != before:
+        yield invalid("spec.parentRef", new, IMMUTABLE)
 
 
 def validate_service_cidr(obj: Object) -> Errors:
@@ -271,9 +276,14 @@ def validate_service_cidr(obj: Object) -> Errors:
         yield required("spec.cidrs", "at least one CIDR required")
     elif len(ranges) > 2:
         yield invalid("spec.cidrs", ranges, "may only hold up to 2 values")
-    for index, value in enumerate(ranges):
-        yield from text(value, f"spec.cidrs[{index}]", cidr)
-    if len(ranges) == 2 and len({":" in str(value) for value in ranges}) == 1:
+    else:
+        yield from _ranges(ranges)
+
+
+def _ranges(ranges: list[str]) -> Errors:
+    wrong = [error for index, value in enumerate(ranges) for error in text(value, f"spec.cidrs[{index}]", cidr)]
+    yield from wrong
+    if len(ranges) == 2 and not wrong and len({":" in value for value in ranges}) == 1:
         detail = "may specify no more than one IP for each IP family, i.e 192.168.0.0/24 and 2001:db8::/64"
         yield invalid("spec.cidrs", ranges, detail)
 
@@ -281,11 +291,14 @@ def validate_service_cidr(obj: Object) -> Errors:
 def validate_service_cidr_update(obj: Object, old: Object) -> Errors:
     """The ranges stay; one of the other family may be added to a single one."""
     new, before = items(child(obj, "spec"), "cidrs"), items(child(old, "spec"), "cidrs")
-    if len(new) != len(before) and (len(before), len(new)) != (1, 2):
-        yield invalid("spec.cidrs", new, IMMUTABLE)
+    added = (len(before), len(new)) == (1, 2)
+    if len(new) != len(before) and not added:
+        yield invalid("spec.cidrs", new or None, IMMUTABLE)
         return
     for index, (value, had) in enumerate(zip(new, before, strict=False)):
         yield from immutable(value, had, f"spec.cidrs[{index}]")
+    if added:
+        yield from _ranges(new)
 
 
 _MIN_TOKEN, _MAX_TOKEN = 600, 2**32

@@ -7,6 +7,7 @@ from kybern.kube.validation.fields import (
     Errors,
     Object,
     child,
+    chosen,
     immutable,
     items,
     one_of,
@@ -270,14 +271,16 @@ def validate_ingress_class(obj: Object) -> Errors:
     controller = spec.get("controller") or ""
     if not controller:
         yield required("spec.controller")
-    elif "/" not in controller or controller.startswith("/") or controller.endswith("/"):
-        yield invalid("spec.controller", controller, 'must be a domain-prefixed path (such as "acme.io/foo")')
-    elif len(controller) > 250:
+    if len(controller) > 250:
         yield too_long("spec.controller", 250)
+    if controller and ("/" not in controller or controller.startswith("/") or controller.endswith("/")):
+        yield invalid("spec.controller", controller, 'must be a domain-prefixed path (such as "acme.io/foo")')
     parameters = spec.get("parameters")
     if parameters is not None:
         yield from _reference(parameters, "spec.parameters")
-        yield from one_of(parameters, "scope", "spec.parameters", ("Cluster", "Namespace"), must=True)
+        if parameters.get("scope") is None:
+            yield required("spec.parameters.scope")
+        yield from chosen(parameters, "scope", "spec.parameters", ("Cluster", "Namespace"))
         scope, namespace = parameters.get("scope"), parameters.get("namespace")
         if scope == "Namespace" and namespace is None:
             yield required("spec.parameters.namespace", "`parameters.scope` is set to 'Namespace'")

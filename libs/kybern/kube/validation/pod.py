@@ -29,7 +29,7 @@ from kybern.kube.validation.pod_annotations import validate_profile_annotations
 from kybern.kube.validation.pod_os import validate_os
 from kybern.kube.validation.pod_resources import validate_pod_resources
 from kybern.kube.validation.probe import validate_lifecycle, validate_probe
-from kybern.kube.validation.resources import validate_requirements
+from kybern.kube.validation.resources import validate_overhead
 from kybern.kube.validation.scheduling import validate_affinity, validate_tolerations, validate_topology_spread
 from kybern.kube.validation.security import MAX_ID, validate_app_armor, validate_seccomp
 from kybern.kube.validation.volume import validate_volumes
@@ -120,9 +120,11 @@ def validate_pod_spec(spec: Object, path: str, pod_name: str = "") -> Errors:
     for name in ("priorityClassName", "runtimeClassName"):
         if spec.get(name) or (name == "runtimeClassName" and spec.get(name) is not None):
             yield from text(spec[name], f"{path}.{name}", dns1123_subdomain)
-    yield from one_of(spec, "preemptionPolicy", path, ("Never", "PreemptLowerPriority"))
+    if spec.get("preemptionPolicy") == "":
+        yield required(f"{path}.preemptionPolicy")
+    yield from one_of(spec, "preemptionPolicy", path, ("PreemptLowerPriority", "Never"), in_order=True)
     if spec.get("overhead"):
-        yield from validate_requirements({"limits": spec["overhead"]}, f"{path}.overhead")
+        yield from validate_overhead(spec["overhead"], f"{path}.overhead")
     yield from validate_os(spec, path)
     for name in ("containers", "initContainers"):
         for index, container in enumerate(items(spec, name)):
@@ -167,8 +169,8 @@ def _containers(spec: Object, pod: Surroundings, path: str) -> Errors:
     for index, container in enumerate(containers):
         at = f"{path}[{index}]"
         yield from validate_container(container, pod, at)
-        name = container.get("name")
-        if name and name in names:
+        name = container.get("name") or ""
+        if name in names:
             yield duplicate(f"{at}.name", name)
         names.add(name)
         yield from _running(container, pod.grace, at)

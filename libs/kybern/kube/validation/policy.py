@@ -10,13 +10,12 @@ from kybern.kube.validation.fields import (
     immutable,
     items,
     non_negative,
-    resource_amount,
     same,
     text,
 )  # fmt: skip
 from kybern.kube.validation.metadata import validate_labels, validate_selector
 from kybern.kube.validation.names import dns1123_label
-from kybern.kube.validation.resources import container_resource_name
+from kybern.kube.validation.resources import validate_overhead
 from kybern.kube.validation.scheduling import validate_tolerations
 
 _HIGHEST_USER_PRIORITY = 1_000_000_000
@@ -97,10 +96,7 @@ def validate_runtime_class(obj: Object) -> Errors:
         yield required("handler")
     else:
         yield from text(handler, "handler", dns1123_label)
-    for name, amount in child(overhead, "podFixed").items():
-        at = f"overhead.limits[{name}]"
-        yield from container_resource_name(name, at)
-        yield from resource_amount(amount, at)
+    yield from validate_overhead(child(overhead, "podFixed"), "overhead")
     yield from validate_labels(scheduling.get("nodeSelector"), "scheduling.nodeSelector")
     yield from validate_tolerations(items(scheduling, "tolerations"), "scheduling.tolerations")
     for index, toleration in enumerate(items(scheduling, "tolerations")):

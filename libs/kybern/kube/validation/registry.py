@@ -82,7 +82,7 @@ RULES: dict[tuple[str, str], Rules] = {
     ("apiextensions.k8s.io", "CustomResourceDefinition"): Rules(name=lambda _: []),  # its strategy checks it
     ("apiregistration.k8s.io", "APIService"): Rules(extension.validate_api_service, name=path_segment),
     ("apps", "ControllerRevision"): Rules(
-        workloads.validate_controller_revision, workloads.validate_controller_revision_update
+        workloads.validate_controller_revision, workloads.validate_controller_revision_update, update_only=True
     ),
     ("apps", "DaemonSet"): Rules(workloads.validate_daemon_set, workloads.validate_daemon_set_update, update_only=True),
     ("apps", "Deployment"): Rules(workloads.validate_deployment, workloads.validate_deployment_update),
@@ -107,10 +107,10 @@ RULES: dict[tuple[str, str], Rules] = {
     (_FLOW, "FlowSchema"): Rules(flow_control.validate_flow_schema),
     (_FLOW, "PriorityLevelConfiguration"): Rules(flow_control.validate_priority_level),
     ("networking.k8s.io", "IPAddress"): Rules(
-        extension.validate_ip_address, extension.validate_spec_is_fixed, name=path_segment
+        extension.validate_ip_address, extension.validate_ip_address_update, name=path_segment
     ),
     ("networking.k8s.io", "ServiceCIDR"): Rules(
-        extension.validate_service_cidr, extension.validate_service_cidr_update
+        extension.validate_service_cidr, extension.validate_service_cidr_update, update_only=True
     ),
     ("networking.k8s.io", "Ingress"): Rules(network.validate_ingress),
     ("networking.k8s.io", "IngressClass"): Rules(

@@ -14,6 +14,10 @@ _STANDARD_OBJECT = frozenset(
         "limits.ephemeral-storage", "count",
     }
 )  # fmt: skip
+_COUNTED = frozenset(
+    {"pods", "services", "replicationcontrollers", "resourcequotas", "secrets", "configmaps", "persistentvolumeclaims",
+     "services.nodeports", "services.loadbalancers"}
+)  # fmt: skip
 _HUGE_PAGES = "hugepages-"
 _ATTACHABLE = "attachable-volumes-"
 
@@ -91,9 +95,18 @@ def _claims(used: list[Object], claims: frozenset[str], path: str) -> Errors:
             yield from text(request, f"{at}.request", dns1123_label)
 
 
+def validate_overhead(amounts: Object, path: str) -> Errors:
+    """What a pod costs beyond its containers."""
+    for name, amount in amounts.items():
+        at = f"{path}.limits[{name}]"
+        yield from container_resource_name(name, at)
+        yield from resource_amount(amount, at)
+        yield from validate_whole(name, amount, at)
+
+
 def validate_whole(name: str, amount: str, path: str) -> Errors:
     """Counted resources come in whole units."""
-    if is_extended(name) and quantity.parse(amount).nanos % quantity.NANO:
+    if (is_extended(name) or name in _COUNTED) and quantity.parse(amount).nanos % quantity.NANO:
         yield invalid(path, amount, "must be an integer")
 
 

@@ -30,7 +30,8 @@ def validate_tolerations(tolerations: list[Object], path: str) -> Errors:
             if value:
                 yield invalid(f"{at}.operator", value, "value must be empty when `operator` is 'Exists'")
         else:
-            yield not_supported(f"{at}.operator", operator, ("Equal", "Exists"))
+            numeric = ("Lt", "Gt") if operator in ("Lt", "Gt") else ()
+            yield not_supported(f"{at}.operator", operator, ("Equal", "Exists", *numeric), in_order=True)
         yield from one_of(toleration, "effect", at, _EFFECTS, in_order=True)
 
 

@@ -50,7 +50,7 @@ def validate_storage_class_update(obj: Object, old: Object) -> Errors:
     for name in ("parameters", "provisioner", "reclaimPolicy", "volumeBindingMode"):
         empty = "" if name == "provisioner" else None
         if (obj.get(name) or empty) != (old.get(name) or empty):
-            yield invalid(name, obj.get(name) or ({} if name == "parameters" else empty), IMMUTABLE)
+            yield invalid(name, obj.get(name) or ({} if name == "parameters" else obj.get(name, empty)), IMMUTABLE)
 
 
 def _parameters(parameters: Object) -> Errors:

@@ -217,6 +217,10 @@ def validate_controller_revision(obj: Object) -> Errors:
 
 
 def validate_controller_revision_update(obj: Object, old: Object) -> Errors:
+    if obj.get("data") is not None:
+        yield from validate_controller_revision(obj)
+    elif (obj.get("revision") or 0) < 0:
+        yield invalid("revision", obj["revision"], min_error(0))
     yield from immutable(obj.get("data"), old.get("data"), "data")
 
 
