@@ -75,6 +75,32 @@ async def test_verbs(gateway: Any) -> None:
     assert (await client.get(f"{CONFIGMAPS}/a")).status == 404
 
 
+async def test_one_connection_posts_protobuf_and_is_answered_in_json(gateway: Any) -> None:
+    """As the short way for creations is learned from the requests of a connection."""
+    for name in "abcd":
+        body = protobuf.encode(config_map(name, k=name))
+        created = await gateway.admin.post(CONFIGMAPS, data=body, headers={**BODY, "Accept": "application/json"})
+        assert (created.status, (await created.json())["data"]) == (201, {"k": name})
+
+
+async def test_refusals_of_writes(gateway: Any) -> None:
+    """A body of a wrong wire type; an object that has been written already; one of the name that is on its way out."""
+    client = gateway.admin
+    damaged = protobuf.codec.envelope("v1", "ConfigMap", b"\x08\x07")
+    refused = await (await client.post(CONFIGMAPS, data=damaged, headers=BODY)).json()
+    why = "proto: wrong wireType = 0 for field ObjectMeta"
+    assert refused["message"] == f'ConfigMap in version "v1" cannot be handled as a ConfigMap: {why}'
+    again = {**config_map("a"), "metadata": {"name": "a", "resourceVersion": "7"}}
+    refused = await (await client.post(CONFIGMAPS, json=again)).json()
+    assert (refused["code"], refused["message"]) == (500, "resourceVersion should not be set on objects to be created")
+    kept = {**config_map("a"), "metadata": {"name": "a", "finalizers": ["a.b/c"]}}
+    await client.post(CONFIGMAPS, json=kept)
+    await client.delete(f"{CONFIGMAPS}/a")
+    refused = await (await client.post(CONFIGMAPS, json=config_map("a"))).json()
+    assert refused["message"] == 'object is being deleted: configmaps "a" already exists'
+    assert (await client.get("/version", headers=PROTOBUF)).status == 406
+
+
 async def test_subresources(gateway: Any) -> None:
     client = gateway.admin
     labels = {"matchLabels": {"a": "b"}}
@@ -221,7 +247,7 @@ async def test_tables_are_never_protobuf(gateway: Any) -> None:
 async def test_discovery(gateway: Any, url: str, kind: str) -> None:
     found = await object_of(await gateway.admin.get(url, headers=PROTOBUF))
     plain = await (await gateway.admin.get(url)).json()
-    assert found == {"apiVersion": "v1", **plain}
+    assert found == {"apiVersion": "", **plain}
     assert found["kind"] == kind
 
 

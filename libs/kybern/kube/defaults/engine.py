@@ -32,12 +32,13 @@ class _Plan:
     __slots__ = ("constants", "keeps", "members", "rule", "structs")
 
     def __init__(self, rule: Rule | None, keeps: Mapping[str, Any], pointers: Callable[[str], bool]) -> None:
+        """Of `keeps`, what every object has is there already."""
         self.rule = rule
         # (name, value, the value that counts as absent beside null: a pointer's empty text is a text)
         constants = (rule.constants if rule else {}).items()
         self.constants = tuple((name, value, None if pointers(name) else "") for name, value in constants)
-        self.structs = tuple(name for name, zero in keeps.items() if zero == {} and name not in _OF_EVERY_OBJECT)
-        self.keeps = tuple((name, zero) for name, zero in keeps.items() if zero != {} and name not in _OF_EVERY_OBJECT)
+        self.structs = tuple(name for name, zero in keeps.items() if zero == {})
+        self.keeps = tuple((name, zero) for name, zero in keeps.items() if zero != {})
         self.members: list[tuple[str, str, _Plan]] = []
 
 
@@ -90,7 +91,8 @@ def _plan(name: str) -> _Plan | None:
         return None
     known = load().zeros.get(name) or Zeros()
     valued = known.drops | known.keeps.keys()
-    keeps = known.keeps if name not in _COMPLETE else {}
+    there = _OF_EVERY_OBJECT if "kind" in load().definitions[name]["properties"] else ()
+    keeps = {} if name in _COMPLETE else {member: zero for member, zero in known.keeps.items() if member not in there}
     known_type = not name.startswith(_UNKNOWN)
     plan = _Plan(_rules().get(name), keeps, lambda member: known_type and member not in valued)
     if name not in _RECURSIVE:

@@ -4,6 +4,26 @@ A body is four bytes, `k8s` and zero, and a `runtime.Unknown` that carries apiVe
 the form that everything else works on.
 """
 
-from kybern.kube.protobuf.codec import CONTENT_TYPE, MAGIC, ListEncoder, ProtobufError, decode, encode, frame, has_form
+from kybern.kube.protobuf.codec import (
+    CONTENT_TYPE,
+    MAGIC,
+    META_KINDS,
+    ListEncoder,
+    ProtobufError,
+    decode,
+    encode,
+    frame,
+    has_form,
+)
 
-__all__ = ["CONTENT_TYPE", "MAGIC", "ListEncoder", "ProtobufError", "decode", "encode", "frame", "has_form"]
+__all__ = [
+    "CONTENT_TYPE",
+    "MAGIC",
+    "META_KINDS",
+    "ListEncoder",
+    "ProtobufError",
+    "decode",
+    "encode",
+    "frame",
+    "has_form",
+]

@@ -5,6 +5,7 @@ from typing import Any
 
 from google.protobuf.message import DecodeError
 
+from kybern.kube.protobuf.go_wire import GoWireError, mended
 from kybern.kube.protobuf.messages import message_class, plan, table
 from kybern.kube.protobuf.reading import read
 from kybern.kube.protobuf.special import META, RUNTIME
@@ -29,7 +30,12 @@ BETA_LIST = ("meta.k8s.io/v1beta1", "PartialObjectMetadataList")  # its fields h
 
 
 class ProtobufError(ValueError):
-    """A body that is not a protobuf body of a known kind; the message says what is wrong with it."""
+    """A body that is not a protobuf body of a known kind; the message says what is wrong with it, and what it was to
+    be, if that was said."""
+
+    def __init__(self, message: str, api_version: str = "", kind: str = "") -> None:
+        super().__init__(message)
+        self.api_version, self.kind = api_version, kind
 
 
 def message_name(api_version: str, kind: str) -> str:
@@ -52,30 +58,58 @@ def has_form(api_version: str, kind: str) -> bool:
         return False
 
 
-def decode(body: bytes) -> Object:
-    """The object in a body, with apiVersion and kind. Raises ProtobufError."""
+def decode(body: bytes, default: tuple[str, str] = ("", ""), kinds: frozenset[str] | None = None) -> Object:
+    """The object in a body, with apiVersion and kind, which are the default's where the body has none. Of kinds without
+    a protobuf form, and of others than `kinds`, that is all. Raises ProtobufError.
+    """
+    if not body:
+        raise ProtobufError("empty data")
     if not body.startswith(MAGIC):
         raise ProtobufError("provided data does not appear to be a protobuf message, expected prefix [107 56 115 0]")
+    if len(body) == len(MAGIC):
+        raise ProtobufError("empty body")
+    unknown = _parsed(f"{RUNTIME}.Unknown", body[4:])
+    api_version, kind = _named(unknown.f1.f1, unknown.f1.f2, default)
+    if not kind:
+        raise ProtobufError("Object 'Kind' is missing in the protobuf body")
+    content: Object = {}
+    if has_form(api_version, kind) and (kinds is None or kind in kinds):
+        try:
+            name = message_name(api_version, kind)
+            content = read(_parsed(name, unknown.f2), name)
+        except (ValueError, OverflowError, OSError) as error:
+            raise ProtobufError(str(error), api_version, kind) from None
+    return {"kind": kind, "apiVersion": api_version, **content}
+
+
+def _named(api_version: str, kind: str, default: tuple[str, str]) -> tuple[str, str]:
+    """What a body says it is: an apiVersion that is none is as good as absent."""
+    if not api_version or api_version.count("/") > 1:
+        api_version = default[0]
+    return api_version, kind or default[1]
+
+
+def _parsed(name: str, data: bytes) -> Any:
+    """A message, read as strictly as Go does, and no more. Raises ProtobufError."""
+    kind = message_class(name)
     try:
-        unknown = message_class(f"{RUNTIME}.Unknown").FromString(body[4:])
-        api_version, kind = unknown.f1.f1, unknown.f1.f2
-        if not kind:
-            raise ProtobufError("Object 'Kind' is missing in the protobuf body")
-        name = message_name(api_version, kind)
-        obj = read(message_class(name).FromString(unknown.f2), name)
-    except ProtobufError:
-        raise
-    except (DecodeError, ValueError, OverflowError, OSError) as error:
-        raise ProtobufError(f"unable to decode the protobuf body: {error}") from None
-    return {"kind": kind, "apiVersion": api_version, **obj}
+        message = kind.FromString(data)
+        size = message.ByteSize()
+        message.DiscardUnknownFields()
+        if message.ByteSize() == size:
+            return message
+    except DecodeError:
+        pass
+    try:
+        return kind.FromString(mended(name, data))
+    except (GoWireError, DecodeError) as error:
+        raise ProtobufError(str(error)) from None
 
 
 def encode(obj: Object) -> bytes:
     """The body of an object. Raises ProtobufError for kinds without a protobuf form, and for values that do not fit."""
     content = dict(obj)
     api_version, kind = content.pop("apiVersion", ""), content.pop("kind", "")
-    if kind in META_KINDS:
-        api_version = api_version or "v1"
     return envelope(api_version, kind, _serialized(message_name(api_version, kind), content))
 
 

@@ -63,8 +63,11 @@ def write_quantity(value: Any) -> Fields:
 
 
 def read_fields(message: Any) -> Any:
-    """The set of managed fields, which is JSON in a message of its own."""
-    return orjson.loads(message.Raw) if message.Raw else None
+    """The set of managed fields, which is JSON in a message of its own; what is no JSON is no set."""
+    try:
+        return orjson.loads(message.Raw) if message.Raw else None
+    except orjson.JSONDecodeError:
+        return None
 
 
 def write_fields(value: Any) -> Fields:

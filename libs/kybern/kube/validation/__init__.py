@@ -37,6 +37,21 @@ ANY_FINALIZER = frozenset(
     }
 )
 
+# Kinds, and (kind, subresource), whose own rules say nothing of metadata in an update.
+SAID_ONCE: frozenset[str | tuple[str, str]] = frozenset(
+    {
+        *("EndpointSlice", "FlowSchema", "LimitRange", "PodDisruptionBudget"),
+        *("MutatingWebhookConfiguration", "ValidatingAdmissionPolicy", "ValidatingAdmissionPolicyBinding"),
+        *(
+            "PriorityLevelConfiguration",
+            "ValidatingWebhookConfiguration",
+            "VolumeAttachment",
+            ("CronJob", "status"),
+            ("PersistentVolume", ""),
+        ),
+    }
+)
+
 
 def validate_create(info: ResourceInfo, obj: Object, asked: ResourceInfo | None = None) -> list[FieldError]:
     """Every field error of a new object; `asked` is the resource of the request, which may be of another group."""
@@ -55,7 +70,7 @@ def validate_update(
     """Every field error of a change of the main resource; `asked` as for `validate_create`."""
     rules = rules_for((asked or info).group, info.kind)
     metadata = child(new, "metadata")
-    errors = list(validate_metadata_update(metadata, child(old, "metadata")))
+    errors = _metadata_update(info, "", new, old)
     errors += _validate_metadata(info, metadata, rules.name)
     if rules.create is not None and not rules.update_only:
         errors += rules.create(new)
@@ -71,11 +86,18 @@ def _validate_metadata(info: ResourceInfo, metadata: Object, name: Check) -> Err
 
 def validate_subresource_update(info: ResourceInfo, subresource: str, new: Object, old: Object) -> list[FieldError]:
     """Every field error of a write through a subresource; the whole object as it would become, and as it is."""
-    errors = list(validate_metadata_update(child(new, "metadata"), child(old, "metadata")))
+    errors = _metadata_update(info, subresource, new, old)
     rules = SUBRESOURCES.get((info.group, info.kind, subresource))
     if rules is not None:
         errors += rules(new, old)
     return errors
+
+
+def _metadata_update(info: ResourceInfo, subresource: str, new: Object, old: Object) -> list[FieldError]:
+    """Errors of metadata that every kind has in common; the rules of most kinds have them, too, and say them again."""
+    errors = list(validate_metadata_update(child(new, "metadata"), child(old, "metadata")))
+    said_once = not SAID_ONCE.isdisjoint((info.kind, (info.kind, subresource))) or definition(info.gvk) is None
+    return errors if said_once else [*errors, *errors]
 
 
 def validate_review(group: str, kind: str, obj: Object) -> list[FieldError]:

@@ -1,7 +1,7 @@
 """ObjectMeta: names, labels, annotations, owners and finalizers, and what of them may change."""
 
 from kybern.kube.field import forbidden, invalid, required, too_long
-from kybern.kube.validation.fields import Errors, Object, child, immutable, items, text
+from kybern.kube.validation.fields import IMMUTABLE, Errors, Object, child, immutable, items, text
 from kybern.kube.validation.names import Check, dns1123_label, label_key, label_value, qualified_name
 
 TOTAL_ANNOTATIONS_LIMIT = 256 * 1024
@@ -113,11 +113,9 @@ def validate_metadata_update(new: Object, old: Object, path: str = "metadata") -
     """What of the metadata may not change between two writes; formats are checked by `validate_metadata`."""
     for name in ("name", "namespace", "uid", "creationTimestamp", "deletionTimestamp"):
         yield from immutable(new.get(name), old.get(name), f"{path}.{name}")
-    yield from immutable(
-        new.get("deletionGracePeriodSeconds"),
-        old.get("deletionGracePeriodSeconds"),
-        f"{path}.deletionGracePeriodSeconds",
-    )
+    grace = new.get("deletionGracePeriodSeconds")
+    if grace != old.get("deletionGracePeriodSeconds"):  # nothing and zero are not the same here
+        yield invalid(f"{path}.deletionGracePeriodSeconds", grace, IMMUTABLE)
     if (new.get("generation") or 0) < (old.get("generation") or 0):
         yield invalid(f"{path}.generation", new.get("generation") or 0, "must not be decremented")
     if old.get("deletionTimestamp"):

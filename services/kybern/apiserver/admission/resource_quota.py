@@ -24,7 +24,7 @@ from kybern.kube.quota.amounts import Amounts, add, largest, mask, read, write
 from kybern.kube.quota.charge import LimitedResource, QuotaRefusal, Write, decide_charge, matches
 from kybern.kube.quota.evaluators import IGNORED, evaluator
 from kybern.kube.quota.total import total_usage
-from kybern.kube.status import StatusError, already_exists, conflict, forbidden
+from kybern.kube.status import StatusError, conflict, forbidden
 
 ATTEMPTS = 20
 
@@ -81,7 +81,7 @@ class ResourceQuota(Plugin):
             return
         taken = served.storage.get(request.namespace, request.name) is not None
         if operation == CREATE and taken and not new["metadata"].get("generateName"):
-            raise already_exists(request.group, request.resource, request.name)  # nothing will be used
+            raise commit.exists(request)  # nothing will be used
         before = old if operation != CREATE else None
         await self._decide(Waiting(request, Write(known, new, before, request.subresource)))
 

@@ -6,7 +6,7 @@ from kybern.apiserver.core import encoding, keys
 from kybern.apiserver.registry.request import Request
 from kybern.apiserver.registry.strategies import claims as service_claims
 from kybern.apiserver.storage.entry import Entry
-from kybern.kube.status import already_exists, service_unavailable
+from kybern.kube.status import StatusError, already_exists, service_unavailable, status_error
 from kybern.store.contract import Delete, Put, TxnResult, Write
 from kybern.store.errors import LeaseNotFoundError
 
@@ -103,12 +103,27 @@ def span_attributes(request: Request) -> dict[str, str]:
 
 
 async def create(request: Request, obj: Object) -> bytes:
-    """Write a new object. Raises StatusError (409 AlreadyExists)."""
+    """Write a new object. Raises StatusError (409 AlreadyExists; 500 for one that says that it has been written)."""
+    if not request.dry_run and _is_version(request.sent_version):
+        raise status_error(500, "", "resourceVersion should not be set on objects to be created")
     if request.dry_run and request.served.storage.get(request.namespace, request.name) is not None:
-        raise already_exists(request.group, request.resource, request.name)
+        raise exists(request)
     try:
         return await put(request, obj, 0)
     except Claimed:
         raise
     except Stale:
-        raise already_exists(request.group, request.resource, request.name) from None
+        raise exists(request) from None
+
+
+def _is_version(text: str) -> bool:
+    return text.isascii() and text.isdigit() and 0 < int(text) < 1 << 64
+
+
+def exists(request: Request) -> StatusError:
+    """409; of what is on its way out it is said."""
+    error = already_exists(request.group, request.resource, request.name)
+    entry = request.served.storage.get(request.namespace, request.name)
+    if entry is not None and entry.decode()["metadata"].get("deletionTimestamp"):
+        error.status["message"] = f"object is being deleted: {error.status['message']}"
+    return error

@@ -32,6 +32,7 @@ async def create(request: Request, data: bytes) -> bytes:
 
 async def _create(request: Request, data: bytes) -> bytes:
     obj = to_storage(request, decode(request, data, request.served.info.gvk))
+    request.sent_version = obj["metadata"].get("resourceVersion") or ""
     return request.served.present(await create_object(request, obj))
 
 

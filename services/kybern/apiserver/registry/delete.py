@@ -191,6 +191,7 @@ def decide_deletion(request: Request, old: Object, options: DeleteOptions, now: 
         return Deletion(True, new)
     _mark(metadata, grace, now)
     if _waits(new):
+        metadata.pop("deletionGracePeriodSeconds", None)
         new["status"] = {**(new.get("status") or {}), "phase": "Terminating"}
     return Deletion(False, {} if new == old else new)
 

@@ -123,7 +123,7 @@ def _check_uid(request: Request, obj: Object, current: Object) -> None:
     if uid and uid != current["metadata"].get("uid"):
         stored = request.served.stored
         wrong = field.invalid("metadata.uid", uid, "field is immutable")
-        raise invalid(stored.group, stored.kind, request.name, [wrong])
+        raise invalid(stored.group, stored.kind, request.name, [wrong, wrong])  # who changes it is told twice
 
 
 def _names_version(wanted: Any) -> bool:

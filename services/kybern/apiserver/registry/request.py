@@ -5,12 +5,14 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
+from kybern.apiserver.core.audit.event import Audited
 from kybern.apiserver.core.user import User
 from kybern.apiserver.registry.reinvocation import Reinvocation
 from kybern.apiserver.registry.resource_table import Served
-from kybern.kube import meta
+from kybern.kube import field_selectors, meta
 from kybern.kube.managed_fields import wrong_name
 from kybern.kube.rbac import Attributes
+from kybern.kube.selectors import SelectorError
 from kybern.kube.status import invalid
 from kybern.protos.api.v1.objects_pb2 import Resource, WriteOptions
 from kybern.store.contract import Write
@@ -39,6 +41,7 @@ class Request:
     field_validation: str = ""
     warnings: list[str] = field(default_factory=list)
     user_agent: str = ""
+    audit: Audited | None = None  # what the audit log keeps of it, if anything
     audit_annotations: dict[str, str] = field(default_factory=dict)
     reinvocation: Reinvocation = field(default_factory=Reinvocation)
     unasked: bool = False  # of the server's own start: no webhook and no policy of the cluster's stands in its way
@@ -106,6 +109,16 @@ def attributes(served: Served, verb: str, subresource: str, namespace: str, name
     if info.resource == "namespaces" and not info.group:
         namespace = name
     return Attributes(verb, info.group, info.resource, subresource, namespace, name)
+
+
+def pinned_name(field_selector: str) -> str:
+    """The name that a list or watch is limited to: authorization judges it as a request for that object."""
+    if "metadata.name" not in field_selector:
+        return ""
+    try:
+        return field_selectors.parse(field_selector).exact("metadata.name") or ""
+    except SelectorError:
+        return ""
 
 
 def namespace_of(served: Served, resource: Resource) -> str:

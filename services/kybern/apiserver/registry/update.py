@@ -23,7 +23,7 @@ from kybern.kube.defaults.create import GENERATION_KINDS
 from kybern.kube.disabled_fields import drop_disabled
 from kybern.kube.field import invalid as field_invalid
 from kybern.kube.managed_fields import same_but_times
-from kybern.kube.status import StatusError, bad_request, conflict, invalid
+from kybern.kube.status import StatusError, bad_request, conflict, invalid, status_error
 
 Object = dict[str, Any]
 Produce = Callable[[Object], Awaitable[Object]]
@@ -90,11 +90,11 @@ async def change(request: Request, produce: Produce, tracked: bool = False, admi
 
 
 def _version(text: str) -> int:
-    """A resourceVersion in an object. Raises StatusError (400)."""
+    """A resourceVersion in an object. Raises StatusError (500)."""
     try:
         return revision_of(text, "")
     except StatusError as error:
-        raise bad_request(f"strconv{error.message.partition(': strconv')[2]}") from None
+        raise status_error(500, "", f"strconv{error.message.partition(': strconv')[2]}") from None
 
 
 async def _change(request: Request, entry: Entry, new: Object, tracked: bool, admission: Chain) -> bytes:

@@ -75,12 +75,14 @@ def _collect_repeated(node: yaml.Node | None, found: list[str]) -> None:
             keys.add(str(key.value))
 
 
-def protobuf_to_json(data: bytes) -> bytes:
-    """A protobuf body as JSON bytes. Raises ValueError with what is wrong."""
-    try:
-        return orjson.dumps(protobuf.decode(data))
-    except protobuf.ProtobufError as wrong:
-        raise ValueError(str(wrong)) from None
+def protobuf_to_json(data: bytes, api_version: str, kind: str) -> bytes:
+    """A protobuf body as JSON bytes; it is of the kind, unless it says something else. Raises ProtobufError."""
+    return orjson.dumps(protobuf.decode(data, (api_version, kind)))
+
+
+def protobuf_to_options(data: bytes) -> bytes:
+    """DeleteOptions as JSON bytes; of what is something else only what it is. Raises ProtobufError."""
+    return orjson.dumps(protobuf.decode(data, ("meta.k8s.io/v1", "DeleteOptions"), protobuf.META_KINDS))
 
 
 def _special(value: Any) -> Any:

@@ -13,7 +13,7 @@ from kybern.gateway import answers
 from kybern.gateway.api import DEFAULT_TIMEOUT, Api
 from kybern.gateway.core import discovery
 from kybern.gateway.core.bodies import indent
-from kybern.gateway.core.negotiation import OFFERED, PLAIN, MediaType, negotiate_discovery
+from kybern.gateway.core.negotiation import JSON, OFFERED, PLAIN, MediaType, negotiate_discovery
 from kybern.gateway.core.router import GroupPath
 from kybern.gateway.handlers.health import NOT_FOUND, PATHS
 from kybern.gateway.handlers.target import not_allowed
@@ -125,6 +125,10 @@ class Documents:
         return await answers.answer(request, indent(body), end=b"")
 
     async def version(self, request: Request) -> Response:
+        """Raises StatusError (406) where JSON will not do."""
+        accept = request.header(b"accept")
+        if accept and not any(entry.partition(";")[0].strip() in ("*/*", JSON) for entry in accept.split(",")):
+            raise answers.not_routed((JSON,))
         return await answers.answer(request, indent(VERSION_BODY), end=b"")
 
     async def openapi_v2(self, request: Request) -> Response:

@@ -90,7 +90,7 @@ class FastCreate:
             options = write_options(request)
         except StatusError:
             return
-        if target.verb != "create" or target.served.warning or bodies.is_yaml(media_type):
+        if target.verb != "create" or target.served.warning or media_type != bodies.JSON_TYPE:
             return
         asked = CreateRequest(resource=target.resource(), options=options).SerializeToString()
         part = requester_part(requester(request), self._api.request_timeout)

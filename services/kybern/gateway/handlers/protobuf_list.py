@@ -13,6 +13,7 @@ from kybern.gateway.core.resources import Served
 from kybern.gateway.http.message import Request, Response
 from kybern.kube.meta import Object
 from kybern.kube.protobuf import ListEncoder
+from kybern.kube.tables.table import partial_object_metadata
 from kybern.protos.api.v1.objects_pb2 import ListResponse
 
 AT_ONCE = 16  # objects that are converted before others have their turn
@@ -32,7 +33,7 @@ async def collect(
     etag = "" if chunk.last else chunk.etag
     while True:
         for count, item in enumerate(views.split_items(chunk.items), 1):
-            encoder.add({"metadata": item.get("metadata") or {}} if media.metadata_only else item)
+            encoder.add(partial_object_metadata(item) if media.metadata_only else item)
             if count % AT_ONCE == 0:
                 await asyncio.sleep(0)
         if chunk.last:

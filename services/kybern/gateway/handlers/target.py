@@ -19,6 +19,12 @@ from kybern.kube.status import (
 from kybern.protos.api.v1.objects_pb2 import Resource
 
 BODY_KINDS = {"scale": "Scale", "binding": "Binding", "eviction": "Eviction", "token": "TokenRequest"}
+BODY_VERSIONS = {
+    "scale": "autoscaling/v1",
+    "binding": "v1",
+    "eviction": "policy/v1",
+    "token": "authentication.k8s.io/v1",
+}
 OF_ONE = ("get", "update", "patch", "delete")  # the verbs of a single object
 CONNECT = frozenset({"log", "exec", "attach", "portforward", "proxy"})
 
@@ -38,6 +44,11 @@ class Target:
     def kind(self) -> str:
         """The kind of a body."""
         return BODY_KINDS.get(self.path.subresource, self.served.kind)
+
+    @property
+    def api_version(self) -> str:
+        """The apiVersion of a body."""
+        return BODY_VERSIONS.get(self.path.subresource, self.served.api_version)
 
     @property
     def connects(self) -> bool:

@@ -14,7 +14,8 @@ from kybern.gateway.handlers.read import table_view
 from kybern.gateway.handlers.target import Target
 from kybern.gateway.http.message import Request, Response
 from kybern.kube import recognize
-from kybern.kube.protobuf import CONTENT_TYPE
+from kybern.kube.meta import group_version
+from kybern.kube.protobuf import CONTENT_TYPE, ProtobufError
 from kybern.kube.status import bad_request
 from kybern.protos.api.v1.objects_pb2 import (
     CreateRequest,
@@ -29,9 +30,7 @@ INLINE_YAML = 16 << 10  # bytes of YAML that are converted on the event loop
 
 
 async def json_body(request: Request, media_type: str) -> bytes:
-    """The body as JSON. Raises ValueError with what is wrong with it."""
-    if media_type == CONTENT_TYPE and request.body:
-        return bodies.protobuf_to_json(request.body)
+    """A body of JSON or YAML as JSON. Raises ValueError with what is wrong with it."""
     if not bodies.is_yaml(media_type):
         return request.body
     if len(request.body) <= INLINE_YAML:
@@ -39,14 +38,21 @@ async def json_body(request: Request, media_type: str) -> bytes:
     return await asyncio.to_thread(bodies.yaml_to_json, request.body)
 
 
-async def object_body(request: Request, kind: str) -> bytes:
-    """An object of a kind, as JSON. Raises StatusError (400, 415)."""
+async def object_body(request: Request, target: Target) -> bytes:
+    """An object of the target's kind, as JSON. Raises StatusError (400, 415)."""
     media_type = content_type(request.header(b"content-type"))
     bodies.check_body_type(media_type)
     try:
+        if media_type == CONTENT_TYPE:
+            return bodies.protobuf_to_json(request.body, target.api_version, target.kind)
         return await json_body(request, media_type)
     except ValueError as wrong:
-        raise bad_request(recognize.unrecognized(kind, request.body, wrong)) from None
+        if isinstance(wrong, ProtobufError) and wrong.kind:
+            version = group_version(wrong.api_version)[1]
+            raise bad_request(
+                f'{wrong.kind} in version "{version}" cannot be handled as a {target.kind}: {wrong}'
+            ) from None
+        raise bad_request(recognize.unrecognized(target.kind, request.body, wrong)) from None
 
 
 async def patch_body(request: Request, media_type: str) -> bytes:
@@ -64,6 +70,8 @@ async def deletion_body(request: Request) -> bytes:
     media_type = content_type(request.header(b"content-type"))
     bodies.check_body_type(media_type)
     try:
+        if media_type == CONTENT_TYPE:
+            return bodies.protobuf_to_options(request.body)
         return await json_body(request, media_type)
     except ValueError as wrong:
         raise bad_request(str(wrong)) from None
@@ -88,7 +96,7 @@ def write_options(request: Request, kind: str = "CreateOptions", patch_type: str
 
 
 async def create(api: Api, request: Request, target: Target, traceparent: str) -> Response:
-    media, body = answers.media_type(request, target.served), await object_body(request, target.kind)
+    media, body = answers.media_type(request, target.served), await object_body(request, target)
     given = write_options(request)
     wanted = CreateRequest(resource=target.resource(), name=target.path.name, object=body, options=given)
     reply = await _call(api, request, wanted, traceparent)
@@ -96,7 +104,7 @@ async def create(api: Api, request: Request, target: Target, traceparent: str) -
 
 
 async def update(api: Api, request: Request, target: Target, traceparent: str) -> Response:
-    media, body = answers.media_type(request, target.served), await object_body(request, target.kind)
+    media, body = answers.media_type(request, target.served), await object_body(request, target)
     given = write_options(request, "UpdateOptions")
     wanted = UpdateRequest(resource=target.resource(), name=target.path.name, object=body, options=given)
     reply = await _call(api, request, wanted, traceparent)

@@ -176,12 +176,27 @@ def test_damaged_bodies_are_an_object_or_a_refusal(body: bytes, data: st.DataObj
         json.dumps(protobuf.decode(damaged))
 
 
+def envelope(content: bytes, api_version: str = "v1", kind: str = "ConfigMap") -> bytes:
+    return codec.envelope(api_version, kind, content)
+
+
+NAMED = b"\x0a\x03\x0a\x01a"  # metadata.name: a
 REFUSED = {
     "JSON": (b'{"kind":"Pod"}', "provided data does not appear to be a protobuf message"),
-    "nothing": (b"", "provided data does not appear to be a protobuf message"),
-    "no kind": (codec.MAGIC, "Object 'Kind' is missing"),
-    "unknown kind": (codec.MAGIC + b"\x0a\x0a\x0a\x02v1\x12\x04Nope", "no kind 'Nope' in version 'v1'"),
-    "cut short": (codec.MAGIC + b"\x0a\x7f", "unable to decode the protobuf body"),
+    "nothing": (b"", "^empty data$"),
+    "nothing behind the magic number": (codec.MAGIC, "^empty body$"),
+    "no kind": (codec.MAGIC + b"\x0a\x04\x0a\x02v1", "Object 'Kind' is missing"),
+    "cut short": (codec.MAGIC + b"\x0a\x7f", "^unexpected EOF$"),
+    "a length beyond the end": (envelope(b"\x0a\xff\xff\x03"), "^unexpected EOF$"),
+    "a length below zero": (envelope(b"\x0a" + b"\xff" * 9 + b"\x01"), "negative length found during unmarshaling"),
+    "a number of more than 64 bits": (envelope(b"\x0a" + b"\xff" * 12), "integer overflow"),
+    "a number as metadata": (envelope(b"\x08\x07"), "^proto: wrong wireType = 0 for field ObjectMeta$"),
+    "a text as a number": (envelope(b"\x0a\x03\x3a\x01x"), "^proto: wrong wireType = 2 for field Generation$"),
+    "a number as a name": (envelope(b"\x0a\x02\x08\x03"), "^proto: wrong wireType = 0 for field Name$"),
+    "the end of a group": (envelope(b"\x0c"), "^proto: ConfigMap: wiretype end group for non-group$"),
+    "field zero": (envelope(b"\x02\x00"), r"^proto: ConfigMap: illegal tag 0 \(wire type 2\)$"),
+    "an unknown wire type": (envelope(NAMED + b"\xfa\x07\x00\xff\x07"), "^proto: illegal wireType 7$"),
+    "another member in a map": (envelope(NAMED + b"\x12\x02\x08\x03"), "^unexpected EOF$"),
 }
 
 
@@ -190,3 +205,50 @@ def test_refused(case: str) -> None:
     body, message = REFUSED[case]
     with pytest.raises(protobuf.ProtobufError, match=message):
         protobuf.decode(body)
+
+
+READ = {
+    "an unknown field": (envelope(NAMED + b"\xea\x04\x01x"), {"metadata": {"name": "a"}}),
+    "an unknown group": (envelope(NAMED + b"\xeb\x04\x08\x01\xec\x04"), {"metadata": {"name": "a"}}),
+    "an unknown field in a map": (
+        envelope(NAMED + b"\x12\x09\x0a\x01k\x12\x01v\x1a\x01w"), {"metadata": {"name": "a"}, "data": {"k": "v"}}
+    ),
+    "no text": (
+        envelope(NAMED + b"\x12\x06\x0a\x01k\x12\x01\xff"), {"metadata": {"name": "a"}, "data": {"k": "\ufffd"}}
+    ),
+    "fields of fields that are no JSON": (
+        envelope(b"\x0a\x0b\x0a\x01a\x8a\x01\x05\x3a\x03\x0a\x01{"), {"metadata": {"name": "a", "managedFields": [{}]}}
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", READ)
+def test_read_as_go_reads_it(case: str) -> None:
+    body, content = READ[case]
+    assert protobuf.decode(body) == {"kind": "ConfigMap", "apiVersion": "v1", **content}
+
+
+KINDS = {
+    "nothing said": ("", "", {"kind": "ConfigMap", "apiVersion": "v1", "metadata": {"name": "a"}}),
+    "no version": ("", "ConfigMap", {"kind": "ConfigMap", "apiVersion": "v1", "metadata": {"name": "a"}}),
+    "an odd version": ("a/b/c", "ConfigMap", {"kind": "ConfigMap", "apiVersion": "v1", "metadata": {"name": "a"}}),
+    "an unknown kind": ("v1", "Nope", {"kind": "Nope", "apiVersion": "v1"}),
+    "an unknown version": ("v2", "ConfigMap", {"kind": "ConfigMap", "apiVersion": "v2"}),
+}
+
+
+@pytest.mark.parametrize("case", KINDS)
+def test_kinds(case: str) -> None:
+    api_version, kind, found = KINDS[case]
+    assert protobuf.decode(envelope(NAMED, api_version, kind), ("v1", "ConfigMap")) == found
+
+
+def test_of_other_kinds_only_the_name_is_read() -> None:
+    body = envelope(b"\x0b")
+    assert protobuf.decode(body, kinds=protobuf.META_KINDS) == {"kind": "ConfigMap", "apiVersion": "v1"}
+
+
+def test_what_a_damaged_body_was_to_be() -> None:
+    with pytest.raises(protobuf.ProtobufError) as refused:
+        protobuf.decode(envelope(b"\x0b"))
+    assert (refused.value.api_version, refused.value.kind) == ("v1", "ConfigMap")

@@ -430,7 +430,7 @@ UPDATABLE = (
     "`spec.terminationGracePeriodSeconds` (allow it to be set to 1 if it was previously negative)"
 )
 UPDATE: list[tuple[str, str, Any, list[str]]] = [
-    ("Pod", "metadata.name", "y", ['metadata.name: Invalid value: "y": field is immutable']),
+    ("Pod", "metadata.name", "y", ['metadata.name: Invalid value: "y": field is immutable'] * 2),
     ("Pod", "metadata.labels", {"new": "label"}, []),
     ("Pod", f"{C}.image", "web:2", []),
     ("Pod", f"{C}.image", "", ["spec.containers[0].image: Required value"] * 2),
@@ -504,7 +504,7 @@ def test_no_finalizer_is_added_to_what_is_being_deleted() -> None:
     assert [str(error) for error in validate_update(info, new, old)] == [
         "metadata.finalizers: Forbidden: no new finalizers can be added if the object is being deleted, found new "
         'finalizers []string{"a.b/c"}'
-    ]
+    ] * 2
 
 
 SUSPENDED = {"conditions": [{"type": "Suspended", "status": "True"}]}

@@ -20,7 +20,7 @@ def prepare_create(request: Request, new: Object) -> None:
     metadata = dict(spec["template"].get("metadata") or {})
     made = {CONTROLLER_UID: uid, "controller-uid": uid, JOB_NAME: name, "job-name": name}
     labels = {**(metadata.get("labels") or {}), **made}
-    if metadata.get("labels") and new["metadata"].get("labels") is metadata["labels"]:  # from the template, by default
+    if not new["metadata"].get("labels") or new["metadata"]["labels"] is metadata.get("labels"):  # the template's, then
         new["metadata"]["labels"] = dict(labels)
     metadata["labels"] = labels
     new["spec"] = {
