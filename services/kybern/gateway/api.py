@@ -9,6 +9,8 @@ from typing import Any
 from urllib.parse import unquote
 from uuid import UUID
 
+import orjson
+
 from kybern.gateway.core import options
 from kybern.gateway.core.encoded import Encoded
 from kybern.gateway.core.frames import Frames
@@ -60,9 +62,12 @@ class Api:
         """Authenticate and authorize a request for a path that is no resource. Raises StatusError."""
         return await self._check_access(request, CheckAccessRequest(verb=request.method.lower(), path=request.path))
 
-    async def check_resource_access(self, request: Request, resource: Resource, name: str, verb: str) -> None:
-        """The same for a resource that the API does not have, or not with this verb."""
-        await self._check_access(request, CheckAccessRequest(verb=verb, resource=resource, name=name))
+    async def check_resource_access(
+        self, request: Request, resource: Resource, name: str, verb: str, answer: dict[str, Any]
+    ) -> None:
+        """The same for a resource that the API does not have, or not with this verb; `answer` is for those who may ask."""
+        refusal = orjson.dumps(answer) if self.resources.table.audited else b""
+        await self._check_access(request, CheckAccessRequest(verb=verb, resource=resource, name=name, refusal=refusal))
 
     async def _check_access(self, request: Request, check: CheckAccessRequest) -> CheckAccessResponse:
         found: CheckAccessResponse = await self.calls.call(check, **behind(self, request), timeout=self.request_timeout)

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
 import orjson
 from prometheus_client import generate_latest
@@ -53,6 +54,9 @@ TRACES_PER_SECOND, TRACES_AT_ONCE = 2, 100  # of writes that bring no trace of t
 OPENAPI_V3 = "/openapi/v3"
 KEPT = ((b"Cache-Control", b"public, max-age=3600"),)
 DOCUMENT_TYPES = {"/.well-known/openid-configuration": JSON, "/openid/v1/jwks": b"application/jwk-set+json"}
+
+
+PLAIN: dict[str, Any] = {"metadata": {}, "code": 404}  # a 404 without a Status
 
 
 class NoSuchGroup(Exception):
@@ -125,7 +129,8 @@ class Gateway:
                 return None
             code = response.status
             return response
-        except StatusError as error:
+        except StatusError as found:
+            error = await self._recorded(request, path, found)
             code = error.code
             denied = code == 401 or (code == 403 and " cannot " in error.message)
             if denied and request.warning != SPACED_WARNING:
@@ -155,14 +160,29 @@ class Gateway:
             request.warning = target.served.warning
             return target
         except StatusError as error:
-            verb = aggregated.verb_of(request, path)
-            resource = resource_of(path)
-            if path.resource == "namespaces" and not path.group:
-                resource.namespace = path.name  # a namespace lies in itself
-            await self._api.check_resource_access(request, resource, path.name, verb)
-            if path.group and not self._is_known(path, error):
+            nowhere = path.group and not self._is_known(path, error)
+            await self._told(request, path, PLAIN if nowhere else error.status)
+            if nowhere:
                 raise NoSuchGroup from None
             raise
+
+    async def _told(self, request: Request, path: ResourcePath, answer: dict[str, Any]) -> None:
+        """Whether the client may hear this answer. Raises StatusError."""
+        resource = resource_of(path)
+        if path.resource == "namespaces" and not path.group:
+            resource.namespace = path.name  # a namespace lies in itself
+        verb = aggregated.verb_of(request, path)
+        await self._api.check_resource_access(request, resource, path.name, verb, answer)
+
+    async def _recorded(self, request: Request, path: ResourcePath | None, error: StatusError) -> StatusError:
+        """The answer to a request that was refused here, once the audit log has it, too."""
+        if path is None or not self._api.resources.table.audited or request.audit_id:
+            return error
+        try:
+            await self._told(request, path, error.status)
+        except StatusError as denied:
+            return denied
+        return error
 
     def _is_known(self, path: ResourcePath, error: StatusError) -> bool:
         """Whether what is not there is said in the words of the API; custom resources have them for objects alone."""

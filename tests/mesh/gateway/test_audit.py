@@ -104,11 +104,13 @@ async def test_refusals(log: Log) -> None:
     assert event["annotations"]["authorization.k8s.io/decision"] == "forbid"
     async with log.front.client(Authorization="Bearer nonsense") as nobody, nobody.get("/api/v1/pods") as response:
         assert response.status == 401
-        (event,) = await log.of(response.headers["Audit-Id"])
-    assert (event["user"], event["responseStatus"]["code"]) == ({"username": ""}, 401)
+        (event,) = await log.of(response.headers["Audit-Id"], "ResponseStarted")
+    assert (event["user"], event["responseStatus"]["code"]) == ({}, 401)
     paths = (
         ("/api/v1/namespaces/none", 404),
-        ("/apis/nothing/v1/things", 200),
+        ("/apis/nothing/v1/things", 404),
+        ("/api/v1/nothing", 404),
+        ("/api/v1/namespaces/default/pods/x/nothing", 404),
         ("/apis", 200),
         ("/version", 200),
         ("/readyz", 200),
@@ -209,3 +211,49 @@ async def test_a_webhook_gets_batches_and_is_tried_again(fronts: Any, tmp_path: 
     assert sum(len(batch) for batch in batches) >= 12
     assert max(len(batch) for batch in batches) <= 5
     assert last in [event["auditID"] for batch in batches for event in batch]  # sent at the end
+
+
+async def test_what_is_known_when(log: Log) -> None:
+    """What a request says of itself is recorded once it may be made, a body with its defaults, a patch as it came."""
+    path = "/api/v1/namespaces/default/configmaps"
+    async with log.front.admin.post(path, json={"metadata": {"name": "k"}, "data": {}}) as response:
+        received, complete = await log.of(response.headers["Audit-Id"])
+    assert ("name" in received["objectRef"], "requestObject" in received) == (False, False)
+    assert complete["objectRef"]["name"] == "k"
+    assert (complete["requestObject"]["kind"], complete["requestObject"]["apiVersion"]) == ("ConfigMap", "v1")
+    async with log.front.client("bob") as bob, bob.post(path, json={"metadata": {"name": "no"}}) as response:
+        _, complete = await log.of(response.headers["Audit-Id"])
+    assert ("requestObject" in complete, "name" in complete["objectRef"]) == (False, False), "bob may not"
+    async with log.front.admin.delete(f"{path}/k", json={"propagationPolicy": "Background"}) as response:
+        _, complete = await log.of(response.headers["Audit-Id"])
+    assert complete["requestObject"]["propagationPolicy"] == "Background"
+    async with log.front.admin.get(path, params={"fieldSelector": "metadata.name=k"}) as response:
+        _, complete = await log.of(response.headers["Audit-Id"])
+    assert complete["objectRef"]["name"] == "k"
+    assert complete["responseObject"]["metadata"]["resourceVersion"]
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "headers", "verb", "code"),
+    [
+        ("GET", "/api/v1/namespaces/default/configmaps", {"Accept": "text/plain"}, "list", 406),
+        ("PATCH", "/api/v1/namespaces/default/configmaps/x", {"Content-Type": "text/plain"}, "patch", 415),
+        ("HEAD", "/api/v1/namespaces/default/configmaps", {}, "list", 405),
+        ("DELETE", "/api/v1/namespaces/default/configmaps/x/nope", {}, "delete", 404),
+    ],
+)
+async def test_what_the_gateway_refuses(
+    log: Log, method: str, path: str, headers: dict[str, str], verb: str, code: int
+) -> None:
+    async with log.front.admin.request(method, path, headers={"Audit-Id": "r", **headers}, data=b"{}") as response:
+        assert response.status == code
+    complete = (await log.of("r"))[-1]
+    assert (complete["verb"], complete["responseStatus"]["code"]) == (verb, code)
+
+
+async def test_a_watch_that_is_refused_has_begun(log: Log) -> None:
+    path = "/api/v1/namespaces/default/configmaps?watch=1"
+    async with log.front.client("bob") as bob, bob.get(path) as response:
+        events = await log.of(response.headers["Audit-Id"])
+    assert [event["stage"] for event in events] == ["RequestReceived", "ResponseStarted", "ResponseComplete"]
+    assert [event.get("responseStatus", {}).get("code") for event in events] == [None, 403, 403]

@@ -17,7 +17,7 @@ from kybern.apiserver.authentication.authenticator import GATEWAY
 from kybern.apiserver.core.audit.event import Audited, event
 from kybern.apiserver.core.audit.policy import LEVELS, Policy
 from kybern.apiserver.core.user import User
-from kybern.apiserver.registry.request import attributes, namespace_of
+from kybern.apiserver.registry.request import attributes, namespace_of, pinned_name
 from kybern.apiserver.waiting import MustWait
 from kybern.kube.meta import join_group_version
 from kybern.kube.rbac import Attributes
@@ -27,9 +27,12 @@ from kybern.rpc.exchange.context import CallContext
 if TYPE_CHECKING:
     from kybern.apiserver.server import ApiServer
 
+NOBODY = User("")
 DECISION, REASON = "authorization.k8s.io/decision", "authorization.k8s.io/reason"
-BODIES = ("object", "patch", "options")  # fields of requests that hold a JSON body
+STREAMED = frozenset({"log", "exec", "attach", "portforward", "proxy"})  # subresources with long answers
 ANSWERS = ("object", "list")
+CHECK = "check_access"
+NOT_ACCEPTABLE = 406  # said in plain text
 PASSED_ON = ("connect", "forward")  # others answer: what is recorded is that the request was let through
 Handler = Callable[[Any, CallContext], Any]
 
@@ -72,7 +75,9 @@ class AuditLog:
             source_ips=tuple(origin.source_ips) if origin is not None else (),
             user_agent=requester.user_agent if requester is not None else "",
         )
-        self._note_object(audited, message)
+        if original is NOBODY:
+            audited.nobody = True
+            return audited
         if user is not None:
             allowed = server.authorizer.may(user, asked)
             audited.annotations[DECISION] = "allow" if allowed else "forbid"
@@ -91,7 +96,7 @@ class AuditLog:
             except MustWait as wait:
                 await wait.over()
             except StatusError:
-                return User(""), None
+                return NOBODY, None
         try:
             return original, server.authenticator.authenticate(call, path, asked)
         except StatusError:
@@ -101,8 +106,9 @@ class AuditLog:
         if getattr(message, "path", ""):
             return Attributes(message.verb, path=message.path), ""
         resource = message.resource
-        shown = message.verb or "create" if verb in PASSED_ON else verb.replace("_", "")
-        name = getattr(message, "name", "")
+        told = getattr(message, "verb", "")  # where the call's own name does not tell
+        shown = told or "create" if verb in PASSED_ON else told if verb == CHECK else verb.replace("_", "")
+        name = getattr(message, "name", "") or pinned_name(getattr(message, "field_selector", ""))
         served = server.table.served.get((resource.group, resource.version, resource.resource))
         if served is None:
             parts = (resource.group, resource.resource, resource.subresource, resource.namespace, name)
@@ -110,34 +116,24 @@ class AuditLog:
         asked = attributes(served, shown, resource.subresource, namespace_of(served, resource), name)
         return asked, resource.version
 
-    def _note_object(self, audited: Audited, message: Any) -> None:
-        """The request's body, and what it says of the object's identity."""
-        audited.request = next((body for field in BODIES if (body := _bytes(message, field))), b"")
-        if audited.asked.verb not in ("create", "update"):
-            return
-        try:
-            metadata = orjson.loads(audited.request).get("metadata") or {}
-        except (orjson.JSONDecodeError, AttributeError):
-            return
-        if not isinstance(metadata, dict):
-            return
-        asked = audited.asked
-        if not asked.name and isinstance(metadata.get("name"), str):
-            audited.asked = Attributes(
-                asked.verb, asked.group, asked.resource, asked.subresource, asked.namespace, metadata["name"]
-            )
-        audited.uid, audited.resource_version = (
-            str(metadata.get("uid") or ""),
-            str(metadata.get("resourceVersion") or ""),
-        )
-
     def _fail(self, server: "ApiServer", audited: Audited, error: Exception) -> None:
         if isinstance(error, StatusError):
-            status = {key: value for key, value in error.status.items() if key not in ("kind", "apiVersion")}
-            self._write(audited, "ResponseComplete", server.clock.now(), status, orjson.dumps(error.status))
+            self._answer(audited, server.clock.now(), error.status)
             return
         status = {"metadata": {}, "status": "Failure", "message": str(error), "reason": "InternalError", "code": 500}
         self._write(audited, "Panic", server.clock.now(), status)
+
+    def _answer(self, audited: Audited, now: datetime, status: dict[str, Any]) -> None:
+        """A Status was the answer."""
+        shown = {key: value for key, value in status.items() if key not in ("kind", "apiVersion")}
+        asked, whole = audited.asked, orjson.dumps(status) if "kind" in status else b""
+        if status["code"] == NOT_ACCEPTABLE:
+            shown, whole = {"metadata": {}, "code": NOT_ACCEPTABLE}, b""
+        long = asked.verb == "watch" or asked.subresource in STREAMED
+        if audited.nobody or (long and not audited.started):
+            self._write(audited, "ResponseStarted", now, shown, whole)
+        if not audited.nobody:
+            self._write(audited, "ResponseComplete", now, shown, whole)
 
     def unary(self, server: "ApiServer", verb: str, handler: Handler) -> Callable[[Any, CallContext], Awaitable[Any]]:
         """A handler with one answer, audited."""
@@ -151,8 +147,11 @@ class AuditLog:
             except Exception as error:
                 self._fail(server, record, error)
                 raise
-            status = {"metadata": {}, **deletion(response), "code": answer_code(verb, response)}
+            status = {"metadata": {}, **success(response), "code": answer_code(verb, response)}
             now = server.clock.now()
+            if refusal := _bytes(message, "refusal"):
+                self._answer(record, now, orjson.loads(refusal))
+                return response
             if verb in PASSED_ON:
                 self._write(record, "ResponseStarted", now, status)
             data = b"" if verb in PASSED_ON else next((b for field in ANSWERS if (b := _bytes(response, field))), b"")
@@ -169,15 +168,17 @@ class AuditLog:
         async def audited(message: Any, call: CallContext) -> AsyncIterator[Any]:
             record = call.audit = await self._begin(server, verb, message, call)
             items: list[bytes] | None = [] if record is not None and record.recorded.with_response else None
-            status = {"metadata": {}, "code": 200}
+            status, head = {"metadata": {}, "code": 200}, dict[str, Any]()
             try:
                 async with aclosing(handler(message, call)) as responses:
                     async for response in responses:
                         if record is not None and verb == "watch" and not record.started:
                             record.started = True
                             self._write(record, "ResponseStarted", server.clock.now(), status)
-                        if items is not None and verb == "list" and response.items:
-                            items.append(response.items)
+                        if items is not None and verb == "list":
+                            head = head or listing(response)
+                            if response.items:
+                                items.append(response.items)
                         yield response
             except Exception as error:
                 if record is not None:
@@ -188,30 +189,41 @@ class AuditLog:
                     self._write(record, "ResponseComplete", server.clock.now(), status)
                 raise
             if record is not None:
-                whole = list_document(server, message.resource, items) if items is not None and verb == "list" else b""
+                whole = (
+                    list_document(server, message.resource, items, head)
+                    if items is not None and verb == "list"
+                    else b""
+                )
                 self._write(record, "ResponseComplete", server.clock.now(), status, whole)
 
         return audited
 
 
-def list_document(server: "ApiServer", resource: Any, items: list[bytes]) -> bytes:
-    """The list that was answered, but for its metadata."""
+def listing(response: Any) -> dict[str, Any]:
+    """The metadata of a list, if this part of it tells."""
+    said = {"resourceVersion": response.resource_version, "continue": response.continue_token}
+    if response.HasField("remaining_item_count"):
+        said["remainingItemCount"] = response.remaining_item_count
+    return {name: value for name, value in said.items() if value}
+
+
+def list_document(server: "ApiServer", resource: Any, items: list[bytes], metadata: dict[str, Any]) -> bytes:
+    """The list that was answered."""
     served = server.table.served.get((resource.group, resource.version, resource.resource))
     kind = served.info.kind if served is not None else ""
     api_version = join_group_version(resource.group, resource.version)
-    head = orjson.dumps({"kind": f"{kind}List", "apiVersion": api_version, "metadata": {}})
+    head = orjson.dumps({"kind": f"{kind}List", "apiVersion": api_version, "metadata": metadata})
     return b'%b,"items":[%b]}' % (head[:-1], b",".join(items))
 
 
-def deletion(response: Any) -> dict[str, Any]:
-    """What the Status that answers a delete says."""
-    if not getattr(response, "deleted", False):
+def success(response: Any) -> dict[str, Any]:
+    """What the Status says that answers a deletion, a binding or an eviction."""
+    data = _bytes(response, "object")
+    if not data.startswith(b'{"kind":"Status"'):
         return {}
     try:
-        status = orjson.loads(response.object)
+        status = orjson.loads(data)
     except orjson.JSONDecodeError:
-        return {}
-    if status.get("kind") != "Status":
         return {}
     return {name: status[name] for name in ("status", "details") if name in status}
 

@@ -51,20 +51,10 @@ def begin(
         raise wrong
     request = Request(server, user, verb, served, namespace, name, resource.subresource, call.traceparent)
     if call.audit is not None:
-        request.audit_annotations = call.audit.annotations
+        request.audit, request.audit_annotations = call.audit, call.audit.annotations
     if call.requester is not None:
         request.user_agent = call.requester.user_agent
     return request
-
-
-def pinned_name(field_selector: str) -> str:
-    """The name that a list or watch is limited to: authorization judges it as a request for that object."""
-    if "metadata.name" not in field_selector:
-        return ""
-    try:
-        return field_selectors.parse(field_selector).exact("metadata.name") or ""
-    except SelectorError:
-        return ""
 
 
 def need_namespace(request: Request) -> None:

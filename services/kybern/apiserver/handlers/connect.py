@@ -29,7 +29,7 @@ async def connect(server: ApiServer, message: ConnectRequest, call: CallContext)
     if request.subresource == "proxy":
         found = proxy_destination(server, request)
         if found.node_name:
-            found.target = node_target(server, found.node_name)
+            found.target = node_target(request, found.node_name)
             found.server_name = f"{found.node_name}.node.kybern"
         return found
     entry = request.served.storage.get(request.namespace, request.name)
@@ -49,18 +49,18 @@ async def connect(server: ApiServer, message: ConnectRequest, call: CallContext)
             raise bad_request(why) if request.subresource != "portforward" else conflict("", "pods", request.name, why)
     return ConnectResponse(
         node_name=node,
-        target=node_target(server, node),
+        target=node_target(request, node),
         server_name=f"{node}.node.kybern",
         container=container,
         object=entry.data,
     )
 
 
-def node_target(server: ApiServer, name: str) -> str:
-    """The gRPC target of a node's agent. Raises StatusError."""
-    entry = server.table.cacher("", "nodes").get("", name)
+def node_target(request: Request, name: str) -> str:
+    """The gRPC target of a node's agent. Raises StatusError, which names the resource of the request, as upstream's."""
+    entry = request.server.table.cacher("", "nodes").get("", name)
     if entry is None:
-        raise not_found("", "nodes", name)
+        raise not_found("", request.resource, name)
     node = entry.decode()
     target = (node["metadata"].get("annotations") or {}).get(TARGET)
     if target:

@@ -12,6 +12,8 @@ async def delete_object(server: ApiServer, message: DeleteRequest, call: CallCon
     """The object while it waits, or what is left to say of it."""
     request = begin(server, call, "delete", message.resource, message.name)
     need_namespace(request)
+    if call.audit is not None:
+        call.audit.sent_options(message.options)
     await server.feed.fresh()
     with warned(request):
         data, gone = await delete(request, read_options(message.options))

@@ -22,6 +22,8 @@ async def delete_collection(
 ) -> DeleteCollectionResponse:
     """The list of what was deleted, as it was."""
     request = begin(server, call, "deletecollection", message.resource, selecting=message)
+    if call.audit is not None:
+        call.audit.sent_options(message.options)
     check(message)
     if message.continue_token:
         decode(message.continue_token)

@@ -12,10 +12,10 @@ from kybern.apiserver.core import encoding, list_options
 from kybern.apiserver.core.continue_token import ContinueToken, after, decode, too_old
 from kybern.apiserver.core.revision import revision_of
 from kybern.apiserver.crd.late_selection import late_selection
-from kybern.apiserver.handlers.begin import begin, pinned_name, selection
+from kybern.apiserver.handlers.begin import begin, selection
 from kybern.apiserver.handlers.list_chunks import chunks, etag_of, in_parts, is_large, joined
 from kybern.apiserver.registry import component_status, unreadable
-from kybern.apiserver.registry.request import Request
+from kybern.apiserver.registry.request import Request, pinned_name
 from kybern.apiserver.server import ApiServer
 from kybern.apiserver.storage.entry import Entry
 from kybern.apiserver.storage.selection import Selection

@@ -24,6 +24,8 @@ async def patch_object(server: ApiServer, message: PatchRequest, call: CallConte
     request = begin(server, call, "patch", message.resource, message.name)
     request.take(message.options)
     need_namespace(request)
+    if call.audit is not None:
+        call.audit.sent(message.patch)
     await server.feed.fresh()
     if message.force and message.patch_type != APPLY:
         error = forbidden("force", "may not be specified for non-apply patch")

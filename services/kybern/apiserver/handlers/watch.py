@@ -6,9 +6,9 @@ from collections.abc import AsyncGenerator, Iterable, Iterator
 from kybern.apiserver.core import encoding, list_options
 from kybern.apiserver.core.revision import revision_of
 from kybern.apiserver.crd.late_selection import LateSelection, late_selection
-from kybern.apiserver.handlers.begin import begin, pinned_name, selection
+from kybern.apiserver.handlers.begin import begin, selection
 from kybern.apiserver.registry import unreadable
-from kybern.apiserver.registry.request import Request
+from kybern.apiserver.registry.request import Request, pinned_name
 from kybern.apiserver.server import ApiServer
 from kybern.apiserver.storage.entry import Entry
 from kybern.apiserver.storage.watcher import Watcher, batches

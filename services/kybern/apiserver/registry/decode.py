@@ -65,6 +65,8 @@ def decode(request: Request, data: bytes, gvk: GVK) -> Object:
     """A decoded, pruned object of `gvk`, which need not be the resource's own kind (Scale, Binding)."""
     obj = parse(data, gvk)
     prune(request, obj, gvk, data)
+    if request.audit is not None:
+        request.audit.saw(obj)
     return obj
 
 
@@ -111,9 +113,17 @@ def to_storage(request: Request, obj: Object) -> Object:
     """A decoded object of the resource's own kind, in storage version and with defaults."""
     if request.served.custom is not None:
         request.served.custom.default(obj)
+        _note(request, obj)
         return request.served.to_storage(obj)
     apply_defaults(request.served.info, obj)
+    _note(request, obj)
     stored = request.served.to_storage(obj)
     if stored is not obj:
         apply_defaults(request.served.stored, stored)
     return stored
+
+
+def _note(request: Request, obj: Object) -> None:
+    """The audit log shows the body of a write with its defaults."""
+    if request.audit is not None and request.verb != "patch":
+        request.audit.saw(obj)

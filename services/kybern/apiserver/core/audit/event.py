@@ -1,6 +1,6 @@
 """audit.k8s.io/v1 Event: one stage of one request, as a line of JSON."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
@@ -11,6 +11,8 @@ from kybern.apiserver.core.user import User, user_info
 from kybern.kube.rbac import Attributes
 
 Object = dict[str, Any]
+
+_IN_QUERY = ("gracePeriodSeconds", "propagationPolicy", "orphanDependents", "dryRun", "ignoreStoreReadErrorWith")
 
 
 @dataclass(slots=True)
@@ -33,6 +35,32 @@ class Audited:
     resource_version: str = ""
     annotations: dict[str, str] = field(default_factory=dict)
     constraint: str = ""  # under which impersonation was granted
+    nobody: bool = False  # who calls could not be told: nothing but the refusal is recorded
+
+    def saw(self, obj: Object) -> None:
+        """The body of a write, decoded: what is to be recorded of it, and what it says of the object's identity."""
+        found = obj.get("metadata") or {}
+        asked = self.asked
+        self.asked = replace(
+            asked, name=asked.name or found.get("name") or "", namespace=asked.namespace or found.get("namespace") or ""
+        )
+        self.uid = self.uid or found.get("uid") or ""
+        self.resource_version = self.resource_version or found.get("resourceVersion") or ""
+        self.sent(obj)
+
+    def sent(self, document: Any) -> None:
+        """What a client has sent, once it may."""
+        if self.recorded.with_request:
+            self.request = document if isinstance(document, bytes) else orjson.dumps(document)
+
+    def sent_options(self, data: bytes) -> None:
+        """The body of a deletion; options in the query are in the URI already."""
+        query = self.uri.partition("?")[2]
+        if data and not any(f"{name}=" in query for name in _IN_QUERY):
+            try:
+                self.sent({**orjson.loads(data), "kind": "DeleteOptions", "apiVersion": "meta.k8s.io/__internal"})
+            except (orjson.JSONDecodeError, TypeError):
+                return
 
 
 def event(audited: Audited, stage: str, now: datetime, status: Object | None, response: bytes = b"") -> bytes:
@@ -46,11 +74,11 @@ def event(audited: Audited, stage: str, now: datetime, status: Object | None, re
         "stage": stage,
         "requestURI": audited.uri,
         "verb": asked.verb,
-        "user": user_info(audited.user),
+        "user": {} if audited.nobody else user_info(audited.user),
     }
-    if audited.impersonated is not None:
+    if audited.impersonated is not None and stage != "RequestReceived":
         said["impersonatedUser"] = user_info(audited.impersonated)
-    if audited.constraint:
+    if audited.constraint and stage != "RequestReceived":
         said["authenticationMetadata"] = {"impersonationConstraint": audited.constraint}
     if audited.source_ips:
         said["sourceIPs"] = list(audited.source_ips)

@@ -30,6 +30,9 @@ async def create_token(request: Request, data: bytes) -> bytes:
     seconds = spec.setdefault("expirationSeconds", DEFAULT)
     spec.setdefault("boundObjectRef", None)
     place(request, wanted)
+    if request.audit is not None:
+        unset = {"status": {"token": "", "expirationTimestamp": None}}
+        request.audit.saw({**wanted, "spec": {"audiences": None, **spec}, **unset})
     track_body(request, wanted, GVK)
     await request.server.admission.mutate(request, "CREATE", wanted, None)
     tokens = request.server.authenticator.service_accounts
@@ -48,10 +51,11 @@ async def create_token(request: Request, data: bytes) -> bytes:
     spec["audiences"] = spec.get("audiences") or list(tokens.audiences)
     now = request.now
     bindings = _bindings(request, spec.get("boundObjectRef"))
+    token_id = new_uid(request.server.random)
     token = tokens.issue(
-        request.namespace, request.name, account.uid, spec["audiences"], now, seconds,
-        new_uid(request.server.random), bindings,
-    )  # fmt: skip
+        request.namespace, request.name, account.uid, spec["audiences"], now, seconds, token_id, bindings
+    )
+    request.audit_annotations["authentication.kubernetes.io/issued-credential-id"] = f"JTI={token_id}"
     expires = meta.format_time(now + timedelta(seconds=seconds))
     wanted["metadata"] = ordered({**wanted["metadata"], "creationTimestamp": meta.format_time(now)})
     wanted["status"] = {"token": token, "expirationTimestamp": expires}
