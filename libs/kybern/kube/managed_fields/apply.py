@@ -95,7 +95,7 @@ def _check(kind: Kind, config: Object) -> None:
         raise bad_request("metadata.managedFields must be nil")
     wrong = check(kind.type, config)
     if wrong:
-        raise status_error(500, "", f"failed to create typed patch object ({_described(config)}): {wrong}")
+        raise status_error(400, "", f"failed to create typed patch object ({_described(config)}): {wrong}")
 
 
 def _described(config: Object) -> str:

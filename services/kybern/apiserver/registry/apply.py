@@ -118,7 +118,7 @@ def _check_strict(request: Request) -> None:
 def _not_typed(config: Object, wrong: str) -> StatusError:
     metadata = config["metadata"] if isinstance(config["metadata"], dict) else {}
     where = f"{metadata.get('namespace') or ''}/{metadata.get('name') or ''}; {managed_fields.gvk_text(config)}"
-    return status_error(500, "", f"failed to create typed patch object ({where}): {wrong}")
+    return status_error(400, "", f"failed to create typed patch object ({where}): {wrong}")
 
 
 def _check_name(request: Request, config: Object) -> None:
