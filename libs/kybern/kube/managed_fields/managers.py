@@ -65,6 +65,8 @@ def name_from_user_agent(user_agent: str) -> str:
 
 def wrong_name(name: str) -> list[FieldError]:
     """What is wrong with a fieldManager that a client names."""
+    if not name:
+        return []
     errors = [too_long("fieldManager", MAX_NAME)] if len(name.encode()) > MAX_NAME else []
     if name.isprintable():
         return errors

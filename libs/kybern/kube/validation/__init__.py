@@ -108,5 +108,7 @@ def validate_review(group: str, kind: str, obj: Object) -> list[FieldError]:
 
 def _with_enums(errors: list[FieldError], info: ResourceInfo, obj: Object) -> list[FieldError]:
     """Add unsupported values that no rule has spoken about yet."""
+    if not errors:
+        return validate_enums(info, obj)
     spoken = {error.field for error in errors}
     return errors + [error for error in validate_enums(info, obj) if error.field not in spoken]

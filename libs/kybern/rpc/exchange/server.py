@@ -156,6 +156,7 @@ class Exchange:
             task = self._loop.create_task(self._answer_all(call_id, field, result, started, context))
             self._streams.add(call_id)
             self._track(call_id, task, seconds)
+            task.add_done_callback(partial(self._ended, call_id))
             return
         try:
             for response in result:
@@ -171,15 +172,16 @@ class Exchange:
         if seconds:
             self._deadlines.set(call_id, seconds)
 
-        def ended(task: asyncio.Task[None]) -> None:
-            if self._open.get(call_id) is task:
-                del self._open[call_id]
-                self._deadlines.drop(call_id)
-            self._streams.discard(call_id)
+    def _ended(self, call_id: int, task: object) -> None:
+        """The call is answered, or never will be; `task` is not in the table if it was answered without waiting."""
+        if self._open.get(call_id) is not task:
+            return
+        del self._open[call_id]
+        self._deadlines.drop(call_id)
+        self._streams.discard(call_id)
+        if self._ending:
             self._ending.pop(call_id, None)
-            self._fewer.set()
-
-        task.add_done_callback(ended)
+        self._fewer.set()
 
     def _end(self, call_id: int, by: By) -> None:
         if call_id in self._open:
@@ -203,6 +205,8 @@ class Exchange:
         else:
             self._reply(call_id, field, response, context)
             self._record(field, "OK", started)
+        finally:
+            self._ended(call_id, asyncio.current_task())
 
     async def _answer_all(self, call_id: int, field: str, result: Any, started: float, context: CallContext) -> None:
         try:

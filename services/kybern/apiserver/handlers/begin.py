@@ -4,7 +4,7 @@ from dataclasses import replace
 
 from kybern.apiserver.core import fields as field_labels
 from kybern.apiserver.flowcontrol.width import WRITES, list_width, write_work
-from kybern.apiserver.registry.request import Request, attributes, namespace_of
+from kybern.apiserver.registry.request import Request, attributes, nameless, namespace_of
 from kybern.apiserver.registry.resource_table import Served, supports
 from kybern.apiserver.server import ApiServer
 from kybern.apiserver.storage.selection import Selection, renamed
@@ -33,7 +33,11 @@ def begin(
         server.authorizer.check(server.authenticator.authenticate(call, "", asked), asked)
         raise unknown_resource()
     namespace = namespace_of(served, resource)
-    asked = attributes(served, verb, resource.subresource, namespace, name)
+    subresource = resource.subresource
+    if name:
+        asked = attributes(served, verb, subresource, namespace, name)
+    else:
+        asked = nameless(served, verb, subresource, namespace)
     user = server.authenticator.authenticate(call, "", asked)
     if selecting is not None and (server.authorizer.selects or user.node):
         fields, labels = selecting.field_selector, selecting.label_selector
@@ -43,13 +47,13 @@ def begin(
         if listing is not None:
             width = list_width(served, namespace, listing)
         elif verb in WRITES:
-            width, after = write_work(served, resource.subresource, namespace, name)
+            width, after = write_work(served, subresource, namespace, name)
         server.flow.enter(call, user, asked, width, after)
     server.authorizer.check(user, asked)
-    wrong = supports(served, verb, resource.subresource)
+    wrong = supports(served, verb, subresource)
     if wrong is not None:
         raise wrong
-    request = Request(server, user, verb, served, namespace, name, resource.subresource, call.traceparent)
+    request = Request(server, user, verb, served, namespace, name, subresource, call.traceparent)
     if call.audit is not None:
         request.audit, request.audit_annotations = call.audit, call.audit.annotations
     if call.requester is not None:

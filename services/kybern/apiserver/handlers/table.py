@@ -56,58 +56,70 @@ def handlers(server: ApiServer) -> Handlers:
     return bound
 
 
-class _Call:
-    """One call: it is timed, counted by how it ends and leaves its seat; errors of the store become Statuses."""
+class Ending:
+    """How calls of one verb end: each is timed, counted by how it ends and leaves its seat."""
 
-    __slots__ = ("_call", "_message", "_server", "_started", "_time", "_verb")
+    def __init__(self, server: ApiServer, verb: str) -> None:
+        self._server, self._verb = server, verb
+        self._shown = verb.upper().replace("_", "")
+        self.time = asyncio.get_running_loop().time
 
-    def __init__(self, server: ApiServer, verb: str, message: Any, call: CallContext) -> None:
-        self._server, self._verb, self._message, self._call = server, verb, message, call
-
-    def __enter__(self) -> None:
-        self._time = asyncio.get_running_loop().time
-        self._started = self._time()
-
-    def __exit__(self, kind: object, error: BaseException | None, traceback: object) -> None:
-        seconds, failed = self._time() - self._started, error
+    def of(self, message: Any, call: CallContext, started: float, error: BaseException | None) -> None:
+        """One call has ended. An error of the store is raised again as a Status."""
+        seconds, failed = self.time() - started, error
         if isinstance(error, StorageFailed | StoreError):
-            failed = storage_failure(error, self._verb, self._message)
-        if self._call.seat is not None:
-            self._server.flow.leave(self._call, seconds)
+            failed = storage_failure(error, self._verb, message)
+        if call.seat is not None:
+            self._server.flow.leave(call, seconds)
         if self._verb != "check_access":  # which names no resource
-            asked, shown = self._message.resource, self._verb.upper().replace("_", "")
+            asked = message.resource
             code = failed.code if isinstance(failed, StatusError) else 500 if isinstance(failed, Exception) else 200
-            self._server.metrics.series(shown, asked.group, asked.resource, asked.subresource).record(code, seconds)
+            series = self._server.metrics.series(self._shown, asked.group, asked.resource, asked.subresource)
+            series.record(code, seconds)
         if failed is not error and failed is not None:
             raise failed from error
 
 
 def counted(server: ApiServer, verb: str, handler: Unary) -> Callable[[Any, CallContext], Awaitable[Any]]:
     """A handler with one answer; a call that must wait begins again afterwards."""
+    ending = Ending(server, verb)
 
     async def call(message: Any, context: CallContext) -> Any:
-        with _Call(server, verb, message, context):
+        started = ending.time()
+        try:
             while True:
                 try:
-                    return await handler(server, message, context)
+                    response = await handler(server, message, context)
+                    break
                 except MustWait as wait:
                     await wait.over()
+        except BaseException as error:
+            ending.of(message, context, started, error)
+            raise
+        ending.of(message, context, started, None)
+        return response
 
     return call
 
 
 def counted_stream(server: ApiServer, verb: str, handler: Streaming) -> Callable[[Any, CallContext], Any]:
     """The same for one with many answers."""
+    ending = Ending(server, verb)
 
     async def call(message: Any, context: CallContext) -> AsyncIterator[Any]:
-        with _Call(server, verb, message, context):
+        started = ending.time()
+        try:
             while True:
                 try:
                     async with aclosing(handler(server, message, context)) as responses:
                         async for response in responses:
                             yield response
-                    return
+                    break
                 except MustWait as wait:
                     await wait.over()
+        except BaseException as error:
+            ending.of(message, context, started, error)
+            raise
+        ending.of(message, context, started, None)
 
     return call

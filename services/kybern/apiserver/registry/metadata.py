@@ -51,7 +51,6 @@ def begin(request: Request, obj: Object) -> None:
     metadata["uid"] = new_uid(request.server.random)
     metadata["creationTimestamp"] = request.timestamp
     request.name = metadata.get("name") or ""
-    obj["metadata"] = ordered(metadata)
 
 
 def ordered(metadata: Object) -> Object:

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from kybern.apiserver.core.audit.event import Audited
@@ -109,6 +110,12 @@ def attributes(served: Served, verb: str, subresource: str, namespace: str, name
     if info.resource == "namespaces" and not info.group:
         namespace = name
     return Attributes(verb, info.group, info.resource, subresource, namespace, name)
+
+
+@lru_cache(maxsize=1024)
+def nameless(served: Served, verb: str, subresource: str, namespace: str) -> Attributes:
+    """The same of a request that names no object."""
+    return attributes(served, verb, subresource, namespace, "")
 
 
 def pinned_name(field_selector: str) -> str:
