@@ -4,6 +4,10 @@ Spans are cheap to leave out: without a parent context and without being asked f
 `traceparent` string is the form in which a context crosses a wire or rides in a watch event.
 """
 
+from prometheus_client import disable_created_metrics
+
 from kybern.telemetry.telemetry import Span, Telemetry
+
+disable_created_metrics()  # Kubernetes has no series that say when others began
 
 __all__ = ["Span", "Telemetry"]

@@ -1,11 +1,12 @@
 """The apiserver's metrics, with Kubernetes' names."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from prometheus_client import CollectorRegistry, Gauge
-from prometheus_client.core import CounterMetricFamily, HistogramMetricFamily, Metric
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
 from prometheus_client.registry import Collector
 
+from kybern.apiserver.storage.cacher import Cacher
 from kybern.telemetry.series import Series, SeriesTable
 
 BUCKETS = (0.001, 0.005, 0.025, 0.1, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0)
@@ -35,3 +36,23 @@ class ApiMetrics(Collector):
         self._series.add_to(total, duration)
         yield total
         yield duration
+
+
+class StorageMetrics(Collector):
+    """How many objects there are of each resource: counted when it is asked."""
+
+    def __init__(self, registry: CollectorRegistry, cachers: Mapping[tuple[str, str], Cacher]) -> None:
+        self._cachers = cachers
+        registry.register(self)
+
+    def describe(self) -> Iterator[Metric]:
+        yield from ()
+
+    def collect(self) -> Iterator[Metric]:
+        stored = GaugeMetricFamily("apiserver_storage_objects", "Objects in storage", labels=["resource"])
+        known = GaugeMetricFamily("apiserver_resource_objects", "Objects in storage", labels=["group", "resource"])
+        for (group, resource), cacher in list(self._cachers.items()):
+            stored.add_metric([f"{resource}.{group}" if group else resource], len(cacher.entries))
+            known.add_metric([group, resource], len(cacher.entries))
+        yield stored
+        yield known

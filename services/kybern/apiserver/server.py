@@ -36,7 +36,7 @@ from kybern.apiserver.flowcontrol.controller import FlowController
 from kybern.apiserver.flowcontrol.gate import FlowControl
 from kybern.apiserver.flowcontrol.in_flight import InFlight
 from kybern.apiserver.flowcontrol.metrics import FlowMetrics
-from kybern.apiserver.metrics import ApiMetrics
+from kybern.apiserver.metrics import ApiMetrics, StorageMetrics
 from kybern.apiserver.registry.request import Request
 from kybern.apiserver.registry.resource_table import ResourceTable
 from kybern.apiserver.registry.strategies import claims, services
@@ -87,6 +87,7 @@ class ApiServer:
         self.metrics = ApiMetrics(telemetry.registry)
         self.table = ResourceTable(strategy_of)
         self.table.add_builtin()
+        StorageMetrics(telemetry.registry, self.table.cachers)
         self.feed = Feed(store, telemetry)
         for cacher in self.table.cachers.values():
             self.feed.add(cacher)

@@ -65,7 +65,7 @@ class Api:
     async def check_resource_access(
         self, request: Request, resource: Resource, name: str, verb: str, answer: dict[str, Any]
     ) -> None:
-        """The same for a resource that the API does not have, or not with this verb; `answer` is for those who may ask."""
+        """The same for a resource that the API has not, or not with this verb; `answer` is for those who may ask."""
         refusal = orjson.dumps(answer) if self.resources.table.audited else b""
         await self._check_access(request, CheckAccessRequest(verb=verb, resource=resource, name=name, refusal=refusal))
 

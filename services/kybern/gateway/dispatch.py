@@ -24,7 +24,7 @@ from kybern.gateway.handlers.health import ENDPOINTS, NOT_FOUND, Health, Readine
 from kybern.gateway.handlers.target import Target, find, resource_of
 from kybern.gateway.http.connection import Connection
 from kybern.gateway.http.message import JSON, TEXT, Request, Response, status_line
-from kybern.gateway.metrics import HealthMetrics, Labels, RequestMetrics, joined
+from kybern.gateway.metrics import HealthMetrics, Labels, RequestMetrics, joined, labels_of
 from kybern.kube.status import StatusError, bad_request, internal, request_entity_too_large, service_unavailable
 from kybern.telemetry import Span
 from kybern.telemetry.series import Series
@@ -56,6 +56,7 @@ KEPT = ((b"Cache-Control", b"public, max-age=3600"),)
 DOCUMENT_TYPES = {"/.well-known/openid-configuration": JSON, "/openid/v1/jwks": b"application/jwk-set+json"}
 
 
+EXPOSITION = b"text/plain; version=0.0.4; charset=utf-8; escaping=underscores"
 PLAIN: dict[str, Any] = {"metadata": {}, "code": 404}  # a 404 without a Status
 
 
@@ -110,7 +111,10 @@ class Gateway:
     async def handle(self, request: Request) -> Response | None:
         """Answer one request. Raises nothing but cancellation."""
         path = resource_path(request.path)
-        self.metrics.in_flight += 1
+        with self.metrics.flying(request.method):
+            return await self._handle(request, path)
+
+    async def _handle(self, request: Request, path: ResourcePath | None) -> Response | None:
         labels, code, long_running = Labels(request.method, "", "", "", "", ""), 200, False
         try:
             if path is None:
@@ -123,6 +127,8 @@ class Gateway:
                 return response
             target = await self._find(request, path)
             labels, long_running = self._labels_of(target), target.verb == "watch" or target.connects
+            if target.verb in MUTATING and not long_running:
+                labels = _of_write(request, labels)
             response = await self._resource(request, target)
             if response is None:
                 code = request.answered or 200
@@ -147,7 +153,6 @@ class Gateway:
             code = 500
             return answers.failure(request, internal(str(error) or type(error).__name__))
         finally:
-            self.metrics.in_flight -= 1
             series = self.metrics.series(labels)
             series.record(code, self._loop.time() - request.started, timed=not long_running)
 
@@ -194,20 +199,14 @@ class Gateway:
     async def _resource(self, request: Request, target: Target) -> Response | None:
         traceparent = request.header(b"traceparent")
         if target.connects:
-            self.metrics.long_running += 1
-            try:
+            with self.metrics.lasting(request.method, self._labels_of(target)):
                 return await STREAMS[target.path.subresource](self._api, request, target)
-            finally:
-                self.metrics.long_running -= 1
         if target.verb in MUTATING:
             return await self._write(request, target, traceparent)
         if target.verb != "watch":
             return await READS[target.verb](self._api, request, target, traceparent)
-        self.metrics.long_running += 1
-        try:
+        with self.metrics.lasting(request.method, self._labels_of(target)):
             return await READS["watch"](self._api, request, target, traceparent)
-        finally:
-            self.metrics.long_running -= 1
 
     async def _write(self, request: Request, target: Target, traceparent: str) -> Response | None:
         """A write, in the root span of whatever happens because of it."""
@@ -244,7 +243,7 @@ class Gateway:
         if path in ("/metrics", "/metrics/slis"):
             registry = self._api.env.telemetry.registry if path == "/metrics" else self._slis.registry
             text = await asyncio.to_thread(generate_latest, registry)
-            return Response(joined(text, access.document), 200, TEXT)
+            return Response(joined(text, access.document), 200, EXPOSITION)
         if access.HasField("document"):
             kind = DOCUMENT_TYPES.get(path.rstrip("/"))
             return Response(access.document, 200, kind or TEXT, KEPT if kind else ())
@@ -267,14 +266,13 @@ class Gateway:
         return self.metrics.series(self._labels_of(target))
 
     def _labels_of(self, target: Target) -> Labels:
-        return self._labels_for(target.path, target.verb)
+        return self._labels_for(target.path, target.verb, target.connects)
 
-    def _labels_for(self, path: ResourcePath, verb: str) -> Labels:
+    def _labels_for(self, path: ResourcePath, verb: str, connects: bool = False) -> Labels:
         key = (path, verb)
         labels = self._labels.get(key)
         if labels is None:
-            scope = "resource" if path.name else "namespace" if path.namespace else "cluster"
-            labels = Labels(verb.upper(), path.group, path.version, path.resource, path.subresource, scope)
+            labels = labels_of(path, verb, connects=connects)
             if len(self._labels) >= 8192:
                 self._labels.clear()
             self._labels[key] = labels
@@ -347,3 +345,12 @@ def _created_name(response: Response) -> str:
         return str((orjson.loads(body).get("metadata") or {}).get("name") or "")
     except (orjson.JSONDecodeError, AttributeError):
         return ""
+
+
+def _of_write(request: Request, labels: Labels) -> Labels:
+    """A dry run and an apply are counted apart."""
+    if request.raw_query and "All" in request.query.get("dryRun", ()):
+        labels = labels._replace(dry_run="All")
+    if labels.verb == "PATCH" and "apply-patch" in request.header(b"content-type"):
+        labels = labels._replace(verb="APPLY")
+    return labels

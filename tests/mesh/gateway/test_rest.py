@@ -257,7 +257,13 @@ async def test_health_and_metrics(gateway: Any) -> None:
     assert (await client.get("/readyz/none")).status == 404
     await client.get(CONFIGMAPS)
     text = await (await client.get("/metrics")).text()
-    assert 'apiserver_request_total{code="200",group="",resource="configmaps"' in text
+    counted = 'code="200",component="apiserver",dry_run="",group="",resource="configmaps",scope="namespace"'
+    assert f'apiserver_request_total{{{counted},subresource="",verb="LIST",version="v1"}} 1.0' in text
+    assert 'apiserver_request_sli_duration_seconds_count{component="apiserver",group="",resource="configmaps"' in text
+    assert 'apiserver_current_inflight_requests{request_kind="readOnly"} 1.0' in text
+    assert 'apiserver_storage_objects{resource="namespaces"} ' in text
+    assert 'kubernetes_build_info{build_date="' in text
+    assert "_created{" not in text
     assert text.count("# TYPE apiserver_request_total counter") == 1
     assert 'apiserver_flowcontrol_nominal_limit_seats{priority_level="catch-all"}' in text  # the apiserver's
 

@@ -15,6 +15,7 @@ from kybern.gateway.core import discovery
 from kybern.gateway.core.bodies import indent
 from kybern.gateway.core.negotiation import JSON, OFFERED, PLAIN, MediaType, negotiate_discovery
 from kybern.gateway.core.router import GroupPath
+from kybern.gateway.core.version import VERSION
 from kybern.gateway.handlers.health import NOT_FOUND, PATHS
 from kybern.gateway.handlers.target import not_allowed
 from kybern.gateway.http.message import TEXT, Request, Response
@@ -23,21 +24,6 @@ from kybern.kube.status import not_acceptable, unknown_resource
 from kybern.protos.api.v1.discovery_pb2 import GetOpenAPIRequest, GroupInfo
 from kybern.rpc.errors import status_error
 
-VERSION = {
-    "major": "1",
-    "minor": "36",
-    "emulationMajor": "1",
-    "emulationMinor": "36",
-    "minCompatibilityMajor": "1",
-    "minCompatibilityMinor": "35",
-    "gitVersion": "v1.36.0+kybern",
-    "gitCommit": "",
-    "gitTreeState": "clean",
-    "buildDate": "2026-04-22T00:00:00Z",
-    "goVersion": "none",
-    "compiler": "cpython",
-    "platform": "linux/amd64",
-}
 VERSION_BODY = orjson.dumps(VERSION)
 
 OTHER_PATHS = (*PATHS, "/metrics", "/metrics/slis", "/openapi/v2", "/openapi/v3", "/version")
@@ -150,7 +136,7 @@ class Documents:
             return Response(body, 200, TEXT)
         for group in table.groups:
             for version in group.versions:
-                if "/" + discovery.gv_path(group.name, version.version) == path:
+                if "/" + discovery.gv_path(group.name, version.version) == path and version.openapi_hash:
                     return await self._openapi_document(
                         request, group.name, version.version, "v3", version.openapi_hash
                     )
