@@ -126,11 +126,27 @@ def build_definitions(discovery: JSON, facts: JSON) -> dict[str, JSON]:
     return {name: definitions[name] for name in sorted(kept)}
 
 
+_AGGREGATION = "io.k8s.kube-aggregator.pkg.apis.apiregistration.v1."
+_AGGREGATION_ZEROS: dict[str, JSON] = {  # of types in a Go module that tools/zeros.py does not ask
+    "APIService": {"drops": ["apiVersion", "kind"], "keeps": {"metadata": {}, "spec": {}, "status": {}}},
+    "APIServiceCondition": {
+        "drops": ["message", "reason"],
+        "keeps": {"lastTransitionTime": None, "status": "", "type": ""},
+    },
+    "APIServiceSpec": {
+        "drops": ["caBundle", "group", "insecureSkipTLSVerify", "version"],
+        "keeps": {"groupPriorityMinimum": 0, "versionPriority": 0},
+    },
+    "APIServiceStatus": {"drops": ["conditions"]},
+    "ServiceReference": {"drops": ["name", "namespace"]},
+}
+
+
 def build_zeros(definitions: dict[str, JSON], facts: JSON) -> dict[str, JSON]:
     """name → what becomes of the zero values of its members, for the definitions that are kept."""
     kept = {name: row for name, row in facts.items() if name in definitions}
     kept[_META + "ObjectMeta"]["drops"].remove("managedFields")  # an empty list asks for a reset
-    return kept
+    return {**kept, **{_AGGREGATION + name: row for name, row in _AGGREGATION_ZEROS.items()}}
 
 
 def one_line_each(entries: dict[str, Any]) -> str:

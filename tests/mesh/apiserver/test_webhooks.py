@@ -171,7 +171,7 @@ async def test_failure_policy(admin: Client, hooks: WebhookServer) -> None:
     table: list[tuple[dict[str, Any], str]] = [
         (config("/slow"), called + 'Post "{url}/slow?timeout=1s": context deadline exceeded'),
         (config("/none"), called + "the server could not find the requested resource"),
-        (config("/status"), called + 'an error on the server ("busy") has prevented the request from succeeding'),
+        (config("/status"), called + 'an error on the server ("unknown") has prevented the request from succeeding'),
         ({"url": f"{url}/x"}, unsigned),
         (
             {"url": "https://127.0.0.1:1"},

@@ -212,7 +212,7 @@ async def test_a_server_that_fails_is_stale_and_unavailable_until_it_is_back(gat
     assert (await gateway.admin.patch(f"{API_SERVICES}/{NAME}", data=change, headers=patch)).status == 200
     failed = await condition(gateway, "FailedDiscoveryCheck")
     assert failed["status"] == "False"
-    assert failed["message"].endswith(f"bad status from https://api.wardle.svc:{wardle.port}{BASE}: 500")
+    assert failed["message"].endswith(f"bad status from https://localhost:{wardle.port}{BASE}: 500")
     response = await gateway.admin.get(f"{BASE}/flunders")
     assert (response.status, response.content_type, await response.text()) == (
         503,
@@ -263,7 +263,7 @@ async def test_why_a_server_is_unavailable(gateway: Any, wardle: Wardle) -> None
     }
     assert (await gateway.admin.post(slices, json=slice_)).status == 201
     found = await condition(gateway, "MissingEndpoints")
-    assert found["message"] == 'endpoints for service/late in "wardle" have no addresses with port name "https"'
+    assert found["message"] == 'endpointslices for service/late in "wardle" have no addresses with port name "https"'
 
 
 @pytest.mark.parametrize(

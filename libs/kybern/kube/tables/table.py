@@ -17,7 +17,15 @@ from kybern.kube.meta import Object
 from kybern.kube.tables import json_path, pods, registry
 
 IncludeObject = Literal["Metadata", "Object", "None"]
-FIELDS_OF_OLD = frozenset({"deprecated.daemonset.template.generation"})
+FIELDS_OF_OLD = frozenset(
+    {
+        "deprecated.daemonset.template.generation",
+        *(
+            f"autoscaling.alpha.kubernetes.io/{name}"
+            for name in ("behavior", "conditions", "current-metrics", "metrics")
+        ),
+    }
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,17 +99,10 @@ def built_in(group: str, version: str, resource: str) -> Printing:
     return Printing(columns(group, version, resource), group, resource)
 
 
-SCALE = Printing(
-    (
-        Column("Name", format="name"),
-        Column("Desired", "integer"),
-        Column("Available", "integer"),
-        Column("Age", "date"),
-    ),
-    "autoscaling",
-    "scales",
-)
-"""Of the subresource of any kind."""
+_COUNTS = (Column("Desired", "integer"), Column("Available", "integer"))
+SCALE = Printing((Column("Name"), *_COUNTS, Column("Age")), "autoscaling", "scales")
+CUSTOM_SCALE = Printing((Column("Name", format="name"), *_COUNTS, Column("Age", "date")), "autoscaling", "scales")
+"""Of the subresource of any built-in and any custom kind."""
 
 CREATED_COLUMN = Column("Age", "date", json_path=".metadata.creationTimestamp")
 

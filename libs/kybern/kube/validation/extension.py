@@ -205,8 +205,9 @@ def validate_api_service(obj: Object) -> Errors:
     spec, name = child(obj, "spec"), child(obj, "metadata").get("name") or ""
     group, version = spec.get("group") or "", spec.get("version") or ""
     wanted = f"{version}.{group}"
-    if name != wanted:
-        yield invalid("metadata.name", name, f'must be `spec.version+"."+spec.group`: "{wanted}"')
+    for name in ("generateName", "name"):
+        if metadata.get(name) and metadata[name] != wanted:
+            yield invalid(f"metadata.{name}", metadata[name], f'must be `spec.version+"."+spec.group`: "{wanted}"')
     if not group:
         if version != "v1":
             yield required("spec.group", "only v1 may have an empty group and it better be legacy kube")

@@ -1,7 +1,8 @@
 """Aggregator: keeps the APIServices of local group versions, and follows the servers of the others.
 
 Local ones are managed: made for every built-in group version (`onstart`) and every established definition's (`true`),
-put back when they are changed or deleted, and removed with the group version. One without the label is somebody's own.
+made again when they are deleted, and removed with the group version; those of definitions are put back when they are
+changed, the others at the start. One without the label is somebody's own.
 """
 
 import asyncio
@@ -42,6 +43,7 @@ class Aggregator(Reconciler):
         self._metrics = AvailabilityMetrics(server.telemetry.registry)
         self._built_in = server.table.groups
         self._followers: dict[str, tuple[Follower, asyncio.Task[None]]] = {}
+        self._seen: set[str] = set()
         self._tasks: asyncio.TaskGroup
         server.table.cacher("", "services").listeners.append(self._service_changed)
         server.table.cacher(*SLICES).listeners.append(self._service_changed)
@@ -100,11 +102,18 @@ class Aggregator(Reconciler):
         managed = bool((obj["metadata"].get("labels") or {}).get(MANAGED))
         if managed and wanted is None:
             await self._delete(name)
-        elif managed and wanted is not None and obj["spec"] != wanted["spec"]:
+        elif managed and wanted is not None and obj["spec"] != wanted["spec"] and self._is_put_back(wanted, obj):
             await self._put_back(wanted)
         elif not obj["spec"].get("service") and not api_services.is_available(obj):
             await self.say(name, LOCAL)
+        self._seen.add(name)
         return False
+
+    def _is_put_back(self, wanted: Object, obj: Object) -> bool:
+        """One of a built-in group version is at the start only, and when it names a server."""
+        name = wanted["metadata"]["name"]
+        always = wanted["metadata"]["labels"][MANAGED] == ALWAYS
+        return always or name not in self._seen or bool(obj["spec"].get("service"))
 
     def follower(self, name: str) -> Follower | None:
         """Who follows the server of an APIService, if it has one."""

@@ -33,25 +33,35 @@ def check_service(server: "ApiServer", backend: Backend) -> Said | None:
         return Said(False, "EndpointsNotFound", f"cannot find endpointslices for {shown}")
     port_name = found.get("name") or ""
     if next(ready(known, port_name), None) is None:
-        text = f'endpoints for {shown} have no addresses with port name "{port_name}"'
+        text = f'endpointslices for {shown} have no addresses with port name "{port_name}"'
         return Said(False, "MissingEndpoints", text)
     return None
 
 
 async def check_discovery(
-    client: ExtensionClient, backend: Backend, group: str, version: str
+    server: "ApiServer", client: ExtensionClient, backend: Backend, group: str, version: str
 ) -> tuple[Said, list[Object] | None]:
     """What the server's answer to discovery says, and the resources in it."""
     path = f"/apis/{group}/{version}"
-    shown = f"https://{backend.service.host}:{backend.service.port}{path}"
+    shown = f"https://{_host(server, backend)}:{backend.service.port}{path}"
     try:
-        answer = await client.get(backend, path, DISCOVERY)
+        answer = await client.get(backend, path, DISCOVERY, shown)
     except NotReached as error:
         return Said(False, "FailedDiscoveryCheck", f"failing or missing response from {shown}: {error}"), None
     if not 200 <= answer.status < 300:
         text = f"failing or missing response from {shown}: bad status from {shown}: {answer.status}"
         return Said(False, "FailedDiscoveryCheck", text), None
     return PASSED, _read(answer, resource_rows)
+
+
+def _host(server: "ApiServer", backend: Backend) -> str:
+    """What a Service is called by: the name that it stands for, its cluster IP, or else its own name."""
+    entry = server.table.cacher("", "services").get(backend.service.namespace, backend.service.name)
+    spec = (entry.decode().get("spec") or {}) if entry is not None else {}
+    if spec.get("type") == "ExternalName":
+        return str(spec.get("externalName") or backend.service.host)
+    address = spec.get("clusterIP") or "None"
+    return backend.service.host if address == "None" else str(address)
 
 
 def _read(answer: Answer, read: Callable[[Any], list[Object]]) -> list[Object] | None:

@@ -60,16 +60,18 @@ class ExtensionClient:
         self._resolver = resolver
         self._tls = ClientTls(certificate)
 
-    async def get(self, backend: Backend, path: str, headers: dict[str, str] | None = None) -> Answer:
-        """Raises NotReached."""
+    async def get(self, backend: Backend, path: str, headers: dict[str, str] | None = None, shown: str = "") -> Answer:
+        """Raises NotReached, which names the URL as it is `shown`."""
         import aiohttp  # loaded when the first extension API server is asked
+
+        from kybern.apiserver.webhooks import failures
 
         try:
             host, port = self._resolver.resolve(backend.service)
             context = self._tls.context(backend.ca, insecure=backend.insecure)
         except (NoEndpoint, OSError, ValueError) as error:
             raise NotReached(str(error)) from None
-        shown = f"https://{host}:{port}{path}"
+        shown = shown or f"https://{host}:{port}{path}"
         url = URL.build(scheme="https", host=host, port=port).join(URL(path, encoded=True))
         sent = {**USER, "Host": backend.service.host, "User-Agent": "kube-aggregator", **(headers or {})}
         try:
@@ -89,17 +91,5 @@ class ExtensionClient:
         except TimeoutError:
             raise NotReached(f'Get "{shown}": context deadline exceeded') from None
         except (aiohttp.ClientError, OSError, ValueError) as error:
-            raise NotReached(f'Get "{shown}": {_why(error, host, port)}') from None
-
-
-def _why(error: Exception, host: str, port: int) -> str:
-    import aiohttp
-
-    if isinstance(error, aiohttp.ClientConnectorCertificateError):
-        inner = error.certificate_error
-        text = getattr(inner, "verify_message", "") or str(inner)
-        return f"tls: failed to verify certificate: x509: {text}"
-    if isinstance(error, aiohttp.ClientConnectorError):
-        code = error.os_error.strerror or str(error.os_error)
-        return f"dial tcp {host}:{port}: connect: {code.lower()}"
-    return str(error) or type(error).__name__
+            why = failures.of_connection(error, backend.service.host, f"{host}:{port}")
+            raise NotReached(f'Get "{shown}": {why}') from None

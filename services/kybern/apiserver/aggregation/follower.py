@@ -77,7 +77,7 @@ class Follower:
         wrong = check_service(self._aggregator.server, self.backend)
         if wrong is not None:
             return wrong, None
-        return await check_discovery(self._client, self.backend, *self.at)
+        return await check_discovery(self._aggregator.server, self._client, self.backend, *self.at)
 
     async def _learn(self, rows: list[Object] | None) -> None:
         remotes, now = self._aggregator.remotes, asyncio.get_running_loop().time()

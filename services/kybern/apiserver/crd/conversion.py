@@ -137,7 +137,7 @@ class Conversion:
                 for index, (original, answer) in enumerate(zip(objects, converted, strict=True))
             ]
         except BadConversion as error:
-            raise failed(f"{named} {error}") from None
+            raise failed(str(error) if error.bare else f"{named} {error}") from None
         kind = self.kinds.get(api_version)
         if kind is not None and not kind.preserve:
             for obj in made:

@@ -49,16 +49,16 @@ class Connections:
         """The body of a successful answer. Raises CallFailed."""
         try:
             async with asyncio.timeout(seconds):
-                code, answer = await self._post(target, body, seconds, credentials, traceparent)
+                code, answer, text = await self._post(target, body, seconds, credentials, traceparent)
         except TimeoutError:
             raise CallFailed(f'Post "{target.shown(seconds)}": {failures.DEADLINE}') from None
         if not 200 <= code <= 206:
-            raise CallFailed(failures.of_answer(code, answer), code)
+            raise CallFailed(failures.of_answer(code, answer, text), code)
         return answer
 
     async def _post(
         self, target: Target, body: bytes, seconds: float, credentials: Credentials, traceparent: str
-    ) -> tuple[int, bytes]:
+    ) -> tuple[int, bytes, bool]:
         shown, headers = target.shown(seconds), dict(self._headers)
         place = urlsplit(target.url)
         where = Where(URL(shown, encoded=True), place.hostname or "", _address(place.hostname or "", place.port))
@@ -85,7 +85,7 @@ class Connections:
 
     async def _send(
         self, where: "Where", body: bytes, headers: dict[str, str], context: ssl.SSLContext
-    ) -> tuple[int, bytes]:
+    ) -> tuple[int, bytes, bool]:
         """Twice if the first try finds that the server has closed a kept connection."""
         for attempt in (1, 2):
             try:
@@ -97,7 +97,8 @@ class Connections:
                     server_hostname=where.server_name or None,
                     allow_redirects=False,
                 ) as answer:
-                    return answer.status, await _read(answer)
+                    shown = answer.headers.get("Content-Type", "")
+                    return answer.status, await _read(answer), not shown or shown.startswith("text/")
             except ClientConnectorError:
                 raise
             except (ServerDisconnectedError, ClientOSError):

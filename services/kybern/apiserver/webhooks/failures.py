@@ -70,8 +70,8 @@ def _os(error: OSError) -> str:
     return os.strerror(error.errno).lower() if error.errno else str(error)
 
 
-def of_answer(code: int, body: bytes) -> str:
-    """What an HTTP answer other than success says."""
+def of_answer(code: int, body: bytes, is_text: bool = True) -> str:
+    """What an HTTP answer other than success says; its body is for people only if it is text."""
     try:
         status = orjson.loads(body)
     except orjson.JSONDecodeError:
@@ -80,7 +80,7 @@ def of_answer(code: int, body: bytes) -> str:
         return str(status["message"])
     if code in _BY_CODE:
         return _BY_CODE[code]
-    text = body.decode("utf-8", "replace").strip()
+    text = body.decode("utf-8", "replace").strip() if is_text else ""
     if code == 403 and text:
         return text
     if code >= 500:

@@ -91,14 +91,16 @@ def aggregated(table: ResourceTable, legacy: bool, version: str) -> Document:
 def _aggregated_group(group: GroupInfo) -> Document:
     return {
         "metadata": {"name": group.name} if group.name else {},
-        "versions": [
-            {
-                "version": version.version,
-                "resources": _aggregated_resources(group.name, version),
-                "freshness": "Stale" if version.stale else "Current",
-            }
-            for version in group.versions
-        ],
+        "versions": [_aggregated_version(group.name, version) for version in group.versions],
+    }
+
+
+def _aggregated_version(group: str, version: VersionInfo) -> Document:
+    resources = _aggregated_resources(group, version)
+    return {
+        "version": version.version,
+        **({"resources": resources} if resources else {}),
+        "freshness": "Stale" if version.stale else "Current",
     }
 
 

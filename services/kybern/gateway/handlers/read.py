@@ -21,7 +21,7 @@ from kybern.gateway.http.message import Request, Response
 from kybern.kube import recognize
 from kybern.kube.meta import Object
 from kybern.kube.status import bad_request, status_error
-from kybern.kube.tables.table import SCALE
+from kybern.kube.tables.table import CUSTOM_SCALE, SCALE
 from kybern.protos.api.v1.objects_pb2 import GetRequest, ListRequest, ListResponse
 
 
@@ -32,7 +32,9 @@ def table_view(request: Request, media: MediaType, served: Served, subresource: 
     include = views.include_object(request.parameter("includeObject"))
     if include is None:
         raise bad_request(f"unrecognized includeObject value: {request.parameter('includeObject')!r}")
-    printing = SCALE if subresource == "scale" else served.printing
+    printing = served.printing
+    if subresource == "scale":
+        printing = CUSTOM_SCALE if served.custom else SCALE
     return TableView(printing, include, media.version, served.kind, served.api_version)
 
 

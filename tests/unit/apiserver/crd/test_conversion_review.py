@@ -17,7 +17,6 @@ def meta(**changes: Any) -> dict[str, Any]:
 
 
 WRONG: dict[str, tuple[Any, str]] = {
-    "no object": ("x", "returned invalid object at index 0: not an object"),
     "the old version": (OLD, "returned invalid object at index 0: invalid groupVersion (expected g/v2, received g/v1)"),
     "another kind": ({**NEW, "kind": "L"}, "returned invalid object at index 0: invalid kind (expected K, received L)"),
     "another name": (meta(name="b"), "returned invalid object: must have the same name: a != b"),
@@ -25,15 +24,15 @@ WRONG: dict[str, tuple[Any, str]] = {
     "another uid": (meta(uid="v"), "returned invalid object: must have the same UID: u != v"),
     "no metadata": (
         {"apiVersion": "g/v2", "kind": "K"},
-        "returned invalid metadata: missing metadata in converted object",
+        "returned invalid object: must have the same name: a != ",
     ),
     "labels that are none": (
         meta(labels=[]),
-        "returned invalid metadata: invalid metadata.labels of type list in converted object",
+        "returned invalid metadata: invalid metadata.labels of type []interface {} in converted object",
     ),
     "a label that is no text": (
         meta(labels={"x": 1}),
-        "returned invalid metadata: metadata.labels[x] must be a string, but is int in converted object",
+        "returned invalid metadata: metadata.labels[x] must be a string, but is int64 in converted object",
     ),
 }
 
@@ -51,6 +50,12 @@ NO_ANSWER: dict[str, tuple[dict[str, Any], str]] = {
     "a result in words": ({"result": "Success"}, "failed: response.result is no object"),
     "one object": ({"convertedObjects": NEW}, "failed: response.convertedObjects is no list"),
     "a number": ({"convertedObjects": 1}, "failed: response.convertedObjects is no list"),
+    "texts": (
+        {"convertedObjects": ["x"]},
+        "json: cannot unmarshal string into Go value of type map[string]interface {}",
+    ),
+    "nothing": ({"convertedObjects": [None]}, "unexpected end of JSON input"),
+    "no kind": ({"convertedObjects": [{}]}, "Object 'Kind' is missing in '{}'"),
     "a failure": ({"result": {"status": "Failure", "message": "no"}}, "failed: no"),
 }
 
@@ -63,6 +68,31 @@ def test_bad_answers(name: str) -> None:
     with pytest.raises(BadConversion) as caught:
         read_answer(orjson.dumps({**frame, "response": {**ANSWER, **changes}}), "v1", "u")
     assert str(caught.value) == expected
+
+
+FRAMES: dict[str, tuple[bytes, str]] = {
+    "nothing": (b"", "0-length response with status code: 200 and content type: application/json"),
+    "another version": (
+        b'{"apiVersion":"apiextensions.k8s.io/v1beta1","kind":"ConversionReview"}',
+        "converting (v1beta1.ConversionReview) to (v1.ConversionReview): unknown conversion",
+    ),
+    "another kind": (
+        b'{"apiVersion":"apiextensions.k8s.io/v1","kind":"Foo"}',
+        'no kind "Foo" is registered for version "apiextensions.k8s.io/v1" in scheme "pkg/runtime/scheme.go:111"',
+    ),
+    "another group": (
+        b'{"apiVersion":"a/v1","kind":"ConversionReview"}',
+        "expected webhook response of apiextensions.k8s.io/v1, Kind=ConversionReview, got a/v1, Kind=ConversionReview",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", FRAMES)
+def test_bad_frames(name: str) -> None:
+    data, expected = FRAMES[name]
+    with pytest.raises(BadConversion) as caught:
+        read_answer(data, "v1", "u")
+    assert str(caught.value) == f"failed: {expected}"
 
 
 def test_which_of_several() -> None:

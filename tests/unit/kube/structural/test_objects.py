@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kybern.kube.structural import CustomKind, compile_schema
+from kybern.kube.structural import CustomKind, Scale, compile_schema
 
 SPEC: dict[str, Any] = {
     "type": "object",
@@ -105,3 +105,35 @@ def test_whatever_comes_in_is_settled_after_one_pass(spec: Any) -> None:
     KIND.default(obj)
     assert obj == once
     KIND.validate(obj)
+
+
+def test_what_lies_in_a_list_that_should_be_none_is_unknown() -> None:
+    kind = CustomKind(schema := {"type": "object", "properties": {"s": {"type": "string"}}}, compile_schema(schema))
+    obj: dict[str, Any] = {"z": 1, "s": [{"b": 1, "a": 2}]}
+    assert kind.prune(obj) == ["s[0].a", "s[0].b", "z"]
+    assert obj == {"s": [{}]}
+
+
+def test_items_of_a_map_are_objects() -> None:
+    items = {"type": "object", "properties": {"k": {"type": "string"}}, "required": ["k"]}
+    by_key = {"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["k"]}
+    schema = {"type": "object", "properties": {"l": {"type": "array", "items": items, **by_key}}}
+    found = [str(error) for error in CustomKind(schema, compile_schema(schema)).validate({"l": ["a", "a"]})]
+    assert found[-1] == 'l[0]: Invalid value: "a": must be an object for an array of list-type map'
+
+
+SCALED = {
+    ".spec.a accessor error: x is of the type string, expected int64": {"spec": {"a": "x"}},
+    ".spec.a accessor error: 1e+20 is of the type float64, expected int64": {"spec": {"a": 1e20}},
+    ".spec.a accessor error: [] is of the type []interface {}, expected map[string]interface{}": {"spec": []},
+    "should be a non-negative integer": {"spec": {"a": -1}},
+    "should be less than or equal to 2147483647": {"spec": {"a": 1 << 31}},
+    ".status.s accessor error: 1 is of the type int64, expected string": {"status": {"s": 1}},
+}
+
+
+@pytest.mark.parametrize("wanted", SCALED)
+def test_numbers_of_scale(wanted: str) -> None:
+    schema = {"type": "object", "x-kubernetes-preserve-unknown-fields": True}
+    kind = CustomKind(schema, compile_schema(schema), scale=Scale(".spec.a", ".status.a", ".status.s"))
+    assert [error.detail for error in kind.validate(SCALED[wanted])] == [wanted]

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from kybern.kube.tables import json_path, registry, table
-from kybern.kube.tables.table import Column
+from kybern.kube.tables.table import CUSTOM_SCALE, SCALE, Column
 
 NOW = datetime(2026, 1, 1, 12, 0, tzinfo=UTC)
 META = {"name": "x", "namespace": "ns", "creationTimestamp": "2026-01-01T11:00:00Z"}
@@ -235,3 +235,10 @@ THING = {
 )  # fmt: skip
 def test_cells(path: str, type_: str, wanted: object) -> None:
     assert json_path.cell(path, type_, THING, NOW) == wanted
+
+
+def test_scales_are_printed_with_their_replicas() -> None:
+    scale = {"metadata": {"name": "a", "creationTimestamp": "2024-01-01T00:00:00Z"}, "spec": {"replicas": 3}}
+    now = datetime(2024, 1, 1, 0, 1, tzinfo=UTC)
+    assert SCALE.cells(scale, now) == ["a", 3, 0, "60s"]
+    assert [column.name for column in CUSTOM_SCALE.columns] == ["Name", "Desired", "Available", "Age"]
