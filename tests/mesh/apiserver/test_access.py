@@ -202,7 +202,7 @@ async def test_a_role_that_holds_more_is_not_touched(admin: Client, cluster: Any
     ], "sorted, verbs together"
     await bea.patch(ROLES, "more", "default", patch={"metadata": {"finalizers": ["a.b/c"]}})
     for ref, code, words in (
-        ({"kind": "Nope", "name": "x"}, 500, 'unsupported role reference kind: "Nope"'),
+        ({"kind": "Nope", "name": "x"}, 400, 'unsupported role reference kind: "Nope"'),
         ({"kind": "Role", "name": "a/b"}, 400, "Name parameter invalid: \"a/b\": may not contain '/'"),
         ({"kind": "Role", "name": ""}, 400, "Name parameter required."),
         ({"kind": "Role", "name": "none"}, 404, f'rolebindings.{RBAC} "none" not found'),

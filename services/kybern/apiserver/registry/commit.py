@@ -105,7 +105,7 @@ def span_attributes(request: Request) -> dict[str, str]:
 async def create(request: Request, obj: Object) -> bytes:
     """Write a new object. Raises StatusError (409 AlreadyExists; 500 for one that says that it has been written)."""
     if not request.dry_run and _is_version(request.sent_version):
-        raise status_error(500, "", "resourceVersion should not be set on objects to be created")
+        raise status_error(400, "", "resourceVersion should not be set on objects to be created")
     if request.dry_run and request.served.storage.get(request.namespace, request.name) is not None:
         raise exists(request)
     try:

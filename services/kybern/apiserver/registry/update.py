@@ -94,7 +94,7 @@ def _version(text: str) -> int:
     try:
         return revision_of(text, "")
     except StatusError as error:
-        raise status_error(500, "", f"strconv{error.message.partition(': strconv')[2]}") from None
+        raise status_error(400, "", f"strconv{error.message.partition(': strconv')[2]}") from None
 
 
 async def _change(request: Request, entry: Entry, new: Object, tracked: bool, admission: Chain) -> bytes:

@@ -68,7 +68,7 @@ def _rules_of(request: Request, binding: Object) -> list[Object]:
     """The rules of the role that is bound. Raises StatusError, with upstream's answer to a role that cannot be."""
     kind, namespace, name = role_of(binding)
     if kind not in RESOURCE:
-        raise status_error(500, "", f'unsupported role reference kind: "{kind}"')
+        raise status_error(400, "", f'unsupported role reference kind: "{kind}"')
     if kind == "Role" and not namespace:
         raise bad_request("Namespace parameter required.")
     check_key(name)
