@@ -13,13 +13,39 @@ from kybern.kube import schema
 from kybern.kube.field import Struct
 from kybern.kube.protobuf.messages import SCALARS, FieldPlan, plan
 
-_WORDS = {"cel": "CEL", "ips": "IPs", "uid": "UID", "ip": "IP", "apiGroup": "APIGroup", "apiVersion": "APIVersion"}
+_V1 = "k8s.io.api.core.v1."
+_WORDS = {
+    "cel": "CEL", "ips": "IPs", "uid": "UID", "ip": "IP", "os": "OS", "tty": "TTY", "nfs": "NFS", "iscsi": "ISCSI",
+    "iqn": "IQN", "rbd": "RBD", "fc": "FC", "csi": "CSI", "cephfs": "CephFS", "storageos": "StorageOS", "grpc": "GRPC",
+    "wwids": "WWIDs", "apiGroup": "APIGroup", "apiVersion": "APIVersion", "fsType": "FSType", "fsGroup": "FSGroup",
+    "fsGroupChangePolicy": "FSGroupChangePolicy", "dnsPolicy": "DNSPolicy", "dnsConfig": "DNSConfig",
+    "httpGet": "HTTPGet", "httpHeaders": "HTTPHeaders", "tcpSocket": "TCPSocket", "pdName": "PDName",
+    "gcePersistentDisk": "GCEPersistentDisk", "awsElasticBlockStore": "AWSElasticBlockStore",
+    "seLinuxOptions": "SELinuxOptions", "seLinuxChangePolicy": "SELinuxChangePolicy", "sslEnabled": "SSLEnabled",
+    "iscsiInterface": "ISCSIInterface", "chapAuthDiscovery": "DiscoveryCHAPAuth",
+    "chapAuthSession": "SessionCHAPAuth", "diskURI": "DataDiskURI",
+}  # fmt: skip
+_RBD = {"monitors": "CephMonitors", "image": "RBDImage", "pool": "RBDPool", "user": "RadosUser"}
 _ATTRIBUTE = ("int", "bool", "string", "version")
 _MEMBERS = {
     ("k8s.io.api.resource.v1.DeviceAttribute", f"{kind}{plural}"): f"{kind.capitalize()}Value{plural}"
     for kind in _ATTRIBUTE
     for plural in ("", "s")
 }
+for _kind in ("VolumeSource", "PersistentVolumeSource"):
+    _MEMBERS |= {(f"{_V1}RBD{_kind}", name): shown for name, shown in _RBD.items()}
+    _MEMBERS[f"{_V1}Glusterfs{_kind}", "endpoints"] = "EndpointsName"
+# Which members stand elsewhere than their numbers say: these first, or after the named one.
+_MOVED = {
+    f"{_V1}PodSpec": {"SetHostnameAsFQDN": "Subdomain", "PreemptionPolicy": "Priority", "Overhead": "RuntimeClassName"},
+    f"{_V1}Volume": {"Quobyte": "RBD"},
+    f"{_V1}PodSecurityContext": {"FSGroupChangePolicy": "FSGroup"},
+    f"{_V1}PersistentVolumeSource": {
+        "Glusterfs": "HostPath", "NFS": "Glusterfs", "RBD": "NFS", "Quobyte": "RBD", "ISCSI": "Quobyte",
+        "FlexVolume": "ISCSI", "Cinder": "FlexVolume",
+    },
+}  # fmt: skip
+_OF_PODS = ("hostNetwork", "hostPID", "hostIPC", "shareProcessNamespace", "hostUsers")
 _ZEROS: dict[str, Any] = {"string": "", "bool": False, "int32": 0, "int64": 0, "double": 0}
 _RAW = "k8s.io.apimachinery.pkg.runtime.RawExtension"
 _EMBEDDED = ("k8s.io.apimachinery.pkg.apis.meta.v1.ObjectMeta",)
@@ -32,23 +58,62 @@ def go_struct(message: str, value: dict[str, Any] | None) -> Any:
     if value is None:
         return None
     if message.startswith(_AS_THEY_ARE):
-        return value
+        return _as_it_is(message, value)
     shown = Struct()
+    if message == f"{_V1}PodSpec":
+        value = _pod_spec(value)
+    elif message == f"{_V1}PodSecurityContext":  # where the internal type keeps what the pod shares with its host
+        for name in _OF_PODS:
+            shown[_go_name(message, name)] = value.get(name) if name in _OF_PODS[3:] else bool(value.get(name))
     for one in plan(message):
         if one.type in _EMBEDDED:
-            shown.update({field.json: value["metadata"][field.json] for field in plan(one.type)
-                          if field.json in (value.get("metadata") or {})})  # fmt: skip
+            shown.update(_as_it_is(one.type, value.get("metadata") or {}))
+        elif message == f"{_V1}PodSpec" and one.json in (*_OF_PODS, "serviceAccount"):
+            continue
         elif one.json:
             shown[_go_name(message, one.json)] = _member(message, one, value)
         else:  # the members of an embedded struct
             shown.update(go_struct(one.type, value))
+    for name, after in _MOVED.get(message, {}).items():
+        shown = _moved(shown, name, after)
     return shown
 
 
+def _as_it_is(message: str, value: dict[str, Any]) -> dict[str, Any]:
+    """Members by their names in JSON, what is absent left out."""
+    keeps = _keeps(message)
+    if not _is_plain(message):
+        return value
+    shown: dict[str, Any] = Struct()
+    for field in plan(message):
+        found = value.get(field.json, keeps.get(field.json))
+        if found is None:
+            continue
+        if field.map:
+            found = dict(sorted(found.items()))
+        elif field.repeated:
+            found = [_one(field.type, one) for one in found]
+        shown[field.json] = _one(field.type, found)
+    return shown
+
+
+def _is_plain(message: str) -> bool:
+    return message.startswith("k8s.io.apimachinery.pkg.apis.meta.v1.") and not message.endswith(("Time", "FieldsV1"))
+
+
+def _pod_spec(spec: dict[str, Any]) -> dict[str, Any]:
+    context = {name: spec[name] for name in _OF_PODS if name in spec}
+    return {**spec, "securityContext": {**(spec.get("securityContext") or {}), **context}}
+
+
+def _moved(shown: Struct, name: str, after: str) -> Struct:
+    names = [one for one in shown if one != name]
+    names.insert(names.index(after) + 1, name)
+    return Struct({one: shown[one] for one in names})
+
+
 def _go_name(message: str, name: str) -> str:
-    if name in _WORDS:
-        return _WORDS[name]
-    return _MEMBERS.get((message, name)) or f"{name[0].upper()}{name[1:]}".replace("Id", "ID")
+    return _MEMBERS.get((message, name)) or _WORDS.get(name) or f"{name[0].upper()}{name[1:]}"
 
 
 def _member(message: str, field: FieldPlan, value: dict[str, Any]) -> Any:

@@ -23,8 +23,6 @@ _MILLI = 10**6  # nanos
 def image_pull_policy(image: str) -> str:
     """Always for `latest`, said or implied; IfNotPresent for another tag or a digest, or what is no image name."""
     found = _IMAGE.fullmatch(image)
-    if not image:
-        return "Always"
     if found is None or len(found["name"]) > _LONGEST_IMAGE:
         return "IfNotPresent"
     tag = found["tag"] or ("" if found["digest"] else "latest")

@@ -4,6 +4,7 @@ import re
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from kybern.kube.field import invalid, not_supported, required, too_long
+from kybern.kube.go_struct import go_struct
 from kybern.kube.selectors import from_label_selector
 from kybern.kube.validation.fields import (
     IMMUTABLE,
@@ -21,6 +22,7 @@ from kybern.kube.validation.metadata import validate_selector
 from kybern.kube.validation.names import dns1123_label, dns1123_subdomain, regex_error
 from kybern.kube.validation.pod import validate_template
 
+_V1, _SELECTOR = "k8s.io.api.core.v1.", "k8s.io.apimachinery.pkg.apis.meta.v1.LabelSelector"
 _ZONE_PART = re.compile(r"[A-Za-z._0-9+][A-Za-z.\-_0-9+]{0,13}")
 _MAX_CRON_NAME = 52
 MAX_MANAGED_BY, MAX_PARALLELISM = 63, 100_000
@@ -32,6 +34,8 @@ def validate_job(obj: Object) -> Errors:
     selector, labels = spec.get("selector"), child(child(spec, "template"), "metadata").get("labels")
     # The registry adds a generated selector and labels before an object is kept.
     waits = selector is None and not spec.get("manualSelector") and child(obj, "metadata").get("uid") is None
+    if selector is not None and not spec.get("manualSelector") and child(obj, "metadata").get("uid"):
+        yield from _generated_selector(child(obj, "metadata"), selector, labels or {})
     yield from _job_spec(spec, "spec")
     if spec.get("completionMode") == "Indexed" and (spec.get("completions") or 0) > 0:
         yield from _pod_names(child(obj, "metadata").get("name") or "", spec["completions"])
@@ -46,6 +50,23 @@ def validate_job(obj: Object) -> Errors:
         matches = bool(problems) or from_label_selector(selector).matches(labels or {})
     if not matches:
         yield invalid("spec.template.metadata.labels", labels or None, "`selector` does not match template `labels`")
+
+
+_BY_UID, _BY_NAME = "controller-uid", "job-name"
+
+
+def _generated_selector(metadata: Object, selector: Object, labels: dict[str, str]) -> Errors:
+    """Labels and selector are those that the registry makes."""
+    own = {_BY_UID: metadata["uid"], _BY_NAME: metadata.get("name") or ""}
+    known = {**own, **{f"batch.kubernetes.io/{name}": value for name, value in own.items()}}
+    for name, value in known.items():
+        at = f"spec.template.metadata.labels[{name}]"
+        if name not in labels:
+            yield required(at, f"must be '{value}'")
+        elif labels[name] != value:
+            yield invalid(at, labels[name], f"must be '{value}'")
+    if not list(validate_selector(selector, "")) and not from_label_selector(selector).matches(known):
+        yield invalid("spec.selector", go_struct(_SELECTOR, selector), "`selector` not auto-generated")
 
 
 def _pod_names(name: str, completions: int) -> Errors:
@@ -133,26 +154,38 @@ def _replacement(spec: Object, path: str) -> Errors:
 
 
 def validate_job_update(obj: Object, old: Object) -> Errors:
+    """What a Job was made for stays. The rules of every Job are told twice, as upstream does."""
+    yield from validate_job(obj)
     spec, before = child(obj, "spec"), child(old, "spec")
     if spec.get("completionMode") != "Indexed":
         yield from immutable(spec.get("completions"), before.get("completions"), "spec.completions")
     elif spec.get("completions") not in (None, before.get("completions"), spec.get("parallelism")):
         yield invalid("spec.completions", spec["completions"], "can only be modified in tandem with spec.parallelism")
-    for name in (
-        "selector",
-        "completionMode",
-        "podFailurePolicy",
-        "backoffLimitPerIndex",
-        "managedBy",
-        "successPolicy",
-    ):
-        yield from immutable(spec.get(name), before.get(name), f"spec.{name}")
+    yield from _fixed(spec, before, "selector")
     new, was = child(spec, "template"), child(before, "template")
     if before.get("suspend") and _stands_still(child(old, "status")):
         if not same(_lasting(child(new, "spec")), _lasting(child(was, "spec"))):
-            yield invalid("spec.template.spec", child(new, "spec"), IMMUTABLE)
+            yield invalid("spec.template.spec", go_struct(f"{_V1}PodSpec", child(new, "spec")), IMMUTABLE)
     else:
-        yield from immutable(new, was, "spec.template")
+        yield from _fixed(spec, before, "template")
+    for name in ("completionMode", "podFailurePolicy", "backoffLimitPerIndex", "managedBy", "successPolicy"):
+        yield from _fixed(spec, before, name)
+
+
+_SHOWN = {
+    "podFailurePolicy": "k8s.io.api.batch.v1.PodFailurePolicy",
+    "successPolicy": "k8s.io.api.batch.v1.SuccessPolicy",
+    "template": f"{_V1}PodTemplateSpec",
+    "selector": _SELECTOR,
+}
+
+
+def _fixed(spec: Object, before: Object, name: str) -> Errors:
+    """A member that stays as it is."""
+    new, old = spec.get(name), before.get(name)
+    if not same(new, old) or (name == "managedBy" and new != old):
+        shown = go_struct(_SHOWN[name], spec.get(name)) if name in _SHOWN else spec.get(name)
+        yield invalid(f"spec.{name}", shown, IMMUTABLE)
 
 
 def _stands_still(status: Object) -> bool:

@@ -202,7 +202,7 @@ _ANSWERS = ("True", "False", "Unknown")
 
 
 def validate_api_service(obj: Object) -> Errors:
-    spec, name = child(obj, "spec"), child(obj, "metadata").get("name") or ""
+    spec, metadata = child(obj, "spec"), child(obj, "metadata")
     group, version = spec.get("group") or "", spec.get("version") or ""
     wanted = f"{version}.{group}"
     for name in ("generateName", "name"):

@@ -5,6 +5,7 @@ from typing import Any
 
 from kybern.kube.container_restarts import restarts_after
 from kybern.kube.field import forbidden, invalid, required
+from kybern.kube.go_diff import go_diff
 from kybern.kube.validation.fields import Errors, Object, child, immutable, items, same, text
 from kybern.kube.validation.metadata import validate_metadata
 from kybern.kube.validation.names import dns1123_subdomain, ip_address, range_error
@@ -48,8 +49,9 @@ def validate_pod_update(pod: Object, old: Object) -> Errors:
     if before.get("schedulingGates"):
         yield from _selector_update(child(spec, "nodeSelector"), child(before, "nodeSelector"))
         yield from _affinity_update(child(spec, "affinity"), child(before, "affinity"))
-    if not same(_with_updatable(spec, before), before):
-        yield forbidden("spec", _UPDATABLE)
+    munged = _with_updatable(spec, before)
+    if not same(munged, before):
+        yield forbidden("spec", f"{_UPDATABLE}\n{go_diff('k8s.io.api.core.v1.PodSpec', before, munged)}")
 
 
 def _with_updatable(spec: Object, before: Object) -> Object:

@@ -1,7 +1,11 @@
 """PersistentVolume, PersistentVolumeClaim, VolumeAttachment, CSIDriver, CSINode."""
 
+import copy
+
 from kybern.kube import quantity
 from kybern.kube.field import Struct, duplicate, forbidden, invalid, not_supported, required, too_long
+from kybern.kube.go_diff import go_diff
+from kybern.kube.go_struct import go_struct, same_struct
 from kybern.kube.validation.fields import (
     IMMUTABLE,
     Errors,
@@ -86,6 +90,7 @@ def validate_claim_spec(spec: Object, path: str) -> Errors:
         yield invalid(path, {}, "must match dataSourceRef")
 
 
+_CLAIM_SPEC = "k8s.io.api.core.v1.PersistentVolumeClaimSpec"
 _CLAIM_UPDATABLE = (
     "spec is immutable after creation except resources.requests and volumeAttributesClassName for bound claims"
 )
@@ -93,22 +98,24 @@ _CLAIM_UPDATABLE = (
 
 def validate_claim_update(obj: Object, old: Object) -> Errors:
     """A claim may be bound, may be given a class after the fact, and when bound may grow."""
-    spec, before = dict(child(obj, "spec")), dict(child(old, "spec"))
-    bound = bool(before.get("volumeName"))
+    spec, before = copy.deepcopy(child(obj, "spec")), dict(child(old, "spec"))
     if not before.get("volumeName"):
         before["volumeName"] = spec.get("volumeName")
     if before.get("storageClassName") is None:
         before["storageClassName"] = spec.get("storageClassName")
-    if child(old, "status").get("phase") == "Bound" or bound:
-        new_size, old_size = (child(child(s, "resources"), "requests").get("storage") for s in (spec, before))
-        if new_size is not None and old_size is not None and quantity.parse(new_size) < quantity.parse(old_size):
-            shown = child(child(old, "status"), "capacity").get("storage")
-            if shown is None or quantity.parse(new_size) <= quantity.parse(shown):
-                yield forbidden("spec.resources.requests.storage", "field can not be less than status.capacity")
-        before["resources"] = spec.get("resources")
+    sizes = [child(child(one, "resources"), "requests").get("storage") for one in (spec, before)]
+    new_size, old_size = (quantity.parse(size or "0") for size in sizes)
+    if child(old, "status").get("phase") == "Bound":
+        resources = child(spec, "resources")
+        if sizes[1] is not None:
+            spec["resources"] = {**resources, "requests": {**child(resources, "requests"), "storage": sizes[1]}}
         before["volumeAttributesClassName"] = spec.get("volumeAttributesClassName")
-    if not same(spec, before):
-        yield forbidden("spec", _CLAIM_UPDATABLE)
+    if not same_struct(*(go_struct(_CLAIM_SPEC, one) for one in (spec, before))):
+        yield forbidden("spec", f"{_CLAIM_UPDATABLE}\n{go_diff(_CLAIM_SPEC, before, spec)}")
+    if new_size < old_size:
+        capacity = quantity.parse(child(child(old, "status"), "capacity").get("storage") or "0")
+        if not capacity < new_size:
+            yield forbidden("spec.resources.requests.storage", "field can not be less than status.capacity")
     yield from immutable(spec.get("volumeMode"), child(old, "spec").get("volumeMode"), "volumeMode")
 
 
@@ -178,7 +185,9 @@ def validate_volume_update(obj: Object, old: Object) -> Errors:
         return {name: value for name, value in s.items() if name not in _VOLUME_FIELDS}
 
     if not same(source(spec), source(before)):
-        yield forbidden("spec.persistentvolumesource", "spec.persistentvolumesource is immutable after creation")
+        diff = go_diff("k8s.io.api.core.v1.PersistentVolumeSource", source(before), source(spec))
+        why = "spec.persistentvolumesource is immutable after creation"
+        yield forbidden("spec.persistentvolumesource", f"{why}\n{diff}")
     yield from immutable(spec.get("volumeMode"), before.get("volumeMode"), "volumeMode")
     if before.get("nodeAffinity") is not None:
         yield from immutable(spec.get("nodeAffinity"), before["nodeAffinity"], "spec.nodeAffinity")
@@ -228,17 +237,9 @@ def _inline_volume(spec: Object, path: str) -> Errors:
 
 
 def validate_attachment_update(obj: Object, old: Object) -> Errors:
-    spec = child(obj, "spec")
-    source = child(spec, "source")
-    shown = Struct(
-        Attacher=spec.get("attacher") or "",
-        Source=Struct(
-            PersistentVolumeName=source.get("persistentVolumeName"), InlineVolumeSpec=source.get("inlineVolumeSpec")
-        ),
-        NodeName=spec.get("nodeName") or "",
-    )
-    if not same(spec, old.get("spec")):
-        yield invalid("spec", shown, IMMUTABLE)
+    new, before = (go_struct("k8s.io.api.storage.v1.VolumeAttachmentSpec", child(one, "spec")) for one in (obj, old))
+    if not same_struct(new, before):
+        yield invalid("spec", new, IMMUTABLE)
 
 
 _MAX_TEXT = 256 * 1024  # which is said of errors, too, that may not pass 1 KiB

@@ -149,7 +149,7 @@ def test_constants_are_not_shared_between_objects() -> None:
         ("registry:5000/web", "Always"),
         ("registry:5000/web:1", "IfNotPresent"),
         ("web@sha256:0", "IfNotPresent"),
-        ("", "Always"),
+        ("", "IfNotPresent"),
     ],
 )
 def test_image_pull_policy(image: str, policy: str) -> None:

@@ -458,7 +458,8 @@ UPDATE: list[tuple[str, str, Any, list[str]]] = [
     ("PersistentVolumeClaim", "spec.volumeName", "v", []),
     ("PersistentVolumeClaim", "spec.accessModes", ["ReadWriteMany"], [
         "spec: Forbidden: spec is immutable after creation except resources.requests and volumeAttributesClassName for "
-        "bound claims"]),
+        'bound claims\n@@ -1,6 +1,6 @@\n {\n  "AccessModes": [\n-  "ReadWriteOnce"\n+  "ReadWriteMany"\n  ],\n'
+        '  "Selector": null,\n  "Resources": {\n']),
     ("StorageClass", "provisioner", "example.com/q",
      ['provisioner: Invalid value: "example.com/q": field is immutable']),
     ("PriorityClass", "value", 2, ["value: Forbidden: may not be changed in an update."]),
@@ -472,7 +473,22 @@ def test_update(kind: str, path: str, value: Any, wanted: list[str]) -> None:
     info, old = build(kind)
     new = copy.deepcopy(old)
     change(new, path, value)
-    assert [str(error) for error in validate_update(info, new, old)] == wanted
+    found = [str(error) for error in validate_update(info, new, old)]
+    if kind == "Pod":  # what follows shows how the specs differ
+        found = [error.partition("\n@@")[0] for error in found]
+    assert found == wanted
+
+
+def test_a_changed_pod_is_shown_as_the_internal_type() -> None:
+    info, old = build("Pod")
+    new = copy.deepcopy(old)
+    change(new, "spec.hostNetwork", True)
+    (error,) = [str(error) for error in validate_update(info, new, old)]
+    assert error.partition("@@")[2].split("\n")[1:] == [
+        '  "AutomountServiceAccountToken": null,', '  "NodeName": "",', '  "SecurityContext": {',
+        '-  "HostNetwork": false,', '+  "HostNetwork": true,', '   "HostPID": false,', '   "HostIPC": false,',
+        '   "ShareProcessNamespace": null,', "",
+    ]  # fmt: skip
 
 
 def test_immutable_data_stays() -> None:
