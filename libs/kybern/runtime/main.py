@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, NoReturn
 from kybern.clock import SystemClock
 from kybern.runtime.processes import SAID_WHY
 from kybern.runtime.service import Env, Service, add_shared_flags
+from kybern.runtime.trimming import give_back
 from kybern.telemetry import Telemetry
 from kybern.telemetry.logs import configure
 from kybern.telemetry.spans import SpanBuffer, make_provider, run_exporter
@@ -88,7 +89,7 @@ async def serve(service: Service, options: Namespace) -> None:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, work.cancel)
-    side = [asyncio.create_task(follow_rotation(certificates))]
+    side = [asyncio.create_task(follow_rotation(certificates)), asyncio.create_task(give_back())]
     if options.traces:
         side.append(asyncio.create_task(run_exporter(buffer, transport.channel(options.traces, "traces.kybern"))))
     if options.metrics_address:

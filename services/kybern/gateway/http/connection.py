@@ -17,6 +17,7 @@ from typing import Any, Protocol
 import httptools
 
 from kybern.gateway.core.patience import State
+from kybern.gateway.http.closed import CLOSED
 from kybern.gateway.http.front_proxy import FrontProxies
 from kybern.gateway.http.message import Headers, Request, Response, status_line
 from kybern.gateway.http.reader import RequestReader
@@ -60,6 +61,7 @@ class Connection(asyncio.Protocol):
         self, handler: Handler, open_connections: set[Connection], proxies: FrontProxies | None = None
     ) -> None:
         self.handler = handler
+        self.transport: Any = CLOSED
         self.front_proxy: FrontProxies | None = None  # if this client may name users in headers
         self._proxies = proxies
         self.identity = Identity("")
@@ -134,6 +136,7 @@ class Connection(asyncio.Protocol):
         self.resume_writing()
         if self._task is not None:
             self._task.cancel()
+        self.transport = CLOSED
 
     def pause_writing(self) -> None:
         if self._paused is None:

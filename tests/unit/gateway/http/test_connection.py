@@ -9,6 +9,7 @@ from wsproto import ConnectionType, WSConnection
 from wsproto.events import AcceptConnection, BytesMessage, CloseConnection, Ping, Pong, RejectConnection
 from wsproto.events import Request as Handshake
 
+from kybern.gateway.http.closed import CLOSED
 from kybern.gateway.http.connection import Connection
 from kybern.gateway.http.message import Request, Response
 from kybern.gateway.http.websocket import WebSocketClosed
@@ -215,6 +216,22 @@ class WsClient:
             self.ws.receive_data(await self.reader.read(65536) or None)
             found += self.ws.events()
         return found
+
+
+async def test_a_lost_connection_lets_its_transport_go() -> None:
+    class Last(Echo):
+        def begin(self, request: Request, received: bytes = b"") -> bool:
+            self.connection = request.connection
+            return super().begin(request, received)
+
+    last = Last()
+    async with client(last) as (reader, writer):
+        writer.write(b"GET /fast HTTP/1.1\r\nHost: h\r\n\r\n")
+        assert (await response(reader))[1] == b"fast"
+        assert last.connection.transport is not CLOSED
+    assert last.connection.transport is CLOSED
+    last.connection.give_up()  # and what comes too late does no harm
+    last.connection.stop()
 
 
 async def test_websocket() -> None:
