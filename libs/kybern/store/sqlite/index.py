@@ -33,6 +33,10 @@ class Version(NamedTuple):
         return self.id >> SUB_BITS
 
 
+Versions = list[Version] | int
+"""Oldest first. Most keys are created and left alone: the id alone stands for a first version without a lease."""
+
+
 class Garbage(NamedTuple):
     """A version nobody can read once `revision` is compacted."""
 
@@ -46,7 +50,7 @@ class Index:
 
     def __init__(self) -> None:
         self._keys = SortedKeys()
-        self._versions: dict[str, list[Version]] = {}
+        self._versions: dict[str, Versions] = {}
         self._garbage: deque[Garbage] = deque()
         self._dead = SortedKeys()  # keys whose newest version is a tombstone, sorted
         self._changes: deque[tuple[int, str]] = deque()
@@ -56,15 +60,18 @@ class Index:
     def head(self, key: str) -> Version | None:
         """The newest version, None if there is none or it is a tombstone."""
         versions = self._versions.get(key)
-        return versions[-1] if versions and versions[-1].version else None
+        if versions is None:
+            return None
+        newest = _first(versions) if isinstance(versions, int) else versions[-1]
+        return newest if newest.version else None
 
     def at(self, key: str, revision: int) -> Version | None:
         """The version that a reader at `revision` sees."""
-        return _visible(self._versions.get(key, ()), (revision + 1) << SUB_BITS)
+        return _visible(self._versions.get(key, []), (revision + 1) << SUB_BITS)
 
     def before(self, key: str, version_id: int) -> Version | None:
         """The version that `version_id` replaced, if it is still known."""
-        return _visible(self._versions.get(key, ()), version_id)
+        return _visible(self._versions.get(key, []), version_id)
 
     def load(self, history: Iterable[tuple[str, Version]]) -> None:
         """Fill an empty index, oldest version first."""
@@ -79,7 +86,16 @@ class Index:
         self._add(key, version)
 
     def _add(self, key: str, version: Version) -> None:
-        versions = self._versions.setdefault(key, [])
+        before = self._versions.get(key)
+        if before is None and _is_first(version):
+            self._versions[key] = version.id
+        else:
+            self._add_to(_listed(before) if before is not None else [], key, version)
+        self._changes.append((version.id, key))
+        if len(self._changes) > self._remembered:
+            self._forgotten = self._changes.popleft()[0]
+
+    def _add_to(self, versions: list[Version], key: str, version: Version) -> None:
         if versions:
             self._garbage.append(Garbage(version.revision, key, versions[-1].id))
             if not versions[-1].version:
@@ -88,16 +104,14 @@ class Index:
             self._garbage.append(Garbage(version.revision, key, version.id))
             self._dead.add(key)
         versions.append(version)
-        self._changes.append((version.id, key))
-        if len(self._changes) > self._remembered:
-            self._forgotten = self._changes.popleft()[0]
+        self._versions[key] = versions
 
     def rollback(self, revision: int, keys: list[str]) -> None:
         """Forget everything after `revision`; `keys` are the keys written since."""
         limit = (revision + 1) << SUB_BITS
         for key in keys:
-            versions = self._versions.get(key)
-            if versions is None or versions[-1].id < limit:
+            found = self._versions.get(key)
+            if found is None or (versions := _listed(found))[-1].id < limit:
                 continue
             if not versions[-1].version:
                 self._dead.remove(key)
@@ -105,7 +119,9 @@ class Index:
                 versions.pop()
             if not versions:
                 self._drop(key)
-            elif not versions[-1].version:
+                continue
+            self._versions[key] = versions
+            if not versions[-1].version:
                 self._dead.add(key)
         while self._changes and self._changes[-1][0] >= limit:
             self._changes.pop()
@@ -137,7 +153,7 @@ class Index:
         changed = {key for _, key in takewhile(lambda change: change[0] >= before_id, reversed(self._changes))}
         for key in changed:
             if low <= key and (high is None or key < high) and (versions := self._versions.get(key)):
-                count += (_visible(versions, before_id) is not None) - bool(versions[-1].version)
+                count += (_visible(versions, before_id) is not None) - (self.head(key) is not None)
         return count
 
     def compact(self, revision: int, limit: int) -> list[int]:
@@ -145,7 +161,7 @@ class Index:
         gone: list[int] = []
         while len(gone) < limit and self._garbage and self._garbage[0].revision <= revision:
             _, key, version_id = self._garbage.popleft()
-            versions = self._versions[key]
+            versions = self._versions[key] = _listed(self._versions[key])
             for position, version in enumerate(versions):
                 if version.id == version_id:
                     del versions[position]
@@ -161,8 +177,22 @@ class Index:
         self._keys.remove(key)
 
 
-def _visible(versions: "list[Version] | tuple[()]", before_id: int) -> Version | None:
+def _is_first(version: Version) -> bool:
+    return version.version == 1 and not version.lease and version.create_revision == version.revision
+
+
+def _first(version_id: int) -> Version:
+    return Version(version_id, version_id >> SUB_BITS, 1, 0)
+
+
+def _listed(versions: Versions) -> list[Version]:
+    return [_first(versions)] if isinstance(versions, int) else versions
+
+
+def _visible(versions: Versions, before_id: int) -> Version | None:
     """The newest version below the id, None if that is a tombstone."""
+    if isinstance(versions, int):
+        return _first(versions) if versions < before_id else None
     for version in reversed(versions):
         if version.id < before_id:
             return version if version.version else None

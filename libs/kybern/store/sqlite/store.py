@@ -27,7 +27,7 @@ from kybern.store.sqlite.sequencer import Sequencer, Statements, key_value
 from kybern.store.sqlite.watch import WatchHub
 from kybern.store.sqlite.writer import InlineWriter, ThreadWriter, Writer
 
-CACHE_BYTES = 16 << 20
+CACHE_BYTES = 4 << 20
 EXPIRY_RETRY = 1.0
 EXPIRY_STEP = 500  # keys of a lease deleted at a time
 

@@ -53,12 +53,15 @@ _ALIASES = {
     }
 }  # fmt: skip
 
+NO_FIELDS: Mapping[str, str] = {}
 _TRIGGERS = {("", "pods"): "spec.nodeName"}
 
 
-def fields_reader(group: str, resource: str) -> Callable[[Object], dict[str, str]]:
+def fields_reader(group: str, resource: str) -> Callable[[Object], Mapping[str, str]]:
     """A function that reads the selectable fields (beyond metadata's) of one object."""
     rows = _FIELDS.get((group, resource), ())
+    if not rows:
+        return lambda obj: NO_FIELDS
     if (group, resource) == ("", "events"):
         return _event_fields
     return lambda obj: {label: _read(obj, path, default) for label, path, default in rows}

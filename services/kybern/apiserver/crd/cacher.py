@@ -10,6 +10,7 @@ from typing import Any
 import orjson
 
 from kybern.apiserver.core import encoding, keys
+from kybern.apiserver.core.fields import NO_FIELDS
 from kybern.apiserver.storage.cacher import Cacher
 from kybern.apiserver.storage.entry import Entry
 from kybern.kube.schema import ResourceInfo
@@ -23,8 +24,10 @@ Object = dict[str, Any]
 Kinds = Mapping[str, CustomKind]  # by apiVersion
 
 
-def fields_reader(kind: CustomKind) -> Callable[[Object], dict[str, str]]:
+def fields_reader(kind: CustomKind) -> Callable[[Object], Mapping[str, str]]:
     """Reads the selectable fields of an object."""
+    if not kind.selectable:
+        return lambda obj: NO_FIELDS
     return lambda obj: {path.removeprefix("."): _text(member_at(obj, path)) for path in kind.selectable}
 
 
@@ -50,7 +53,7 @@ class CustomCacher(Cacher):
         found: Object = orjson.loads(kv.value)
         self._adapt(found)
         data = encoding.splice(encoding.encode(found), self._head(found), kv.mod_revision)
-        return Entry(kv.key[len(self.prefix) :], data, kv.mod_revision, found, self._fields(found), self.namespaced)
+        return Entry(kv.key[len(self.prefix) :], data, kv.mod_revision, found, self._fields(found))
 
     def _head(self, obj: Object) -> bytes:
         return self.head if self._kinds is None else encoding.head(obj["kind"], obj["apiVersion"])
@@ -78,7 +81,7 @@ class CustomCacher(Cacher):
             obj = entry.decode()
             self._adapt(obj)
             data = encoding.splice(encoding.encode(obj), self._head(obj), entry.revision)
-            self.entries[key] = Entry(key, data, entry.revision, obj, self._fields(obj), self.namespaced)
+            self.entries[key] = Entry(key, data, entry.revision, obj, self._fields(obj))
         if moved:
             entries = dict(self.entries)
             self.reset()

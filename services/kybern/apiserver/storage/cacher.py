@@ -131,7 +131,7 @@ class Cacher:
             del self.entries[key]
             self.keys.remove(key)
             data = encoding.respliced(prev.data, self.head, kv.mod_revision)
-            entry = self._with_data(prev, data, kv.mod_revision)
+            entry = prev.with_data(data, kv.mod_revision)
         else:
             entry = read
             if prev is None:
@@ -172,12 +172,7 @@ class Cacher:
         obj = orjson.loads(kv.value) if obj is None else obj
         data = encoding.splice(kv.value, self.head, kv.mod_revision)
         key = kv.key[len(self.prefix) :]
-        return Entry(key, data, kv.mod_revision, obj, self._fields(obj), self.namespaced)
-
-    def _with_data(self, entry: Entry, data: bytes, revision: int) -> Entry:
-        same = Entry(entry.key, data, revision, {}, entry.fields, self.namespaced)
-        same.labels, same.owners, same.uid = entry.labels, entry.owners, entry.uid
-        return same
+        return Entry(key, data, kv.mod_revision, obj, self._fields(obj))
 
     def _publish(self, event: CacheEvent) -> None:
         if len(self._ring) == self._ring.maxlen:

@@ -11,36 +11,49 @@ from kybern.protos.api.v1.objects_pb2 import EventType, WatchEvent
 
 Object = dict[str, Any]
 DELETED = EventType.EVENT_TYPE_DELETED
-NOTHING: Mapping[str, str] = {}
+NOTHING: Mapping[str, Any] = {}
 
 
 class Entry:
-    """Encoded bytes (with resourceVersion) beside the few decoded values that reads and watches select by."""
+    """Encoded bytes (with resourceVersion) beside the few decoded values that reads and watches select by.
 
-    __slots__ = ("data", "fields", "key", "labels", "name", "namespace", "owners", "revision", "uid")
+    There is one for every object: what is asked for rarely is read from the bytes or the key each time.
+    """
 
-    def __init__(
-        self, key: str, data: bytes, revision: int, obj: Object, fields: Mapping[str, str], namespaced: bool
-    ) -> None:
+    __slots__ = ("data", "fields", "key", "labels", "revision")
+
+    def __init__(self, key: str, data: bytes, revision: int, obj: Object, fields: Mapping[str, str]) -> None:
         self.key = key
         self.data = data
         self.revision = revision
-        self.namespace, _, self.name = key.rpartition("/") if namespaced else ("", "", key)
-        meta = obj.get("metadata") or {}
-        self.uid: str = meta.get("uid") or ""
-        self.labels: Mapping[str, str] = meta.get("labels") or NOTHING
-        self.owners = tuple(owner.get("uid", "") for owner in meta.get("ownerReferences") or ())
+        self.labels: Mapping[str, str] = (obj.get("metadata") or NOTHING).get("labels") or NOTHING
         self.fields = fields
+
+    @property
+    def namespace(self) -> str:
+        """The namespace; "" for what is in none."""
+        return self.key.rpartition("/")[0]
+
+    @property
+    def name(self) -> str:
+        """The name, in which there is no slash."""
+        return self.key[self.key.rfind("/") + 1 :]
+
+    @property
+    def uid(self) -> str:
+        """The uid; decodes the object."""
+        return (self.decode().get("metadata") or {}).get("uid") or ""
 
     def decode(self) -> Object:
         """A fresh decoded copy, the caller's to change."""
         obj: Object = orjson.loads(self.data)
         return obj
 
-    def with_data(self, data: bytes) -> "Entry":
-        """The same object in other bytes."""
+    def with_data(self, data: bytes, revision: int = 0) -> "Entry":
+        """The same object in other bytes, perhaps of another revision."""
         same = copy(self)
         same.data = data
+        same.revision = revision or self.revision
         return same
 
     def field(self, label: str) -> str:

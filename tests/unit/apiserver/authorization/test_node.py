@@ -16,8 +16,8 @@ AGENT = User("system:node:n1", ("system:nodes",))
 MINE = (("spec.nodeName", "In", ("n1",)),)
 
 
-def entry(key: str, obj: dict[str, Any], namespaced: bool = False, **fields: str) -> Entry:
-    return Entry(key, orjson.dumps(obj), 1, obj, fields, namespaced)
+def entry(key: str, obj: dict[str, Any], **fields: str) -> Entry:
+    return Entry(key, orjson.dumps(obj), 1, obj, fields)
 
 
 def cache(*entries: Entry) -> Any:
@@ -36,7 +36,7 @@ def authorizer() -> NodeAuthorizer:
     volume = {"metadata": {"name": "v"}, "spec": {"claimRef": {"namespace": "a", "name": "claim"}, "csi": secret}}
     attachment = {"metadata": {"name": "va"}, "spec": {"nodeName": "n1"}}
     caches = {
-        "pods": cache(entry("a/p", pod, True, **{"spec.nodeName": "n1"})),
+        "pods": cache(entry("a/p", pod, **{"spec.nodeName": "n1"})),
         "persistentvolumes": cache(entry("v", volume)),
         "volumeattachments": cache(entry("va", attachment)),
         "resourceslices": cache(entry("rs", attachment)),

@@ -32,7 +32,7 @@ class World:
         if size:
             if key not in self.entries:
                 self.keys.add(key)
-            self.entries[key] = Entry(key, b"x" * size, self.revision, {}, {}, True)
+            self.entries[key] = Entry(key, b"x" * size, self.revision, {}, {})
         elif key in self.entries:
             del self.entries[key]
             self.keys.remove(key)
@@ -113,6 +113,6 @@ def test_what_is_not_listed_does_not_matter() -> None:
 
 
 def test_a_large_object_is_a_part() -> None:
-    entries = [Entry(f"a/{number}", b"x" * size, 1, {}, {}, True) for number, size in enumerate([10, 500, 10, 20])]
+    entries = [Entry(f"a/{number}", b"x" * size, 1, {}, {}) for number, size in enumerate([10, 500, 10, 20])]
     assert [len(piece) for piece in cut(entries, PART)] == [2, 2]
     assert cut([], PART) == []

@@ -59,3 +59,29 @@ def test_rollback_takes_back_keys_versions_and_garbage(index: Index) -> None:
     assert [key for key, _ in index.range("/", "", 0, 9)[0]] == ["/b"]
     assert index.head("/a") is None
     assert index.compact(9, 100) == [2 << SUB_BITS, 3 << SUB_BITS, 5 << SUB_BITS]
+
+
+@pytest.mark.parametrize(
+    "lone",
+    [
+        pytest.param(version(7), id="just created"),
+        pytest.param(Version((7 << SUB_BITS) + 3, 7, 1, 0), id="with others"),
+        pytest.param(Version(7 << SUB_BITS, 7, 1, 9), id="leased"),
+        pytest.param(Version(7 << SUB_BITS, 2, 4, 0), id="changed, and what was before is compacted"),
+        pytest.param(Version(7 << SUB_BITS, 2, 1, 0), id="put back"),
+    ],
+)
+def test_a_lone_version_is_kept_as_it_is(lone: Version) -> None:
+    index, later = Index(), Version(9 << SUB_BITS, lone.create_revision, lone.version + 1, 0)
+    index.load([("/a", lone)])
+    assert index.head("/a") == lone
+    assert [index.at("/a", revision) for revision in (6, 7, 8)] == [None, lone, lone]
+    assert index.range("/", "", 0, 7) == ([("/a", lone)], 1)
+    index.append("/a", later)
+    assert (index.head("/a"), index.at("/a", 8), index.before("/a", later.id)) == (later, lone, lone)
+    index.rollback(8, ["/a"])
+    assert index.head("/a") == lone
+    assert index.compact(9, 10) == []
+    index.rollback(6, ["/a"])
+    assert index.head("/a") is None
+    assert index.range("/", "", 0, 9) == ([], 0)
