@@ -2,7 +2,8 @@
 
 Watchers that select the same are one audience: an event is judged and put into a message once for all of them, and the
 batches they take at the same time are the same. A crowd hears the first event at once and what follows it together a
-few milliseconds later: an event costs a share of what it costs to reach everybody. A watcher's queue is bounded: a
+few milliseconds later: an event costs a share of what it costs to reach everybody. So do a few in a flood of events:
+a message costs them, and the server, more than the event in it. A watcher's queue is bounded: a
 client that does not keep up is cut off (its stream ends, it watches again from where it was) and never slows the others
 down.
 """
@@ -17,6 +18,7 @@ from kybern.protos.api.v1.objects_pb2 import EventType, WatchEvent, WatchRespons
 LIMIT = 16_384  # events
 CROWD = 16  # members from which an audience is told of several events at a time
 PAUSE, LONGEST_PAUSE = 0.00015, 0.05  # seconds between two times: for each member, and at most
+FLOOD, FLOOD_SECONDS, FLOOD_PAUSE = 500, 0.05, 0.005  # events a second, over so long; and the pause then
 BATCH_EVENTS, BATCH_BYTES = 1000, 1 << 20
 ADDED, MODIFIED, DELETED = (
     EventType.EVENT_TYPE_ADDED,
@@ -83,7 +85,10 @@ class Watcher:
 class Audience:
     """The watchers with one selection that see objects in one version."""
 
-    __slots__ = ("_convert", "_events", "_pending", "_responses", "_told", "members", "selection")
+    __slots__ = (
+        "_convert", "_count", "_counted", "_events", "_flood", "_pending", "_responses", "_told",
+        "members", "selection",
+    )  # fmt: skip
 
     def __init__(self, selection: Selection, convert: Convert | None = None) -> None:
         self.selection = selection
@@ -91,6 +96,7 @@ class Audience:
         self._convert = convert
         self._pending: list[WatchEvent] = []  # what the members have not been told
         self._told = 0.0  # when they were told last, in the loop's time, or will be told
+        self._count, self._counted, self._flood = 0, 0.0, False  # events since a time; whether they are many
         self._events: list[WatchEvent] = []
         self._responses: list[WatchResponse] = []
 
@@ -105,21 +111,33 @@ class Audience:
         self.members[member] = None
 
     def offer(self, event: CacheEvent) -> None:
-        """Give the event to every member, if it concerns them; a crowd that has just been told waits a moment."""
+        """Give the event to every member, if it concerns them, at once or a moment after the last time."""
         message = self.message(event)
         if message is None:
             return
         self._pending.append(message)
-        if len(self.members) < CROWD:
+        loop = asyncio.get_running_loop()
+        now = loop.time()
+        pause = self._pause(now)
+        if not pause:
             self.tell()
         elif len(self._pending) == 1:
-            loop = asyncio.get_running_loop()
-            now = loop.time()
-            self._told = max(now, self._told + min(len(self.members) * PAUSE, LONGEST_PAUSE))
+            self._told = max(now, self._told + pause)
             if self._told > now:
                 loop.call_at(self._told, self.tell)
             else:
                 self.tell()
+
+    def _pause(self, now: float) -> float:
+        """Seconds between two times that the members are told of something."""
+        self._count += 1
+        elapsed = now - self._counted
+        if elapsed >= FLOOD_SECONDS:
+            self._flood = self._count > FLOOD * elapsed
+            self._count, self._counted = 0, now
+        if len(self.members) >= CROWD:
+            return min(len(self.members) * PAUSE, LONGEST_PAUSE)
+        return FLOOD_PAUSE if self._flood else 0.0
 
     def tell(self) -> None:
         """Let the members know of everything that was offered."""

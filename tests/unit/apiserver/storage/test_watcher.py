@@ -196,3 +196,26 @@ def test_who_falls_behind_is_cut_off_alone() -> None:
         assert all(member.seen == list(range(1, 11)) for member in members[1:])
 
     play(scene)
+
+
+def test_a_few_hear_a_flood_in_batches() -> None:
+    async def scene(one: Scene) -> None:
+        member = one.join(0, direct=True)
+        loop = asyncio.get_running_loop()
+        for _ in range(200):  # a thousand a second
+            one.write()
+            await asyncio.sleep(0.001)
+        messages = len(member.batches)
+        began = loop.time()
+        for _ in range(100):
+            one.write()
+            await asyncio.sleep(0.001)
+        assert len(member.batches) - messages == pytest.approx((loop.time() - began) / watchers.FLOOD_PAUSE, abs=2)
+        await asyncio.sleep(0.1)
+        assert member.seen == list(range(1, 301))
+        for _ in range(8):  # it is over: the first of them after a while is heard at once, and soon all are
+            one.write()
+            assert member.seen[-1] == one.revision
+            await asyncio.sleep(0.02)
+
+    play(scene)
