@@ -138,7 +138,8 @@ class SharedInformer:
             return
         if self._transform is not None:
             obj = self._transform(obj)
-        self._deleted.pop(key, None)
+        if self._deleted:
+            self._deleted.pop(key, None)
         if traceparent:
             self._traceparents[key] = traceparent
         if known is not None and meta.uid(known) != meta.uid(obj):  # deleted and created again, unseen
@@ -146,7 +147,7 @@ class SharedInformer:
             for handler in self._handlers:
                 handler.on_delete(known, True)
             known = None
-        self.store.put(obj)
+        self.store.put(obj, key)
         for handler in self._handlers:
             if known is None:
                 handler.on_add(obj)

@@ -8,7 +8,7 @@ retries; what a caller does about a failure is the caller's decision.
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, NamedTuple, Self
 
 import orjson
 
@@ -35,8 +35,7 @@ _TYPES = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class WatchEvent:
+class WatchEvent(NamedTuple):
     """One change of one object; `traceparent` belongs to the write behind it."""
 
     type: str

@@ -94,9 +94,9 @@ class Indexer:
         """The values of an index that some object has."""
         return [*self._indices[index]]
 
-    def put(self, obj: Object) -> Object | None:
-        """Keep an object; the one it replaces."""
-        key = meta.key(obj)
+    def put(self, obj: Object, key: str = "") -> Object | None:
+        """Keep an object, whose key may be known already; the one it replaces."""
+        key = key or meta.key(obj)
         old = self._objects.get(key)
         self._objects[key] = obj
         for name, function in self._indexers.items():

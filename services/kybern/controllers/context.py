@@ -14,9 +14,10 @@ from kybern.client.controller import Controller, Reconcile
 from kybern.client.events import EventRecorder
 from kybern.client.informer import EventHandler, SharedInformer, SharedInformerFactory, each
 from kybern.client.objects import Client
-from kybern.client.resources import Resource
+from kybern.client.resources import CONFIG_MAPS, Resource
 from kybern.client.store import CONTROLLER, NAMESPACE, NODE, by_controller, by_namespace, by_node
 from kybern.clock import Clock
+from kybern.controllers.core.config_maps import only_published
 from kybern.controllers.monitors import Monitors
 from kybern.kube import meta
 from kybern.kube.meta import Object
@@ -74,8 +75,9 @@ class Context:
     def informer(self, resource: Resource, *indexes: str) -> SharedInformer:
         """The shared informer of a collection, with these indexes of `INDEXERS` and `ORPHAN`."""
         functions = {**INDEXERS, ORPHAN: by_orphanhood}
+        transform = only_published if resource == CONFIG_MAPS else without_managed_fields
         return self.informers.informer(
-            resource, indexers={name: functions[name] for name in indexes}, transform=without_managed_fields
+            resource, indexers={name: functions[name] for name in indexes}, transform=transform
         )
 
     def controller(

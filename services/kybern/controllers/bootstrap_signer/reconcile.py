@@ -8,12 +8,13 @@ from kybern.client.informer import SharedInformer, each
 from kybern.client.resources import CONFIG_MAPS, SECRETS
 from kybern.controllers.bootstrap_signer.core import TYPE, expiration, is_expired, signed_data, signing_token
 from kybern.controllers.context import Context
+from kybern.controllers.core.config_maps import CLUSTER_INFO
 from kybern.kube import meta
 from kybern.kube.meta import Object
 from kybern.kube.status import allowing
 
 SIGNER, CLEANER = "bootstrap-signer-controller", "token-cleaner-controller"
-TOKENS_NAMESPACE, CLUSTER_INFO = "kube-system", "kube-public/cluster-info"
+TOKENS_NAMESPACE, KEY = "kube-system", f"kube-public/{CLUSTER_INFO}"
 
 
 def tokens(context: Context) -> SharedInformer:
@@ -36,7 +37,7 @@ class BootstrapSigner:
         self._secrets = tokens(context)
         self._configs = context.informer(CONFIG_MAPS)
         self._loop = Controller(SIGNER, self.reconcile, context.telemetry, workers=1)
-        self._secrets.add_handler(each(lambda secret: self._loop.queue.add(CLUSTER_INFO)))
+        self._secrets.add_handler(each(lambda secret: self._loop.queue.add(KEY)))
         self._configs.add_handler(each(self._config_changed))
 
     async def run(self) -> None:
@@ -47,8 +48,8 @@ class BootstrapSigner:
             tasks.create_task(self._loop.run())
 
     def _config_changed(self, config: Object) -> None:
-        if meta.key(config) == CLUSTER_INFO:
-            self._loop.queue.add(CLUSTER_INFO)
+        if meta.name(config) == CLUSTER_INFO and meta.key(config) == KEY:
+            self._loop.queue.add(KEY)
 
     async def reconcile(self, key: str) -> RequeueAfter | None:
         config, now = self._configs.get(key), self._context.clock.now()

@@ -2,10 +2,13 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from sys import intern
 
 from kybern.kube import meta
 from kybern.kube.meta import Object
 from kybern.kube.selectors import Selector
+
+OF_OWNERSHIP = ("name", "namespace", "uid", "resourceVersion", "ownerReferences", "finalizers", "deletionTimestamp")
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +56,7 @@ def release_patch(owner: Object, obj: Object) -> Object:
 def only_ownership(obj: Object) -> Object:
     """What the graph of owners needs of an object, and nothing else."""
     metadata = meta.metadata(obj)
-    fields = ("name", "namespace", "uid", "resourceVersion", "ownerReferences", "finalizers", "deletionTimestamp")
-    kept = {name: metadata[name] for name in fields if name in metadata}
-    return {"apiVersion": obj.get("apiVersion"), "kind": obj.get("kind"), "metadata": kept}
+    kept = {name: metadata[name] for name in OF_OWNERSHIP if name in metadata}
+    if "namespace" in kept:
+        kept["namespace"] = intern(kept["namespace"])  # the same of many objects is in memory once
+    return {"apiVersion": intern(meta.api_version(obj)), "kind": intern(meta.kind(obj)), "metadata": kept}

@@ -6,7 +6,7 @@ from its absence. Each change returns the uids that should be looked at.
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 from kybern.kube import meta
 from kybern.kube.meta import Object
@@ -14,8 +14,7 @@ from kybern.kube.meta import Object
 FOREGROUND, ORPHAN = "foregroundDeletion", "orphan"
 
 
-@dataclass(frozen=True, slots=True)
-class Identity:
+class Identity(NamedTuple):
     """What an object is called. The namespace of a virtual node is its dependent's, also for cluster-scoped kinds."""
 
     api_version: str
@@ -25,13 +24,17 @@ class Identity:
     uid: str
 
 
+NO_OWNERS: Mapping[str, Object] = {}
+NO_DEPENDENTS: dict[str, None] = {}  # of most objects, which share it; replaced when there is one to add
+
+
 @dataclass(slots=True)
 class Node:
     """One object: its owners as it names them, and who names it as owner (in order of arrival)."""
 
     identity: Identity
-    owners: dict[str, Object] = field(default_factory=dict)
-    dependents: dict[str, None] = field(default_factory=dict)
+    owners: Mapping[str, Object] = field(default_factory=lambda: NO_OWNERS)
+    dependents: dict[str, None] = field(default_factory=lambda: NO_DEPENDENTS)
     virtual: bool = False
     deleting: bool = False
     foreground: bool = False  # is being deleted, once its dependents are
@@ -46,6 +49,9 @@ class Look:
     orphan: tuple[str, ...] = ()
 
 
+NOBODY = Look()
+
+
 class Graph:
     """Nodes by uid."""
 
@@ -54,21 +60,30 @@ class Graph:
 
     def observe(self, obj: Mapping[str, Any]) -> Look:
         """An object was added or changed."""
-        uid = meta.uid(obj)
+        metadata = meta.metadata(obj)
+        uid = metadata.get("uid") or ""
         node = self.nodes.get(uid)
-        identity = Identity(meta.api_version(obj), meta.kind(obj), meta.namespace(obj), meta.name(obj), uid)
+        identity = Identity(
+            meta.api_version(obj), meta.kind(obj), metadata.get("namespace") or "", metadata.get("name") or "", uid
+        )
         was_foreground = was_orphan = False
         if node is None:
             node = self.nodes[uid] = Node(identity)
         else:
             was_foreground, was_orphan = node.foreground, node.orphan
         node.identity, node.virtual = identity, False
-        node.deleting = meta.is_deleting(obj)
+        node.deleting = bool(metadata.get("deletionTimestamp"))
         node.foreground = node.deleting and FOREGROUND in meta.finalizers(obj)
         node.orphan = node.deleting and ORPHAN in meta.finalizers(obj)
-        delete = self._set_owners(node, {ref["uid"]: ref for ref in meta.owner_references(obj) if ref.get("uid")})
+        refs = metadata.get("ownerReferences")
+        if not refs and not node.owners:
+            delete = []
+        else:
+            delete = self._set_owners(node, {ref["uid"]: ref for ref in refs or () if ref.get("uid")})
         if node.foreground and not was_foreground:
             delete += [*node.dependents, uid]
+        if not delete and not node.orphan:
+            return NOBODY
         return Look(tuple(dict.fromkeys(delete)), (uid,) if node.orphan and not was_orphan else ())
 
     def remove(self, uid: str) -> Look:
@@ -130,12 +145,13 @@ class Graph:
                 )
                 owner = self.nodes[owner_uid] = Node(identity, virtual=True)
             if uid not in owner.dependents:
+                owner.dependents = owner.dependents or {}
                 owner.dependents[uid] = None
                 if owner.virtual:
                     look.append(owner_uid)
                 elif owner.foreground or _names_another(ref, owner.identity):
                     look.append(uid)
-        node.owners = refs
+        node.owners = refs or NO_OWNERS
         return look
 
     def _drop_if_unneeded(self, node: Node) -> None:

@@ -3,12 +3,12 @@
 from kybern.client.informer import EventHandler
 from kybern.client.resources import CONFIG_MAPS, NAMESPACES
 from kybern.controllers.context import Context
+from kybern.controllers.core.config_maps import ROOT_CA as CONFIG_MAP
 from kybern.kube import meta
 from kybern.kube.meta import Object
 from kybern.kube.status import StatusError
 
 NAME = "root-ca-certificate-publisher-controller"
-CONFIG_MAP = "kube-root-ca.crt"
 DESCRIPTION = (
     "Contains a CA bundle that can be used to verify the kube-apiserver when using internal endpoints such as "
     "the internal service IP or kubernetes.default.svc. No other usage is guaranteed across distributions of "
