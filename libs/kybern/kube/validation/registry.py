@@ -18,6 +18,8 @@ from kybern.kube.validation import (
     job_status,
     network,
     node,
+    persistent_volume,
+    persistent_volume_claim,
     pod,
     pod_resize,
     pod_update,
@@ -63,8 +65,10 @@ RULES: dict[tuple[str, str], Rules] = {
     ("", "LimitRange"): Rules(quota.validate_limit_range),
     ("", "Namespace"): Rules(config.validate_namespace, name=dns1123_label),
     ("", "Node"): Rules(node.validate_node, node.validate_node_update),
-    ("", "PersistentVolume"): Rules(storage.validate_volume, storage.validate_volume_update),
-    ("", "PersistentVolumeClaim"): Rules(storage.validate_claim, storage.validate_claim_update),
+    ("", "PersistentVolume"): Rules(persistent_volume.validate_volume, persistent_volume.validate_volume_update),
+    ("", "PersistentVolumeClaim"): Rules(
+        persistent_volume_claim.validate_claim, persistent_volume_claim.validate_claim_update
+    ),
     ("", "Pod"): Rules(pod.validate_pod, pod_update.validate_pod_update, update_only=True),
     ("", "PodTemplate"): Rules(workloads.validate_pod_template),
     ("", "ReplicationController"): Rules(workloads.validate_replication_controller, name=long_name),

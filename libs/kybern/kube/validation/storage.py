@@ -1,37 +1,10 @@
-"""PersistentVolume, PersistentVolumeClaim, VolumeAttachment, CSIDriver, CSINode."""
+"""VolumeAttachment, CSIDriver, CSINode."""
 
-import copy
-
-from kybern.kube import quantity
 from kybern.kube.field import Struct, duplicate, forbidden, invalid, not_supported, required, too_long
-from kybern.kube.go_diff import go_diff
 from kybern.kube.go_struct import go_struct, same_struct
-from kybern.kube.validation.fields import (
-    IMMUTABLE,
-    Errors,
-    Object,
-    child,
-    chosen,
-    immutable,
-    items,
-    one_of,
-    required_text,
-    same,
-    text,
-)  # fmt: skip
-from kybern.kube.validation.metadata import validate_selector
+from kybern.kube.validation.fields import IMMUTABLE, Errors, Object, child, items, same, text
 from kybern.kube.validation.names import dns1123_subdomain, min_error, qualified_name, range_error
-from kybern.kube.validation.scheduling import validate_node_selector
-from kybern.kube.validation.volume import host_path
-
-ACCESS_MODES = ("ReadOnlyMany", "ReadWriteMany", "ReadWriteOnce", "ReadWriteOncePod")
-_VOLUME_FIELDS = frozenset(
-    {
-        "accessModes", "capacity", "claimRef", "mountOptions", "nodeAffinity", "persistentVolumeReclaimPolicy",
-        "storageClassName", "volumeAttributesClassName", "volumeMode",
-    }
-)  # fmt: skip
-_BETA_CLASS = "volume.beta.kubernetes.io/storage-class"
+from kybern.kube.validation.persistent_volume import access_modes, volume_source
 
 
 def _driver_name(name: str, path: str) -> Errors:
@@ -42,155 +15,6 @@ def _driver_name(name: str, path: str) -> Errors:
         yield too_long(path, 63)
     for problem in dns1123_subdomain(name.lower()) if name else ():
         yield invalid(path, name, problem)
-
-
-def _access_modes(spec: Object, path: str) -> Errors:
-    modes = items(spec, "accessModes")
-    if not modes:
-        yield required(f"{path}.accessModes", "at least 1 access mode is required")
-    for mode in modes:
-        if mode not in ACCESS_MODES:
-            yield not_supported(f"{path}.accessModes", mode, ACCESS_MODES)
-    if "ReadWriteOncePod" in modes and len(modes) > 1:
-        detail = "may not use ReadWriteOncePod with other access modes"
-        yield forbidden(f"{path}.accessModes", detail)
-
-
-def validate_claim(obj: Object) -> Errors:
-    yield from validate_claim_spec(child(obj, "spec"), "spec")
-
-
-def validate_claim_spec(spec: Object, path: str) -> Errors:
-    yield from _access_modes(spec, path)
-    yield from validate_selector(spec.get("selector"), f"{path}.selector")
-    storage = child(child(spec, "resources"), "requests").get("storage")
-    if storage is None:
-        yield required(f"{path}.resources[storage]")
-    elif quantity.parse(storage).nanos <= 0:
-        yield invalid(f"{path}.resources[storage]", storage, "must be greater than zero")
-    for name in ("storageClassName", "volumeAttributesClassName"):
-        if spec.get(name):
-            yield from text(spec[name], f"{path}.{name}", dns1123_subdomain)
-    yield from chosen(spec, "volumeMode", path, ("Block", "Filesystem"))
-    for name in ("dataSource", "dataSourceRef"):
-        source = spec.get(name)
-        if source is not None:
-            for field in ("name", "kind"):
-                yield from required_text(source, field, f"{path}.{name}")
-            group, kind = source.get("apiGroup") or "", source.get("kind") or ""
-            if group:
-                yield from text(group, f"{path}.{name}.apiGroup", dns1123_subdomain)
-            elif kind != "PersistentVolumeClaim":
-                detail = "must be 'PersistentVolumeClaim' when referencing the default apiGroup"
-                yield invalid(f"{path}.{name}", kind, detail)
-    source, ref = spec.get("dataSource"), spec.get("dataSourceRef")
-    if source is None or ref is None or ref.get("namespace"):
-        return
-    if any((source.get(name) or "") != (ref.get(name) or "") for name in ("apiGroup", "kind", "name")):
-        yield invalid(path, {}, "must match dataSourceRef")
-
-
-_CLAIM_SPEC = "k8s.io.api.core.v1.PersistentVolumeClaimSpec"
-_CLAIM_UPDATABLE = (
-    "spec is immutable after creation except resources.requests and volumeAttributesClassName for bound claims"
-)
-
-
-def validate_claim_update(obj: Object, old: Object) -> Errors:
-    """A claim may be bound, may be given a class after the fact, and when bound may grow."""
-    spec, before = copy.deepcopy(child(obj, "spec")), dict(child(old, "spec"))
-    if not before.get("volumeName"):
-        before["volumeName"] = spec.get("volumeName")
-    if before.get("storageClassName") is None:
-        before["storageClassName"] = spec.get("storageClassName")
-    sizes = [child(child(one, "resources"), "requests").get("storage") for one in (spec, before)]
-    new_size, old_size = (quantity.parse(size or "0") for size in sizes)
-    if child(old, "status").get("phase") == "Bound":
-        resources = child(spec, "resources")
-        if sizes[1] is not None:
-            spec["resources"] = {**resources, "requests": {**child(resources, "requests"), "storage": sizes[1]}}
-        before["volumeAttributesClassName"] = spec.get("volumeAttributesClassName")
-    if not same_struct(*(go_struct(_CLAIM_SPEC, one) for one in (spec, before))):
-        yield forbidden("spec", f"{_CLAIM_UPDATABLE}\n{go_diff(_CLAIM_SPEC, before, spec)}")
-    if new_size < old_size:
-        capacity = quantity.parse(child(child(old, "status"), "capacity").get("storage") or "0")
-        if not capacity < new_size:
-            yield forbidden("spec.resources.requests.storage", "field can not be less than status.capacity")
-    yield from immutable(spec.get("volumeMode"), child(old, "spec").get("volumeMode"), "volumeMode")
-
-
-def validate_volume(obj: Object) -> Errors:
-    spec = child(obj, "spec")
-    yield from _access_modes(spec, "spec")
-    capacity = child(spec, "capacity")
-    if not capacity:
-        yield required("spec.capacity")
-    if set(capacity) != {"storage"}:
-        yield not_supported("spec.capacity", capacity, ("storage",))
-    for name, amount in capacity.items():
-        if quantity.parse(amount).nanos <= 0:
-            yield invalid(f"spec.capacity[{name}]", amount, "must be greater than zero")
-    yield from one_of(spec, "persistentVolumeReclaimPolicy", "spec", ("Delete", "Recycle", "Retain"))
-    yield from chosen(spec, "volumeMode", "spec", ("Block", "Filesystem"))
-    if spec.get("storageClassName"):
-        yield from text(spec["storageClassName"], "spec.storageClassName", dns1123_subdomain)
-    affinity = spec.get("nodeAffinity")
-    if affinity is not None:
-        if affinity.get("required") is None:
-            yield required("spec.nodeAffinity.required", "must specify required node constraints")
-        else:
-            yield from validate_node_selector(affinity["required"], "spec.nodeAffinity.required")
-    yield from _volume_source(spec, affinity)
-    attributes = spec.get("volumeAttributesClassName")
-    if attributes is None:
-        return
-    if not attributes:
-        yield required("spec.volumeAttributesClassName", "an empty string is disallowed")
-    else:
-        yield from text(attributes, "spec.volumeAttributesClassName", dns1123_subdomain)
-    if spec.get("csi") is None:
-        yield required("spec.csi", "has to be specified when using volumeAttributesClassName")
-
-
-def _volume_source(spec: Object, affinity: Object | None, path: str = "spec") -> Errors:
-    sources = [name for name, value in spec.items() if name not in _VOLUME_FIELDS and value is not None]
-    for name in sources[1:]:
-        yield forbidden(f"{path}.{name}", "may not specify more than 1 volume type")
-    if not sources:
-        yield required(path, "must specify a volume type")
-        return
-    name = sources[0]
-    source = spec[name]
-    if name == "hostPath":
-        yield from host_path(source, f"{path}.hostPath")
-        if source.get("path") == "/" and spec.get("persistentVolumeReclaimPolicy") == "Recycle":
-            detail = "may not be 'recycle' for a hostPath mount of '/'"
-            yield forbidden(f"{path}.persistentVolumeReclaimPolicy", detail)
-    elif name == "local":
-        yield from required_text(source, "path", f"{path}.local")
-        if affinity is None:
-            yield required(f"{path}.nodeAffinity", "Local volume requires node affinity")
-    elif name == "nfs":
-        yield from required_text(source, "server", f"{path}.nfs")
-        yield from required_text(source, "path", f"{path}.nfs")
-    elif name == "csi":
-        yield from required_text(source, "driver", f"{path}.csi")
-        yield from required_text(source, "volumeHandle", f"{path}.csi")
-
-
-def validate_volume_update(obj: Object, old: Object) -> Errors:
-    spec, before = child(obj, "spec"), child(old, "spec")
-
-    def source(s: Object) -> Object:
-        return {name: value for name, value in s.items() if name not in _VOLUME_FIELDS}
-
-    if not same(source(spec), source(before)):
-        diff = go_diff("k8s.io.api.core.v1.PersistentVolumeSource", source(before), source(spec))
-        why = "spec.persistentvolumesource is immutable after creation"
-        yield forbidden("spec.persistentvolumesource", f"{why}\n{diff}")
-    yield from immutable(spec.get("volumeMode"), before.get("volumeMode"), "volumeMode")
-    if before.get("nodeAffinity") is not None:
-        yield from immutable(spec.get("nodeAffinity"), before["nodeAffinity"], "spec.nodeAffinity")
 
 
 def validate_attachment(obj: Object) -> Errors:
@@ -225,10 +49,10 @@ def _inline_volume(spec: Object, path: str) -> Errors:
     if spec.get("csi") is None:
         yield required(f"{path}.csi", "has to be specified in the context of inline volumes")
     if items(spec, "accessModes"):
-        yield from _access_modes(spec, path)
+        yield from access_modes(spec, path)
     else:
         yield required(f"{path}.accessModes")
-    yield from _volume_source(spec, spec.get("nodeAffinity"), path)
+    yield from volume_source(spec, spec.get("nodeAffinity"), path)
     if spec.get("storageClassName"):
         yield forbidden(f"{path}.storageClassName", _NOT_INLINE)
     if spec.get("volumeMode") not in (None, "Filesystem"):

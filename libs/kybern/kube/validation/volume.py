@@ -209,7 +209,9 @@ def _image(source: Object, path: str) -> Errors:
 
 
 def _ephemeral(source: Object, path: str) -> Errors:
-    from kybern.kube.validation.storage import validate_claim_spec  # which takes checks of sources from here
+    from kybern.kube.validation.persistent_volume_claim import (
+        validate_claim_spec,  # which takes checks of sources from here
+    )
 
     template = source.get("volumeClaimTemplate")
     if template is None:

@@ -20,8 +20,8 @@ from kybern.kube.validation.fields import (
 )  # fmt: skip
 from kybern.kube.validation.metadata import matches_nothing, validate_selector
 from kybern.kube.validation.names import dns1123_label, min_error
+from kybern.kube.validation.persistent_volume_claim import validate_claim_spec
 from kybern.kube.validation.pod import validate_template
-from kybern.kube.validation.storage import validate_claim_spec
 
 
 def validate_pod_template(template: Object) -> Errors:

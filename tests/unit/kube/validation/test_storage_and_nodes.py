@@ -5,12 +5,12 @@ from typing import Any
 import pytest
 
 from kybern.kube.validation.node import validate_node, validate_node_status, validate_node_update
+from kybern.kube.validation.persistent_volume_claim import validate_claim
 from kybern.kube.validation.storage import (
     csi_driver_warnings,
     validate_attachment,
     validate_attachment_status,
     validate_attachment_update,
-    validate_claim,
     validate_csi_driver,
     validate_csi_node_update,
 )
