@@ -12,12 +12,12 @@ _ESCAPED = str.maketrans({"<": "\\u003c", ">": "\\u003e", "&": "\\u0026"})
 
 def go_diff(message: str, old: dict[str, Any] | None, new: dict[str, Any] | None) -> str:
     """What became of a value of that message: hunks, without the names of files."""
-    texts = [_lines(go_struct(message, value)) for value in (old, new)]
-    return "".join([*difflib.unified_diff(*texts, n=3)][2:])
+    before, after = (_lines(go_struct(message, value)) for value in (old, new))
+    return "".join([*difflib.unified_diff(before, after)][2:])
 
 
-def _lines(value: Any, depth: int = 0) -> list[str]:
-    return [f"{line}\n" for line in _written(value, depth).split("\n")]
+def _lines(value: Any) -> list[str]:
+    return [f"{line}\n" for line in _written(value, 0).split("\n")]
 
 
 def _written(value: Any, depth: int) -> str:
