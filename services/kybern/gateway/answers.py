@@ -18,11 +18,12 @@ from kybern.gateway.core.negotiation import (
     negotiate_status,
 )
 from kybern.gateway.core.resources import Served
-from kybern.gateway.http.message import Headers, Request, Response
+from kybern.gateway.http.message import TEXT, Headers, Request, Response
 from kybern.kube.status import StatusError, not_acceptable, status_error
 
 GZIP_FROM = 128 << 10  # bytes, as upstream
 GZIP_LEVEL = 1
+OVERLOADED = "Too many requests, please try again later."
 VARY = ((b"Vary", b"Accept-Encoding"),)
 
 
@@ -100,6 +101,8 @@ def wants_gzip(request: Request) -> bool:
 
 def failure(request: Request, error: StatusError) -> Response:
     """A Status as the response it stands for."""
+    if error.code == 429 and error.message == OVERLOADED:
+        return _overloaded(error)
     status = {member: value for member, value in error.status.items() if member != "code"}
     body = orjson.dumps({**status, "code": error.code})  # which comes last
     seconds = error.details.get("retryAfterSeconds")
@@ -114,6 +117,13 @@ def failure(request: Request, error: StatusError) -> Response:
     else:
         body = bodies.indent(body) if indents(request) else body + b"\n"
     return Response(body, error.code, media.content_type, headers)
+
+
+def _overloaded(error: StatusError) -> Response:
+    """What priority and fairness, and the limits without it, refuse: upstream says so in plain text."""
+    seconds = str(int(error.details.get("retryAfterSeconds") or 1)).encode()
+    headers = ((b"Retry-After", seconds), (b"X-Content-Type-Options", b"nosniff"))
+    return Response(OVERLOADED.encode() + b"\n", 429, TEXT, headers)
 
 
 def warning_headers(warnings: list[str]) -> list[tuple[bytes, bytes]]:
