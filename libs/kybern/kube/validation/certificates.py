@@ -1,9 +1,7 @@
 """CertificateSigningRequest: what is asked of which signer, who may say yes, and a certificate that stays."""
 
-import base64
-import re
-
 from kybern.kube.field import duplicate, forbidden, invalid, not_supported, required, too_long
+from kybern.kube.validation.certificate_pem import certificate_problem, request_problem
 from kybern.kube.validation.fields import Errors, Object, child, items
 from kybern.kube.validation.names import dns1123_label, dns1123_subdomain
 
@@ -24,8 +22,9 @@ _LASTING = (*_DECISIONS, "Failed")  # conditions that nobody takes back
 def validate_signing_request(obj: Object) -> Errors:
     spec = child(obj, "spec")
     request = spec.get("request")
-    if "CERTIFICATE REQUEST" not in _blocks(request):
-        yield invalid("spec.request", request, "PEM block type must be CERTIFICATE REQUEST")
+    wrong = request_problem(request)
+    if wrong:
+        yield invalid("spec.request", request, wrong)
     usages = items(spec, "usages")
     if not usages:
         yield required("spec.usages")
@@ -62,15 +61,6 @@ def validate_status_update(obj: Object, old: Object) -> Errors:
         yield forbidden("status.certificate", "updates may not modify existing certificate content")
 
 
-def _blocks(data: str | None) -> list[str]:
-    """The types of the PEM blocks in base64 text."""
-    try:
-        text = base64.b64decode(data or "").decode("ascii", "replace")
-    except ValueError:
-        return []
-    return re.findall(r"-----BEGIN ([^-]+)-----\s.*?-----END \1-----", text, re.DOTALL)
-
-
 def _signer_name(name: str, path: str) -> Errors:
     domain, slash, rest = name.partition("/")
     if not slash or "/" in rest:
@@ -82,8 +72,9 @@ def _signer_name(name: str, path: str) -> Errors:
             yield invalid(path, domain, f'validating label "{label}": {problem}')
     if len(labels) < 2:
         yield invalid(path, domain, "should be a domain with at least two segments separated by dots")
-    for problem in dns1123_subdomain(rest):
-        yield invalid(path, rest, f'validating label "{rest}": {problem}')
+    for label in rest.split("."):
+        for problem in dns1123_subdomain(label):
+            yield invalid(path, rest, f'validating label "{label}": {problem}')
     if len(name) > _LONGEST_SIGNER:
         yield too_long(path, _LONGEST_SIGNER)
 
@@ -105,15 +96,9 @@ def _status(status: Object) -> Errors:
         seen.add(kind)
     if seen >= {*_DECISIONS}:
         yield invalid("status.conditions", _last(conditions), "Approved and Denied conditions are mutually exclusive")
-    certificate = status.get("certificate")
-    blocks = _blocks(certificate)
-    other = next((block for block in blocks if block != "CERTIFICATE"), "")
-    if other:
-        detail = f'only CERTIFICATE PEM blocks are allowed, found "{other}"'
-        yield invalid("status.certificate", "<certificate data>", detail)
-    elif certificate and not blocks:
-        detail = "must contain at least one CERTIFICATE PEM block"
-        yield invalid("status.certificate", "<certificate data>", detail)
+    wrong = certificate_problem(status.get("certificate"))
+    if wrong:
+        yield invalid("status.certificate", "<certificate data>", wrong)
 
 
 def _last(conditions: list[Object]) -> str:

@@ -7,6 +7,7 @@ import orjson
 
 from kybern.apiserver.registry import unreadable
 from kybern.apiserver.registry.decode import LARGEST, Refuse, parse, prune, refuse_body, to_storage
+from kybern.apiserver.registry.metadata import ordered
 from kybern.apiserver.registry.request import Request
 from kybern.apiserver.registry.update import change, need_name
 from kybern.kube import field, recognize, schema
@@ -66,8 +67,17 @@ def refuse_patched(
         shown, detail = printed(wanted), problem.restoring if isinstance(problem, schema.DecodeError) else problem
     else:
         is_strict = isinstance(problem, str)
-        shown, detail = patched.decode(), str(problem) if is_strict else refuse_body(gvk, problem).message
+        shown, detail = _shown(patched), str(problem) if is_strict else refuse_body(gvk, problem).message
     return invalid("", "", "", [field.invalid("patch", shown, detail)])
+
+
+def _shown(patched: bytes) -> str:
+    """The object in the order in which upstream's patching leaves it."""
+    obj = orjson.loads(patched)
+    metadata = obj.get("metadata")
+    if isinstance(metadata, dict):
+        obj["metadata"] = ordered(metadata)
+    return orjson.dumps(dict(sorted(obj.items()))).decode()
 
 
 async def patch(request: Request, patch_type: str, data: bytes) -> bytes:

@@ -5,6 +5,9 @@ import copy
 from typing import Any
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
 
 from kybern.kube import schema
 from kybern.kube.defaults import apply_defaults
@@ -35,7 +38,9 @@ TEMPLATE: dict[str, Any] = {
 WORKLOAD = {"selector": {"matchLabels": {"a": "b"}}, "template": TEMPLATE}
 ONCE = {**TEMPLATE, "spec": {**TEMPLATE["spec"], "restartPolicy": "Never"}}
 CLAIM = {"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": "1Gi"}}}
-REQUEST = base64.b64encode(b"-----BEGIN CERTIFICATE REQUEST-----\n-----END CERTIFICATE REQUEST-----\n").decode()
+KEY = ec.generate_private_key(ec.SECP256R1())
+CSR = x509.CertificateSigningRequestBuilder().subject_name(x509.Name([])).sign(KEY, hashes.SHA256())
+REQUEST = base64.b64encode(CSR.public_bytes(serialization.Encoding.PEM)).decode()
 RULE = {"operations": ["CREATE"], "apiGroups": [""], "apiVersions": ["v1"], "resources": ["pods"]}
 HOOK = {
     "name": "a.b.c", "rules": [RULE], "clientConfig": {"service": {"name": "s", "namespace": "n"}},
