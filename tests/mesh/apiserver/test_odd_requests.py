@@ -35,7 +35,7 @@ async def test_a_resource_version_that_is_no_number(admin: Client, version: str)
     made = await admin.create(CONFIG_MAPS, {"metadata": {"name": "b", "namespace": "default"}})
     made["metadata"]["resourceVersion"] = version
     updated = await refused(admin.update(CONFIG_MAPS, made))
-    assert (updated.code, updated.reason) == (500, "")  # as upstream
+    assert (updated.code, updated.reason) == (400, "")
     for error in (got, listed, watched):
         assert (error.code, error.reason) == (400, "BadRequest"), error
     for error in (got, listed, watched, updated):
