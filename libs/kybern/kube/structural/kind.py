@@ -1,7 +1,8 @@
 """CustomKind: one version of a custom kind, with everything its definition says of objects."""
 
+import re
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from kybern.kube import schema as built_in
@@ -21,6 +22,7 @@ MOST_REPLICAS = (1 << 31) - 1
 _GO = {
     dict: "map[string]interface {}", list: "[]interface {}", str: "string", bool: "bool", type(None): "<nil>",
 }  # fmt: skip
+_IN_STATUS = re.compile(r"^status\.?(?=\S* in body )|(?<=\) in )status\.?(?=\S*$)")
 OBJECT_META = "io.k8s.apimachinery.pkg.apis.meta.v1.ObjectMeta"
 
 
@@ -73,6 +75,10 @@ class CustomKind:
             unknown += prune_embedded(self.node, obj, "", True)
         return unknown
 
+    def fill(self, obj: Object) -> None:
+        """Fill defaults in place, of what was decoded before: its nulls are judged."""
+        apply_defaults(self.node, obj)
+
     def default(self, obj: Object) -> None:
         """Fill defaults and drop nulls in place."""
         apply_defaults(self.node, obj)
@@ -117,6 +123,18 @@ class CustomKind:
             if problem:
                 errors.append(invalid(self.scale.selector, "", problem))
         return errors
+
+
+def of_status(errors: list[FieldError]) -> list[FieldError]:
+    """Errors of an update of the status alone: they tell where in it something is."""
+    return [
+        replace(
+            error,
+            field="status" if error.detail.startswith("Checked value") else error.field,
+            detail=_IN_STATUS.sub("", error.detail, count=1),
+        )
+        for error in errors
+    ]
 
 
 def read_at(obj: Object, path: str, wanted: type[int] | type[str]) -> tuple[Any, str]:

@@ -51,12 +51,8 @@ async def delete_collection(
                 raise
     items = joined(request, list(entries))
     info = request.served.info
-    head = orjson.dumps(
-        {
-            "kind": info.list_kind,
-            "apiVersion": info.api_version,
-            "metadata": {"resourceVersion": str(server.feed.revision)},
-        }
-    )
+    metadata = {"continue": ""} if request.served.custom is not None else {}
+    metadata["resourceVersion"] = str(server.feed.revision)
+    head = orjson.dumps({"kind": info.list_kind, "apiVersion": info.api_version, "metadata": metadata})
     listed = b'%b,"items":[%b]}' % (head[:-1], items)
     return DeleteCollectionResponse(list=listed, warnings=request.warnings)

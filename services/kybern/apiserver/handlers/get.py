@@ -5,7 +5,7 @@ import orjson
 from kybern.apiserver.core.revision import revision_of
 from kybern.apiserver.handlers.begin import begin, need_namespace
 from kybern.apiserver.registry import component_status, unreadable
-from kybern.apiserver.registry.strategies.scale import scale_of
+from kybern.apiserver.registry.strategies.scale import shown_scale
 from kybern.apiserver.server import ApiServer
 from kybern.kube.status import bad_request
 from kybern.protos.api.v1.objects_pb2 import GetRequest, GetResponse
@@ -31,7 +31,7 @@ async def get(server: ApiServer, message: GetRequest, call: CallContext) -> GetR
     if served.conversion is not None:
         entry = await served.conversion.entry(entry, served.info.api_version)
     if resource.subresource == "scale":
-        return GetResponse(object=orjson.dumps(scale_of(entry.decode(), served.custom)))
+        return GetResponse(object=orjson.dumps(shown_scale(entry.decode(), served.custom)))
     return GetResponse(object=served.present(entry.data))
 
 

@@ -158,4 +158,9 @@ def _settled(request: Request, live: Object | None, config: Object, applied: Obj
     prune(request, obj, request.served.info.gvk)
     if live is not None and not config["metadata"].get("resourceVersion"):
         obj["metadata"].pop("resourceVersion", None)
-    return to_storage(request, obj)
+    if request.served.custom is None:
+        return to_storage(request, obj)
+    if obj.get("status") is None:
+        obj.pop("status", None)
+    request.served.custom.fill(obj)  # nulls that an applier sets are judged as they are
+    return request.served.to_storage(obj)

@@ -51,7 +51,7 @@ async def create_object(request: Request, obj: Object, tracked: bool = False) ->
         await admission.mutate(request, "CREATE", obj, None)
     check_admitted(request, obj, recorded)
     if request.served.custom is not None:
-        request.served.custom.default(obj)
+        request.served.custom.fill(obj)
     else:
         apply_defaults(request.served.stored, obj)
     prepare(request, obj)

@@ -4,6 +4,7 @@ from typing import Any
 
 from kybern.apiserver.registry.request import Request
 from kybern.kube.status import invalid
+from kybern.kube.structural.kind import of_status
 from kybern.kube.validation import validate_create, validate_subresource_update, validate_update
 from kybern.kube.validation.metadata import finalizer_warnings
 
@@ -35,7 +36,8 @@ def check_update(request: Request, new: Object, old: Object) -> None:
     else:
         errors += validate_subresource_update(stored, request.subresource, new, old)
     if custom is not None:
-        errors += custom.validate(new, old)
+        found = custom.validate(new, old)
+        errors += of_status(found) if request.subresource == "status" else found
         warn_of_finalizers(request, new, old["metadata"])
     elif strategy.check is not None and not request.subresource:
         errors += strategy.check(new, old)

@@ -7,7 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from kybern.kube.field import invalid
 from kybern.kube.structural import CustomKind, Scale, compile_schema
+from kybern.kube.structural.kind import of_status
 
 SPEC: dict[str, Any] = {
     "type": "object",
@@ -137,3 +139,22 @@ def test_numbers_of_scale(wanted: str) -> None:
     schema = {"type": "object", "x-kubernetes-preserve-unknown-fields": True}
     kind = CustomKind(schema, compile_schema(schema), scale=Scale(".spec.a", ".status.a", ".status.s"))
     assert [error.detail for error in kind.validate(SCALED[wanted])] == [wanted]
+
+
+STATUSES = {
+    "r in body must be of type integer": ("status.r", "status.r in body must be of type integer", "status.r"),
+    " in body must be of type object": ("status", "status in body must be of type object", "status"),
+    "Checked value must be of type integer (default format) in r": (
+        "<nil>",
+        "Checked value must be of type integer (default format) in status.r",
+        "status",
+    ),
+    "status must be kept": ("status.r", "status must be kept", "status.r"),
+}
+
+
+@pytest.mark.parametrize("wanted", STATUSES)
+def test_what_is_wrong_with_a_status_alone(wanted: str) -> None:
+    path, detail, at = STATUSES[wanted]
+    (found,) = of_status([invalid(path, "", detail)])
+    assert (found.field, found.detail) == (at, wanted)

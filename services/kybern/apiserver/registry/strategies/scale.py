@@ -6,7 +6,7 @@ from kybern.apiserver.registry.request import Request
 from kybern.apiserver.registry.strategy import Object
 from kybern.kube import selectors
 from kybern.kube.field import invalid as field_invalid
-from kybern.kube.status import bad_request, conflict, invalid, unknown_resource
+from kybern.kube.status import bad_request, conflict, internal, invalid, unknown_resource
 from kybern.kube.structural import CustomKind
 from kybern.kube.structural import Scale as Paths
 from kybern.kube.structural.kind import member_at, with_member
@@ -26,6 +26,14 @@ def scale_of(obj: Object, custom: CustomKind | None = None) -> Object:
     else:
         text = str(selectors.from_label_selector(selector))
     return _scale(obj, spec.get("replicas"), status.get("replicas"), text)
+
+
+def shown_scale(obj: Object, custom: CustomKind | None) -> Object:
+    """The Scale to read. Raises StatusError (500) for a custom resource that does not say how many it wants."""
+    path = custom.scale.spec if custom is not None and custom.scale is not None else ""
+    if path and not isinstance(member_at(obj, path), int):
+        raise internal(f'the spec replicas field "{path}" does not exist')
+    return scale_of(obj, custom)
 
 
 def _custom_scale(obj: Object, paths: Paths | None) -> Object:
@@ -63,7 +71,7 @@ def scaled(request: Request, obj: Object, scale: Object) -> Object:
     if name != request.name:
         raise bad_request(f"the name of the object ({name}) does not match the name on the URL ({request.name})")
     replicas = replicas_of(scale) or 0
-    if replicas < 0:
+    if replicas < 0 and request.served.custom is None:
         error = field_invalid("spec.replicas", replicas, "must be greater than or equal to 0")
         raise invalid("autoscaling", "Scale", name, [error])
     if metadata.get("uid") and metadata["uid"] != obj["metadata"]["uid"]:
