@@ -70,7 +70,7 @@ async def test_ports_that_are_no_numbers(admin: Client, ports: str) -> None:
     asked = pb.ConnectRequest(resource=resource, name="a", verb="create", query=ports)
     error = await refused(call(admin, "connect", asked))
     assert error.code == 404
-    assert error.message == 'nodes "n" not found'
+    assert error.message == 'pods "n" not found'  # upstream looks for the node in the resource of the request
 
 
 @pytest.mark.parametrize("name", ["web:²", "web:" + "9" * 5000, "web:٣"])
