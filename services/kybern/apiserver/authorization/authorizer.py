@@ -87,9 +87,13 @@ class Authorizer:
         """What the Node authorizer says of a refusal, and which roles RBAC looked for in vain."""
         answer = self.node.decide(user, asked)
         reasons = [answer.reason] if isinstance(answer, Denied) else []
-        gone = {not_found(rbac.GROUP, kind.lower(), name).message: None
-                for kind, _, name in self.index.missing(user, asked.namespace)}  # fmt: skip
-        if gone:
-            errors = ", ".join(gone)
-            reasons.append(f"RBAC: [{errors}]" if len(gone) > 1 else f"RBAC: {errors}")
+        unresolved = self.unresolved(user, asked.namespace)
+        if unresolved:
+            reasons.append(f"RBAC: {unresolved}")
         return "\n".join(reasons)
+
+    def unresolved(self, user: User, namespace: str) -> str:
+        """Which roles RBAC looks for in vain, each once; in brackets if there are several, as Go shows errors."""
+        gone = {not_found(rbac.GROUP, kind.lower(), name).message: None
+                for kind, _, name in self.index.missing(user, namespace)}  # fmt: skip
+        return f"[{', '.join(gone)}]" if len(gone) > 1 else "".join(gone)

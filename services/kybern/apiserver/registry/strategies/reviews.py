@@ -12,7 +12,7 @@ from kybern.apiserver.registry.reviewed import admit
 from kybern.apiserver.registry.strategy import Object, Strategy
 from kybern.kube import meta, selected
 from kybern.kube.rbac import Attributes
-from kybern.kube.status import bad_request, invalid, not_found
+from kybern.kube.status import bad_request, invalid
 from kybern.kube.validation.reviews import validate_access_review
 
 
@@ -108,10 +108,9 @@ async def self_rules(request: Request, data: bytes) -> bytes:
     if request.server.settings.authorization.webhooks:
         errors.append("webhook authorizer does not support user rule resolution")
     incomplete = bool(errors)
-    errors += [
-        not_found("rbac.authorization.k8s.io", kind.lower(), name).message
-        for kind, _, name in index.missing(request.user, namespace)
-    ]
+    unresolved = request.server.authorizer.unresolved(request.user, namespace)
+    if unresolved:
+        errors.append(unresolved)
     status: Object = {"resourceRules": resources, "nonResourceRules": others, "incomplete": incomplete}
     if errors:
         status["evaluationError"] = ", ".join(errors)
