@@ -156,7 +156,7 @@ class Exchange:
             task = self._loop.create_task(self._answer_all(call_id, field, result, started, context))
             self._streams.add(call_id)
             self._track(call_id, task, seconds)
-            task.add_done_callback(partial(self._ended, call_id))
+            task.add_done_callback(lambda task: self._ended(call_id))
             return
         try:
             for response in result:
@@ -172,11 +172,10 @@ class Exchange:
         if seconds:
             self._deadlines.set(call_id, seconds)
 
-    def _ended(self, call_id: int, task: object) -> None:
-        """The call is answered, or never will be; `task` is not in the table if it was answered without waiting."""
-        if self._open.get(call_id) is not task:
-            return
-        del self._open[call_id]
+    def _ended(self, call_id: int) -> None:
+        """The call is answered, or never will be."""
+        if self._open.pop(call_id, None) is None:
+            return  # it was answered without waiting
         self._deadlines.drop(call_id)
         self._streams.discard(call_id)
         if self._ending:
@@ -206,7 +205,7 @@ class Exchange:
             self._reply(call_id, field, response, context)
             self._record(field, "OK", started)
         finally:
-            self._ended(call_id, asyncio.current_task())
+            self._ended(call_id)
 
     async def _answer_all(self, call_id: int, field: str, result: Any, started: float, context: CallContext) -> None:
         try:

@@ -21,6 +21,8 @@ import grpc
 import grpc.aio
 from hpack import Decoder, Encoder, HPACKError
 
+from kybern.rpc.exchange.deadlines import Deadlines
+
 PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
 DATA, HEADERS, RST_STREAM, SETTINGS, PING, GOAWAY, WINDOW_UPDATE, CONTINUATION = 0, 1, 3, 4, 6, 7, 8, 9
 END_STREAM = ACK = 0x1
@@ -63,6 +65,7 @@ class UnaryConnection(asyncio.Protocol):
         self._encoder.header_table_size = self._decoder.max_allowed_table_size = 0
         self._blocks: dict[bytes, dict[str, str]] = {}
         self._calls: dict[int, Call] = {}
+        self._deadlines = Deadlines(self._loop, self._late)
         self._next = 1
         self._buffer = b""
         self._block: tuple[int, int, bytes] | None = None  # headers that go on: stream, flags, so far
@@ -107,19 +110,21 @@ class UnaryConnection(asyncio.Protocol):
                 )
             )
         )
-        timer = self._loop.call_later(self._timeout, self._late, call)
+        self._deadlines.set(number, self._timeout)
         try:
             return await call.answer
         finally:
-            timer.cancel()
+            self._deadlines.drop(number)
             if self._calls.pop(number, None) is not None and self.transport is not None:
                 self.transport.write(_frame(4, RST_STREAM, 0, number) + CANCEL)
             if not (self._open or self._calls):
                 self.close()
 
-    def _late(self, call: Call) -> None:
+    def _late(self, number: int) -> None:
         self._open = False
-        _fail(call, grpc.StatusCode.DEADLINE_EXCEEDED, "Deadline Exceeded")
+        call = self._calls.get(number)
+        if call is not None:
+            _fail(call, grpc.StatusCode.DEADLINE_EXCEEDED, "Deadline Exceeded")
 
     # The transport
 
