@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, NoReturn
 from kybern.clock import SystemClock
 from kybern.runtime.processes import SAID_WHY
 from kybern.runtime.service import Env, Service, add_shared_flags
-from kybern.runtime.trimming import give_back
+from kybern.runtime.trimming import give_back, share_heap
 from kybern.telemetry import Telemetry
 from kybern.telemetry.logs import configure
 from kybern.telemetry.spans import SpanBuffer, make_provider, run_exporter
@@ -119,6 +119,7 @@ def run_service(service: Service, arguments: Sequence[str]) -> int:
     options = build_parser(service).parse_args(arguments)
     configure(options.log_level)
     gc.set_threshold(*COLLECT_AFTER)
+    share_heap()
     import uvloop
 
     try:

@@ -1,16 +1,18 @@
 """Give memory back after a burst: what is freed in the middle of the heap stays with a process until it says otherwise.
 
 Large answers leave tens of megabytes behind that no later request may need. It is given back once the burst is over:
-while requests keep coming, the same pages would be asked for again at once.
+while requests keep coming, the same pages would be asked for again at once. Threads share one heap: of one of their
+own the end is never given back, and what they free there the others cannot use.
 """
 
 import asyncio
 import ctypes
 import time
 
-LOOK_SECONDS = 0.5
+M_ARENA_MAX = -8  # of mallopt(3)
+LOOK_SECONDS = 0.25
 BUSY, QUIET = 0.25, 0.1  # of a core
-AGAIN = 5  # the quiet look at which it is done once more: clients have closed their connections meanwhile
+AGAIN = 10  # the quiet look at which it is done once more: clients have closed their connections meanwhile
 
 
 class Bursts:
@@ -31,6 +33,13 @@ class Bursts:
             self._busy = self._quiet < AGAIN
             return self._quiet in (1, AGAIN)
         return False
+
+
+def share_heap() -> None:
+    """Let all threads that are started from here on allocate in one heap, where the C library has several."""
+    set_option = getattr(ctypes.CDLL(None), "mallopt", None)
+    if set_option is not None:
+        set_option(M_ARENA_MAX, 1)
 
 
 async def give_back() -> None:
