@@ -93,7 +93,7 @@ class ServiceAccountTokens:
             kid = jwt.get_unverified_header(token).get("kid", self.keys.key_id)
             public = self.keys.public.get(kid)
             if public is None:
-                raise TokenInvalid(FORGED)
+                raise TokenInvalid("invalid signature, no keys found")
             options: Any = {"verify_exp": False, "verify_nbf": False, "verify_iat": False, "verify_aud": False}
             claims = jwt.decode(token, public, algorithms=["ES256", "RS256"], issuer=self.issuer, options=options)
         except (jwt.InvalidSignatureError, jwt.InvalidAlgorithmError):

@@ -130,7 +130,7 @@ def names_alone_again(request: Request, new: Object, old: Object) -> None:
 
 def warn(new: Object, old: Object | None) -> list[str]:
     """Of an annotation that is no longer recommended, when it comes."""
-    if meta.annotations(new).get(MOUNTABLE) != "true" or (old is not None and MOUNTABLE in meta.annotations(old)):
+    if MOUNTABLE not in meta.annotations(new) or (old is not None and MOUNTABLE in meta.annotations(old)):
         return []
     advice = "prefer separate namespaces to isolate access to mounted secrets"
     return [f"metadata.annotations[{MOUNTABLE}]: deprecated in v1.32+; {advice}"]
