@@ -9,6 +9,8 @@ _GO_UNITS = {"ns": 1e-9, "us": 1e-6, "µs": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.
 _GO_LONGEST = (1 << 63) / 1e9  # seconds
 _GO_PART = re.compile(r"([0-9]+(?:\.[0-9]*)?|\.[0-9]+)(ns|us|µs|ms|s|m|h)")
 
+_GO_NUMBER = re.compile(r"([0-9]+(?:\.[0-9]*)?|\.[0-9]+)([^0-9.]*)")
+
 
 def human(duration: timedelta) -> str:
     """ "45s", "3m20s", "2h5m", "3d4h", "1y20d" (upstream's HumanDuration)."""
@@ -55,11 +57,23 @@ def parse_go(text: str) -> timedelta:
         return timedelta()
     parts = list(_GO_PART.finditer(rest))
     if not parts or "".join(part[0] for part in parts) != rest:
-        raise ValueError(f'time: invalid duration "{text}"')
+        raise ValueError(_go_problem(text, rest))
     seconds = sum(float(part[1]) * _GO_UNITS[part[2]] for part in parts)
     if seconds > _GO_LONGEST:
         raise ValueError(f'time: invalid duration "{text}"')
     return timedelta(seconds=sign * seconds)
+
+
+def _go_problem(text: str, rest: str) -> str:
+    """What Go finds first: no number, a number without a unit, an unknown unit."""
+    while found := _GO_NUMBER.match(rest):
+        unit = found[2]
+        if not unit:
+            return f'time: missing unit in duration "{text}"'
+        if unit not in _GO_UNITS:
+            return f'time: unknown unit "{unit}" in duration "{text}"'
+        rest = rest[found.end() :]
+    return f'time: invalid duration "{text}"'
 
 
 def format_go(duration: timedelta) -> str:

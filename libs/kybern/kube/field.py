@@ -7,6 +7,8 @@ from typing import Any
 
 import orjson
 
+from kybern.kube.go_values import quoted
+
 
 class ErrorType(StrEnum):
     """The machine-readable reason of a field error; its value appears in `details.causes[].reason`."""
@@ -70,6 +72,8 @@ class Struct(dict[str, Any]):
 
 
 def _quote(value: Any) -> str:
+    if isinstance(value, str) and not value.isprintable():
+        return quoted(value)
     return orjson.dumps(value, option=orjson.OPT_SORT_KEYS if type(value) is dict else 0).decode()
 
 

@@ -40,9 +40,15 @@ def test_go_duration_round_trip(text: str) -> None:
     assert duration.format_go(duration.parse_go(text)) == text
 
 
-@pytest.mark.parametrize("text", ["", "5", "s", "1d", "1h2", "9" * 20 + "h", "9" * 400 + "s"])
-def test_not_a_go_duration(text: str) -> None:
-    with pytest.raises(ValueError, match="invalid duration"):
+@pytest.mark.parametrize(
+    ("text", "wrong"),
+    [
+        ("", "invalid"), ("5", "missing unit in"), ("s", "invalid"), ("1d", 'unknown unit "d" in'),
+        ("1h2", "missing unit in"), ("9" * 20 + "h", "invalid"), ("9" * 400 + "s", "invalid"),
+    ],
+)  # fmt: skip
+def test_not_a_go_duration(text: str, wrong: str) -> None:
+    with pytest.raises(ValueError, match=f'^time: {wrong} duration "{text}"$'):
         duration.parse_go(text)
 
 
