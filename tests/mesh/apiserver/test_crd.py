@@ -340,7 +340,7 @@ async def test_deletion_takes_objects_first(admin: Client) -> None:
     assert (await conditions(admin))["Terminating"] == ("True", "InstanceDeletionInProgress")
     with pytest.raises(StatusError) as caught:
         await admin.create(TABS, tab("late"))
-    assert caught.value.code == 405
+    assert caught.value.code == 403
     cleared = {"metadata": {"finalizers": None}}
     await admin.patch(TABS, "held", "default", patch=cleared)
 

@@ -39,7 +39,7 @@ def check_change(new: Object, old: Object) -> list[FieldError]:
     conditions = child(old, "status").get("conditions") or ()
     if any(one.get("type") == "Established" and one.get("status") == "True" for one in conditions):
         errors += immutable(spec.get("scope"), before.get("scope"), "spec.scope")
-        kind, was = (child(one, "names").get("kind") for one in (spec, before))
+        kind, was = (child(one, "names").get("kind") or "" for one in (spec, before))
         errors += immutable(kind, was, "spec.names.kind")
     errors += immutable(spec.get("group"), before.get("group"), "spec.group")
     plural, was = (child(one, "names").get("plural") for one in (spec, before))
@@ -80,7 +80,7 @@ def _names_itself(obj: Object) -> Errors:
         if value:
             if value != wanted:
                 yield invalid(f"metadata.{name}", value, _SAME_NAME)
-            for problem in dns1123_subdomain(value):
+            for problem in dns1123_subdomain(value) if name == "name" else ():
                 yield invalid(f"metadata.{name}", value, problem)
 
 
@@ -252,22 +252,35 @@ def _stored(obj: Object) -> Errors:
         if name not in names:
             detail = (
                 f"missing from spec.versions; {name} was previously a storage version, and must remain in "
-                "spec.versions until a storage migration ensures no data remains persisted in it and removes it from "
-                "status.storedVersions"
+                f"spec.versions until a storage migration ensures no data remains persisted in {name} and removes "
+                f"{name} from status.storedVersions"
             )
             yield invalid(f"{path}[{index}]", name, detail)
 
 
+def is_protected(obj: Object) -> bool:
+    """Whether a definition is in a group that is Kubernetes' own."""
+    return bool(_PROTECTED.search(child(obj, "spec").get("group") or ""))
+
+
+def is_approval(value: str) -> bool:
+    """Whether an annotation says who has approved a definition, or why nobody has."""
+    return value.startswith("unapproved") or bool(_URL.match(value))
+
+
+def approval_needed(value: str) -> str:
+    """What is wrong with the annotation of a definition in a protected group."""
+    page = "https://github.com/kubernetes/enhancements/pull/1111"
+    more = ' with either a URL or a reason starting with "unapproved"' if value else ""
+    return f'protected groups must have approval annotation "{APPROVED}"{more}, see {page}'
+
+
 def _approval(obj: Object) -> Errors:
-    if not _PROTECTED.search(child(obj, "spec").get("group") or ""):
+    if not is_protected(obj):
         return
-    value = (child(obj, "metadata").get("annotations") or {}).get(APPROVED)
-    at, page = f"metadata.annotations[{APPROVED}]", "https://github.com/kubernetes/enhancements/pull/1111"
+    value = (child(obj, "metadata").get("annotations") or {}).get(APPROVED) or ""
+    at = f"metadata.annotations[{APPROVED}]"
     if not value:
-        yield required(at, f'protected groups must have approval annotation "{APPROVED}", see {page}')
-    elif not value.startswith("unapproved") and not _URL.match(value):
-        detail = (
-            f'protected groups must have approval annotation "{APPROVED}" with either a URL or a reason starting with '
-            f'"unapproved", see {page}'
-        )
-        yield invalid(at, value, detail)
+        yield required(at, approval_needed(value))
+    elif not is_approval(value):
+        yield invalid(at, value, approval_needed(value))

@@ -64,6 +64,7 @@ class CustomKind:
     preserve: bool = False  # spec.preserveUnknownFields of old
     warning: str = ""
     columns: tuple[Definition, ...] = field(default_factory=tuple)
+    ending: bool = False  # its definition is being deleted
 
     def prune(self, obj: Object) -> list[str]:
         """Drop unknown fields in place, those of metadata too; their paths. Raises DecodeError."""
@@ -84,8 +85,8 @@ class CustomKind:
         apply_defaults(self.node, obj)
         drop_nulls(self.node, obj)
 
-    def validate(self, obj: Object, old: Any = MISSING) -> list[FieldError]:
-        """Every error of the values; metadata as such is the caller's."""
+    def validate(self, obj: Object, old: Any = MISSING, warnings: list[FieldError] | None = None) -> list[FieldError]:
+        """Every error of the values; metadata as such is the caller's. `warnings` takes broken rules of what stays."""
         errors: list[FieldError] = []
         check(self.node, obj, "", errors, old)
         check_lists(self.node, obj, "", errors, old)
@@ -94,17 +95,19 @@ class CustomKind:
         if self.scale is not None:
             errors += self._check_scale(obj)
         if self.node.has_rules:
-            errors += self._check_rules(obj, old, errors)
+            errors += self._check_rules(obj, old, errors, warnings)
         return errors
 
-    def _check_rules(self, obj: Object, old: Any, errors: list[FieldError]) -> list[FieldError]:
+    def _check_rules(
+        self, obj: Object, old: Any, errors: list[FieldError], warnings: list[FieldError] | None
+    ) -> list[FieldError]:
         """Rules are for objects of the right shape."""
         from kybern.kube.structural import rules  # CEL is a large library: loaded when a schema first needs it
 
         if any(error.type in rules.BLOCKING for error in errors):
             return [invalid(NOWHERE, None, rules.NOT_CHECKED)]
         found: list[FieldError] = []
-        rules.check_rules(self.node, obj, "", found, old)
+        rules.check_rules(self.node, obj, "", found, old, warnings=warnings)
         return found
 
     def _check_scale(self, obj: Object) -> list[FieldError]:

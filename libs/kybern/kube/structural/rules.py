@@ -1,7 +1,7 @@
 """x-kubernetes-validations: rules in CEL that a value keeps, and transition rules that its changes keep.
 
 A rule that speaks of `oldSelf` is judged only where there is a value before the change to compare with, unless it says
-`optionalOldSelf`. Other rules are not judged again for a value that an update leaves alone.
+`optionalOldSelf`. What other rules say of a value that an update leaves alone is a warning.
 """
 
 from collections.abc import Iterator
@@ -39,6 +39,7 @@ class _Judge:
     errors: list[FieldError]
     budget: Budget
     ratchet: bool
+    warnings: list[FieldError] | None = None
 
     def check(self, node: Node, value: Any, path: str, old: Any, is_root: bool, same: bool) -> None:
         """Every rule that a value, its parts, or their changes break. `same`: all around it is as it was."""
@@ -56,7 +57,7 @@ class _Judge:
             if rule.uses_old:
                 if old is MISSING and not rule.optional_old:
                     continue
-            elif same:
+            elif same and self.warnings is None:
                 continue
             if values is None:
                 values = {"self": to_cel(node, value)}
@@ -65,28 +66,31 @@ class _Judge:
                 values["oldSelf"] = NONE if old is MISSING else some(before)
             else:
                 values["oldSelf"] = before
-            self._apply(node, rule, value, values, path)
+            told = self.warnings if same and not rule.uses_old and self.warnings is not None else self.errors
+            self._apply(node, rule, value, values, path, told)
 
-    def _apply(self, node: Node, rule: Rule, value: Any, values: dict[str, Any], path: str) -> None:
+    def _apply(
+        self, node: Node, rule: Rule, value: Any, values: dict[str, Any], path: str, told: list[FieldError]
+    ) -> None:
         shown, where = node.schema.get("type") or "", path or NOWHERE
         if rule.program is None:
-            self.errors.append(invalid(where, shown, f"rule compile error: {rule.error}"))
+            told.append(invalid(where, shown, f"rule compile error: {rule.error}"))
             return
         try:
             good = rule.program.evaluate(values, self.budget)
         except CostExceeded as error:
             if self.budget.left < 0:
-                self.errors.append(invalid(where, shown, OUT_OF_BUDGET))
+                told.append(invalid(where, shown, OUT_OF_BUDGET))
             else:
                 why = "no further validation rules will be run due to call cost exceeds limit for rule"
-                self.errors.append(invalid(where, shown, f"'{error}': {why}: {rule.name}"))
+                told.append(invalid(where, shown, f"'{error}': {why}: {rule.name}"))
             raise _Stop from None
         except EvaluationError as error:
-            self.errors.append(invalid(where, shown, _failed(rule, str(error))))
+            told.append(invalid(where, shown, _failed(rule, str(error))))
             return
         if good is not True:
             bad = OMITTED if type(value) in (dict, list) else value
-            self.errors.append(_broken(rule, values, where + (rule.given.get("fieldPath") or ""), bad, self.budget))
+            told.append(_broken(rule, values, where + (rule.given.get("fieldPath") or ""), bad, self.budget))
 
 
 def _failed(rule: Rule, error: str) -> str:
@@ -125,12 +129,13 @@ def check_rules(
     budget: Budget | None = None,
     is_root: bool | None = None,
     ratchet: bool = True,
+    warnings: list[FieldError] | None = None,
 ) -> None:
     """Every rule that an object, or its change, breaks; together they may cost as much as the budget, and no more."""
     if not node.has_rules:
         return
     try:
-        _Judge(errors, budget or Budget(), ratchet).check(
+        _Judge(errors, budget or Budget(), ratchet, warnings).check(
             node, value, path, old, not path if is_root is None else is_root, False
         )
     except _Stop:

@@ -80,7 +80,7 @@ def _version(crd: Object, names: Object, version: Object) -> CustomVersion:
         kind=spec["names"]["kind"],
         singular=names.get("singular") or spec["names"]["kind"].lower(),
         namespaced=spec["scope"] == "Namespaced",
-        verbs=VERBS - {"create"} if is_terminating(crd) else VERBS,
+        verbs=VERBS,
         short_names=tuple(names.get("shortNames") or ()),
         categories=tuple(names.get("categories") or ()),
         subresources=_subresources(spec, version["name"], subresources),
@@ -96,6 +96,7 @@ def _version(crd: Object, names: Object, version: Object) -> CustomVersion:
         preserve=bool(spec.get("preserveUnknownFields")),
         warning=_warning(spec, version),
         columns=tuple(version.get("additionalPrinterColumns") or ()),
+        ending=is_terminating(crd),
     )
     return CustomVersion(info, kind, bool(version.get("served")), bool(version.get("storage")))
 

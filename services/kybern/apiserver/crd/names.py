@@ -6,10 +6,13 @@ from typing import Any
 
 from kybern.apiserver.crd.definition import condition
 from kybern.kube import meta
+from kybern.kube.go_values import quoted
+from kybern.kube.structural.crd import APPROVED, approval_needed, is_approval, is_protected
 
 Object = dict[str, Any]
 ACCEPTED = ("True", "NoConflicts", "no conflicts found")
 ESTABLISHED = ("True", "InitialNamesAccepted", "the initial names have been accepted")
+APPROVAL = "KubernetesAPIApprovalPolicyConformant"
 NOT_ACCEPTED = ("False", "NotAccepted", "not all names are accepted")
 
 
@@ -40,10 +43,25 @@ def decide_status(crd: Object, others: Iterable[Object], now: datetime) -> Objec
         accepted.pop("categories", None)
     established = said is ACCEPTED or condition(crd, "Established").get("status") == "True"
     status["acceptedNames"] = accepted
-    status["conditions"] = conditions(
-        crd, {"NamesAccepted": said, "Established": ESTABLISHED if established else NOT_ACCEPTED}, now
-    )
+    approval = judge_approval(crd)
+    wanted_conditions = {"NamesAccepted": said, "Established": ESTABLISHED if established else NOT_ACCEPTED}
+    if approval is not None:
+        wanted_conditions = {APPROVAL: approval, **wanted_conditions}
+    status["conditions"] = conditions(crd, wanted_conditions, now)
     return status
+
+
+def judge_approval(crd: Object) -> tuple[str, str, str] | None:
+    """What is said of a definition in a group that is Kubernetes' own; None of any other."""
+    if not is_protected(crd):
+        return None
+    value = (crd["metadata"].get("annotations") or {}).get(APPROVED) or ""
+    if not value or not is_approval(value):
+        reason = "InvalidAnnotation" if value else "MissingAnnotation"
+        return "False", reason, approval_needed(value)
+    if value.startswith("unapproved"):
+        return "False", "UnapprovedAnnotation", f"not approved: {quoted(value)}"
+    return "True", "ApprovedAnnotation", f"approved in {value}"
 
 
 def _taken(crd: Object, others: Iterable[Object]) -> tuple[set[str], set[str]]:

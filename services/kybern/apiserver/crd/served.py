@@ -20,16 +20,27 @@ from kybern.apiserver.crd.definition import (
     version_order,
     versions,
 )
+from kybern.apiserver.registry.request import Request
 from kybern.apiserver.registry.strategy import Strategy, already_made
 from kybern.apiserver.storage.entry import CacheEvent
 from kybern.kube.schema import GroupInfo
+from kybern.kube.status import forbidden
 
 if TYPE_CHECKING:
     from kybern.apiserver.server import ApiServer
 
 Object = dict[str, Any]
 SHAPED = ("versions", "conversion")  # parts of a spec that say how what is stored is read
-CUSTOM = Strategy(updates={"scale": already_made}, unconditional_update=False)
+
+
+def refuse_terminating(request: Request, obj: Object) -> None:
+    """Nothing is made any more of what is going. Raises StatusError (403)."""
+    if request.served.custom is not None and request.served.custom.ending:
+        why = "create not allowed while custom resource definition is terminating"
+        raise forbidden(request.group, request.resource, obj["metadata"].get("name") or "", why)
+
+
+CUSTOM = Strategy(prepare_create=(refuse_terminating,), updates={"scale": already_made}, unconditional_update=False)
 
 
 class CustomResources:

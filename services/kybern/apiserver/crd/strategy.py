@@ -82,6 +82,7 @@ CUSTOM_RESOURCE_DEFINITIONS = Strategy(
     prepare_update=(keep,),
     status_update=(keep_status,),
     prepare_delete=mark,
+    marks_time_alone=True,
     check=check,
     unconditional_update=False,
 )

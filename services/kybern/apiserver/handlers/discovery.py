@@ -37,7 +37,7 @@ def build_table(server: ApiServer) -> pb.ResourceTable:
                     singular_name=resource.singular,
                     kind=resource.kind,
                     namespaced=resource.namespaced,
-                    verbs=_in_order(resource.verbs, served.custom is not None),
+                    verbs=_in_order(resource.verbs, served.custom),
                     short_names=resource.short_names,
                     categories=resource.categories,
                 )
@@ -58,12 +58,15 @@ def build_table(server: ApiServer) -> pb.ResourceTable:
     return table
 
 
+_WRITES = frozenset({"create", "patch", "update"})
 _CUSTOM_VERBS = ("delete", "deletecollection", "get", "list", "patch", "create", "update", "watch")
 
 
-def _in_order(verbs: Iterable[str], custom: bool) -> list[str]:
-    """Verbs as discovery lists them: sorted, but for those of custom resources."""
-    return [verb for verb in _CUSTOM_VERBS if verb in verbs] if custom else sorted(verbs)
+def _in_order(verbs: Iterable[str], custom: CustomKind | None) -> list[str]:
+    """Verbs as discovery lists them: sorted, but for those of custom resources; nothing is written to what is going."""
+    if custom is None:
+        return sorted(verbs)
+    return [verb for verb in _CUSTOM_VERBS if verb in verbs and not (custom.ending and verb in _WRITES)]
 
 
 def _add_columns(row: pb.ResourceInfo, custom: CustomKind) -> None:

@@ -190,6 +190,8 @@ def decide_deletion(request: Request, old: Object, options: DeleteOptions, now: 
             _mark(metadata, grace, now)
         return Deletion(True, new)
     _mark(metadata, grace, now)
+    if request.served.strategy.marks_time_alone:
+        _unmark(metadata, old["metadata"])
     if _waits(new):
         metadata.pop("deletionGracePeriodSeconds", None)
         new["status"] = {**(new.get("status") or {}), "phase": "Terminating"}
@@ -210,6 +212,16 @@ def _mark(metadata: Object, grace: int, now: datetime) -> None:
         if metadata.get("generation"):
             metadata["generation"] += 1
     metadata["deletionGracePeriodSeconds"] = grace
+
+
+def _unmark(metadata: Object, before: Object) -> None:
+    """Leave the time alone of a first mark."""
+    if before.get("deletionTimestamp"):
+        metadata.setdefault("deletionGracePeriodSeconds", 0)
+        return
+    metadata.pop("deletionGracePeriodSeconds")
+    if before.get("generation"):
+        metadata["generation"] = before["generation"]
 
 
 def _later(start: datetime, seconds: int) -> datetime:

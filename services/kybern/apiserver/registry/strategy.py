@@ -49,6 +49,7 @@ class Strategy:
     updates: Mapping[str, PrepareUpdate] = field(default_factory=dict)  # PUT/PATCH to a subresource of the same kind
     validate_delete: Prepare | None = None
     prepare_delete: Prepare | None = None  # changes the object before deletion is decided
+    marks_time_alone: bool = False  # the first mark of a deletion has no grace and makes no new generation
     check: Callable[[Object, Object | None], list[FieldError]] | None = None  # (new, old) → further field errors
     check_here: CheckHere | None = None  # the same, before all others, of any subresource
     warn: Callable[[Object, Object | None], list[str]] | None = None  # (new, old) → warnings of what is valid

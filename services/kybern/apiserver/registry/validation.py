@@ -3,6 +3,7 @@
 from typing import Any
 
 from kybern.apiserver.registry.request import Request
+from kybern.kube.field import FieldError
 from kybern.kube.status import invalid
 from kybern.kube.structural.kind import of_status
 from kybern.kube.validation import validate_create, validate_subresource_update, validate_update
@@ -36,7 +37,9 @@ def check_update(request: Request, new: Object, old: Object) -> None:
     else:
         errors += validate_subresource_update(stored, request.subresource, new, old)
     if custom is not None:
-        found = custom.validate(new, old)
+        broken: list[FieldError] = []
+        found = custom.validate(new, old, broken)
+        warn(request, [str(error) for error in broken])
         errors += of_status(found) if request.subresource == "status" else found
         warn_of_finalizers(request, new, old["metadata"])
     elif strategy.check is not None and not request.subresource:

@@ -107,19 +107,12 @@ def _find_custom(request: Request, path: ResourcePath, served: Served) -> Target
         raise not_found(path.group, path.resource, path.name)
     if wanted in ("update", "patch") and not path.name:
         raise bad_request("name must be provided")
-    if wanted == "create" and not served.allows(wanted, "") and not path.subresource:
-        raise _terminating(path, wanted)
-    if not served.allows(wanted, path.subresource) or (request.method == "HEAD" and wanted == "watch"):
+    takes = served.allows(wanted, path.subresource) if path.subresource else bool(wanted)
+    if not takes or (request.method == "HEAD" and wanted == "watch"):
         raise method_not_allowed(path.group, path.resource, wanted)
     if path.name in (".", ".."):
         raise bad_request(f"Name parameter invalid: \"{path.name}\": may not be '{path.name}'")
     return Target(served, path, wanted)
-
-
-def _terminating(path: ResourcePath, wanted: str) -> StatusError:
-    error = method_not_allowed(path.group, path.resource, wanted)
-    error.status["message"] = f"{wanted} not allowed while custom resource definition is terminating"
-    return error
 
 
 def watches(request: Request, path: ResourcePath) -> bool:

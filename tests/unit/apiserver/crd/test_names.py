@@ -3,8 +3,10 @@
 from datetime import UTC, datetime
 from typing import Any
 
+import pytest
+
 from kybern.apiserver.crd.definition import version_order
-from kybern.apiserver.crd.names import decide_status
+from kybern.apiserver.crd.names import decide_status, judge_approval
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 LATER = datetime(2026, 1, 2, tzinfo=UTC)
@@ -68,3 +70,30 @@ def test_order_of_versions() -> None:
 def test_a_condition_without_type_is_left_as_it_is() -> None:
     found = crd("tabs", "Tab") | {"status": {"conditions": [{"message": "somebody's own"}]}}
     assert accepted(found)["status"]["conditions"][0] == {"message": "somebody's own"}
+
+
+APPROVALS = {
+    "unapproved, x": ("False", "UnapprovedAnnotation", 'not approved: "unapproved, x"'),
+    "https://x/y": ("True", "ApprovedAnnotation", "approved in https://x/y"),
+    "nope": (
+        "False",
+        "InvalidAnnotation",
+        'protected groups must have approval annotation "api-approved.kubernetes.io" with either a URL or a reason '
+        'starting with "unapproved", see https://github.com/kubernetes/enhancements/pull/1111',
+    ),
+    "": (
+        "False",
+        "MissingAnnotation",
+        'protected groups must have approval annotation "api-approved.kubernetes.io", see '
+        "https://github.com/kubernetes/enhancements/pull/1111",
+    ),
+}
+
+
+@pytest.mark.parametrize("value", APPROVALS)
+def test_groups_of_kubernetes_need_an_approval(value: str) -> None:
+    given = crd("tabs", "Tab")
+    assert judge_approval(given) is None
+    given["spec"]["group"] = "x.k8s.io"
+    given["metadata"]["annotations"] = {"api-approved.kubernetes.io": value}
+    assert judge_approval(given) == APPROVALS[value]

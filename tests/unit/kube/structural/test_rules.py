@@ -129,3 +129,14 @@ def test_rules_are_compiled_with_the_definition() -> None:
 )
 def test_escape(name: str, escaped: str) -> None:
     assert escape(name) == escaped
+
+
+def test_a_broken_rule_of_what_stays_is_a_warning() -> None:
+    schema = {
+        "type": "object",
+        "properties": {"a": {"type": "string", "x-kubernetes-validations": [{"rule": "self == 'b'"}]}},
+    }
+    kind = CustomKind(schema, compile_schema(schema))
+    warnings: list[Any] = []
+    assert kind.validate({"a": "x"}, {"a": "x"}, warnings) == []
+    assert [str(one) for one in warnings] == ["a: Invalid value: \"x\": failed rule: self == 'b'"]
