@@ -91,7 +91,7 @@ def _plan(name: str) -> _Plan | None:
         return None
     known = load().zeros.get(name) or Zeros()
     valued = known.drops | known.keeps.keys()
-    there = _OF_EVERY_OBJECT if "kind" in load().definitions[name]["properties"] else ()
+    there = _OF_EVERY_OBJECT if "x-kubernetes-group-version-kind" in load().definitions[name] else ()
     keeps = {} if name in _COMPLETE else {member: zero for member, zero in known.keeps.items() if member not in there}
     known_type = not name.startswith(_UNKNOWN)
     plan = _Plan(_rules().get(name), keeps, lambda member: known_type and member not in valued)

@@ -36,8 +36,16 @@ def _policy_types(spec: Object) -> None:
         spec["policyTypes"] = ["Ingress", "Egress"] if spec.get("egress") else ["Ingress"]
 
 
+def _ip_modes(service: Object) -> None:
+    """Addresses of a load balancer are virtual ones, unless it says something else."""
+    if (service.get("spec") or {}).get("type") == "LoadBalancer":
+        for point in ((service.get("status") or {}).get("loadBalancer") or {}).get("ingress") or ():
+            if point and point.get("ip"):
+                point.setdefault("ipMode", "VIP")
+
+
 RULES: Rules = {
-    _CORE + "Service": rule(status={"loadBalancer": {}}),
+    _CORE + "Service": rule(_ip_modes, status={"loadBalancer": {}}),
     _CORE + "ServiceSpec": rule(_service_affinity, _service_traffic, sessionAffinity="None", type="ClusterIP"),
     _CORE + "ServicePort": rule(_target_port, protocol="TCP"),
     _CORE + "EndpointPort": rule(protocol="TCP"),

@@ -11,6 +11,7 @@ from kybern.kube.meta import Object
 
 NONE = "<none>"
 UNSET = "<unset>"
+NIL = "<nil>"
 UNKNOWN = "<unknown>"
 INVALID = "<invalid>"
 NOT_APPLICABLE = "N/A"

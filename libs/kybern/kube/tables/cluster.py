@@ -23,9 +23,14 @@ def node_cells(obj: Object, now: datetime) -> Cells:
         _node_address(obj, "InternalIP"),
         _node_address(obj, "ExternalIP"),
         info.get("osImage") or UNKNOWN,
-        info.get("kernelVersion") or UNKNOWN,
+        _kernel(info),
         info.get("containerRuntimeVersion") or UNKNOWN,
     ]
+
+
+def _kernel(info: Object) -> str:
+    version, architecture = info.get("kernelVersion") or UNKNOWN, info.get("architecture")
+    return f"{version} ({architecture})" if architecture else version
 
 
 def _node_status(node: Object) -> str:

@@ -8,6 +8,7 @@ from typing import Any
 from kybern.kube import conditions, duration, meta
 from kybern.kube.meta import Object, name
 from kybern.kube.tables.cells import (
+    NIL,
     NONE,
     UNKNOWN,
     UNSET,
@@ -196,13 +197,15 @@ def _hpa_metric(metric: Object, current: Object) -> str:
     source = kind[:1].lower() + kind[1:]
     wanted = metric.get(source) or {}
     target, now = wanted.get("target") or {}, (current.get(source) or {}).get("current") or {}
+    absent = NIL if current.get(source) is not None else UNKNOWN  # measured, but not as was wanted
     prefix = f"{wanted.get('name', '')}: " if kind in ("Resource", "ContainerResource") else ""
     if target.get("averageUtilization") is not None:
         return f"{prefix}{_percent(now.get('averageUtilization'))}/{target['averageUtilization']}%"
     if target.get("averageValue") is not None:
-        suffix = " (avg)" if kind in ("Object", "External") else ""
-        return f"{prefix}{now.get('averageValue', UNKNOWN)}/{target['averageValue']}{suffix}"
-    return f"{prefix}{now.get('value', UNKNOWN)}/{target.get('value', UNKNOWN)}"
+        if kind in ("Object", "External"):
+            return f"{now.get('averageValue', UNKNOWN)}/{target['averageValue']} (avg)"
+        return f"{prefix}{now.get('averageValue', absent)}/{target['averageValue']}"
+    return f"{prefix}{now.get('value', absent)}/{target.get('value', UNKNOWN)}"
 
 
 def _percent(value: Any) -> str:

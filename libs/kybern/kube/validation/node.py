@@ -69,6 +69,9 @@ def _features(names: list[str]) -> Errors:
     """Features that a node declares: named as gates are, in order, each once."""
     for index, name in enumerate(names):
         at = f"status.declaredFeatures[{index}]"
+        repeated = bool(index) and name == names[index - 1]
+        if repeated:
+            yield duplicate(at, name)
         if len(name) > _LONGEST_FEATURE:
             yield invalid(at, name, f'invalid feature name "{name}": must be no more than 253 characters')
         elif not _FEATURE.fullmatch(name):
@@ -79,9 +82,7 @@ def _features(names: list[str]) -> Errors:
                 "separated by '/' (e.g., MyFeature or MyFeature/mySubFeature), and contain only alphanumeric "
                 "characters and slashes",
             )
-        if index and name == names[index - 1]:
-            yield duplicate(at, name)
-        elif index and name < names[index - 1]:
+        if not repeated and index and name < names[index - 1]:
             yield invalid(at, name, "list must be sorted alphabetically")
 
 

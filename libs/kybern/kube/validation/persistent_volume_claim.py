@@ -3,12 +3,12 @@
 import copy
 
 from kybern.kube import quantity
-from kybern.kube.field import forbidden, invalid, required
+from kybern.kube.field import forbidden, invalid, not_supported, required
 from kybern.kube.go_diff import go_diff
 from kybern.kube.go_struct import go_struct, same_struct
 from kybern.kube.validation.fields import Errors, Object, child, chosen, immutable, required_text, text
 from kybern.kube.validation.metadata import validate_selector
-from kybern.kube.validation.names import dns1123_subdomain
+from kybern.kube.validation.names import dns1123_subdomain, label_key
 from kybern.kube.validation.persistent_volume import access_modes
 
 
@@ -73,3 +73,42 @@ def validate_claim_update(obj: Object, old: Object) -> Errors:
         if not capacity < new_size:
             yield forbidden("spec.resources.requests.storage", "field can not be less than status.capacity")
     yield from immutable(spec.get("volumeMode"), child(old, "spec").get("volumeMode"), "volumeMode")
+
+
+_RESIZES = (
+    "ControllerResizeInProgress",
+    "ControllerResizeInfeasible",
+    "NodeResizeInProgress",
+    "NodeResizeInfeasible",
+    "NodeResizePending",
+)
+
+
+def validate_claim_status(obj: Object, old: Object) -> Errors:
+    """How large the claim is, and is becoming."""
+    status = child(obj, "status")
+    yield from _amounts(child(status, "capacity"), "status.capacity")
+    path = "status.allocatedResourceStatuses"
+    for name, said in sorted(child(status, "allocatedResourceStatuses").items()):
+        yield from _resource(name, path)
+        if said not in _RESIZES:
+            yield not_supported(path, name, _RESIZES, in_order=True)  # the key is shown, not the value
+    allocated, path = child(status, "allocatedResources"), "status.allocatedResources"
+    for name in sorted(allocated):
+        problems = list(_resource(name, path))
+        yield from problems or _amounts({name: allocated[name]}, path)
+
+
+def _resource(name: str, path: str) -> Errors:
+    """Of Kubernetes' own resources only storage."""
+    problems = list(text(name, path, label_key))
+    yield from problems
+    if not problems and "/" not in name and name != "storage":
+        yield not_supported(path, name, ("storage",))
+
+
+def _amounts(resources: Object, path: str) -> Errors:
+    for name, amount in sorted(resources.items()):
+        value = quantity.parse(amount).value()
+        if value < 0:
+            yield invalid(f"{path}[{name}]", value, "must be a valid resource quantity")

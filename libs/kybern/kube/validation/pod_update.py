@@ -3,12 +3,11 @@
 import copy
 from typing import Any
 
-from kybern.kube.container_restarts import restarts_after
 from kybern.kube.field import forbidden, invalid, required
 from kybern.kube.go_diff import go_diff
-from kybern.kube.validation.fields import Errors, Object, child, immutable, items, same, text
+from kybern.kube.validation.fields import Errors, Object, child, items, same
 from kybern.kube.validation.metadata import validate_metadata
-from kybern.kube.validation.names import dns1123_subdomain, ip_address, range_error
+from kybern.kube.validation.names import dns1123_subdomain, range_error
 from kybern.kube.validation.pod import MIRROR, validate_mirror, validate_whole_pod
 from kybern.kube.validation.pod_annotations import validate_seccomp_annotations
 
@@ -151,31 +150,3 @@ def validate_ephemeral_containers_update(pod: Object, old: Object) -> Errors:
             yield forbidden(path, f'existing ephemeral containers "{name}" may not be removed\n')
         elif not same(given[name], container):
             yield forbidden(path, f'existing ephemeral containers "{name}" may not be changed\n')
-
-
-def validate_pod_status_update(pod: Object, old: Object) -> Errors:
-    """The `status` subresource: addresses are addresses, and what has ended for good does not run again."""
-    status, before = child(pod, "status"), child(old, "status")
-    if before.get("qosClass"):
-        yield from immutable(status.get("qosClass"), before["qosClass"], "status.qosClass")
-    if status.get("nominatedNodeName"):
-        if child(pod, "spec").get("nodeName") and status["nominatedNodeName"] != before.get("nominatedNodeName"):
-            yield forbidden("status.nominatedNodeName", "may not be set on pods that are already bound to a node")
-        yield from text(status["nominatedNodeName"], "status.nominatedNodeName", dns1123_subdomain)
-    for field in ("podIPs", "hostIPs"):
-        for index, entry in enumerate(items(status, field)):
-            yield from text(entry.get("ip") or "", f"status.{field}[{index}]", ip_address)
-    yield from _no_revival(status, before, child(pod, "spec"))
-
-
-def _no_revival(status: Object, before: Object, spec: Object) -> Errors:
-    known = {one.get("name"): one for one in items(spec, "containers")}
-    now = {entry.get("name"): entry for entry in items(status, "containerStatuses")}
-    for index, entry in enumerate(items(before, "containerStatuses")):
-        ended, new = child(entry, "state").get("terminated"), now.get(entry.get("name"))
-        if ended is None or new is None or child(new, "state").get("terminated") is not None:
-            continue
-        container = known.get(entry.get("name"))
-        if container is None or not restarts_after(spec, container, ended.get("exitCode") or 0):
-            detail = "may not be transitioned to non-terminated state"
-            yield forbidden(f"status.containerStatuses[{index}].state", detail)

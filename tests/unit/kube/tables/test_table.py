@@ -72,7 +72,7 @@ ROWS = [
             "status": {
                 "conditions": [{"type": "Ready", "status": "True"}],
                 "addresses": [{"type": "InternalIP", "address": "1.2.3.4"}],
-                "nodeInfo": {"kubeletVersion": "v1.36.0"},
+                "nodeInfo": {"kubeletVersion": "v1.36.0", "kernelVersion": "6.1", "architecture": "amd64"},
             },
         },
         [
@@ -84,7 +84,7 @@ ROWS = [
             "1.2.3.4",
             "<none>",
             "<unknown>",
-            "<unknown>",
+            "6.1 (amd64)",
             "<unknown>",
         ],
     ),
@@ -153,6 +153,36 @@ ROWS = [
 @pytest.mark.parametrize(("path", "obj", "wanted"), ROWS)
 def test_rows(path: str, obj: dict[str, Any], wanted: list[Any]) -> None:
     assert table.built_in(*split(path)).cells({"metadata": META, **obj}, NOW) == wanted
+
+
+MEASURED: list[tuple[str, dict[str, Any], dict[str, Any] | None, str]] = [
+    ("Resource", {"averageUtilization": 50}, {"averageUtilization": 7}, "cpu: 7%/50%"),
+    ("Resource", {"averageUtilization": 50}, {}, "cpu: <unknown>/50%"),
+    ("Resource", {"averageValue": "1"}, None, "cpu: <unknown>/1"),
+    ("Resource", {"averageValue": "1"}, {"value": "5"}, "cpu: <nil>/1"),
+    ("Pods", {"averageValue": "1"}, {"averageValue": "2"}, "2/1"),
+    ("Pods", {"averageValue": "1"}, {}, "<nil>/1"),
+    ("External", {"value": "3"}, {"averageValue": "2"}, "<nil>/3"),
+    ("External", {"averageValue": "3"}, {}, "<unknown>/3 (avg)"),
+]
+
+
+@pytest.mark.parametrize(("kind", "target", "current", "wanted"), MEASURED)
+def test_metrics_of_an_autoscaler(kind: str, target: Any, current: Any, wanted: str) -> None:
+    source = kind.lower()
+    metric = {"type": kind, source: {"name": "cpu", "target": target}}
+    found = [] if current is None else [{"type": kind, source: {"name": "cpu", "current": current}}]
+    hpa = {"metadata": META, "spec": {"metrics": [metric]}, "status": {"currentMetrics": found}}
+    cells = table.built_in("autoscaling", "v2", "horizontalpodautoscalers").row(hpa, NOW, "None")["cells"]
+    assert cells[2] == wanted
+
+
+OLD = {"deprecated.daemonset.template.generation": "1", "autoscaling.alpha.kubernetes.io/metrics": "[]"}
+
+
+@pytest.mark.parametrize(("more", "left"), [({}, {}), ({"a": "b"}, {"annotations": {"a": "b"}})])
+def test_metadata_alone_has_no_fields_of_old_versions(more: dict[str, str], left: dict[str, Any]) -> None:
+    assert table.partial_object_metadata({"metadata": {"annotations": {**OLD, **more}}})["metadata"] == left
 
 
 def test_row_carries_what_was_asked() -> None:

@@ -17,6 +17,11 @@ def prepare_update(request: Request, new: Object, old: Object) -> None:
     _annotate(new, count)
 
 
+def keep(request: Request, new: Object, old: Object) -> None:
+    """A status counts nothing."""
+    _annotate(new, _count(old))
+
+
 def _count(obj: Object) -> int:
     text = (obj["metadata"].get("annotations") or {}).get(TEMPLATE_GENERATION) or ""
     return int(text) if text.isascii() and text.isdigit() else 1

@@ -1,5 +1,6 @@
 """Jobs: the server makes the selector and the labels that tie pods to a Job, unless manualSelector is set."""
 
+from kybern.apiserver.registry.metadata import ordered
 from kybern.apiserver.registry.request import Request
 from kybern.apiserver.registry.strategy import Object, Strategy
 from kybern.kube.pod_warnings import template_warnings
@@ -30,6 +31,13 @@ def prepare_create(request: Request, new: Object) -> None:
     }
 
 
+def keep_labels(request: Request, new: Object, old: Object) -> None:
+    """A status that comes without labels takes those of the template: none is as good as those by default."""
+    labels = ((new["spec"].get("template") or {}).get("metadata") or {}).get("labels")
+    if labels and not new["metadata"].get("labels"):
+        new["metadata"] = ordered({**new["metadata"], "labels": dict(labels)})
+
+
 def warn(new: Object, old: Object | None) -> list[str]:
     """Of the pods of a new Job; its template hardly changes afterwards."""
     return template_warnings(new["spec"].get("template") or {}, "spec.template") if old is None else []
@@ -41,4 +49,10 @@ def warn_of_pods(request: Request, old: Object) -> None:
         request.warnings.append(_PRESERVED)
 
 
-JOBS = Strategy(validate_delete=warn_of_pods, prepare_create=(prepare_create,), orphans_by_default=True, warn=warn)
+JOBS = Strategy(
+    validate_delete=warn_of_pods,
+    prepare_create=(prepare_create,),
+    status_update=(keep_labels,),
+    orphans_by_default=True,
+    warn=warn,
+)

@@ -20,4 +20,15 @@ def finalize(request: Request, new: Object, old: Object) -> None:
         new["spec"].pop("finalizers", None)
 
 
-NAMESPACES = Strategy(prepare_update=(prepare_update,), updates={"finalize": finalize}, returns_deleted=True)
+def status_update(request: Request, new: Object, old: Object) -> None:
+    """Without a phase a namespace is active."""
+    if not (new.get("status") or {}).get("phase"):
+        new["status"] = {**(new.get("status") or {}), "phase": "Active"}
+
+
+NAMESPACES = Strategy(
+    prepare_update=(prepare_update,),
+    status_update=(status_update,),
+    updates={"finalize": finalize},
+    returns_deleted=True,
+)

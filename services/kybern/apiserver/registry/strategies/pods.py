@@ -55,10 +55,18 @@ def prepare_update(request: Request, new: Object, old: Object) -> None:
 
 
 def status_update(request: Request, new: Object, old: Object) -> None:
-    """A client that leaves qosClass out does not remove it."""
-    before = (old.get("status") or {}).get("qosClass")
-    if before and isinstance(new.get("status"), dict):
-        new["status"].setdefault("qosClass", before)
+    """A client that leaves qosClass out does not remove it, nor the generations that conditions were seen at."""
+    status, had = new.get("status"), old.get("status") or {}
+    if not isinstance(status, dict):
+        return
+    if had.get("qosClass"):
+        status.setdefault("qosClass", had["qosClass"])
+    if not status.get("observedGeneration") and had.get("observedGeneration"):
+        status["observedGeneration"] = had["observedGeneration"]
+    seen = {condition.get("type"): condition.get("observedGeneration") for condition in had.get("conditions") or ()}
+    for condition in status.get("conditions") or ():
+        if not condition.get("observedGeneration") and seen.get(condition.get("type")):
+            condition["observedGeneration"] = seen[condition["type"]]
 
 
 def _keep_metadata(new: Object, old: Object) -> None:

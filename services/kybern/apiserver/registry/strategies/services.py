@@ -138,6 +138,16 @@ def prepare_update(request: Request, new: Object, old: Object) -> None:
             _drop(spec, "clusterIP", "clusterIPs", "ipFamilies", "ipFamilyPolicy")
 
 
+def forget_balancer(request: Request, new: Object, old: Object) -> None:
+    """What is not a load balancer any more has no addresses of one."""
+    if _type(old) == "LoadBalancer" and _type(new) != "LoadBalancer":
+        new["status"] = {**(new.get("status") or {}), "loadBalancer": {}}
+
+
+def _type(service: Object) -> str:
+    return (service.get("spec") or {}).get("type") or ""
+
+
 def _cluster_ip(request: Request, new: Object, spec: Object, before: Object, undo: Undo) -> None:
     addresses = request.server.addresses
     wanted = spec.get("clusterIP") or (spec.get("clusterIPs") or [""])[0] or ""
@@ -293,7 +303,7 @@ def _release(undo: Undo) -> None:
 
 
 SERVICES = Strategy(
-    prepare_update=(prepare_update,),
+    prepare_update=(prepare_update, forget_balancer),
     allocate=allocate,
     released=released,
     claims=claims.claims,

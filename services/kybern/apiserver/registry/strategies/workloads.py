@@ -56,6 +56,7 @@ WORKLOADS: dict[tuple[str, str], Strategy] = {
     ("apps", "daemonsets"): Strategy(
         prepare_create=(daemon_sets.prepare_create,),
         prepare_update=(daemon_sets.prepare_update,),
+        status_update=(daemon_sets.keep,),
         warn=_UNNAMED,
     ),
     ("apps", "deployments"): SCALABLE,
