@@ -108,13 +108,13 @@ def _parts(target: User, wanted: Impersonation, mode: str) -> Iterator[Attribute
         yield Attributes(verb, group, "serviceaccounts", "", account[0], account[1])
     else:
         yield Attributes(verb, group, "users", name=target.name)
+    if wanted.uid:
+        yield Attributes(verb, AUTHENTICATION, "uids", name=wanted.uid)
     for name in wanted.groups:
         yield Attributes(verb, group, "groups", name=name)
     for key, values in wanted.extra.items():
         for value in values.values:
             yield Attributes(verb, AUTHENTICATION, "userextras", key, name=value)
-    if wanted.uid:
-        yield Attributes(verb, AUTHENTICATION, "uids", name=wanted.uid)
 
 
 def _never(user: User, part: Attributes) -> None:
