@@ -1,24 +1,29 @@
-"""Which taints a toleration covers."""
+"""Tolerations from two places: what another one includes is left out."""
+
+from typing import Any
 
 import pytest
 
-from kybern.kube.tolerations import covers
+from kybern.kube.tolerations import merged
+
+ALL, K, V = {"operator": "Exists"}, {"key": "k", "operator": "Exists"}, {"key": "k", "value": "v"}
+SOON = {**K, "effect": "NoExecute", "tolerationSeconds": 5}
 
 
 @pytest.mark.parametrize(
-    ("toleration", "covered"),
+    ("first", "second", "wanted"),
     [
-        ({}, False),
-        ({"operator": "Exists"}, True),
-        ({"operator": "Exists", "effect": "NoSchedule"}, True),
-        ({"operator": "Exists", "effect": "NoExecute"}, False),
-        ({"key": "gpu", "operator": "Exists"}, True),
-        ({"key": "disk", "operator": "Exists"}, False),
-        ({"key": "gpu", "value": "big"}, True),
-        ({"key": "gpu", "operator": "", "value": "big", "effect": ""}, True),
-        ({"key": "gpu"}, False),
-        ({"key": "gpu", "operator": "Gt", "value": "big"}, False),
+        ([], [K], [K]),
+        ([K], [K], [K]),
+        ([ALL], [K], [ALL]),
+        ([V], [K], [K]),
+        ([K], [V], [K]),
+        ([SOON], [K], [K]),
+        ([SOON], [{**SOON, "tolerationSeconds": 9}], [{**SOON, "tolerationSeconds": 9}]),
+        ([V], [{**V, "value": "w"}], [V, {**V, "value": "w"}]),
+        ([{**V, "effect": "NoSchedule"}], [{**V, "effect": "NoExecute"}],
+         [{**V, "effect": "NoSchedule"}, {**V, "effect": "NoExecute"}]),
     ],
-)
-def test_covers(toleration: dict[str, str], covered: bool) -> None:
-    assert covers(toleration, "gpu", "big", "NoSchedule") == covered
+)  # fmt: skip
+def test_merged(first: list[Any], second: list[Any], wanted: list[Any]) -> None:
+    assert merged(first, second) == wanted

@@ -33,6 +33,7 @@ from kybern.kube.validation.resources import validate_overhead
 from kybern.kube.validation.scheduling import validate_affinity, validate_tolerations, validate_topology_spread
 from kybern.kube.validation.security import MAX_ID, validate_app_armor, validate_seccomp
 from kybern.kube.validation.volume import validate_volumes
+from kybern.kube.validation.windows import validate_host_processes, validate_windows_options
 
 RESTART_POLICIES = ("Always", "OnFailure", "Never")
 MAX_RESTART_RULES, MAX_EXIT_CODES = 20, 255
@@ -105,6 +106,10 @@ def validate_pod_spec(spec: Object, path: str, pod_name: str = "") -> Errors:
     yield from _scheduling_gates(items(spec, "schedulingGates"), f"{path}.schedulingGates")
     yield from validate_topology_spread(items(spec, "topologySpreadConstraints"), f"{path}.topologySpreadConstraints")
     yield from validate_pod_resources(spec, f"{path}.resources")
+    options = child(child(spec, "securityContext"), "windowsOptions")
+    if options:
+        yield from validate_windows_options(options, f"{path}.securityContext.windowsOptions")
+    yield from validate_host_processes(spec, path)
     yield from _host_users(spec, path)
     for name in ("serviceAccountName", "nodeName"):
         if spec.get(name):

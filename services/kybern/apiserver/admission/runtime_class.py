@@ -4,6 +4,7 @@ from kybern.apiserver.admission.plugin import CREATE, Object, Plugin
 from kybern.apiserver.registry.request import Request
 from kybern.kube.quota.amounts import read
 from kybern.kube.status import forbidden
+from kybern.kube.tolerations import merged
 
 GROUP = "node.k8s.io"
 
@@ -38,10 +39,8 @@ class RuntimeClass(Plugin):
                 raise forbidden("", "pods", request.name, why)
         if selector:
             spec["nodeSelector"] = selector
-        tolerations = spec.get("tolerations") or []
-        added = [t for t in scheduling.get("tolerations") or () if t not in tolerations]
-        if added:
-            spec["tolerations"] = [*tolerations, *added]
+        if scheduling.get("tolerations"):
+            spec["tolerations"] = merged(spec.get("tolerations") or (), scheduling["tolerations"])
 
 
 def _set_overhead(request: Request, spec: Object, overhead: Object | None) -> None:
