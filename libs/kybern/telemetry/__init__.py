@@ -8,6 +8,7 @@ from prometheus_client import disable_created_metrics
 
 from kybern.telemetry.telemetry import Span, Telemetry
 
-disable_created_metrics()  # Kubernetes has no series that say when others began
+# Kubernetes has no series that say when others began.
+disable_created_metrics()  # type: ignore[no-untyped-call]
 
 __all__ = ["Span", "Telemetry"]
