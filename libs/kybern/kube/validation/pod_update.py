@@ -24,6 +24,8 @@ def validate_pod_update(pod: Object, old: Object) -> Errors:
     spec, before = child(pod, "spec"), child(old, "spec")
     yield from validate_metadata(child(pod, "metadata"), True, dns1123_subdomain)
     yield from validate_whole_pod(pod)
+    if not spec.get("serviceAccountName"):
+        yield from _tokens_of_nobody(spec)
     yield from _mirror_update(pod, old)
     annotations = child(child(pod, "metadata"), "annotations")
     yield from validate_mirror(annotations, spec)
@@ -51,6 +53,14 @@ def validate_pod_update(pod: Object, old: Object) -> Errors:
     munged = _with_updatable(spec, before)
     if not same(munged, before):
         yield forbidden("spec", f"{_UPDATABLE}\n{go_diff('k8s.io.api.core.v1.PodSpec', before, munged)}")
+
+
+def _tokens_of_nobody(spec: Object) -> Errors:
+    for index, volume in enumerate(items(spec, "volumes")):
+        for place, source in enumerate(items(child(volume, "projected"), "sources")):
+            if source.get("serviceAccountToken") is not None:
+                at = f"spec.volumes[{index}].projected.sources[{place}].serviceAccountToken"
+                yield forbidden(at, "must not be specified when serviceAccountName is not set")
 
 
 def _with_updatable(spec: Object, before: Object) -> Object:

@@ -8,6 +8,7 @@ import pytest
 from kybern.kube import schema
 from kybern.kube.defaults import apply_defaults
 from kybern.kube.validation import validate_subresource_update
+from kybern.kube.validation.pod_update import validate_pod_update
 
 EPHEMERAL = {"name": "e", "image": "debug:1"}
 
@@ -215,3 +216,13 @@ def test_metadata_is_checked_whatever_the_subresource(pod: dict[str, Any]) -> No
     new["metadata"]["uid"] = "other"
     twice = ['metadata.uid: Invalid value: "other": field is immutable'] * 2
     assert problems("unheard-of", new, pod) == twice
+
+
+def test_tokens_of_nobody(pod: dict[str, Any]) -> None:
+    projected = {"sources": [{"serviceAccountToken": {"path": "t", "expirationSeconds": 600}}]}
+    pod["spec"]["volumes"] = [{"name": "v", "projected": projected}]
+    pod["spec"]["serviceAccountName"] = ""
+    at = "spec.volumes[0].projected.sources[0].serviceAccountToken"
+    assert [str(error) for error in validate_pod_update(pod, pod)] == [
+        f"{at}: Forbidden: must not be specified when serviceAccountName is not set"
+    ]
