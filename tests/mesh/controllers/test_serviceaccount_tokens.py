@@ -105,7 +105,7 @@ def test_a_secret_is_filled_and_its_token_speaks_for_the_account(tmp_path: Path)
         used = (await cluster.get(SECRETS, "robot-token"))["metadata"]["labels"][USED]
         assert used == str(cluster.clock.now().date())
         refused = await cluster.review(token, "elsewhere")
-        assert "is invalid for the target audiences ['elsewhere']" in refused["error"]
+        assert 'is invalid for the target audiences ["elsewhere"]' in refused["error"]
         await cluster.admin.patch(SECRETS, "robot-token", "default", patch={"metadata": {"labels": {SINCE: used}}})
         assert "has been marked invalid" in (await cluster.review(token))["error"]
         await cluster.admin.delete(SECRETS, "robot-token", "default")

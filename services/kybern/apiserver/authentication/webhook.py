@@ -12,6 +12,7 @@ from kybern.apiserver.webhooks.asked_once import AskedOnce
 from kybern.apiserver.webhooks.client import CallFailed, WebhookClient
 from kybern.apiserver.webhooks.kubeconfig import Remote
 from kybern.apiserver.webhooks.review import ask
+from kybern.kube.go_values import quoted_list
 
 Object = dict[str, Any]
 GROUP = "authentication.k8s.io"
@@ -75,7 +76,8 @@ def read_status(status: Object, audiences: tuple[str, ...], own: tuple[str, ...]
     given = status.get("audiences") or own
     matching = tuple(one for one in audiences if one in given)
     if audiences and not matching:
-        raise TokenInvalid(f"token audiences {list(given)} is invalid for the target audiences {list(audiences)}")
+        told, asked = quoted_list(given), quoted_list(audiences)
+        raise TokenInvalid(f"token audiences {told} is invalid for the target audiences {asked}")
     user = status.get("user") or {}
     extra = {name: tuple(values) for name, values in (user.get("extra") or {}).items()}
     found = User(user.get("username") or "", tuple(user.get("groups") or ()), user.get("uid") or "", extra)
