@@ -6,11 +6,12 @@ part that does not fit is named with what is left of the text.
 
 import re
 from calendar import monthrange
-from functools import cache
+from functools import cache, lru_cache
 
 TIME = "2006-01-02T15:04:05Z07:00"
 MICRO_TIME = "2006-01-02T15:04:05.000000Z07:00"
 _YEAR, _ONE_OR_TWO, _TWO = re.compile(r"\d{4}"), re.compile(r"\d\d?"), re.compile(r"\d\d")
+_LONGEST = 40  # characters of a time that is remembered
 _FRACTION, _ZONE = re.compile(r"\.\d+"), re.compile(r"Z|[+-](\d\d):(\d\d)")
 
 # (part of the layout, what fits it, (name of its range, lowest, highest))
@@ -38,6 +39,10 @@ def _parts(micro: bool) -> tuple[_Part, ...]:
 
 def time_error(text: str, *, micro: bool = False) -> str:
     """What is wrong with a time; empty when nothing is."""
+    return (_seen if len(text) <= _LONGEST else _time_error)(text, micro)
+
+
+def _time_error(text: str, micro: bool) -> str:
     where, found = 0, {}
     for part, fits, limits in _parts(micro):
         match = fits.match(text, where)
@@ -56,3 +61,6 @@ def time_error(text: str, *, micro: bool = False) -> str:
     if not 1 <= day <= monthrange(year or 4, month)[1]:
         return f'parsing time "{text}": day out of range'
     return ""
+
+
+_seen = lru_cache(maxsize=1024)(_time_error)  # an object says the same few times again and again

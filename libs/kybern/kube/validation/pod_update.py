@@ -1,6 +1,5 @@
 """Updates of a pod: the few fields of its spec that may change, and what its subresources may change."""
 
-import copy
 from typing import Any
 
 from kybern.kube.field import forbidden, invalid, required
@@ -50,6 +49,8 @@ def validate_pod_update(pod: Object, old: Object) -> Errors:
     if before.get("schedulingGates"):
         yield from _selector_update(child(spec, "nodeSelector"), child(before, "nodeSelector"))
         yield from _affinity_update(child(spec, "affinity"), child(before, "affinity"))
+    if spec == before:
+        return
     munged = _with_updatable(spec, before)
     if not same(munged, before):
         yield forbidden("spec", f"{_UPDATABLE}\n{go_diff('k8s.io.api.core.v1.PodSpec', before, munged)}")
@@ -65,16 +66,18 @@ def _tokens_of_nobody(spec: Object) -> Errors:
 
 def _with_updatable(spec: Object, before: Object) -> Object:
     """`spec` with what may change put back to what it was."""
-    munged = copy.deepcopy(spec)
+    munged = {**spec}
     for name in ("containers", "initContainers"):
-        for container, old in zip(items(munged, name), items(before, name), strict=True):
-            container["image"] = old.get("image")
+        if munged.get(name):
+            pairs = zip(items(spec, name), items(before, name), strict=True)
+            munged[name] = [{**container, "image": old.get("image")} for container, old in pairs]
     gated = bool(before.get("schedulingGates"))
     for name in ("activeDeadlineSeconds", "tolerations", "schedulingGates", *(("nodeSelector",) if gated else ())):
         _put_back(munged, before, name)
     if gated and not before.get("affinity"):
         munged.pop("affinity", None)
     elif gated and munged.get("affinity") is not None:
+        munged["affinity"] = {**munged["affinity"]}
         _put_back(munged["affinity"], before["affinity"], "nodeAffinity")
     if (before.get("terminationGracePeriodSeconds") or 0) < 0 and munged.get("terminationGracePeriodSeconds") == 1:
         _put_back(munged, before, "terminationGracePeriodSeconds")
