@@ -45,6 +45,7 @@ _MOVED = {
         "FlexVolume": "ISCSI", "Cinder": "FlexVolume",
     },
 }  # fmt: skip
+_POINTERS = {(f"{_V1}ScaleIO{kind}", "secretRef") for kind in ("VolumeSource", "PersistentVolumeSource")}
 _OF_PODS = ("hostNetwork", "hostPID", "hostIPC", "shareProcessNamespace", "hostUsers")
 _ZEROS: dict[str, Any] = {"string": "", "bool": False, "int32": 0, "int64": 0, "double": 0}
 _RAW = "k8s.io.apimachinery.pkg.runtime.RawExtension"
@@ -130,7 +131,7 @@ def _member(message: str, field: FieldPlan, value: dict[str, Any]) -> Any:
 def _absent(message: str, field: FieldPlan) -> Any:
     """Null for a pointer, else the zero value."""
     keeps = {} if field.type == _RAW else _keeps(message)
-    if field.json in keeps:
+    if field.json in keeps and (message, field.json) not in _POINTERS:
         return {} if field.type not in SCALARS and keeps[field.json] is None else keeps[field.json]
     return _ZEROS.get(field.type) if field.type in SCALARS and not field.optional else None
 

@@ -38,6 +38,12 @@ _OLD_VOLUMES = {
     "cephfs": ("cephfs", "deprecated in v1.28, non-functional in v1.31+"),
     "rbd": ("rbd", "deprecated in v1.28, non-functional in v1.31+"),
 }
+_OLD_PERSISTENT = ("photonPersistentDisk", "scaleIO", "storageos", "glusterfs", "cephfs", "rbd")
+_VOLUME_ANNOTATIONS = {
+    "volume.beta.kubernetes.io/storage-class": 'deprecated since v1.8; use "storageClassName" attribute instead',
+    "volume.beta.kubernetes.io/mount-options": 'deprecated since v1.31; use "mountOptions" attribute instead',
+}
+_RECYCLE = "The Recycle reclaim policy is deprecated. Instead, the recommended approach is to use dynamic provisioning."
 _REQUIRED = "requiredDuringSchedulingIgnoredDuringExecution"
 _PREFERRED = "preferredDuringSchedulingIgnoredDuringExecution"
 
@@ -109,6 +115,21 @@ def _profiles(annotations: Object, spec: Object, path: str, *, of_pod: bool) -> 
         of_container = contexts.get(key.removeprefix(APP_ARMOR), {}).get("appArmorProfile")
         if key.startswith(APP_ARMOR) and of_container is None:
             yield f'{path}[{key}]: deprecated since v1.30; use the "appArmorProfile" field instead'
+
+
+def volume_warnings(volume: Object) -> list[str]:
+    """Of a PersistentVolume: what it should say elsewhere, names of nodes' labels, sources that are gone."""
+    annotations, spec = child(child(volume, "metadata"), "annotations"), child(volume, "spec")
+    found = [f"metadata.annotations[{key}]: {said}" for key, said in _VOLUME_ANNOTATIONS.items() if key in annotations]
+    if spec.get("persistentVolumeReclaimPolicy") == "Recycle":
+        found.append(f"spec.persistentVolumeReclaimPolicy: {_RECYCLE}")
+    for index, term in enumerate(items(child(child(spec, "nodeAffinity"), "required"), "nodeSelectorTerms")):
+        found += _node_term(term, f"spec.nodeAffinity.required.nodeSelectorTerms[{index}]")
+    for name in _OLD_PERSISTENT:
+        if spec.get(name) is not None:
+            shown, said = _OLD_VOLUMES[name]
+            return [*found, f"spec.{shown}: {said}"]
+    return found
 
 
 def _renamed(key: str) -> str:

@@ -43,24 +43,25 @@ def _git_repo(source: Object, path: str) -> Errors:
     yield from relative_path(source.get("directory") or "", f"{path}.directory")
 
 
-def iscsi(source: Object, path: str) -> Errors:
+def iscsi(source: Object, path: str, shapes: str = " starting with iqn, eui, or naa") -> Errors:
+    """`shapes`: what is added about names of no known kind."""
     yield from required_text(source, "targetPortal", path)
     iqn = source.get("iqn") or ""
     if not iqn:
         yield required(f"{path}.iqn")
     else:
-        yield from _iscsi_name(iqn, f"{path}.iqn")
+        yield from _iscsi_name(iqn, f"{path}.iqn", shapes)
     yield from in_range({"lun": source.get("lun") or 0}, "lun", path, 0, 255)
     if (source.get("chapAuthDiscovery") or source.get("chapAuthSession")) and source.get("secretRef") is None:
         yield required(f"{path}.secretRef")
     if source.get("initiatorName") is not None:
-        yield from _iscsi_name(source["initiatorName"], f"{path}.initiatorname")
+        yield from _iscsi_name(source["initiatorName"], f"{path}.initiatorname", shapes)
 
 
-def _iscsi_name(name: str, path: str) -> Errors:
+def _iscsi_name(name: str, path: str, shapes: str) -> Errors:
     pattern = _ISCSI_NAMES.get(name[:3])
     if pattern is None:
-        yield invalid(path, name, "must be valid format starting with iqn, eui, or naa")
+        yield invalid(path, name, f"{_ISCSI_DETAIL}{shapes}")
     elif not pattern.match(name):
         yield invalid(path, name, _ISCSI_DETAIL)
 

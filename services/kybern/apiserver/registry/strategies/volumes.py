@@ -2,7 +2,7 @@
 
 from kybern.apiserver.registry.request import Request
 from kybern.apiserver.registry.strategy import Object, Strategy
-from kybern.kube import meta, quantity
+from kybern.kube import meta, pod_warnings, quantity
 
 _SNAPSHOTS = ("snapshot.storage.k8s.io", "VolumeSnapshot")
 _CLASS = "volume.beta.kubernetes.io/storage-class"
@@ -55,7 +55,12 @@ def claim_warnings(obj: Object, old: Object | None) -> list[str]:
     return found
 
 
-VOLUMES = Strategy(returns_deleted=True, prepare_create=(_start_phase,), status_update=(_time_phase,))
+VOLUMES = Strategy(
+    returns_deleted=True,
+    prepare_create=(_start_phase,),
+    status_update=(_time_phase,),
+    warn=lambda new, old: pod_warnings.volume_warnings(new),
+)
 CLAIMS = Strategy(
     returns_deleted=True, prepare_create=(_same_source,), prepare_update=(_keep_source,), warn=claim_warnings
 )
