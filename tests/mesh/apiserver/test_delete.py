@@ -1,7 +1,9 @@
 """Deletion: preconditions, finalizers, grace, propagation, collections."""
 
+import orjson
 import pytest
 
+from kybern.apiserver.registry.delete import read_options
 from kybern.client.objects import Client
 from kybern.client.resources import (
     CONFIG_MAPS,
@@ -41,6 +43,38 @@ async def test_preconditions(admin: Client) -> None:
         assert words in caught.value.message
     await admin.delete(CONFIG_MAPS, "a", "default", uid=made["metadata"]["uid"])
     assert await missing(admin, CONFIG_MAPS, "a")
+
+
+@pytest.mark.parametrize(
+    ("options", "code", "words"),
+    [
+        ({"preconditions": {"uid": 1}}, 400, "Go struct field Preconditions.preconditions.uid of type types.UID"),
+        (
+            {"dryRun": [1]},
+            400,
+            "json: cannot unmarshal number into Go struct field DeleteOptions.dryRun of type string",
+        ),
+        ({"dryRun": [None]}, 422, 'dryRun: Unsupported value: [""]: supported values: "All"'),
+    ],
+)
+def test_options_of_wrong_types(options: dict, code: int, words: str) -> None:
+    with pytest.raises(StatusError) as caught:
+        read_options(orjson.dumps(options))
+    assert caught.value.code == code
+    assert words in caught.value.message
+
+
+def test_an_empty_precondition_is_one() -> None:
+    assert read_options(b'{"preconditions":{"uid":"","resourceVersion":null}}').uid == ""
+    assert read_options(b'{"dryRun":["All","All"]}').dry_run
+
+
+@pytest.mark.parametrize(("policy", "finalizer"), [("Orphan", "orphan"), ("Foreground", "foregroundDeletion")])
+async def test_the_policy_of_a_namespace_is_its_first(admin: Client, policy: str, finalizer: str) -> None:
+    await admin.create(NAMESPACES, {"metadata": {"name": "n"}})
+    for each in (policy, "Background"):
+        await admin.delete(NAMESPACES, "n", propagation_policy=each)
+        assert (await admin.get(NAMESPACES, "n"))["metadata"]["finalizers"] == [finalizer]
 
 
 async def test_finalizers_hold_an_object(admin: Client) -> None:

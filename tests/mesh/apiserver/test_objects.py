@@ -194,9 +194,9 @@ async def test_patches(admin: Client) -> None:
         (STRATEGIC_MERGE_PATCH, "map[metadata:map[labels:wrong]]", "cannot restore map from string"),
         (
             MERGE_PATCH,
-            '{\\"kind\\":\\"ConfigMap\\",',
-            'ConfigMap in version "v1" cannot be handled as a ConfigMap: json: cannot unmarshal string into Go struct '
-            "field ObjectMeta.metadata.labels of type map[string]string",
+            '{\\"apiVersion\\":\\"v1\\",\\"data\\":{\\"x\\":\\"1\\"},\\"kind\\":\\"ConfigMap\\",\\"metadata\\":{'
+            '\\"creationTimestamp\\":',
+            "json: cannot unmarshal string into Go struct field ObjectMeta.metadata.labels of type map[string]string",
         ),
     ],
     ids=["strategic", "merge"],

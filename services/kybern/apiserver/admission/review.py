@@ -86,8 +86,8 @@ def _delete_options(request: Request) -> Object:
         if given.grace is not None:
             found["gracePeriodSeconds"] = given.grace
         preconditions = {"uid": given.uid, "resourceVersion": given.resource_version}
-        if any(preconditions.values()):
-            found["preconditions"] = {member: value for member, value in preconditions.items() if value}
+        if any(value is not None for value in preconditions.values()):
+            found["preconditions"] = {member: value for member, value in preconditions.items() if value is not None}
         if given.policy:
             found["propagationPolicy"] = given.policy
     if request.dry_run:

@@ -30,10 +30,11 @@ ATTEMPTS = 20
 class DeleteOptions:
     """What a client says about how to delete."""
 
-    uid: str = ""
-    resource_version: str = ""
+    uid: str | None = None  # an empty one is asked for too, and is nobody's
+    resource_version: str | None = None
     grace: int | None = None
     policy: str = ""
+    orphan: bool | None = None  # the old way to say the policy
     dry_run: bool = False
     ignore_unreadable: bool = False
 
@@ -65,8 +66,8 @@ def read_options(data: bytes) -> DeleteOptions:
         )
     if policy is not None and policy not in POLICIES:
         errors.append(not_supported("propagationPolicy", policy, (*POLICIES, "nil"), in_order=True))
-    dry_run = raw.get("dryRun") or []
-    if dry_run not in ([], ["All"]):
+    dry_run = [each or "" for each in raw.get("dryRun") or ()]
+    if any(each != "All" for each in dry_run):
         errors.append(not_supported("dryRun", dry_run, ("All",)))
     if errors:
         raise invalid("meta.k8s.io", "DeleteOptions", "", errors)
@@ -75,10 +76,11 @@ def read_options(data: bytes) -> DeleteOptions:
     conditions = raw.get("preconditions") or {}
     grace = None if grace is None else max(grace, 1) if grace < 0 else grace
     return DeleteOptions(
-        conditions.get("uid") or "",
-        conditions.get("resourceVersion") or "",
+        conditions.get("uid"),
+        conditions.get("resourceVersion"),
         grace,
         policy or "",
+        orphan,
         bool(dry_run),
         raw.get("ignoreStoreReadErrorWithClusterBreakingPotential") is True,
     )
@@ -94,14 +96,26 @@ _OPTIONS = {
 }
 
 
+_PRECONDITIONS = {"uid": (str, "types.UID"), "resourceVersion": (str, "string")}
+
+
 def _check_types(raw: Object) -> None:
     """Raises StatusError (400)."""
     for name, value in raw.items():
-        wanted, shown = _OPTIONS.get(name, (None, ""))
-        if wanted is None or value is None or type(value) is wanted:
-            continue
-        kind = f"number {value}" if wanted is int and type(value) is float else recognize.go_type(value)
-        raise bad_request(f"json: cannot unmarshal {kind} into Go struct field DeleteOptions.{name} of type {shown}")
+        _check_type(f"DeleteOptions.{name}", value, *_OPTIONS.get(name, (None, "")))
+        if name == "dryRun":
+            for each in value or ():
+                _check_type("DeleteOptions.dryRun", each, str, "string")
+        elif name == "preconditions":
+            for member, each in (value or {}).items():
+                _check_type(f"Preconditions.preconditions.{member}", each, *_PRECONDITIONS.get(member, (None, "")))
+
+
+def _check_type(name: str, value: Any, wanted: type | None, shown: str) -> None:
+    if wanted is None or value is None or type(value) is wanted:
+        return
+    kind = f"number {value}" if wanted is int and type(value) is float else recognize.go_type(value)
+    raise bad_request(f"json: cannot unmarshal {kind} into Go struct field {name} of type {shown}")
 
 
 async def delete(request: Request, options: DeleteOptions, admitted: bool = False) -> tuple[bytes, bool]:
@@ -160,12 +174,12 @@ def _last_form(request: Request, entry: Entry, marked: Object) -> bytes:
 def check_preconditions(request: Request, options: DeleteOptions, entry: Entry) -> None:
     """Raises StatusError (409)."""
     why = ""
-    if options.uid and options.uid != entry.uid:
+    if options.uid is not None and options.uid != entry.uid:
         why = (
             f"the UID in the precondition ({options.uid}) does not match the UID in record ({entry.uid}). "
             "The object might have been deleted and then recreated"
         )
-    elif options.resource_version and options.resource_version != str(entry.revision):
+    elif options.resource_version is not None and options.resource_version != str(entry.revision):
         why = (
             f"the ResourceVersion in the precondition ({options.resource_version}) does not match the ResourceVersion "
             f"in record ({entry.revision}). The object might have been modified"
@@ -178,7 +192,11 @@ def decide_deletion(request: Request, old: Object, options: DeleteOptions, now: 
     """Remove it, mark it, or leave it as it is (already marked)."""
     new: Object = {**old, "metadata": dict(old["metadata"])}
     metadata = new["metadata"]
-    finalizers = _finalizers(request, metadata.get("finalizers") or [], options.policy)
+    finalizers, policy = metadata.get("finalizers") or [], options.policy
+    if _waits(new) and options.orphan is False:  # in the old way of a namespace
+        policy = "Foreground"
+    if not (_waits(new) and metadata.get("deletionTimestamp")):
+        finalizers = _finalizers(request, finalizers, policy)
     if finalizers:
         metadata["finalizers"] = finalizers
     else:
@@ -243,10 +261,9 @@ def _finalizers(request: Request, have: list[str], policy: str) -> list[str]:
         if ORPHAN in have or FOREGROUND in have:
             return have
         policy = "Orphan" if request.served.strategy.orphans_by_default else "Background"
-    kept = [name for name in have if name not in (ORPHAN, FOREGROUND)]
-    if policy == "Orphan":
-        return [*kept, ORPHAN]
-    return [*kept, FOREGROUND] if policy == "Foreground" else kept
+    wanted = {"Orphan": ORPHAN, "Foreground": FOREGROUND}.get(policy)
+    kept = [name for name in have if name == wanted or name not in (ORPHAN, FOREGROUND)]
+    return kept if wanted is None or wanted in kept else [*kept, wanted]
 
 
 def is_finished(request: Request, obj: Object) -> bool:

@@ -6,7 +6,7 @@ from typing import Any
 import orjson
 
 from kybern.apiserver.registry import unreadable
-from kybern.apiserver.registry.decode import LARGEST, Refuse, parse, prune, refuse_body, to_storage
+from kybern.apiserver.registry.decode import LARGEST, Refuse, parse, prune, to_storage
 from kybern.apiserver.registry.metadata import ordered
 from kybern.apiserver.registry.request import Request
 from kybern.apiserver.registry.update import change, need_name
@@ -15,8 +15,8 @@ from kybern.kube.document_limits import TooDeep, check_depth
 from kybern.kube.go_json import loads_error
 from kybern.kube.go_values import printed
 from kybern.kube.patch import json as json_patch
+from kybern.kube.patch import member_order, schema_facts, strategic
 from kybern.kube.patch import merge as merge_patch
-from kybern.kube.patch import schema_facts, strategic
 from kybern.kube.status import StatusError, bad_request, invalid, request_entity_too_large, unsupported_media_type
 
 Object = dict[str, Any]
@@ -66,18 +66,18 @@ def refuse_patched(
     if patch_type == STRATEGIC:
         shown, detail = printed(wanted), problem.restoring if isinstance(problem, schema.DecodeError) else problem
     else:
-        is_strict = isinstance(problem, str)
-        shown, detail = _shown(patched), str(problem) if is_strict else refuse_body(gvk, problem).message
+        shown, detail = _shown(patch_type, wanted, patched), str(problem)
     return invalid("", "", "", [field.invalid("patch", shown, detail)])
 
 
-def _shown(patched: bytes) -> str:
+def _shown(patch_type: str, wanted: Any, patched: bytes) -> str:
     """The object in the order in which upstream's patching leaves it."""
     obj = orjson.loads(patched)
     metadata = obj.get("metadata")
     if isinstance(metadata, dict):
         obj["metadata"] = ordered(metadata)
-    return orjson.dumps(dict(sorted(obj.items()))).decode()
+    obj = member_order.merged(obj, wanted) if patch_type == MERGE else member_order.stepped(obj, wanted)
+    return orjson.dumps(obj).decode()
 
 
 async def patch(request: Request, patch_type: str, data: bytes) -> bytes:
@@ -122,9 +122,12 @@ def _read(request: Request, patch_type: str, patched: Object, body: bytes, refus
                 raise refuse(gvk, f"cannot convert {kind.get(type(value), 'bool')} to string")
         return {**orjson.loads(body), "kind": gvk[2], "apiVersion": recognize.expected(gvk)}
     try:
+        recognize.typed(body)
         return parse(body, gvk)
+    except recognize.UnrecognizedError as error:
+        raise refuse(gvk, str(error)) from None
     except StatusError as error:
-        raise refuse(gvk, error.message) from None
+        raise refuse(gvk, error.message.rpartition(f" cannot be handled as a {gvk[2]}: ")[2]) from None
 
 
 def _check_uid(request: Request, obj: Object, current: Object) -> None:

@@ -108,14 +108,20 @@ def check_body_type(media_type: str) -> None:
         raise unsupported_media_type(BODY_TYPES)
 
 
-def check_patch_type(media_type: str, custom: bool) -> None:
-    """Raises StatusError (415) for a patch of unknown type."""
+def patch_type(header: str, custom: bool) -> str:
+    """The type of a patch. Raises StatusError (415).
+
+    A header that names one among others comes further than one that names none, and is told what could be.
+    """
+    media_type = header.strip(" \t").partition(";")[0]
     if media_type not in PATCH_TYPES or (custom and "strategic" in media_type):
-        if not custom:
+        named = (each.partition(";")[0].strip() for each in header.split(","))
+        if not custom and not any(each in PATCH_TYPES for each in named):
             error = status_error(415, "UnsupportedMediaType", "415: Unsupported Media Type")
             error.status["details"] = {}
             raise error
-        raise unsupported_media_type([each for each in PATCH_TYPES if "strategic" not in each])
+        raise unsupported_media_type([each for each in PATCH_TYPES if not custom or "strategic" not in each])
+    return media_type
 
 
 def indent(data: bytes) -> bytes:

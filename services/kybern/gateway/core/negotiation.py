@@ -6,6 +6,7 @@ upstream; so are Tables in protobuf, and custom resources in it, which have no s
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -62,6 +63,9 @@ class MediaType:
 
 
 PLAIN = MediaType()
+_TOKEN = r"[!#$%&'*+.^_`{|}~0-9A-Za-z-]++"
+_QUOTED = r'"[^"\\\r\n]*+(?:\\[^\r\n][^"\\\r\n]*+)*"'
+_PARAMETERS = re.compile(rf"(?:\s*+;\s*+{_TOKEN}\s*+=\s*+(?:{_TOKEN}|{_QUOTED}))*\s*+;?\s*+")  # as Go reads them
 
 
 @lru_cache(maxsize=512)
@@ -163,5 +167,9 @@ def accepts_gzip(accept_encoding: str) -> bool:
 
 
 def content_type(header: str, absent: str = JSON) -> str:
-    """The media type of a request body without parameters, lower case; JSON when the header is absent."""
-    return header.partition(";")[0].strip().lower() or absent
+    """The media type of a request body without parameters, lower case; JSON when the header is absent, "" for one that
+    cannot be read."""
+    name, has_parameters, _ = header.partition(";")
+    if has_parameters and not _PARAMETERS.fullmatch(header, len(name)):
+        return ""
+    return name.strip().lower() or absent

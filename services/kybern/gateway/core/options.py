@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from functools import cache
 from typing import Any
 
 import orjson
 
-from kybern.kube import field, recognize, schema
+from kybern.kube import field, recognize
 from kybern.kube.field import FieldError
 from kybern.kube.managed_fields import wrong_name
 from kybern.kube.status import bad_request, invalid
@@ -96,7 +95,15 @@ def delete_options(query: Query, body: bytes) -> bytes:
         options["orphanDependents"] = boolean(query, "orphanDependents")
     if "dryRun" in query:
         options["dryRun"] = query["dryRun"]
+    preconditions = {name: first(query, name) for name in ("uid", "resourceVersion") if first(query, name)}
+    if preconditions:
+        options["preconditions"] = preconditions
     return orjson.dumps(options) if options else b""
+
+
+def orphans_nothing(delete: bytes) -> bool:
+    """Whether DeleteOptions say so in the old way, by which a deletion that has to wait is 202."""
+    return b'"orphanDependents"' in delete and orjson.loads(delete).get("orphanDependents") is False
 
 
 def _decoded(body: bytes) -> dict[str, Any]:
@@ -105,16 +112,8 @@ def _decoded(body: bytes) -> dict[str, Any]:
     except recognize.UnrecognizedError as wrong:
         raise bad_request(str(wrong)) from None
     kind, api_version = options.get("kind") or _DELETE_OPTIONS, options.get("apiVersion") or "meta.k8s.io/v1"
-    if kind != _DELETE_OPTIONS or not served_version(api_version):
+    if kind == "Status":  # has no version of its own
+        raise bad_request("converting (v1.Status) to (v1.DeleteOptions): unknown conversion")
+    if kind != _DELETE_OPTIONS:
         raise bad_request(recognize.not_registered(kind, api_version))
     return options
-
-
-def served_version(api_version: str) -> bool:
-    """Whether there are kinds of a group and version; all have DeleteOptions."""
-    return api_version == "meta.k8s.io/v1" or api_version in _versions()
-
-
-@cache
-def _versions() -> frozenset[str]:
-    return frozenset(f"{group}/{version}" if group else version for group, version, _ in schema.load().names)

@@ -112,8 +112,7 @@ async def update(api: Api, request: Request, target: Target, traceparent: str) -
 
 
 async def patch(api: Api, request: Request, target: Target, traceparent: str) -> Response:
-    media_type = content_type(request.header(b"content-type"), "")
-    bodies.check_patch_type(media_type, target.served.custom)
+    media_type = bodies.patch_type(request.header(b"content-type"), target.served.custom)
     media = answers.media_type(request, target.served)
     wanted = PatchRequest(
         resource=target.resource(),
@@ -132,17 +131,18 @@ async def patch(api: Api, request: Request, target: Target, traceparent: str) ->
 async def delete(api: Api, request: Request, target: Target, traceparent: str) -> Response:
     media = answers.media_type(request, target.served)
     body = await deletion_body(request)
-    wanted = DeleteRequest(
-        resource=target.resource(), name=target.path.name, options=options.delete_options(request.query, body)
-    )
+    given = options.delete_options(request.query, body)
+    wanted = DeleteRequest(resource=target.resource(), name=target.path.name, options=given)
     reply = await _call(api, request, wanted, traceparent)
-    return await _object(api, request, target, media, reply, 200)
+    status = 202 if not reply.deleted and options.orphans_nothing(given) else 200
+    return await _object(api, request, target, media, reply, status)
 
 
 async def delete_collection(api: Api, request: Request, target: Target, traceparent: str) -> Response:
     media = answers.media_type(request, target.served)
     body = await deletion_body(request)
     query = request.query
+    options.integer(query, "timeoutSeconds")
     wanted = DeleteCollectionRequest(
         resource=target.resource(),
         label_selector=options.first(query, "labelSelector"),

@@ -36,14 +36,14 @@ def test_json_becomes_yaml_and_back() -> None:
 def test_media_types_of_bodies() -> None:
     for good in ("application/json", "application/yaml", "application/vnd.kubernetes.protobuf"):
         bodies.check_body_type(good)
-    bodies.check_patch_type("application/apply-patch+yaml", False)
+    assert bodies.patch_type("application/apply-patch+yaml; charset=utf-8", False) == bodies.APPLY
     for bad in ("text/plain", "text/json", "text/yaml", "application/x-yaml"):
         with pytest.raises(StatusError) as caught:
             bodies.check_body_type(bad)
         assert caught.value.code == 415
     for custom in (False, True):
         with pytest.raises(StatusError) as caught:
-            bodies.check_patch_type("application/json", custom)
+            bodies.patch_type("application/json", custom)
         assert caught.value.code == 415
 
 
@@ -149,6 +149,8 @@ def test_options_of_writes(query: dict[str, list[str]], patch_type: str, wanted:
         ),
         ({"gracePeriodSeconds": ["9"]}, b'{"gracePeriodSeconds": 1}', {"gracePeriodSeconds": 1}),
         ({"dryRun": ["All"]}, b"", {"dryRun": ["All"]}),
+        ({"uid": ["u"], "resourceVersion": [""]}, b"", {"preconditions": {"uid": "u"}}),
+        ({}, b'{"kind":"DeleteOptions","apiVersion":"x/v1"}', {"kind": "DeleteOptions", "apiVersion": "x/v1"}),
     ],
 )
 def test_delete_options(query: dict[str, list[str]], body: bytes, wanted: object) -> None:

@@ -120,6 +120,26 @@ def test_discovery(accept: str, wanted: MediaType | None) -> None:
 def test_content_types() -> None:
     assert content_type("") == "application/json"
     assert content_type("Application/YAML; charset=utf-8") == "application/yaml"
+
+
+PARAMETERS = {
+    "quoted": ('; charset="u\\"t;f"', True),
+    "two": (" ; a=b;c = d", True),
+    "nothing behind": (";", True),
+    "long blanks": (" " * 100_000 + ";", True),
+    "no value": (";foo", False),
+    "empty value": (";foo=", False),
+    "no name": (";=x", False),
+    "open quote": (';a="b', False),
+    "two semicolons": (";;", False),
+    "blank in a value": (";a=b c", False),
+    "long blanks and more": ("; a=b" + " " * 100_000 + "x", False),
+}
+
+
+@pytest.mark.parametrize(("parameters", "is_read"), PARAMETERS.values(), ids=PARAMETERS)
+def test_parameters_of_a_body_type(parameters: str, is_read: bool) -> None:
+    assert content_type(f"application/json{parameters}") == ("application/json" if is_read else "")
     assert (
         negotiate_discovery(KUBECTL_DISCOVERY).content_type
         == b"application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList"

@@ -40,7 +40,7 @@ async def evict(request: Request, data: bytes) -> bytes:
     if not request.dry_run:
         check_preconditions(request, options, entry)
         await _mark(request, name)
-        options = replace(options, resource_version="")
+        options = replace(options, resource_version=None)
     removal = replace(request, verb="delete", subresource="")
     await delete(removal, options, admitted=True)
     return orjson.dumps({**success(), "code": 201})
