@@ -128,10 +128,12 @@ def test_explain(kubectl: Kubectl, group: str) -> None:
 
 def test_wrong_objects(kubectl: Kubectl, group: str) -> None:
     message = kubectl.error("create", "-f", "-", stdin=json.dumps(tab(group, replicas="x", cronSpec="no")))
+    accessor = "x is of the type string, expected int64"
     assert sorted(message.splitlines(), reverse=True) == [
         'The CronTab "a" is invalid: ',
         '* spec.replicas: Invalid value: "string": spec.replicas in body must be of type integer: "string"',
         "* spec.cronSpec: Invalid value: \"no\": spec.cronSpec in body should match '^[*0-9/ ]+$'",
+        f"* .spec.replicas: Invalid value: 0: .spec.replicas accessor error: {accessor}",
     ]
     message = kubectl.error("create", "-f", "-", stdin=json.dumps(tab(group, replica=1)))
     assert message == (
