@@ -109,6 +109,33 @@ def test_parameters_of_content_types(both: Both, maps: str) -> None:
     assert not found, "\n".join(found)
 
 
+MALFORMED = ("%", "a%zz", "%2", "a%2?x=%zz")
+
+
+@pytest.mark.parametrize("name", MALFORMED)
+@pytest.mark.parametrize("method", ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"])
+def test_malformed_escapes(both: Both, maps: str, method: str, name: str) -> None:
+    both.same(method, f"{maps}/{name}", {} if method in ("POST", "PUT", "PATCH") else None)
+
+
+ENCODINGS = ("gzip", "gzip;q=0", "gzip;q=0.5", "deflate", "*", "br, gzip", "GZIP", "", "identity;q=0", "gzip ,br")
+
+
+def test_encodings(both: Both, maps: str) -> None:
+    both.same("POST", maps, {"metadata": {"name": "d"}, "data": {"k": "ab" * 100_000}})
+    for encoding in ENCODINGS:
+        for path in (maps, f"{maps}/d", f"{maps}/none", "/api", "/apis", "/api/v1", "/version"):
+            pair = both.ask("GET", path, headers={"Accept-Encoding": encoding})
+            for header in ("content-encoding", "vary"):
+                assert pair.kube.headers.get(header) == pair.kybern.headers.get(header), (path, encoding, header)
+
+
+@pytest.mark.parametrize("path", ["/.well-known/openid-configuration", "/openid/v1/jwks", "/openid/v1/jwks/"])
+@pytest.mark.parametrize("method", ["HEAD", "POST", "DELETE", "OPTIONS"])
+def test_documents_that_are_only_read(both: Both, method: str, path: str) -> None:
+    both.same(method, path)
+
+
 REFUSED: tuple[Any, ...] = (
     *({"metadata": {"labels": "wrong"}}, {"data": 3}, {"data": {"b": 1}}, {"metadata": {"finalizers": "x"}}),
     *({"metadata": {"annotations": {"q": {"z": 1, "b": None, "a": 2}}}}, {"zz": {"b": 1, "a": 2}}, {"kind": 3}),

@@ -246,6 +246,8 @@ class Gateway:
             return Response(joined(text, access.document), 200, EXPOSITION)
         if access.HasField("document"):
             kind = DOCUMENT_TYPES.get(path.rstrip("/"))
+            if kind:
+                only_get(request)
             return Response(access.document, 200, kind or TEXT, KEPT if kind else ())
         if path == "/":
             return await self._documents.root(request)

@@ -158,12 +158,8 @@ def _quality(text: str) -> float:
 
 @lru_cache(maxsize=128)
 def accepts_gzip(accept_encoding: str) -> bool:
-    for entry in accept_encoding.split(","):
-        name, _, parameter = entry.partition(";")
-        if name.strip().lower() in ("gzip", "*"):
-            key, _, value = parameter.partition("=")
-            return key.strip() != "q" or _quality(value) > 0
-    return False
+    """Whether gzip is named, without a quality and as it is written, as upstream reads it."""
+    return any(entry.strip() == "gzip" for entry in accept_encoding.split(","))
 
 
 def content_type(header: str, absent: str = JSON) -> str:

@@ -92,7 +92,7 @@ class Documents:
             body = self._document(("api",), lambda: discovery.api_versions(table, self._server_address))
         else:
             body = self._document(("apis",), lambda: discovery.api_group_list(table))
-        return await answers.answer(request, body, media, headers=((b"Vary", b"Accept"),))
+        return await answers.answer(request, body, media)
 
     async def _group_version(self, request: Request, group: GroupInfo, name: str, media: MediaType) -> Response:
         version = next((v for v in group.versions if v.version == name), None)

@@ -29,6 +29,10 @@ from kybern.rpc.identity import certificate_identity
 from kybern.rpc.transport import Identity
 
 MAX_PIPELINED = 16
+NO_REQUEST = (
+    b"HTTP/1.1 400 Bad Request\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Length: 15\r\n"
+    b"Connection: close\r\n\r\n400 Bad Request"
+)
 UNCACHED = b"Cache-Control: no-cache, private\r\n"
 
 
@@ -121,7 +125,7 @@ class Connection(asyncio.Protocol):
                 self._upgrading = bytearray(rest)
         except httptools.HttpParserError:
             if not self._closing:
-                self.transport.write(b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
+                self.transport.write(NO_REQUEST)
                 self.close()
 
     def eof_received(self) -> bool:

@@ -6,6 +6,7 @@ any size, and its request is begun early.
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any
 
 import httptools
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 
 MAX_BODY = 3 << 20  # bytes, as upstream
 MAX_HEADERS = 1 << 20  # bytes of one request's header names and values
+BAD_ESCAPE = re.compile(rb"^[^?]*%(?![0-9A-Fa-f]{2})")  # in a path
 CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 
 
@@ -73,6 +75,8 @@ class RequestReader:
     def on_headers_complete(self) -> None:
         if not self._headers:
             return
+        if b"%" in self._target and BAD_ESCAPE.match(self._target):
+            raise httptools.HttpParserError("a path with a malformed escape")
         self.in_body = True
         length = self._headers.get(b"content-length", b"")
         has_body = length not in (b"", b"0") or b"transfer-encoding" in self._headers

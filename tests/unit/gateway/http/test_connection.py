@@ -185,10 +185,19 @@ async def test_a_body_that_is_too_large(announced: bool) -> None:
         assert await response(reader) == (413, b"refused")
 
 
-async def test_what_is_not_http() -> None:
+@pytest.mark.parametrize("path", [b"", b"/%", b"/a%z1?x=1", b"/%2", b"/%41%"])
+async def test_what_is_not_http(path: bytes) -> None:
     async with client() as (reader, writer):
-        writer.write(b"NONSENSE\r\n\r\n")
-        assert (await reader.read()).startswith(b"HTTP/1.1 400")
+        writer.write(b"GET %b HTTP/1.1\r\nHost: h\r\n\r\n" % path if path else b"NONSENSE\r\n\r\n")
+        answer = await reader.read()
+        assert answer.startswith(b"HTTP/1.1 400 Bad Request\r\nContent-Type: text/plain; charset=utf-8\r\n")
+        assert answer.endswith(b"\r\n\r\n400 Bad Request")
+
+
+async def test_a_malformed_escape_in_a_query_is_let_through() -> None:
+    async with client() as (reader, writer):
+        writer.write(b"GET /%41?a=%zz HTTP/1.1\r\nHost: h\r\n\r\n")
+        assert (await response(reader))[0] == 200
 
 
 async def test_a_request_is_cancelled_when_its_client_goes_away() -> None:
