@@ -70,6 +70,10 @@ SPECS: list[dict[str, Any]] = [
     {"internalTrafficPolicy": ""},
     {"externalTrafficPolicy": "x"},
     {"ipFamilies": ["x", "x"]},
+    {**OUT, "internalTrafficPolicy": "Local"},
+    {**OUT, "internalTrafficPolicy": "x"},
+    {"externalIPs": ["1.2.3.4"], "externalName": "a.b"},
+    {"type": "", "loadBalancerClass": "a/b", "externalTrafficPolicy": "Local"},
 ]  # fmt: skip
 
 
@@ -125,3 +129,22 @@ def test_addresses_patched(both: Both, namespace: str, change: dict[str, Any]) -
     pair = both.ask("PATCH", f"{path}/patched", {"spec": change})
     assert pair.kybern.status == pair.kube.status
     assert pair.kybern.document.get("message") == pair.kube.document.get("message")
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"externalTrafficPolicy": ""},
+        {"externalTrafficPolicy": "x"},
+        {"healthCheckNodePort": 1},
+        {"healthCheckNodePort": -1},
+        {"healthCheckNodePort": 70000},
+        {"ports": [{"port": 80, "nodePort": 1}]},
+    ],
+)
+def test_local_load_balancer_patched(both: Both, namespace: str, change: dict[str, Any]) -> None:
+    path = f"/api/v1/namespaces/{namespace}/services"
+    both.same("POST", path, {"metadata": {"name": "local"}, "spec": {**LB, "externalTrafficPolicy": "Local"}})
+    both.same("PATCH", f"{path}/local?dryRun=All", {"spec": change})
+    both.same("PATCH", f"{path}/local", {"spec": change})
+    both.same("DELETE", f"{path}/local")

@@ -1,6 +1,6 @@
 """Nodes, storage kinds, bindings of admission policies: every member odd, on create and update.
 
-Of attachments docs/conformance.md says what differs; of claims only their making is compared. Volumes: `test_volumes.py`.
+Of attachments docs/conformance.md says what differs; of claims only their making is compared. Volumes: test_volumes.py.
 """
 
 import json

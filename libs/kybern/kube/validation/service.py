@@ -27,7 +27,7 @@ from kybern.kube.validation.names import (
 _DISTRIBUTIONS = ("PreferClose", "PreferSameZone", "PreferSameNode")
 _FAMILIES = ("IPv4", "IPv6")
 _FAMILY_POLICIES = ("PreferDualStack", "RequireDualStack", "SingleStack")
-_POLICIES = ("Cluster", "Local")
+TRAFFIC_POLICIES = ("Cluster", "Local")
 _TYPES = ("ClusterIP", "ExternalName", "LoadBalancer", "NodePort")
 _PROTOCOLS = ("SCTP", "TCP", "UDP")
 _MAX_AFFINITY_SECONDS = 86400
@@ -50,6 +50,7 @@ def validate_service(obj: Object) -> Errors:
     yield from one_of(spec, "type", "spec", _TYPES, must=True)
     yield from _duplicate_ports(ports)
     yield from _source_ranges(spec, kind)
+    yield from _load_balancer_class(spec, kind)
     yield from _traffic(spec, kind)
 
 
@@ -195,19 +196,21 @@ def _traffic(spec: Object, kind: str) -> Errors:
         yield invalid("spec.externalTrafficPolicy", external, "may only be set for externally-accessible services")
     elif outside and not external:
         yield required("spec.externalTrafficPolicy")
-    elif outside and external not in _POLICIES:
-        yield not_supported("spec.externalTrafficPolicy", external, _POLICIES)
+    elif outside and external not in TRAFFIC_POLICIES:
+        yield not_supported("spec.externalTrafficPolicy", external, TRAFFIC_POLICIES)
     if node_port and not (kind == "LoadBalancer" and external == "Local"):
         detail = "may only be set when `type` is 'LoadBalancer' and `externalTrafficPolicy` is 'Local'"
         yield invalid("spec.healthCheckNodePort", node_port, detail)
+    elif node_port:
+        for problem in port_number(node_port):
+            yield invalid("spec.healthCheckNodePort", node_port, problem)
     internal = spec.get("internalTrafficPolicy")
-    if internal is not None and internal not in _POLICIES:
-        yield not_supported("spec.internalTrafficPolicy", internal, _POLICIES)
+    if internal is not None and internal not in TRAFFIC_POLICIES:
+        yield not_supported("spec.internalTrafficPolicy", internal, TRAFFIC_POLICIES)
     if kind == "ClusterIP":
         for index, port in enumerate(items(spec, "ports")):
             if port.get("nodePort"):
                 yield forbidden(f"spec.ports[{index}].nodePort", "may not be used when `type` is 'ClusterIP'")
-    yield from _load_balancer_class(spec, kind)
     if spec.get("allocateLoadBalancerNodePorts") is not None and kind != "LoadBalancer":
         yield forbidden("spec.allocateLoadBalancerNodePorts", "may only be used when `type` is 'LoadBalancer'")
     distribution = spec.get("trafficDistribution")
@@ -235,8 +238,6 @@ def validate_service_update(obj: Object, old: Object) -> Errors:
         port = spec.get("healthCheckNodePort") or 0
         if port != (before.get("healthCheckNodePort") or 0):
             yield forbidden("spec.healthCheckNodePort", "field is immutable")
-            for problem in port_number(port):
-                yield invalid("spec.healthCheckNodePort", port, problem)
     if kind == was == "LoadBalancer" and spec.get("loadBalancerClass") != before.get("loadBalancerClass"):
         yield invalid("spec.loadBalancerClass", spec.get("loadBalancerClass"), "may not change once set")
     yield from _load_balancer_class(spec, kind or "")
@@ -270,14 +271,14 @@ def service_warnings(obj: Object, old: Object | None) -> list[str]:
             found.append("spec.externalIPs is ignored for headless services")
         if spec.get("sessionAffinity") not in (None, "", "None"):
             found.append("spec.SessionAffinity is ignored for headless services")
+    elif spec.get("externalIPs") and spec.get("type") != "ExternalName":
+        found.append("spec.externalIPs is deprecated and may no longer be implemented in some clusters")
     if spec.get("externalName") and spec.get("type") != "ExternalName":
         found.append('spec.externalName is ignored when spec.type is not "ExternalName"')
     if spec.get("trafficDistribution") == "PreferClose":
         found.append('spec.trafficDistribution: "PreferClose" is deprecated; use "PreferSameZone"')
     if spec.get("externalIPs") and spec.get("type") == "ExternalName":
         found.append('spec.externalIPs is ignored when spec.type is "ExternalName"')
-    elif spec.get("externalIPs") and spec.get("clusterIP") != "None":
-        found.append("spec.externalIPs is deprecated and may no longer be implemented in some clusters")
     return found
 
 

@@ -4,6 +4,7 @@ from typing import Any
 
 from kybern.kube import intstr
 from kybern.kube.field import Struct, forbidden, invalid, not_supported, required
+from kybern.kube.go_struct import go_struct, same_struct
 from kybern.kube.selectors import from_label_selector, from_labels
 from kybern.kube.validation.fields import (
     IMMUTABLE,
@@ -21,7 +22,7 @@ from kybern.kube.validation.fields import (
 from kybern.kube.validation.metadata import matches_nothing, validate_selector
 from kybern.kube.validation.names import dns1123_label, min_error
 from kybern.kube.validation.persistent_volume_claim import validate_claim_spec
-from kybern.kube.validation.pod import validate_template
+from kybern.kube.validation.pod import validate_template, validate_template_metadata
 
 
 def validate_pod_template(template: Object) -> Errors:
@@ -141,8 +142,10 @@ def _stateful_template(spec: Object) -> Errors:
     claims = list(dict.fromkeys(names))
     volumes = [{"name": name, "persistentVolumeClaim": {"claimName": name}} for name in claims]
     kept = [volume for volume in items(pod, "volumes") if volume.get("name") not in claims]
-    yield from validate_template({**template, "spec": {**pod, "volumes": [*volumes, *kept]}}, "spec.template")
-    yield from _always_restarts(template)
+    seen = {**pod, "volumes": [*volumes, *kept], "hostname": "", "subdomain": ""}  # each pod has names of its own
+    yield from validate_template({**template, "spec": seen}, "spec.template")
+    yield from validate_template_metadata(template, "spec.template")  # told a second time
+    yield from _always_restarts(template, "StatefulSet")
 
 
 def validate_stateful_set_create(obj: Object) -> Errors:
@@ -171,6 +174,7 @@ def _stateful_strategy(strategy: Object, path: str) -> Errors:
         yield invalid(path, Struct(Type=kind, RollingUpdate=shown), detail)
 
 
+_STATEFUL_SPEC = "k8s.io.api.apps.v1.StatefulSetSpec"
 _STATEFUL_UPDATABLE = (
     "updates to statefulset spec for fields other than 'replicas', 'ordinals', 'template', 'updateStrategy', "
     "'revisionHistoryLimit', 'persistentVolumeClaimRetentionPolicy' and 'minReadySeconds' are forbidden"
@@ -185,7 +189,8 @@ def validate_stateful_set_update(obj: Object, old: Object) -> Errors:
     def fixed(spec: Object) -> Object:
         return {name: value for name, value in spec.items() if name not in _STATEFUL_FIELDS}
 
-    if not same(fixed(child(obj, "spec")), fixed(child(old, "spec"))):
+    new, before = fixed(child(obj, "spec")), fixed(child(old, "spec"))
+    if new != before and not same_struct(go_struct(_STATEFUL_SPEC, new), go_struct(_STATEFUL_SPEC, before)):
         yield forbidden("spec", _STATEFUL_UPDATABLE)
 
 
@@ -275,13 +280,13 @@ def _selector_and_template(spec: Object, kind: str) -> Errors:
     yield from _always_restarts(template)
 
 
-def _always_restarts(template: Object) -> Errors:
+def _always_restarts(template: Object, kind: str = "ReplicaSet") -> Errors:
     spec = child(template, "spec")
     policy = spec.get("restartPolicy")
     if policy != "Always":
         yield not_supported("spec.template.spec.restartPolicy", policy or "", ("Always",))
     if spec.get("activeDeadlineSeconds") is not None:
-        detail = "activeDeadlineSeconds in ReplicaSet is not Supported"
+        detail = f"activeDeadlineSeconds in {kind} is not Supported"
         yield forbidden("spec.template.spec.activeDeadlineSeconds", detail)
 
 

@@ -18,14 +18,13 @@ from kybern.apiserver.storage.entry import CacheEvent
 from kybern.kube.field import FieldError
 from kybern.kube.field import invalid as field_invalid
 from kybern.kube.status import StatusError, internal, invalid
-from kybern.kube.validation.service import service_warnings, validate_addresses
+from kybern.kube.validation.service import TRAFFIC_POLICIES, service_warnings, validate_addresses
 
 _MULTIPLE = "must be 'RequireDualStack' or 'PreferDualStack' when multiple {} are specified"
 WITH_PORTS = ("NodePort", "LoadBalancer")
 TYPE_DEPENDENT = {
     "allocateLoadBalancerNodePorts": ("LoadBalancer",),
     "loadBalancerClass": ("LoadBalancer",),
-    "healthCheckNodePort": ("LoadBalancer",),
 }
 Undo = list[Callable[[], None]]
 
@@ -44,6 +43,8 @@ def allocate(request: Request, new: Object, old: Object | None) -> Allocation:
         if spec.get("type") != "ExternalName":
             _families(request, new, spec, before)
             _cluster_ip(request, new, spec, before, undo)
+        elif spec.get("internalTrafficPolicy") in TRAFFIC_POLICIES:  # any other is refused
+            _drop(spec, "internalTrafficPolicy")
         _node_ports(request, new, spec, before, undo)
     except BaseException:
         _release(undo)
@@ -124,6 +125,9 @@ def prepare_update(request: Request, new: Object, old: Object) -> None:
         needed = before.get("type") in types and spec.get("type") not in types
         if needed and spec.get(member) == before.get(member):
             spec.pop(member, None)
+    kept = spec.get("healthCheckNodePort") == before.get("healthCheckNodePort")
+    if kept and _needs_health_port(before) and not _needs_health_port(spec):
+        _drop(spec, "healthCheckNodePort")
     policy = spec.get("externalTrafficPolicy")
     if _is_outside(before) and not _is_outside(spec) and policy == before.get("externalTrafficPolicy"):
         _drop(spec, "externalTrafficPolicy")
@@ -132,10 +136,8 @@ def prepare_update(request: Request, new: Object, old: Object) -> None:
         for port in spec.get("ports") or ():
             if port.get("nodePort") and port["nodePort"] == had.get(_port_key(port)):
                 del port["nodePort"]
-    if spec.get("type") == "ExternalName":
-        _drop(spec, "internalTrafficPolicy")
-        if before.get("type") != "ExternalName":
-            _drop(spec, "clusterIP", "clusterIPs", "ipFamilies", "ipFamilyPolicy")
+    if spec.get("type") == "ExternalName" != before.get("type"):
+        _drop(spec, "clusterIP", "clusterIPs", "ipFamilies", "ipFamilyPolicy")
 
 
 def forget_balancer(request: Request, new: Object, old: Object) -> None:
@@ -213,7 +215,7 @@ def _health_port(request: Request, new: Object, spec: Object, before: Object, un
     """The port at which load balancers ask a node whether it has endpoints."""
     ports, had = request.server.node_ports, before.get("healthCheckNodePort")
     number = spec.get("healthCheckNodePort") or had or 0
-    if not number or number != had:
+    if not had or not _needs_health_port(before):  # another one than it had is refused
         try:
             number = _take(ports, "TCP", number, request)
         except AllocationError as error:
@@ -225,6 +227,8 @@ def _health_port(request: Request, new: Object, spec: Object, before: Object, un
 def _take(ports: Any, protocol: str, number: int, request: Request) -> int:
     if not number:
         return int(ports.next(protocol, request.server.random))
+    if request.dry_run and not ports.low <= number <= ports.high:
+        return number
     ports.take(protocol, number)
     return number
 
