@@ -13,7 +13,7 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from kybern.gateway import answers
-from kybern.gateway.api import Api, requester
+from kybern.gateway.api import SPACED, Api, requester
 from kybern.gateway.core.resources import Resources
 from kybern.gateway.core.router import resource_path
 from kybern.gateway.handlers.flight import Flight, Key, Passenger
@@ -202,6 +202,7 @@ def plain(request: Request, api: Api) -> bool:
         or headers.get(b"accept") not in PLAIN_ACCEPTS
         or not LONG_WAY.isdisjoint(headers)
         or headers.get(b"user-agent", b"").startswith(PEOPLE)
+        or headers.get(b"authorization", b"").startswith(SPACED)
     )
 
 
