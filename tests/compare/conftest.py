@@ -17,6 +17,16 @@ numbers = itertools.count(1)
 @pytest.fixture(scope="session")
 def both(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Both]:
     """kube-apiserver 1.36 and Kybern."""
+    yield from pair(tmp_path_factory)
+
+
+@pytest.fixture(scope="module")
+def fresh(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Both]:
+    """Another two, in which no other test has left anything."""
+    yield from pair(tmp_path_factory)
+
+
+def pair(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Both]:
     if not PROGRAM.exists():
         pytest.skip("needs tests/compare/build.sh")
     folder = tmp_path_factory.mktemp("both")

@@ -25,6 +25,12 @@ NOT_THERE = (
 OWN_VERSION = ("gitVersion", "gitCommit", "gitTreeState", "goVersion", "compiler")
 
 
+@pytest.fixture(scope="module")
+def both(fresh: Both) -> Both:
+    """The groups of definitions that other tests made end when they end."""
+    return fresh
+
+
 @pytest.mark.parametrize("path", ["/apis", "/api/v1", *(f"/apis/{group}" for group in GROUPS), *HEALTH, *NOT_THERE])
 def test_documents(both: Both, path: str) -> None:
     both.same("GET", path)
