@@ -29,6 +29,9 @@ def status_patch(pod: Object, status: Object, ended: Iterable[str] = ()) -> Obje
     body: dict[str, Any] = {key: value for key, value in status.items() if key not in ("conditions", "qosClass")}
     for field in ("reason", "message"):
         body.setdefault(field, None)
+    for field in ("hostIPs", "podIPs"):  # a patch merges them: old addresses would stay
+        if field in body:
+            body[field] = [{"$patch": "replace"}, *body[field]]
     body["conditions"] = [
         {"reason": None, "message": None, **condition}
         for condition in status.get("conditions") or []
