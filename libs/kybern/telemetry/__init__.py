@@ -9,6 +9,6 @@ from prometheus_client import disable_created_metrics
 from kybern.telemetry.telemetry import Span, Telemetry
 
 # Kubernetes has no series that say when others began.
-disable_created_metrics()  # type: ignore[no-untyped-call]
+disable_created_metrics()  # type: ignore[no-untyped-call]  # the library has no types here
 
 __all__ = ["Span", "Telemetry"]

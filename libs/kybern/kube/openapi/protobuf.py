@@ -10,6 +10,8 @@ from typing import Any
 
 import orjson
 
+from kybern.kube.varint import varint
+
 MEDIA_TYPE = "application/com.github.proto-openapi.spec.v2@v1.0+protobuf"
 CONTENT_TYPE = "application/com.github.proto-openapi.spec.v2.v1.0+protobuf"
 JSON = dict[str, Any]
@@ -36,17 +38,8 @@ def _message(rules: Rules, value: JSON) -> bytes:
     return b"".join(parts)
 
 
-def _varint(number: int) -> bytes:
-    parts = bytearray()
-    while number > 0x7F:
-        parts.append(number & 0x7F | 0x80)
-        number >>= 7
-    parts.append(number)
-    return bytes(parts)
-
-
 def _bytes(number: int, value: bytes) -> bytes:
-    return _varint(number << 3 | 2) + _varint(len(value)) + value
+    return varint(number << 3 | 2) + varint(len(value)) + value
 
 
 def _text(number: int, value: str) -> bytes:
@@ -54,15 +47,15 @@ def _text(number: int, value: str) -> bytes:
 
 
 def _flag(number: int, value: bool) -> bytes:
-    return _varint(number << 3) + (b"\1" if value else b"\0")
+    return varint(number << 3) + (b"\1" if value else b"\0")
 
 
 def _number(number: int, value: int) -> bytes:
-    return _varint(number << 3) + _varint(value)
+    return varint(number << 3) + varint(value)
 
 
 def _double(number: int, value: float) -> bytes:
-    return _varint(number << 3 | 1) + struct.pack("<d", value)
+    return varint(number << 3 | 1) + struct.pack("<d", value)
 
 
 def _free(number: int, value: Any) -> bytes:

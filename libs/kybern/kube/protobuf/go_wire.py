@@ -7,6 +7,7 @@ of a wrong wire type for an unknown one, and Go takes any bytes for a text, whic
 import re
 
 from kybern.kube.protobuf.messages import SCALARS, FieldPlan, plan
+from kybern.kube.varint import varint as encoded
 
 VARINT, FIXED64, BYTES, START_GROUP, END_GROUP, FIXED32 = range(6)
 _WIRE_TYPES = {"bool": VARINT, "int32": VARINT, "int64": VARINT, "double": FIXED64}
@@ -32,7 +33,7 @@ def mended(name: str, data: bytes) -> bytes:
         elif key & 7 == BYTES:
             start, end = _length(data, value)
             content = _content(known, data[start:end])
-            parts.append(data[at:value] + _varint_of(len(content)) + content)
+            parts.append(data[at:value] + encoded(len(content)) + content)
         else:
             end = _scalar_end(data, value, key & 7)
             parts.append(data[at:end])
@@ -74,7 +75,7 @@ def _entry(value_type: str, data: bytes) -> bytes:
             content = data[start:end] if value_type == "bytes" and not text else _text(data[start:end])
             if not text and value_type not in SCALARS:
                 content = mended(value_type, data[start:end])
-            parts.append(_varint_of(key & ~7 | BYTES) + _varint_of(len(content)) + content)
+            parts.append(encoded(key & ~7 | BYTES) + encoded(len(content)) + content)
         else:
             end = _skipped(data, at)
         at = end
@@ -147,15 +148,6 @@ def _skipped(data: bytes, at: int) -> int:
     if depth or at > len(data):
         raise GoWireError("unexpected EOF")
     return at
-
-
-def _varint_of(number: int) -> bytes:
-    found = bytearray()
-    while number > 0x7F:
-        found.append(number & 0x7F | 0x80)
-        number >>= 7
-    found.append(number)
-    return bytes(found)
 
 
 def _int32(number: int) -> int:

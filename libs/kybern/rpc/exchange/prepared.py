@@ -5,6 +5,7 @@ Protobuf merges a message's parts in any order, so a call is the join of its req
 
 from typing import Any
 
+from kybern.kube.varint import varint
 from kybern.protos.api.v1.objects_pb2 import Call, Requester
 from kybern.rpc.exchange.methods import FIELD_BY_REQUEST
 
@@ -38,17 +39,3 @@ def envelope(call_id: int, requester: bytes, request: bytes) -> bytes:
     number = varint(call_id)
     size = 1 + len(number) + len(requester) + len(request)
     return b"".join((_CALL_TAG, varint(size), _ID_TAG, number, requester, request))
-
-
-def varint(value: int) -> bytes:
-    """Protobuf's variable-length form of a number that is not negative."""
-    if value < 0x80:
-        return bytes((value,))
-    if value < 0x4000:
-        return bytes((value & 0x7F | 0x80, value >> 7))
-    parts = bytearray()
-    while value >= 0x80:
-        parts.append(value & 0x7F | 0x80)
-        value >>= 7
-    parts.append(value)
-    return bytes(parts)

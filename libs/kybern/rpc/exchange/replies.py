@@ -3,8 +3,8 @@
 from functools import lru_cache
 from typing import Any
 
+from kybern.kube.varint import varint
 from kybern.protos.api.v1.objects_pb2 import Reply
-from kybern.rpc.exchange.prepared import varint
 
 _REPLY_TAG = b"\x0a"  # ExchangeResponse.replies
 _OBJECT_TAG = b"\x0a"  # GetResponse.object

@@ -14,6 +14,7 @@ from typing import Any
 import grpc
 from aetcd import rpc
 
+from kybern.rpc.streams import END_OF_STREAM
 from kybern.store.contract import Check, Delete, KeyValue, Put, RangeResult, TxnResult, WatchBatch, Write, check_writes
 from kybern.store.durable import replacing
 from kybern.store.errors import (
@@ -28,7 +29,6 @@ from kybern.store.etcd.tls import Tls
 from kybern.store.etcd.watch import EtcdWatch
 from kybern.store.etcd.wire import interval, key_value, previous, txn_request
 
-END_OF_STREAM: Any = grpc.aio.EOF  # type: ignore[attr-defined]  # which its types leave out
 PAGE = 1000
 ATTEMPTS = 3  # time limits that a write whose answer is lost is given to come to an end
 

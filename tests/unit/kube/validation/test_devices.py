@@ -85,9 +85,9 @@ def test_request_policies(policy: dict[str, Any], wrong: list[str]) -> None:
 
 
 def test_a_claim_that_changes_is_shown_as_the_internal_struct() -> None:
-    spec = {"devices": {"requests": [{"name": "r", "exactly": {"deviceClassName": "c", "adminAccess": False}}]}}
+    spec: Any = {"devices": {"requests": [{"name": "r", "exactly": {"deviceClassName": "c", "adminAccess": False}}]}}
     other = copy.deepcopy(spec)
-    del other["devices"]["requests"][0]["exactly"]["adminAccess"]  # type: ignore[attr-defined]
+    del other["devices"]["requests"][0]["exactly"]["adminAccess"]
     (error,) = errors("ResourceClaim", {"spec": spec}, {"spec": other})
     assert error == (
         'spec: Invalid value: {"Devices":{"Requests":[{"Name":"r","Exactly":{"DeviceClassName":"c","Selectors":null,'
