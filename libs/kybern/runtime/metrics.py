@@ -6,9 +6,8 @@ be the largest import of most services.
 
 import asyncio
 
-from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
-
 from kybern.telemetry import Telemetry
+from kybern.telemetry.exposition import CONTENT_TYPE, exposition
 
 PATIENCE = 5.0  # seconds for a client to send its request
 HEALTH = ("/healthz", "/livez", "/readyz")
@@ -21,7 +20,7 @@ def answer(request_line: str, telemetry: Telemetry) -> tuple[str, str, bytes]:
     if method not in ("GET", "HEAD"):
         return "405 Method Not Allowed", "text/plain", b"only GET\n"
     if path == "/metrics":
-        return "200 OK", CONTENT_TYPE_LATEST, generate_latest(telemetry.registry)
+        return "200 OK", CONTENT_TYPE, exposition(telemetry.registry)
     if path in HEALTH:
         return "200 OK", "text/plain", b"ok"
     return "404 Not Found", "text/plain", b"try /metrics or /healthz\n"

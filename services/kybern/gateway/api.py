@@ -18,6 +18,7 @@ from kybern.gateway.core.held_lists import HeldLists
 from kybern.gateway.core.resources import Resources
 from kybern.gateway.forward.pool import Pool
 from kybern.gateway.http.message import Request
+from kybern.gateway.metrics import Sizes
 from kybern.kube.duration import parse_go
 from kybern.kube.status import bad_request
 from kybern.pki.client_tls import ClientTls
@@ -52,6 +53,7 @@ class Api:
     resources: Resources = field(default_factory=Resources)
     loaded: asyncio.Event = field(default_factory=asyncio.Event)  # the resource table has been received
     frames: Frames = field(default_factory=Frames)
+    sizes: Sizes = field(default_factory=Sizes)
     lists: HeldLists = field(default_factory=HeldLists)
     encoded: Encoded = field(default_factory=Encoded)
     channels: dict[tuple[str, str], Any] = field(default_factory=dict)  # to node agents

@@ -4,27 +4,26 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 import orjson
-from prometheus_client import generate_latest
 
 from kybern.gateway import answers
-from kybern.gateway.api import SPACED_WARNING, Api, timeout
-from kybern.gateway.core.router import ResourcePath, group_path, resource_path
+from kybern.gateway.api import SPACED_WARNING, Api
+from kybern.gateway.core.router import ResourcePath, resource_path
 from kybern.gateway.core.trace_budget import TraceBudget
-from kybern.gateway.handlers import aggregated, host_logs, logs, port_forward, proxy, read, remote_command, watch, write
-from kybern.gateway.handlers.documents import Documents, only_get
+from kybern.gateway.handlers import aggregated, logs, port_forward, proxy, read, remote_command, watch, write
 from kybern.gateway.handlers.fast_create import METHOD as POST
 from kybern.gateway.handlers.fast_create import FastCreate
 from kybern.gateway.handlers.fast_get import FastGet
-from kybern.gateway.handlers.health import ENDPOINTS, NOT_FOUND, Health, Readiness
+from kybern.gateway.handlers.health import NOT_FOUND, Readiness
+from kybern.gateway.handlers.others import Others
 from kybern.gateway.handlers.target import Target, find, resource_of
+from kybern.gateway.heads import Heads
 from kybern.gateway.http.connection import Connection
-from kybern.gateway.http.message import JSON, TEXT, Request, Response, status_line
-from kybern.gateway.metrics import HealthMetrics, Labels, RequestMetrics, joined, labels_of
+from kybern.gateway.http.message import Request, Response
+from kybern.gateway.metrics import ANSWERED, Labels, RequestMetrics, labels_of, other_labels
 from kybern.kube.status import StatusError, bad_request, internal, request_entity_too_large, service_unavailable
 from kybern.telemetry import Span
 from kybern.telemetry.series import Series
@@ -51,12 +50,6 @@ STREAMS: dict[str, Callable[[Api, Request, Target], Answer]] = {
     "proxy": proxy.proxy,
 }
 TRACES_PER_SECOND, TRACES_AT_ONCE = 2, 100  # of writes that bring no trace of their own; one costs some 3 ms in all
-OPENAPI_V3 = "/openapi/v3"
-KEPT = ((b"Cache-Control", b"public, max-age=3600"),)
-DOCUMENT_TYPES = {"/.well-known/openid-configuration": JSON, "/openid/v1/jwks": b"application/jwk-set+json"}
-
-
-EXPOSITION = b"text/plain; version=0.0.4; charset=utf-8; escaping=underscores"
 PLAIN: dict[str, Any] = {"metadata": {}, "code": 404}  # a 404 without a Status
 
 
@@ -70,24 +63,16 @@ class Gateway:
 
     def __init__(self, api: Api, front: Readiness, server_address: str, logs_dir: Path | None = None) -> None:
         self._api = api
-        self._documents = Documents(api, server_address)
-        self._slis = HealthMetrics(api.env.clock.now().timestamp())
-        self._health = Health(front, self._slis)
-        self._ready = front.ready
-        self._logs_dir = logs_dir
         self._log = api.env.telemetry.log
         self._loop = asyncio.get_running_loop()
-        self.metrics = RequestMetrics(api.env.telemetry.registry)
+        self._others = Others(api, front, server_address, logs_dir)
+        self.metrics = RequestMetrics(api.env.telemetry.registry, api.sizes)
         self._labels: dict[tuple[ResourcePath, str], Labels] = {}
         self._traces = TraceBudget(TRACES_PER_SECOND, TRACES_AT_ONCE)
         self.gets = FastGet(api, self._series_of)
         self.creates = FastCreate(api, self._series_of, self._traces)
-        text = f"{api.env.random.getrandbits(80):020x}"
-        self._audit_prefix = f"{text[:8]}-{text[8:12]}-4{text[13:16]}-a{text[17:]}-".encode()
-        self._audited = 0
-        self._date = b""
-        self._date_until = 0.0
-        self._plain = (b"", b"")
+        heads = Heads(api.env)
+        self.standard_headers, self.plain_head = heads.standard, heads.plain
 
     def again(self, connection: Connection, data: bytes) -> bool:
         """Whether a request went the shortest way: its bytes are known."""
@@ -115,25 +100,25 @@ class Gateway:
             return await self._handle(request, path)
 
     async def _handle(self, request: Request, path: ResourcePath | None) -> Response | None:
-        labels, code, long_running = Labels(request.method, "", "", "", "", ""), 200, False
+        labels, code, response = None, 200, None
         try:
             if path is None:
-                return await self._other(request)
+                labels = other_labels(request.method, request.path)
+                response = await self._others.handle(request)
+                code = request.answered or 200 if response is None else response.status
+                return response
             if (path.group, path.version) in self._api.resources.remote:
-                verb = aggregated.verb_of(request, path)
-                labels, long_running = self._labels_for(path, verb), verb == "watch"
+                labels = self._labels_for(path, aggregated.verb_of(request, path))
                 response = await aggregated.aggregated(self._api, request, path)
                 code = request.answered or 200 if response is None else response.status
                 return response
             target = await self._find(request, path)
-            labels, long_running = self._labels_of(target), target.verb == "watch" or target.connects
-            if target.verb in MUTATING and not long_running:
+            labels = self._labels_of(target)
+            if target.verb in MUTATING and not target.connects:
                 labels = _of_write(request, labels)
+                self._api.sizes.of_bodies(path, target.verb).observe(len(request.body))
             response = await self._resource(request, target)
-            if response is None:
-                code = request.answered or 200
-                return None
-            code = response.status
+            code = request.answered or 200 if response is None else response.status
             return response
         except StatusError as found:
             error = await self._recorded(request, path, found)
@@ -153,8 +138,17 @@ class Gateway:
             code = 500
             return answers.failure(request, internal(str(error) or type(error).__name__))
         finally:
-            series = self.metrics.series(labels)
-            series.record(code, self._loop.time() - request.started, timed=not long_running)
+            if labels is None and path is not None and code >= 500:
+                labels = self._labels_for(path, aggregated.verb_of(request, path))
+            if labels is not None:
+                self._count(request, labels, code, response)
+
+    def _count(self, request: Request, labels: Labels, code: int, response: Response | None) -> None:
+        """One more; of reads it is known how large the answer was."""
+        size = -1
+        if labels.verb in ANSWERED and labels.component:
+            size = len(response.body) if response is not None else request.stream.sent if request.stream else -1
+        self.metrics.series(labels).record(code, self._loop.time() - request.started, size)
 
     async def _find(self, request: Request, path: ResourcePath) -> Target:
         """The target; what is not there is told only to those who may ask. Raises StatusError, NoSuchGroup."""
@@ -226,44 +220,6 @@ class Gateway:
         finally:
             span.end()
 
-    async def _other(self, request: Request) -> Response | None:
-        """Paths that name no resource. Health is open to everybody, the version too while nobody can be asked."""
-        timeout(self._api, request)
-        path = request.path
-        if path.startswith(ENDPOINTS) and path.strip("/").partition("/")[0] in ("healthz", "livez", "readyz"):
-            if self._ready():
-                await self._api.check_access(request)
-            return self._health.handle(request)
-        if path == "/version" or path == "/version/":
-            if self._ready():
-                await self._api.check_access(request)
-            only_get(request)
-            return await self._documents.version(request)
-        access = await self._api.check_access(request)
-        if path in ("/metrics", "/metrics/slis"):
-            registry = self._api.env.telemetry.registry if path == "/metrics" else self._slis.registry
-            text = await asyncio.to_thread(generate_latest, registry)
-            return Response(joined(text, access.document), 200, EXPOSITION)
-        if access.HasField("document"):
-            kind = DOCUMENT_TYPES.get(path.rstrip("/"))
-            if kind:
-                only_get(request)
-            return Response(access.document, 200, kind or TEXT, KEPT if kind else ())
-        if path == "/":
-            return await self._documents.root(request)
-        if path == "/logs" or path.startswith("/logs/"):
-            return await host_logs.host_logs(request, self._logs_dir)
-        if path == "/openapi/v2":
-            return await self._documents.openapi_v2(request)
-        if path == OPENAPI_V3 or path.startswith(OPENAPI_V3 + "/"):
-            return await self._documents.openapi_v3(request, path.removeprefix(OPENAPI_V3))
-        group = group_path(path)
-        if group is not None and (group.group, group.version) in self._api.resources.remote:
-            return await aggregated.aggregated_document(self._api, request, group.group, group.version)
-        if group is None:
-            return NOT_FOUND
-        return await self._documents.groups(request, group)
-
     def _series_of(self, target: Target) -> Series:
         return self.metrics.series(self._labels_of(target))
 
@@ -285,44 +241,6 @@ class Gateway:
         if code == 413:
             return answers.failure(request, request_entity_too_large("limit is 3145728"))
         return answers.failure(request, bad_request("request header fields are too large"))
-
-    def standard_headers(self, request: Request) -> bytes:
-        """Headers of every response."""
-        audit_id = request.audit_id.encode() or request.headers.get(b"audit-id") or self._new_audit_id()
-        headers = b"Audit-Id: %b\r\nDate: %b\r\n%b" % (audit_id, self._http_date(), flow_headers(request.flow))
-        if request.warning:
-            (warning,) = answers.warning_headers([request.warning])
-            headers += b"%b: %b\r\n" % warning
-        return headers
-
-    def plain_head(self, flow: str, status: int) -> bytes:
-        """Status line and headers of a JSON object, without its length."""
-        date = self._http_date()
-        if self._plain[0] is not date:
-            self._plain = (date, b"Date: %b\r\nCache-Control: no-cache, private\r\nContent-Type: %b\r\n" % (date, JSON))
-        parts = (status_line(status), self._new_audit_id(), flow_headers(flow), self._plain[1])
-        return b"%bAudit-Id: %b\r\n%b%b" % parts
-
-    def _new_audit_id(self) -> bytes:
-        """Unique, not secret: a random part for this process, and a count."""
-        self._audited += 1
-        return b"%b%012x" % (self._audit_prefix, self._audited)
-
-    def _http_date(self) -> bytes:
-        now = self._loop.time()
-        if now >= self._date_until:
-            self._date = self._api.env.clock.now().strftime("%a, %d %b %Y %H:%M:%S GMT").encode()
-            self._date_until = now + 1.0
-        return self._date
-
-
-@lru_cache(maxsize=4096)
-def flow_headers(flow: str) -> bytes:
-    """Which FlowSchema and priority level a request fell under; nothing where the apiserver does not say."""
-    schema, _, level = flow.encode().partition(b" ")
-    if not schema or not level:
-        return b""
-    return b"X-Kubernetes-Pf-Flowschema-Uid: %b\r\nX-Kubernetes-Pf-Prioritylevel-Uid: %b\r\n" % (schema, level)
 
 
 def _describe(span: Span, target: Target, response: Response) -> None:

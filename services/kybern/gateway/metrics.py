@@ -10,8 +10,10 @@ from prometheus_client import CollectorRegistry, ProcessCollector
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
 from prometheus_client.registry import Collector
 
+from kybern.gateway.core.deprecations import DEPRECATED
 from kybern.gateway.core.router import ResourcePath
 from kybern.gateway.core.version import VERSION
+from kybern.telemetry.observations import Observations
 from kybern.telemetry.series import Series, SeriesTable
 
 BUILD = {
@@ -25,11 +27,18 @@ BUILD = {
     "compiler": VERSION["compiler"],
     "platform": VERSION["platform"],
 }
-BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.2, 0.4, 0.6, 0.8, 1.0, 1.25, 1.5, 2.0, 3.0, 4.0, 5.0, 10.0, 30.0, 60.0)
+BUCKETS = (0.005, 0.025, 0.05, 0.1, 0.2, 0.4, 0.6, 0.8, 1.0, 1.25, 1.5, 2.0, 3.0, 4.0, 5.0, 6.0, 8.0, 10.0, 15.0, 20.0,
+           30.0, 45.0, 60.0)  # fmt: skip
+FINEST = frozenset(map(str, BUCKETS[:2]))  # that objectives do without
+BODY_SIZES = tuple(50_000.0 + 100_000.0 * i for i in range(31))
+EVENT_SIZES = tuple(1024.0 * 2**i for i in range(8))
 
 
 VERBS = {"create": "POST", "update": "PUT", "deletecollection": "DELETE"}  # others are their own names
 MUTATING = frozenset({"POST", "PUT", "PATCH", "DELETE"})
+LASTING = frozenset({"WATCH", "CONNECT"})  # which no objective is about
+ANSWERED = ("GET", "LIST", "WATCH")  # whose answers are measured
+ROOTS = ("/healthz", "/livez", "/readyz")
 
 
 class Labels(NamedTuple):
@@ -51,15 +60,59 @@ REST = Labels("OTHER", "", "", "", "", "")
 def labels_of(path: ResourcePath, verb: str, *, connects: bool = False) -> Labels:
     """The labels of a request for a resource; `connects`: it becomes a stream, or goes on to another server."""
     scope = "resource" if path.name or verb == "create" else "namespace" if path.namespace else "cluster"
-    shown = "CONNECT" if connects and path.subresource != "log" else VERBS.get(verb) or verb.upper()
+    shown = "CONNECT" if connects else VERBS.get(verb) or verb.upper() or "OTHER"
     return Labels(shown, path.group, path.version, path.resource, path.subresource, scope)
 
 
-class RequestMetrics(Collector):
-    """Requests by verb, resource and code; durations without long-running requests, as upstream."""
+def other_labels(method: str, path: str) -> Labels | None:
+    """The labels of a request for a path that is no resource: health and OpenAPI alone are counted."""
+    counted = next((root for root in ROOTS if path == root or path.startswith(root + "/")), "")
+    if not counted and path.startswith("/openapi/v3"):
+        counted = "openapi/v3" if path.strip("/") == "openapi/v3" else "openapi/v3/"
+    return Labels(method, "", "", "", counted, "", component="") if counted else None
 
-    def __init__(self, registry: CollectorRegistry) -> None:
+
+class Sizes:
+    """How large bodies and events are, by what they are about."""
+
+    def __init__(self) -> None:
+        self.bodies: dict[tuple[str, str, str], Observations] = {}
+        self.events: dict[tuple[str, str, str], Observations] = {}
+
+    def of_bodies(self, path: ResourcePath, verb: str) -> Observations:
+        """Of a write's bodies."""
+        at = (path.group, path.resource, verb)
+        return self.bodies.get(at) or self.bodies.setdefault(at, Observations(BODY_SIZES))
+
+    def of_events(self, path: ResourcePath) -> Observations:
+        """Of what watches of a resource are told."""
+        at = (path.group, path.resource, path.version)
+        return self.events.get(at) or self.events.setdefault(at, Observations(EVENT_SIZES))
+
+    def collect(self) -> Iterator[Metric]:
+        about = "[ALPHA] Size of the bodies of writes."
+        bodies = HistogramMetricFamily("apiserver_request_body_size_bytes", about, labels=["group", "resource", "verb"])
+        for labels, sizes in list(self.bodies.items()):
+            sizes.add_to(labels, bodies)
+        yield bodies
+        names = ["group", "resource", "version"]
+        told = HistogramMetricFamily("apiserver_watch_events_sizes", "[ALPHA] Size of events.", labels=names)
+        total = CounterMetricFamily(
+            "apiserver_watch_events", "[ALPHA] Events sent to clients that watch.", labels=names
+        )
+        for labels, sizes in list(self.events.items()):
+            sizes.add_to(labels, told)
+            total.add_metric(labels, sum(sizes.now()[0]))
+        yield told
+        yield total
+
+
+class RequestMetrics(Collector):
+    """Requests by verb, resource and code; how long they took, and how large they were."""
+
+    def __init__(self, registry: CollectorRegistry, sizes: Sizes) -> None:
         self._series = SeriesTable(BUCKETS, REST)
+        self._sizes = sizes
         self.in_flight = {"mutating": 0, "readOnly": 0}
         self._long_running: dict[Labels, int] = {}
         registry.register(self)
@@ -95,72 +148,60 @@ class RequestMetrics(Collector):
 
     def collect(self) -> Iterator[Metric]:
         names = list(Labels._fields)
-        total = CounterMetricFamily("apiserver_request", "Requests answered, by code.", labels=[*names, "code"])
-        duration = HistogramMetricFamily("apiserver_request_duration_seconds", "Time to answer.", labels=names)
+        total = CounterMetricFamily(
+            "apiserver_request", "[STABLE] Requests answered, by code.", labels=[*names, "code"]
+        )
+        about = "[STABLE] Time to answer, in seconds."
+        duration = HistogramMetricFamily("apiserver_request_duration_seconds", about, labels=names)
         self._series.add_to(total, duration)
         yield total
         yield duration
-        yield _without_dry_runs(duration)
+        yield _of_objectives(duration)
+        yield self._answers()
+        yield self._deprecated()
+        yield from self._sizes.collect()
         in_flight = GaugeMetricFamily(
-            "apiserver_current_inflight_requests", "Requests under way.", labels=["request_kind"]
+            "apiserver_current_inflight_requests", "[STABLE] Requests under way.", labels=["request_kind"]
         )
         for kind, count in self.in_flight.items():
             in_flight.add_metric([kind], count)
         yield in_flight
         names = [name for name in names if name != "dry_run"]
-        lasting = GaugeMetricFamily("apiserver_longrunning_requests", "Watches and streams under way.", labels=names)
+        about = "[STABLE] Watches and streams under way."
+        lasting = GaugeMetricFamily("apiserver_longrunning_requests", about, labels=names)
         for labels, count in list(self._long_running.items()):
             lasting.add_metric([getattr(labels, name) for name in names], count)
         yield lasting
-        build = GaugeMetricFamily("kubernetes_build_info", "What is running.", labels=list(BUILD))
+        build = GaugeMetricFamily("kubernetes_build_info", "[ALPHA] What is running.", labels=list(BUILD))
         build.add_metric(list(BUILD.values()), 1)
         yield build
 
+    def _answers(self) -> Metric:
+        """How large answers to reads are."""
+        names = [name for name in Labels._fields if name != "dry_run"]
+        family = HistogramMetricFamily("apiserver_response_sizes", "[STABLE] Size of answers in bytes.", labels=names)
+        for labels, series in self._series.items():
+            if labels.verb in ANSWERED:
+                series.sizes.add_to([getattr(labels, name) for name in names], family)
+        return family
 
-def _without_dry_runs(duration: Metric) -> Metric:
-    """The same times under the name that objectives for the service level use."""
-    about = "Time to answer; what webhooks and queues took is in it."
+    def _deprecated(self) -> Metric:
+        """What was asked for although it is deprecated."""
+        names, about = ["group", "version", "resource", "subresource"], "[STABLE] Deprecated APIs that were requested."
+        family = GaugeMetricFamily("apiserver_requested_deprecated_apis", about, labels=[*names, "removed_release"])
+        asked = {labels[1:5] for labels, _ in self._series.items() if labels[1:4] in DEPRECATED}
+        for at in sorted(asked):
+            family.add_metric([*at, ""], 1)
+        return family
+
+
+def _of_objectives(duration: Metric) -> Metric:
+    """The same times under the name that objectives for the service level use: nothing dry, nothing that lasts."""
+    about = "[ALPHA] Time to answer, in seconds; what webhooks and queues took is in it."
     found = Metric("apiserver_request_sli_duration_seconds", about, "histogram")
     for sample in duration.samples:
-        if not sample.labels["dry_run"]:
-            labels = {name: value for name, value in sample.labels.items() if name != "dry_run"}
-            found.add_sample(sample.name.replace("request_duration", "request_sli_duration"), labels, sample.value)
+        labels = dict(sample.labels)
+        if labels.pop("dry_run") or labels["verb"] in LASTING or not labels["component"] or labels.get("le") in FINEST:
+            continue
+        found.add_sample(sample.name.replace("request_duration", "request_sli_duration"), labels, sample.value)
     return found
-
-
-def joined(own: bytes, others: bytes) -> bytes:
-    """Metrics of two processes as one text: families that both have are shown as the first has them."""
-    begin = b"# HELP "
-    known = {block.split(b" ", 1)[0] for block in own.split(begin)[1:]}
-    more = (block for block in others.split(begin)[1:] if block.split(b" ", 1)[0] not in known)
-    return own + b"".join(begin + block for block in more)
-
-
-class HealthMetrics(Collector):
-    """Outcomes of health checks: what /metrics/slis shows. `started` is in seconds since 1970."""
-
-    def __init__(self, started: float) -> None:
-        self.registry, self._started = CollectorRegistry(), started
-        self._counts: dict[tuple[str, str, str], int] = {}
-        self._last: dict[tuple[str, str], bool] = {}
-        self.registry.register(self)
-
-    def observe(self, name: str, endpoint: str, good: bool) -> None:
-        """Count one check made for an endpoint: healthz, livez or readyz."""
-        key = (name, endpoint, "success" if good else "error")
-        self._counts[key] = self._counts.get(key, 0) + 1
-        self._last[name, endpoint] = good
-
-    def collect(self) -> Iterator[Metric]:
-        last = GaugeMetricFamily("kubernetes_healthcheck", "Result of the last check.", labels=["name", "type"])
-        for (name, endpoint), good in self._last.items():
-            last.add_metric([name, endpoint], int(good))
-        yield last
-        began = GaugeMetricFamily("process_start_time_seconds", "When the process started, in seconds since 1970.")
-        began.add_metric([], self._started)
-        yield began
-        names = ["name", "type", "status"]
-        total = CounterMetricFamily("kubernetes_healthchecks", "Checks made, by result.", labels=names)
-        for labels, count in self._counts.items():
-            total.add_metric(labels, count)
-        yield total

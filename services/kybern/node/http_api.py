@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING, BinaryIO
 from urllib.parse import parse_qs, quote
 
 import orjson
-from prometheus_client import generate_latest
 
 from kybern.kube.meta import Object
 from kybern.kube.quantity import parse
@@ -27,6 +26,7 @@ from kybern.node.cri.client import CriError
 from kybern.node.pod_worker import PodWorker
 from kybern.node.summary import summarize
 from kybern.protos.node.v1 import node_pb2 as pb
+from kybern.telemetry.exposition import exposition as text_of
 
 if TYPE_CHECKING:
     from kybern.node.server import NodeAgentService
@@ -73,7 +73,7 @@ async def _document(agent: NodeAgent, parts: list[str]) -> pb.ServeResponse:
         case ["healthz"] | ["healthz", "ping" | "log" | "syncloop"]:
             return answer("ok")
         case ["metrics"]:
-            return answer(await asyncio.to_thread(generate_latest, agent.node.telemetry.registry), METRICS)
+            return answer(await asyncio.to_thread(text_of, agent.node.telemetry.registry), METRICS)
         case ["metrics", "cadvisor"]:
             return answer(exposition.cadvisor_metrics(await summarize(agent), _machine(agent)), METRICS)
         case ["metrics", "resource"]:

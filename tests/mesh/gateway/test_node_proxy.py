@@ -71,7 +71,7 @@ async def test_the_agents_own_api(gateway: Any, node: None) -> None:
     assert json.loads(await text(gateway, f"{PROXY}/runningpods/"))["items"]
     summary = json.loads(await text(gateway, f"{PROXY}/stats/summary"))
     assert summary["node"]["nodeName"] == "simulated-1"
-    assert "kubelet_active_pods 1.0" in await text(gateway, f"{PROXY}/metrics")
+    assert "kubelet_active_pods 1\n" in await text(gateway, f"{PROXY}/metrics")
     assert "node_memory_working_set_bytes " in await text(gateway, f"{PROXY}/metrics/resource")
     assert "machine_cpu_cores " in await text(gateway, f"{PROXY}/metrics/cadvisor")
     assert json.loads(await text(gateway, f"{PROXY}/configz"))["kubeletconfig"]["clusterDomain"] == "cluster.local"

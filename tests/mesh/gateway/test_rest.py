@@ -252,15 +252,15 @@ async def test_health_and_metrics(gateway: Any) -> None:
     for check in ("/readyz/ping", "/livez/etcd", "/healthz/poststarthook/rbac/bootstrap-roles"):
         assert await (await client.get(check)).text() == "ok"
     slis = await (await client.get("/metrics/slis")).text()
-    assert 'kubernetes_healthcheck{name="etcd",type="livez"} 1.0' in slis
+    assert 'kubernetes_healthcheck{name="etcd",type="livez"} 1\n' in slis
     assert 'kubernetes_healthchecks_total{name="ping",status="success",type="readyz"}' in slis
     assert (await client.get("/readyz/none")).status == 404
     await client.get(CONFIGMAPS)
     text = await (await client.get("/metrics")).text()
     counted = 'code="200",component="apiserver",dry_run="",group="",resource="configmaps",scope="namespace"'
-    assert f'apiserver_request_total{{{counted},subresource="",verb="LIST",version="v1"}} 1.0' in text
+    assert f'apiserver_request_total{{{counted},subresource="",verb="LIST",version="v1"}} 1\n' in text
     assert 'apiserver_request_sli_duration_seconds_count{component="apiserver",group="",resource="configmaps"' in text
-    assert 'apiserver_current_inflight_requests{request_kind="readOnly"} 1.0' in text
+    assert 'apiserver_current_inflight_requests{request_kind="readOnly"} 1\n' in text
     assert 'apiserver_storage_objects{resource="namespaces"} ' in text
     assert 'kubernetes_build_info{build_date="' in text
     assert "_created{" not in text

@@ -2,14 +2,13 @@
 
 import asyncio
 
-from prometheus_client import generate_latest
-
 from kybern.apiserver.authentication.issuer_discovery import issuer_document
 from kybern.apiserver.flowcontrol.dump import dump
 from kybern.apiserver.server import ApiServer
 from kybern.kube.rbac import Attributes
 from kybern.protos.api.v1.objects_pb2 import CheckAccessRequest, CheckAccessResponse
 from kybern.rpc.exchange.context import CallContext
+from kybern.telemetry.exposition import exposition
 
 
 async def check_access(server: ApiServer, message: CheckAccessRequest, call: CallContext) -> CheckAccessResponse:
@@ -29,5 +28,5 @@ async def check_access(server: ApiServer, message: CheckAccessRequest, call: Cal
     now, at = server.clock.now(), asyncio.get_running_loop().time()
     document = dump(server.flow, message.path, now, at) or issuer_document(server.service_account_tokens, message.path)
     if message.path == "/metrics":
-        document = await asyncio.to_thread(generate_latest, server.telemetry.registry)
+        document = await asyncio.to_thread(exposition, server.telemetry.registry)
     return CheckAccessResponse(user=user.name, groups=user.groups, document=document)

@@ -37,10 +37,17 @@ class Frames:
     def __init__(self) -> None:
         self._batch: WatchResponse | None = None
         self._bytes = (b"", b"")
+        self._sizes: tuple[int, ...] = ()
 
     def of(self, batch: WatchResponse) -> tuple[bytes, bytes]:
         """The lines, alone and as an HTTP chunk."""
         if batch is not self._batch:
-            data = b"".join([views.frame(NAMES[event.type], event.object) for event in batch.events])
-            self._batch, self._bytes = batch, (data, http_chunk(data))
+            lines = [views.frame(NAMES[event.type], event.object) for event in batch.events]
+            data = b"".join(lines)
+            self._batch, self._bytes, self._sizes = batch, (data, http_chunk(data)), tuple(map(len, lines))
         return self._bytes
+
+    @property
+    def sizes(self) -> tuple[int, ...]:
+        """How long the lines of the newest batch are."""
+        return self._sizes

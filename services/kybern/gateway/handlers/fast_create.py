@@ -25,6 +25,7 @@ from kybern.gateway.http.message import Request
 from kybern.kube.status import StatusError
 from kybern.protos.api.v1.objects_pb2 import CreateRequest, CreateResponse
 from kybern.rpc.exchange.prepared import create_part, requester_part
+from kybern.telemetry.observations import Observations
 from kybern.telemetry.series import Series
 
 METHOD, END = b"POST ", b"\r\n\r\n"
@@ -45,6 +46,7 @@ class Known(NamedTuple):
     requester: bytes  # their parts of a call
     request: bytes
     series: Series  # where it is counted
+    sizes: Observations  # of bodies
 
 
 class FastCreate:
@@ -69,6 +71,7 @@ class FastCreate:
         call_id = self._api.calls.submit(created, known.requester, create_part(known.request, parts[1]))
         if call_id is None:
             return False
+        known.sizes.observe(len(parts[1]))
         created.call_id, created.started = call_id, self._loop.time()
         self._open[call_id] = created
         return True
@@ -94,7 +97,8 @@ class FastCreate:
             return
         asked = CreateRequest(resource=target.resource(), options=options).SerializeToString()
         part = requester_part(requester(request), self._api.request_timeout)
-        known = Known(self._api.resources, request.target, headers, part, asked, self._series(target))
+        counted = self._series(target), self._api.sizes.of_bodies(path, "create")
+        known = Known(self._api.resources, request.target, headers, part, asked, *counted)
         fast_get.remember(request.connection, parts[0], known)
 
     def done(self, created: Created, response: CreateResponse) -> None:

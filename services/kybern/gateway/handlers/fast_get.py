@@ -156,10 +156,10 @@ class FastGet:
     def done(self, passenger: Passenger, body: bytes, flow: str) -> None:
         """Answer with an object, and count the request."""
         if len(body) > answers.GZIP_FROM:  # it may be worth compressing
-            request = self._count(passenger, 200, flow)
+            request = self._count(passenger, 200, flow, len(body))
             passenger.connection.answer_later(request, lambda: answers.answer(request, body))
             return
-        passenger.known.series.record(200, self._loop.time() - passenger.started)
+        passenger.known.series.record(200, self._loop.time() - passenger.started, len(body))
         passenger.connection.answer_plainly(body, passenger.head.keep_alive, flow)
 
     def failed(self, passenger: Passenger, error: StatusError, flow: str) -> None:
@@ -167,9 +167,9 @@ class FastGet:
         request = self._count(passenger, error.code, flow)
         passenger.connection.answer(request, answers.failure(request, error))
 
-    def _count(self, passenger: Passenger, code: int, flow: str) -> Request:
+    def _count(self, passenger: Passenger, code: int, flow: str, size: int = -1) -> Request:
         """Count the request; it as a handler sees it."""
-        passenger.known.series.record(code, self._loop.time() - passenger.started)
+        passenger.known.series.record(code, self._loop.time() - passenger.started, size)
         return self._request(passenger, flow)
 
     def _request(self, passenger: Passenger, flow: str = "") -> Request:

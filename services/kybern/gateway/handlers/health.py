@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Protocol
 
+from kybern.gateway.health_metrics import HealthMetrics
 from kybern.gateway.http.message import TEXT, Request, Response
-from kybern.gateway.metrics import HealthMetrics
 
 NOT_FOUND = Response(b"404 page not found\n", 404, TEXT)
 ENDPOINTS = ("/healthz", "/livez", "/readyz")

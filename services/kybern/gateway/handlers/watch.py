@@ -27,6 +27,7 @@ from kybern.protos.api.v1.objects_pb2 import (
     WatchRequest,
     WatchResponse,
 )
+from kybern.telemetry.observations import Observations
 
 TOLD_LATE = frozenset({410, 504})  # a resourceVersion too old or too large is an ERROR event, not a refusal
 
@@ -56,7 +57,7 @@ async def watch(api: Api, request: Request, target: Target, traceparent: str) ->
     if media.plain:
         await _plain(api, request, target, traceparent)
         return
-    writer = FrameWriter(api, media, table_view(request, media, target.served))
+    writer = FrameWriter(api, media, table_view(request, media, target.served), api.sizes.of_events(target.path))
     events: Ahead[WatchResponse] = Ahead(
         api.streams.stream(watch_request(request, target), **behind(api, request), traceparent=traceparent)
     )
@@ -82,7 +83,7 @@ async def watch(api: Api, request: Request, target: Target, traceparent: str) ->
 async def _plain(api: Api, request: Request, target: Target, traceparent: str) -> None:
     """Events as they come from the apiserver, written by the Exchange's callback."""
     given = behind(api, request)
-    sink = WatchSink(api.frames, given.pop("note"))
+    sink = WatchSink(api.frames, api.sizes.of_events(target.path), given.pop("note"))
     call_id = await api.streams.start(sink, watch_request(request, target), traceparent=traceparent, **given)
     try:
         try:
@@ -104,8 +105,9 @@ async def _plain(api: Api, request: Request, target: Target, traceparent: str) -
 class FrameWriter:
     """Events as lines of JSON or frames of protobuf, in the view that was agreed on."""
 
-    def __init__(self, api: Api, media: MediaType, tables: TableView | None) -> None:
+    def __init__(self, api: Api, media: MediaType, tables: TableView | None, sizes: Observations) -> None:
         self._api = api
+        self._sizes = sizes
         self._media = media
         self._tables = tables
 
@@ -113,7 +115,9 @@ class FrameWriter:
         """The frames of a batch; those that take work come a few at a time, with turns for the loop between."""
         events = batch.events
         for start in range(0, len(events), AT_ONCE):
-            yield b"".join(map(self.frame, events[start : start + AT_ONCE]))
+            frames = [self.frame(event) for event in events[start : start + AT_ONCE]]
+            self._sizes.observe_all(map(len, frames))
+            yield b"".join(frames)
             await asyncio.sleep(0)
 
     def frame(self, event: WatchEvent) -> bytes:

@@ -15,6 +15,7 @@ from kybern.gateway.http.stream import ResponseStream
 from kybern.kube.status import StatusError
 from kybern.protos.api.v1.objects_pb2 import WatchResponse
 from kybern.rpc.exchange.waiters import Note
+from kybern.telemetry.observations import Observations
 
 MAX_WAITING = 16 << 20  # bytes that a client has not taken
 
@@ -22,9 +23,10 @@ MAX_WAITING = 16 << 20  # bytes that a client has not taken
 class WatchSink:
     """Where the batches of one watch go: a queue at first, the client itself once `follow` is called."""
 
-    def __init__(self, frames: Frames, note: Note) -> None:
+    def __init__(self, frames: Frames, sizes: Observations, note: Note) -> None:
         self.note = note
         self._frames = frames
+        self._sizes = sizes
         self._queue: deque[bytes] = deque()
         self._size = 0
         self._stream: ResponseStream | None = None
@@ -37,6 +39,7 @@ class WatchSink:
     def take(self, response: WatchResponse) -> bool:
         self._begun = True
         data, framed = self._frames.of(response)
+        self._sizes.observe_all(self._frames.sizes)
         if not data:
             self._changed.set()
         elif self._queue or self._stream is None or not self._stream.send_now(data, framed):

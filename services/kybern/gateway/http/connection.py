@@ -241,7 +241,8 @@ class Connection(asyncio.Protocol):
         request.keep_alive = request.keep_alive and chunked
         encoding = b"Transfer-Encoding: chunked\r\n" if chunked else b"Connection: close\r\n"
         head = self.head(request, status, content_type, headers)
-        return self.stream_after(b"".join((head, encoding, b"\r\n")), chunked=chunked, endless=endless)
+        request.stream = self.stream_after(b"".join((head, encoding, b"\r\n")), chunked=chunked, endless=endless)
+        return request.stream
 
     def stream_after(self, head: bytes, *, chunked: bool, endless: bool = False) -> ResponseStream:
         """The same with a head that is complete already."""

@@ -11,6 +11,7 @@ from urllib.parse import parse_qs, unquote
 if TYPE_CHECKING:
     from kybern.gateway.http.body import IncomingBody
     from kybern.gateway.http.connection import Connection
+    from kybern.gateway.http.stream import ResponseStream
 
 JSON = b"application/json"
 TEXT = b"text/plain; charset=utf-8"
@@ -27,6 +28,8 @@ def status_line(code: int) -> bytes:
 
 class Request:
     """One request with its whole body. Header names are lower case; `repeated` has headers that came several times."""
+
+    stream: ResponseStream | None = None  # the answer, if its length was not known when it began
 
     def __init__(
         self,

@@ -19,6 +19,7 @@ class ResponseStream:
         self._connection = connection
         self._chunked = chunked
         self._ended = False
+        self.sent = 0  # bytes of data
 
     async def write(self, data: bytes) -> None:
         """One chunk, sent at once."""
@@ -28,16 +29,20 @@ class ResponseStream:
 
     async def write_framed(self, framed: bytes) -> None:
         """Data that is an HTTP chunk already."""
-        self._connection.transport.write(framed if self._chunked else chunk_data(framed))
+        data = chunk_data(framed)
+        self.sent += len(data)
+        self._connection.transport.write(framed if self._chunked else data)
         await self._connection.drain()
 
     def _send(self, data: bytes) -> None:
+        self.sent += len(data)
         self._connection.transport.write(http_chunk(data) if self._chunked else data)
 
     def send_now(self, data: bytes, framed: bytes) -> bool:
         """Send data, which `framed` is as a chunk; False if the client has not taken what was sent before."""
         if not self._connection.takes_more:
             return False
+        self.sent += len(data)
         self._connection.transport.write(framed if self._chunked else data)
         return True
 

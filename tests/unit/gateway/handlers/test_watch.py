@@ -12,6 +12,7 @@ from kybern.gateway.handlers.watch import FrameWriter
 from kybern.kube import protobuf
 from kybern.kube.status import gone
 from kybern.protos.api.v1.objects_pb2 import EVENT_TYPE_ADDED, EVENT_TYPE_ERROR, WatchEvent, WatchResponse
+from kybern.telemetry.observations import Observations
 
 SECRET = {
     "kind": "Secret",
@@ -52,7 +53,7 @@ async def test_frames(form: str) -> None:
             WatchEvent(type=EVENT_TYPE_ERROR, object=orjson.dumps(ERROR)),
         ]
     )
-    data = b"".join([part async for part in FrameWriter(api, media, None).parts(batch)])
+    data = b"".join([part async for part in FrameWriter(api, media, None, Observations((1024.0,))).parts(batch)])
     *added, (name, status) = events(media, data)
     assert added == [("ADDED", wanted)] * 150
     assert (name, status["reason"], status["code"]) == ("ERROR", ERROR["reason"], 410)
