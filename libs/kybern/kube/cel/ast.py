@@ -1,7 +1,7 @@
-"""The checked expression as a tree: what the compiler says in the wire format of cel.expr.CheckedExpr, decoded.
+"""An expression as a tree: what the parser says in the wire format of cel.expr.ParsedExpr, decoded.
 
 Only the numbers of the fields are known here; the tree is small and frozen, and each node has its id, under which types
-and references are found.
+and places are found.
 """
 
 import struct
@@ -60,6 +60,7 @@ class Entry:
     key: Any
     value: Node
     optional: bool
+    id: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,53 +100,37 @@ DYN = Type("dyn")
 
 
 @dataclass(frozen=True, slots=True)
+class Parsed:
+    """An expression as it is written, macros replaced by what they stand for."""
+
+    root: Node
+    positions: dict[int, int] = field(default_factory=dict)  # characters before a node
+    deep: bool = False  # whether it nests deeper than Python's functions usually call each other
+
+
+@dataclass(frozen=True, slots=True)
 class Checked:
-    """An expression with the types of its nodes and the overloads of its calls (by the nodes' ids)."""
+    """An expression with the types of its nodes (by their ids)."""
 
     root: Node
     types: dict[int, Type] = field(default_factory=dict)
-    overloads: dict[int, tuple[str, ...]] = field(default_factory=dict)
     names: dict[int, str] = field(default_factory=dict)  # what qualified identifiers mean
-    positions: dict[int, int] = field(default_factory=dict)  # characters before a node
-    deep: bool = False  # whether it nests deeper than Python's functions usually call each other
+    positions: dict[int, int] = field(default_factory=dict)
+    deep: bool = False
 
     def type_of(self, node: Node) -> Type:
         return self.types.get(node.id, DYN)
 
 
 Fields = dict[int, list[Any]]
-_PRIMITIVES = ("dyn", "bool", "int", "uint", "double", "string", "bytes")
-_WELL_KNOWN = ("dyn", "any", "timestamp", "duration")
 
 
-def read(data: bytes) -> Checked:
-    """The tree of a serialized expression (inside google.protobuf.Any)."""
-    checked = _fields(_first(_fields(data), 2, b""))
-    types = {key: _type(value) for key, value in _map(checked, 3)}
-    overloads: dict[int, tuple[str, ...]] = {}
-    names: dict[int, str] = {}
-    for key, value in _map(checked, 2):
-        reference = _fields(value)
-        overloads[key] = tuple(one.decode() for one in reference.get(3, ()))
-        if 1 in reference:
-            names[key] = reference[1][0].decode()
-    positions = {key: value for key, value in _map(_fields(_first(checked, 5, b"")), 4) if isinstance(value, int)}
-    return Checked(_node(_first(checked, 4, b"")), types, overloads, names, positions)
-
-
-def read_parsed(data: bytes) -> Node:
-    """The tree of a serialized expression that was not checked."""
-    return read_placed(data)[0]
-
-
-def read_placed(data: bytes) -> tuple[Node, dict[int, int]]:
-    """As `read_parsed`, with where the nodes stand in the text."""
-    message = _fields(data)
-    parsed = _fields(_first(message, 2, b""))
-    is_checked = b"CheckedExpr" in _first(message, 1, b"")
-    info = _fields(_first(parsed, 5 if is_checked else 3, b""))
+def read(data: bytes) -> Parsed:
+    """The tree of a serialized expression (cel.expr.ParsedExpr inside google.protobuf.Any)."""
+    parsed = _fields(_first(_fields(data), 2, b""))
+    info = _fields(_first(parsed, 3, b""))
     positions = {key: value for key, value in _map(info, 4) if isinstance(value, int)}
-    return _node(_first(parsed, 4 if is_checked else 2, b"")), positions
+    return Parsed(_node(_first(parsed, 2, b"")), positions)
 
 
 def _map(message: Fields, number: int) -> Iterator[tuple[int, Any]]:
@@ -252,7 +237,7 @@ def _struct(at: int, message: Fields) -> Node:
     for data in message.get(2, ()):
         entry = _fields(data)
         key: Any = _text(entry, 2) if 2 in entry else _child(entry, 3)
-        entries.append(Entry(key, _child(entry, 4), bool(_first(entry, 5, 0))))
+        entries.append(Entry(key, _child(entry, 4), bool(_first(entry, 5, 0)), _first(entry, 1, 0)))
     return CreateStruct(at, _text(message, 1), tuple(entries))
 
 
@@ -272,34 +257,3 @@ _BUILDERS = {
     8: _struct,
     9: _comprehension,
 }
-
-
-def _type(data: bytes) -> Type:
-    for number, values in _fields(data).items():
-        return _typed(number, values[0])
-    return DYN
-
-
-def _typed(number: int, value: Any) -> Type:
-    match number:
-        case 2:
-            return Type("null_type")
-        case 3:
-            return Type(_PRIMITIVES[value])
-        case 4:
-            return Type("wrapper", (Type(_PRIMITIVES[value]),))
-        case 5:
-            return Type(_WELL_KNOWN[value])
-        case 6:
-            return Type("list", (_type(_first(_fields(value), 1, b"")),))
-        case 7:
-            pair = _fields(value)
-            return Type("map", (_type(_first(pair, 1, b"")), _type(_first(pair, 2, b""))))
-        case 9:
-            return Type(value.decode())
-        case 11:
-            return Type("type", (_type(value),))
-        case 14:
-            message = _fields(value)
-            return Type(_text(message, 1), tuple(map(_type, message.get(2, ()))))
-    return DYN

@@ -10,7 +10,7 @@ from kybern.kube.cel.errors import EvaluationError, InstantiationError
 from kybern.kube.cel.library import regex, table, times
 from kybern.kube.cel.library.strings import CLAUSE, WANTED
 from kybern.kube.cel.walk import children, every
-from kybern.kube.cel.wording import plain_name
+from kybern.kube.cel.wording import shown_type
 
 Problem = tuple[ast.Node, str]
 _CONVERSIONS = ("bool", "double", "int", "string", "uint")
@@ -119,7 +119,7 @@ def _format_problem(found: ast.Checked, node: ast.Node, pattern: str, values: as
             if kind not in (*_FORMATTED[match[2]], "dyn", "any", "wrapper", "null_type", "type"):
                 return (
                     given,
-                    f"error during formatting: {WANTED[match[2]]} was given {plain_name(found.type_of(given))}",
+                    f"error during formatting: {WANTED[match[2]]} was given {shown_type(found.type_of(given))}",
                 )
             used += 1
         at = pattern.find("%", match.end())
@@ -148,5 +148,5 @@ def _differ(checked: ast.Checked, nodes: Sequence[ast.Node]) -> Iterator[Problem
         if found.name in ("dyn", "any", "optional_type", "wrapper"):
             continue
         if wanted is not None and found.name != wanted.name:
-            yield node, f"expected type '{plain_name(wanted)}' but found '{plain_name(found)}'"
+            yield node, f"expected type '{shown_type(wanted)}' but found '{shown_type(found)}'"
         wanted = wanted or found

@@ -5,9 +5,10 @@ from functools import lru_cache
 
 from kybern.kube.cel import compiler
 from kybern.kube.cel.cost import estimate
+from kybern.kube.cel.declarations import read_type
 from kybern.kube.cel.errors import CompileError
-from kybern.kube.cel.messages import DYN, MapOf, Messages, Scalar, Shape, struct
 from kybern.kube.cel.program import CALL_LIMIT, Program
+from kybern.kube.cel.shapes import Structs, struct
 from kybern.kube.field import FieldError, forbidden, invalid, too_long
 
 LONGEST = 10 * 1024
@@ -30,7 +31,7 @@ def _problems(expression: str, path: str) -> Iterator[FieldError]:
         yield too_long(path, LONGEST)
         return
     try:
-        program = Program(compiler.check(expression, _environment()), _variables())
+        program = Program(compiler.check(expression, _environment()), ("device",))
     except CompileError as error:
         why = str(error) if expression else str(error).replace("<input>:1:1:", "<input>:1:0:")
         yield invalid(path, expression, f"compilation failed: {why}")
@@ -45,28 +46,22 @@ def _problems(expression: str, path: str) -> Iterator[FieldError]:
 
 @lru_cache(maxsize=1)
 def _environment() -> compiler.Environment:
-    """A `device` with these members, each of which is a variable, too: so maps of maps keep their types."""
-    messages = Messages()
-    shapes: dict[str, Shape] = {"driver": Scalar("string"), "attributes": MapOf(DYN), "capacity": MapOf(DYN)}
-    device = messages.type_of(struct({**shapes, "allowMultipleAllocations": Scalar("bool")}))
-    types = {"device": device, **{f"device.{name}": kind for name, kind in _MEMBERS.items()}}
-    return compiler.environment(types, messages.pool(), _BINDINGS)
-
-
-def _variables() -> tuple[str, ...]:
-    return ("device", *(f"device.{name}" for name in _MEMBERS))
+    structs = Structs()
+    members = {name: read_type(text) for name, text in _MEMBERS.items()}
+    device = structs.type_of(struct(members, "kubernetes.DRADevice"), "device")
+    return compiler.Environment({"device": device}, structs, _BINDINGS)
 
 
 def _size_of(path: tuple[str, ...]) -> int | None:
     """Maps by domain, and in these by name."""
-    if path[0] == "device.driver":
+    if path[:2] == ("device", "driver"):
         return _LONGEST_DOMAIN
-    if path[0] not in ("device.attributes", "device.capacity"):
+    if path[:2] not in (("device", "attributes"), ("device", "capacity")):
         return len(_MEMBERS) if path == ("device",) else None
     keys = path[-1] == "@keys"
     match len(path):
-        case 2:
-            return _LONGEST_DOMAIN if keys else _MOST_ENTRIES
         case 3:
+            return _LONGEST_DOMAIN if keys else _MOST_ENTRIES
+        case 4:
             return _LONGEST_NAME if keys else _LONGEST_VALUE
     return _MOST_ENTRIES

@@ -3,19 +3,21 @@
 `variables.x` is known by the type of its own expression, so that a later one that uses it wrongly does not compile.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
-from kybern.kube.cel import compiler
+from kybern.kube.cel import ast, compiler
+from kybern.kube.cel.declarations import read_type
 from kybern.kube.cel.errors import CompileError, EvaluationError
-from kybern.kube.cel.messages import DYN, ListOf, MapOf, Messages, Scalar, Shape, Struct, of_type, struct
 from kybern.kube.cel.program import Budget, Program
+from kybern.kube.cel.shapes import DYN, ListOf, MapOf, Scalar, Shape, Struct, Structs, struct
 from kybern.kube.cel.values import Opaque, no_such_key
 
 TEXT, BOOL = Scalar("string"), Scalar("bool")
 REQUEST_RESOURCE = "authorizer.requestResource"
+OBJECT, JSON_PATCH = "Object", "JSONPatch"  # what mutations write
 _TEXTS, _INT, _TIME = ListOf(TEXT), Scalar("int"), Scalar("timestamp")
 _META: dict[str, Shape] = {
     "name": TEXT, "generateName": TEXT, "namespace": TEXT, "labels": MapOf(TEXT), "annotations": MapOf(TEXT),
@@ -23,22 +25,28 @@ _META: dict[str, Shape] = {
     "resourceVersion": TEXT, "generation": _INT, "finalizers": _TEXTS, "ownerReferences": DYN, "managedFields": DYN,
 }  # fmt: skip
 
+_PATCH: dict[str, Shape] = {"op": TEXT, "path": TEXT, "from": TEXT, "value": DYN}
+
 
 def _request() -> Struct:
-    kind = struct({"group": TEXT, "version": TEXT, "kind": TEXT})
-    resource = struct({"group": TEXT, "version": TEXT, "resource": TEXT})
+    kind = struct({"group": TEXT, "version": TEXT, "kind": TEXT}, "kubernetes.GroupVersionKind")
+    resource = struct({"group": TEXT, "version": TEXT, "resource": TEXT}, "kubernetes.GroupVersionResource")
+    user: dict[str, Shape] = {"username": TEXT, "uid": TEXT, "groups": _TEXTS, "extra": MapOf(_TEXTS)}
     fields: dict[str, Shape] = {
         "kind": kind, "resource": resource, "subResource": TEXT, "requestKind": kind, "requestResource": resource,
         "requestSubResource": TEXT, "name": TEXT, "namespace": TEXT, "operation": TEXT, "dryRun": BOOL, "options": DYN,
-        "userInfo": struct({"username": TEXT, "uid": TEXT, "groups": _TEXTS, "extra": MapOf(_TEXTS)}),
+        "userInfo": struct(user, "kubernetes.UserInfo"),
     }  # fmt: skip
-    return struct(fields)
+    return struct(fields, "kubernetes.AdmissionRequest")
 
 
 def _namespace() -> Struct:
-    status = struct({"conditions": DYN, "phase": TEXT})
-    fields: dict[str, Shape] = {"metadata": struct(_META), "spec": struct({"finalizers": _TEXTS}), "status": status}
-    return struct({**fields, "kind": TEXT, "apiVersion": TEXT})
+    fields: dict[str, Shape] = {
+        "metadata": struct(_META, "kubernetes.NamespaceMetadata"),
+        "spec": struct({"finalizers": _TEXTS}, "kubernetes.NamespaceSpec"),
+        "status": struct({"conditions": DYN, "phase": TEXT}, "kubernetes.NamespaceStatus"),
+    }
+    return struct({**fields, "kind": TEXT, "apiVersion": TEXT}, "kubernetes.Namespace")
 
 
 @dataclass(frozen=True)
@@ -54,9 +62,9 @@ class Scope:
 class Composition:
     """Compiles the expressions of one policy, its variables first and in their order."""
 
-    def __init__(self, scope: Scope, literals: Iterable[Struct] = ()) -> None:
+    def __init__(self, scope: Scope, mutates: bool = False) -> None:
         self._scope = scope
-        self._literals = tuple(literals)
+        self._mutates = mutates
         self._variables: dict[str, Shape] = {}
         self.programs: dict[str, Program] = {}
 
@@ -65,8 +73,7 @@ class Composition:
         self._variables[name] = DYN
         program = self.compile(expression, known=[one for one in self._variables if one != name])
         self.programs[name] = program
-        result = program.result_type
-        self._variables[name] = of_type(result.name, result.parameters)
+        self._variables[name] = program.result_type
         return program
 
     def compile(
@@ -76,41 +83,39 @@ class Composition:
         with_authorizer = self._scope.authorizer if authorizer is None else authorizer
         names = [*self._variables] if known is None else known
         shapes = {name: self._variables[name] for name in names} if variables else None
-        where, types = _environment(self._scope, with_authorizer, shapes, self._literals)
-        return Program(compiler.check(expression, where), tuple(types))
+        where = _environment(self._scope, with_authorizer, shapes, self._mutates)
+        return Program(compiler.check(expression, where), tuple(where.types))
 
 
 def _environment(
-    scope: Scope, authorizer: bool, variables: Mapping[str, Shape] | None, literals: tuple[Struct, ...]
-) -> tuple[Any, dict[str, str]]:
-    if scope.object is DYN and scope.param is DYN and not literals and not variables:
-        return _plain(scope.params, authorizer, variables is not None)
-    return _made(scope, authorizer, variables, literals)
+    scope: Scope, authorizer: bool, variables: Mapping[str, Shape] | None, mutates: bool
+) -> compiler.Environment:
+    if scope.object is DYN and scope.param is DYN and not variables:
+        return _plain(scope.params, authorizer, variables is not None, mutates)
+    return _made(scope, authorizer, variables, mutates)
 
 
 @lru_cache(maxsize=16)
-def _plain(params: bool, authorizer: bool, variables: bool) -> tuple[Any, dict[str, str]]:
-    return _made(Scope(params, authorizer), authorizer, {} if variables else None, ())
+def _plain(params: bool, authorizer: bool, variables: bool, mutates: bool) -> compiler.Environment:
+    return _made(Scope(params, authorizer), authorizer, {} if variables else None, mutates)
 
 
-def _made(
-    scope: Scope, authorizer: bool, variables: Mapping[str, Shape] | None, literals: tuple[Struct, ...]
-) -> tuple[Any, dict[str, str]]:
-    messages = Messages()
+def _made(scope: Scope, authorizer: bool, variables: Mapping[str, Shape] | None, mutates: bool) -> compiler.Environment:
     shapes: dict[str, Shape] = {
         "object": scope.object, "oldObject": scope.object, "request": _request(), "namespaceObject": _namespace(),
     }  # fmt: skip
     if scope.params:
         shapes["params"] = scope.param
     if variables is not None:
-        shapes["variables"] = struct(variables)
-    types = {name: messages.type_of(shape) for name, shape in shapes.items()}
-    for literal in literals:
-        messages.type_of(literal)
+        shapes["variables"] = struct(variables, "kubernetes.variables")
+    structs = Structs(OBJECT if mutates else "")
+    if mutates:
+        structs.type_of(struct(_PATCH), JSON_PATCH)
+    types: dict[str, ast.Type] = {name: structs.type_of(shape, name) for name, shape in shapes.items()}
     if authorizer:
-        types |= {"authorizer": "kubernetes.authorization.Authorizer"}
-        types |= {REQUEST_RESOURCE: "kubernetes.authorization.ResourceCheck"}
-    return compiler.environment(types, messages.pool()), types
+        types["authorizer"] = read_type("kubernetes.authorization.Authorizer")
+        types[REQUEST_RESOURCE] = read_type("kubernetes.authorization.ResourceCheck")
+    return compiler.Environment(types, structs, patches=mutates)
 
 
 class Variables(Opaque):
@@ -143,4 +148,4 @@ class Variables(Opaque):
         return found
 
 
-__all__ = ["REQUEST_RESOURCE", "CompileError", "Composition", "Scope", "Variables"]
+__all__ = ["JSON_PATCH", "OBJECT", "REQUEST_RESOURCE", "CompileError", "Composition", "Scope", "Variables"]

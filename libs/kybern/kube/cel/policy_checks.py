@@ -8,7 +8,6 @@ from collections.abc import Iterator
 from typing import Any
 
 from kybern.kube.cel.errors import CompileError
-from kybern.kube.cel.literals import compile_mutation, plain_names, types_of
 from kybern.kube.cel.policy import Composition, Scope
 from kybern.kube.cel.program import Program
 from kybern.kube.field import FieldError, duplicate, invalid, required, too_many
@@ -94,7 +93,7 @@ def _mutating(policy: Object) -> Errors:
             continue
         at = f"{at}.{name}.expression"
         try:
-            found = compile_mutation(composition, expression)
+            found = composition.compile(expression)
         except CompileError as error:
             yield invalid(at, expression, f"compilation failed: {error}")
             continue
@@ -109,16 +108,7 @@ def expression_of(mutation: Object) -> str:
 
 def composition_of(policy: Object) -> Composition:
     """Where the expressions of a mutating policy are compiled: with the types of all objects that they write."""
-    spec = policy.get("spec") or {}
-    literals: dict[str, Any] = {}
-    for mutation in spec.get("mutations") or ():
-        try:
-            found = types_of(plain_names(expression_of(mutation)))
-        except CompileError:
-            continue  # it is told where it is compiled
-        for one in found:
-            literals.setdefault(one.name, one).fields.update(one.fields)
-    return Composition(Scope(params=bool(spec.get("paramKind"))), literals.values())
+    return Composition(Scope(params=bool((policy.get("spec") or {}).get("paramKind"))), mutates=True)
 
 
 def _conditions(spec: Object, path: str, composition: Composition) -> Errors:

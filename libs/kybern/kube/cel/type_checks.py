@@ -8,8 +8,8 @@ from typing import Any
 
 from kybern.kube import schema
 from kybern.kube.cel.errors import CompileError
-from kybern.kube.cel.messages import DYN, ListOf, MapOf, Scalar, Shape, Struct
 from kybern.kube.cel.policy import Composition, Scope
+from kybern.kube.cel.shapes import DYN, ListOf, MapOf, Scalar, Shape, Struct
 
 Object = dict[str, Any]
 GVK = tuple[str, str, str]

@@ -1,6 +1,7 @@
 """Ways through the tree of an expression."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import replace
 
 from kybern.kube.cel import ast
 
@@ -42,3 +43,33 @@ def names(node: ast.Node) -> set[str]:
     for child in children(node):
         found |= names(child)
     return found
+
+
+def rebuilt(node: ast.Node, below: Callable[[ast.Node], ast.Node], by: int = 0) -> ast.Node:
+    """The node with what `below` makes of the nodes directly below it; its id is higher `by` so much."""
+    node = replace(node, id=node.id + by) if by else node
+    match node:
+        case ast.Select():
+            return replace(node, operand=below(node.operand))
+        case ast.Call():
+            target = None if node.target is None else below(node.target)
+            return replace(node, target=target, args=tuple(map(below, node.args)))
+        case ast.CreateList():
+            return replace(node, elements=tuple(map(below, node.elements)))
+        case ast.CreateStruct():
+            return replace(node, entries=tuple(_entry(one, below, by) for one in node.entries))
+        case ast.Comprehension():
+            return replace(
+                node,
+                iter_range=below(node.iter_range),
+                accu_init=below(node.accu_init),
+                loop_condition=below(node.loop_condition),
+                loop_step=below(node.loop_step),
+                result=below(node.result),
+            )
+    return node
+
+
+def _entry(entry: ast.Entry, below: Callable[[ast.Node], ast.Node], by: int) -> ast.Entry:
+    key = below(entry.key) if isinstance(entry.key, ast.Node) else entry.key
+    return replace(entry, key=key, value=below(entry.value), id=entry.id + by)

@@ -4,13 +4,15 @@ from dataclasses import dataclass
 from typing import Any
 
 from kybern.kube.cel import CompileError, Program, compiler
+from kybern.kube.cel.checker import optional
 from kybern.kube.cel.cost import estimate
 from kybern.kube.cel.errors import InstantiationError
-from kybern.kube.cel.messages import Messages
+from kybern.kube.cel.shapes import Structs
 from kybern.kube.structural.declared import Declared, declare
 from kybern.kube.structural.node import Definition, Node
 
 VARIABLES = ("self", "oldSelf")
+SELF = "selfType0"  # how messages call the type of what a rule is about
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -42,10 +44,10 @@ class Place:
         found = self._environments.get(optional_old)
         if found is None:
             assert self.declared is not None
-            messages = Messages()
-            name = messages.type_of(self.declared.shape)
-            types = {"self": name, "oldSelf": f"optional_type<{name}>" if optional_old else name}
-            found = self._environments[optional_old] = compiler.environment(types, messages.pool())
+            structs = Structs()
+            own = structs.type_of(self.declared.shape, SELF)
+            types = {"self": own, "oldSelf": optional(own) if optional_old else own}
+            found = self._environments[optional_old] = compiler.Environment(types, structs)
         return found
 
     def compile(self, expression: str, optional_old: bool, wanted: str) -> Program:

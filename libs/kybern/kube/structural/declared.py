@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from kybern.kube.cel.messages import DYN, ListOf, MapOf, Scalar, Shape, Struct
+from kybern.kube.cel.shapes import DYN, ListOf, MapOf, Scalar, Shape, Struct
 from kybern.kube.structural.names import escape
 
 Definition = Mapping[str, Any]

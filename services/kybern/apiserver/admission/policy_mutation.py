@@ -7,7 +7,7 @@ from typing import Any
 from kybern.apiserver.admission.policy_compiled import Broken, Policy, compiled, frame
 from kybern.kube import managed_fields
 from kybern.kube.cel import Budget, EvaluationError, Program
-from kybern.kube.cel.literals import compile_mutation, to_object, to_operations
+from kybern.kube.cel.literals import to_object, to_operations
 from kybern.kube.cel.policy import Composition, Variables
 from kybern.kube.cel.policy_checks import APPLY, composition_of, expression_of
 from kybern.kube.managed_fields.merge import merge
@@ -53,7 +53,7 @@ def compile_policy(policy: Object) -> Mutating:
 
 def _mutation(one: Object, composition: Composition) -> Mutation:
     expression = expression_of(one)
-    return Mutation(one["patchType"], expression, compiled(lambda: compile_mutation(composition, expression)))
+    return Mutation(one["patchType"], expression, compiled(lambda: composition.compile(expression)))
 
 
 def mutate(

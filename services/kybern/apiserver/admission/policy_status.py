@@ -11,7 +11,7 @@ from kybern.kube.status import allowing
 
 if TYPE_CHECKING:
     from kybern.apiserver.server import ApiServer
-    from kybern.kube.cel.messages import Shape
+    from kybern.kube.cel.shapes import Shape
 
 Object = dict[str, Any]
 GROUP, VERSION, RESOURCE = "admissionregistration.k8s.io", "v1", "validatingadmissionpolicies"

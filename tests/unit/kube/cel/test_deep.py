@@ -84,7 +84,9 @@ def in_pieces(expression: str, levels: int) -> Program:
     pieces.CUT_AT = levels
     try:
         with pieces.deeper():
-            return Program(compiler._in_pieces(expression, where, CompileError("")), X)
+            return Program(
+                compiler._checked(expression, compiler._in_pieces(expression, (), CompileError("")), where), X
+            )
     finally:
         pieces.CUT_AT = before
 

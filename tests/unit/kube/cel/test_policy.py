@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from kybern.kube.cel import Answer, Authorizer, Budget, CompileError, EvaluationError, type_checks
-from kybern.kube.cel.literals import compile_mutation, plain_names, to_object, to_operations, types_of
+from kybern.kube.cel.literals import to_object, to_operations
 from kybern.kube.cel.policy import Composition, Scope, Variables
 from kybern.kube.cel.policy_checks import check_mutating, check_validating, check_webhooks
 from kybern.kube.rbac import Attributes
@@ -91,8 +91,8 @@ def test_authorization_is_dear() -> None:
 
 
 def written(expression: str) -> Any:
-    composition = Composition(Scope(), types_of(plain_names(expression)))
-    program = compile_mutation(composition, expression)
+    composition = Composition(Scope(), mutates=True)
+    program = composition.compile(expression)
     return program.evaluate({**VALUES, "variables": Variables({}, VALUES, Budget())})
 
 
@@ -114,9 +114,9 @@ def test_objects_that_are_written() -> None:
 
 
 def test_patches_that_are_written() -> None:
-    text = "[JSONPatch{op: 'add', path: '/a', value: {'at': dyn(duration('90s')), 'is': 1u}}, JSONPatch{op: 'remove', path: '/b'}]"
+    text = "[JSONPatch{op: 'add', path: '/' + jsonpatch.escapeKey('a~/'), value: {'at': dyn(duration('90s')), 'is': 1u}}, JSONPatch{op: 'remove', path: '/b'}]"
     assert to_operations(written(text)) == [
-        {"op": "add", "path": "/a", "value": {"at": "90s", "is": 1}},
+        {"op": "add", "path": "/a~0~1", "value": {"at": "90s", "is": 1}},
         {"op": "remove", "path": "/b"},
     ]
     with pytest.raises(EvaluationError, match="must evaluate to list of JSONPatch but got list of int"):

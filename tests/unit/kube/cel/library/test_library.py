@@ -131,7 +131,6 @@ TRUE = {
         "image('a@sha256:6aefddb645ee6963afd681b1845c661d0ea4c3b20ab9db86d9e753b203d385f2').containsDigest() && image('a:t@sha256:6aefddb645ee6963afd681b1845c661d0ea4c3b20ab9db86d9e753b203d385f2').identifier().startsWith('sha256:')",
         "image('localhost/a', true).registry() == 'localhost' && image('a/b', true).repository() == 'a/b' && image('a/b').registry() == 'a'",
     ],
-    "json patches": ["jsonpatch.escapeKey('a/b~c') == 'a~1b~0c'"],
 }  # fmt: skip
 
 
