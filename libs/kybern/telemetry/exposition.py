@@ -4,7 +4,7 @@ Recording rules and alerts compare bounds of buckets as text (`le="1"`): "1.0" w
 """
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Set
 from decimal import Decimal
 
 from prometheus_client import CollectorRegistry
@@ -40,10 +40,11 @@ def exposition(registry: CollectorRegistry) -> bytes:
     return b"".join(sorted(filter(None, map(_block, registry.collect()))))
 
 
-def joined(own: bytes, others: bytes) -> bytes:
-    """Metrics of two processes as one text: families that both have are shown as the first has them."""
+def joined(own: bytes, others: bytes, hidden: Set[bytes] = frozenset()) -> bytes:
+    """Metrics of two processes as one text: families that both have are shown as the first has them, and those that
+    are `hidden` as it has them or not at all."""
     known = {_name(block): block for block in own.split(BEGIN)[1:]}
-    more = {_name(block): block for block in others.split(BEGIN)[1:]}
+    more = {_name(block): block for block in others.split(BEGIN)[1:] if _name(block) not in hidden}
     return b"".join(BEGIN + block for _, block in sorted((more | known).items()))
 
 

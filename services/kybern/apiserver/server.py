@@ -1,5 +1,6 @@
 """ApiServer: the parts that a request passes through, put together once."""
 
+import asyncio
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -10,6 +11,7 @@ from kybern.apiserver.admission import registry as admission_registry
 from kybern.apiserver.admission.chain import Chain
 from kybern.apiserver.admission.configuration import AdmissionConfiguration
 from kybern.apiserver.admission.policy_status import PolicyStatusController
+from kybern.apiserver.admission.times import AdmissionTimes
 from kybern.apiserver.aggregation.aggregator import Aggregator
 from kybern.apiserver.aggregation.client import ExtensionClient
 from kybern.apiserver.audit.flags import AuditSettings
@@ -36,7 +38,7 @@ from kybern.apiserver.flowcontrol.controller import FlowController
 from kybern.apiserver.flowcontrol.gate import FlowControl
 from kybern.apiserver.flowcontrol.in_flight import InFlight
 from kybern.apiserver.flowcontrol.metrics import FlowMetrics
-from kybern.apiserver.metrics import ApiMetrics, StorageMetrics
+from kybern.apiserver.metrics import ApiMetrics, StateMetrics
 from kybern.apiserver.registry.request import Request
 from kybern.apiserver.registry.resource_table import ResourceTable
 from kybern.apiserver.registry.strategies import claims, services
@@ -44,6 +46,7 @@ from kybern.apiserver.registry.strategies.table import strategy_of
 from kybern.apiserver.storage.entry import Entry
 from kybern.apiserver.storage.feed import Feed
 from kybern.apiserver.storage.leases import Leases
+from kybern.apiserver.storage.metrics import StorageMetrics
 from kybern.apiserver.storage.repair import ClaimRepair
 from kybern.apiserver.webhooks.client import WebhookClient
 from kybern.apiserver.webhooks.metrics import WebhookMetrics
@@ -73,6 +76,7 @@ class Settings:
     max_requests_inflight: int = 400  # reads; with priority and fairness its sum with the next is shared out
     max_mutating_requests_inflight: int = 200
     admission: AdmissionConfiguration = field(default_factory=AdmissionConfiguration)
+    storage_file: Path | None = None  # of the store, if it is in one
 
 
 class ApiServer:
@@ -84,10 +88,11 @@ class ApiServer:
         self.epoch = f"{random.getrandbits(64):x}"  # of this process
         self.telemetry = telemetry
         self.settings = settings
-        self.metrics = ApiMetrics(telemetry.registry)
+        self.metrics = ApiMetrics(telemetry.registry, lambda: self.authorizer.refused)
         self.table = ResourceTable(strategy_of)
         self.table.add_builtin()
-        StorageMetrics(telemetry.registry, self.table.cachers)
+        telemetry.registry.register(StorageMetrics(self.table.cachers, settings.storage_file))
+        telemetry.registry.register(StateMetrics(self))
         self.feed = Feed(store, telemetry)
         for cacher in self.table.cachers.values():
             self.feed.add(cacher)
@@ -100,7 +105,7 @@ class ApiServer:
         self.resolver = Resolver(self.table.cacher)
         self.webhooks = WebhookClient(self.resolver, WebhookMetrics(telemetry.registry))
         self.aggregator = Aggregator(self, ExtensionClient(self.resolver, settings.proxy_client))
-        self.admission: Chain = admission_registry.build(settings.admission)
+        self.admission: Chain = admission_registry.build(settings.admission, self._admission_times())
         self.authorizer = Authorizer(node_rules(), settings.authorization, self.judges(settings.authorization))
         self.addresses = ServiceAddresses(settings.service_cidr)
         self.node_ports = PortAllocator()
@@ -134,6 +139,9 @@ class ApiServer:
     def judges(self, settings: AuthorizationSettings) -> list[WebhookAuthorizer]:
         """The webhooks that authorization asks."""
         return [WebhookAuthorizer(one, self.webhooks, self.telemetry.log) for one in settings.webhooks]
+
+    def _admission_times(self) -> AdmissionTimes:
+        return AdmissionTimes(asyncio.get_running_loop().time, self.telemetry.registry)
 
     def _verifiers(self, settings: Settings) -> list[Verify]:
         """Who is asked about a token that is neither static nor a service account's, in order."""

@@ -84,7 +84,9 @@ def read_settings(options: Namespace) -> Settings:
             FileCertificateSource(proxy_client)
     except CertificateUnusable as error:
         raise ServiceFailure(f"--proxy-client: {error}") from error
+    kind, _, path = options.store.partition(":")
     return Settings(
+        storage_file=Path(path) if kind == "sqlite" and path != ":memory:" else None,
         service_cidr=options.service_cluster_ip_range,
         issuer=options.service_account_issuer,
         advertise=options.advertise_address,

@@ -1,28 +1,55 @@
 """Chain: the plugins in order, first all that mutate, later all that validate."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from typing import Any, NamedTuple
 
 from kybern.apiserver.admission.plugin import Object, Plugin
+from kybern.apiserver.admission.times import ADMIT, VALIDATE, AdmissionTimes, nowhere
 from kybern.apiserver.registry.reinvocation import Reinvocation
 from kybern.apiserver.registry.request import Request
 from kybern.kube.status import StatusError
+from kybern.telemetry.observations import Observations
+
+
+class Step(NamedTuple):
+    """One plugin's part."""
+
+    act: Callable[..., Awaitable[None]]
+    name: str
+    times: Observations
+
+
+class Steps(NamedTuple):
+    """What is done in a phase for one resource and operation."""
+
+    steps: tuple[Step, ...]
+    phase: str
+    operation: str
+    times: Observations
 
 
 class ByResource:
-    """The plugins of one phase that look at a resource, found once for each."""
+    """The plugins of one phase that look at a resource, found once for each resource and operation."""
 
-    def __init__(self, plugins: Iterable[Plugin]) -> None:
-        self._plugins = tuple(plugins)
-        self._found: dict[tuple[str, str], tuple[Plugin, ...]] = {}
+    def __init__(self, plugins: Iterable[Plugin], method: str, phase: str, times: AdmissionTimes) -> None:
+        self._plugins = tuple(p for p in plugins if getattr(type(p), method) is not getattr(Plugin, method))
+        self._method, self._phase, self._times = method, phase, times
+        self._found: dict[str, dict[tuple[str, str], Steps]] = {}
 
-    def of(self, request: Request) -> tuple[Plugin, ...]:
+    def of(self, request: Request, operation: str) -> Steps:
         """In order."""
+        found = self._found.setdefault(operation, {})
         at = request.served.group_resource
-        found = self._found.get(at)
-        if found is None:
-            found = tuple(p for p in self._plugins if not p.concerns or at in p.concerns)
-            self._found[at] = found
-        return found
+        return found.get(at) or found.setdefault(at, self._steps(at, operation))
+
+    def _steps(self, at: tuple[str, str], operation: str) -> Steps:
+        phase, of = self._phase, self._times.of
+        steps = [
+            Step(getattr(p, self._method), p.name, of(phase, operation, p.name))
+            for p in self._plugins
+            if not p.concerns or at in p.concerns
+        ]
+        return Steps(tuple(steps), phase, operation, of(phase, operation))
 
 
 def _told_as(error: StatusError, name: str, told: str) -> None:
@@ -35,10 +62,11 @@ def _told_as(error: StatusError, name: str, told: str) -> None:
 class Chain:
     """A plugin is called in the phases that it overrides, for what it concerns."""
 
-    def __init__(self, plugins: Sequence[Plugin]) -> None:
-        self._mutating = ByResource(p for p in plugins if type(p).mutate is not Plugin.mutate)
-        self._deleting = ByResource(p for p in plugins if type(p).before_delete is not Plugin.before_delete)
-        self._validating = ByResource(p for p in plugins if type(p).validate is not Plugin.validate)
+    def __init__(self, plugins: Sequence[Plugin], times: AdmissionTimes | None = None) -> None:
+        self._times = times or nowhere()
+        self._mutating = ByResource(plugins, "mutate", ADMIT, self._times)
+        self._deleting = ByResource(plugins, "before_delete", ADMIT, self._times)
+        self._validating = ByResource(plugins, "validate", VALIDATE, self._times)
 
     async def mutate(self, request: Request, operation: str, new: Object, old: Object | None) -> None:
         """Mutating admission; once more if a plugin asks for it. Raises StatusError."""
@@ -52,19 +80,17 @@ class Chain:
 
     async def _mutate(self, request: Request, operation: str, new: Object, old: Object | None) -> None:
         request.reinvocation = Reinvocation()
-        for plugin in self._mutating.of(request):
-            await plugin.mutate(request, operation, new, old)
+        steps = self._mutating.of(request, operation)
+        await self._take(steps, request, operation, new, old)
         if request.reinvocation.wanted:
             request.reinvocation.again = True
-            for plugin in self._mutating.of(request):
-                await plugin.mutate(request, operation, new, old)
+            await self._take(steps, request, operation, new, old)
 
     async def delete(self, request: Request, old: Object) -> None:
         """Both phases for a deletion. Raises StatusError."""
         request.reinvocation = Reinvocation()
         try:
-            for plugin in self._deleting.of(request):
-                await plugin.before_delete(request, old)
+            await self._take(self._deleting.of(request, "DELETE"), request, old)
             await self.validate(request, "DELETE", None, old)
         except StatusError as error:
             if request.of_collection:
@@ -74,5 +100,22 @@ class Chain:
     async def validate(self, request: Request, operation: str, new: Object | None, old: Object | None) -> None:
         """Validating admission. Raises StatusError."""
         request.validating = True
-        for plugin in self._validating.of(request):
-            await plugin.validate(request, operation, new, old)
+        await self._take(self._validating.of(request, operation), request, operation, new, old)
+
+    async def _take(self, steps: Steps, *given: Any) -> None:
+        """One after the other, each timed."""
+        time = self._times.time
+        began = at = time()
+        name = ""
+        try:
+            for act, name, times in steps.steps:  # noqa: B007
+                await act(*given)
+                now = time()
+                times.observe(now - at)
+                at = now
+        except StatusError:
+            now, of = time(), self._times.of
+            of(steps.phase, steps.operation, name, refused=True).observe(now - at)
+            of(steps.phase, steps.operation, refused=True).observe(now - began)
+            raise
+        steps.times.observe(at - began)

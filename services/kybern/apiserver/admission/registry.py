@@ -32,6 +32,7 @@ from kybern.apiserver.admission.runtime_class import RuntimeClass
 from kybern.apiserver.admission.service_account import ServiceAccount
 from kybern.apiserver.admission.storage_object_in_use_protection import StorageObjectInUseProtection
 from kybern.apiserver.admission.taint_nodes_by_condition import TaintNodesByCondition
+from kybern.apiserver.admission.times import AdmissionTimes
 from kybern.apiserver.admission.validating_policy import ValidatingAdmissionPolicy
 from kybern.apiserver.admission.validating_webhook import ValidatingAdmissionWebhook
 
@@ -66,7 +67,7 @@ ORDER: tuple[type[Plugin], ...] = (
 NAMES = frozenset(plugin.name for plugin in ORDER)
 
 
-def build(configuration: AdmissionConfiguration | None = None) -> Chain:
+def build(configuration: AdmissionConfiguration | None = None, times: AdmissionTimes | None = None) -> Chain:
     """All plugins, each once, but for those that are disabled."""
     given = configuration or AdmissionConfiguration()
     configured: dict[type[Plugin], Plugin] = {
@@ -78,4 +79,4 @@ def build(configuration: AdmissionConfiguration | None = None) -> Chain:
         ),
     }
     enabled = [plugin for plugin in ORDER if plugin.name not in given.disabled]
-    return Chain([configured.get(plugin) or plugin() for plugin in enabled])
+    return Chain([configured.get(plugin) or plugin() for plugin in enabled], times)

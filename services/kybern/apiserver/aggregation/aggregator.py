@@ -40,7 +40,7 @@ class Aggregator(Reconciler):
         super().__init__(server, server.table.cacher(GROUP, RESOURCE))
         self.client = client
         self.remotes = Remotes(server)
-        self._metrics = AvailabilityMetrics(server.telemetry.registry)
+        self._metrics = AvailabilityMetrics(server.telemetry.registry, lambda: list(self._cacher.entries))
         self._built_in = server.table.groups
         self._followers: dict[str, tuple[Follower, asyncio.Task[None]]] = {}
         self._seen: set[str] = set()

@@ -30,6 +30,7 @@ class Authorizer:
         self.rbac = RbacAuthorizer()
         self.node = NodeAuthorizer(node_rules)
         self.modes: Modes | None = None  # None: Node, RBAC
+        self.refused = 0  # checks that did not pass
         self.selects = False  # whether somebody who is asked looks at selectors
         if settings is not None:
             self.configure(settings, webhooks)
@@ -76,6 +77,7 @@ class Authorizer:
         """Raises StatusError (403, upstream's wording) if the user may not; 500 if that could not be found out."""
         if self.may(user, asked):
             return
+        self.refused += 1
         if self.modes is not None:
             opinion = self.modes.decide(user, asked)
             if opinion.error:

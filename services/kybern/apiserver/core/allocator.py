@@ -29,6 +29,11 @@ class IPAllocator:
         """The `kubernetes` Service's address."""
         return str(self.network[1])
 
+    @property
+    def size(self) -> int:
+        """How many addresses there are to give out."""
+        return self.network.num_addresses - (2 if self.network.version == 4 else 1)
+
     def holds(self, ip: IPv4Address | IPv6Address) -> bool:
         """Whether the address is one to give out: neither the network's own nor, in IPv4, the broadcast one."""
         last = self.network[-1] if self.network.version == 4 else None

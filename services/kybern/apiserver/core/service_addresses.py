@@ -74,6 +74,15 @@ class ServiceAddresses:
                 continue
         raise AllocationError("range is full")
 
+    def usage(self) -> dict[str, tuple[int, int]]:
+        """How many addresses of each range are taken, and how many are free."""
+        found = {}
+        for one in self._ranges:
+            alone = len(self._ranges) == 1
+            taken = len(self.taken) if alone else sum(ip_address(each) in one.network for each in list(self.taken))
+            found[str(one.network)] = (taken, one.size - taken)
+        return found
+
     def release(self, address: str) -> None:
         """Give it back."""
         self.taken.discard(address)

@@ -34,6 +34,9 @@ class FlowMetrics(Collector):
             "current_limit_seats": "Concurrency limit until the next adjustment",
             "current_executing_seats": "Seats in use",
             "demand_seats_smoothed": "Smoothed demand",
+            "demand_seats_high_watermark": "Highest demand of the last period",
+            "demand_seats_average": "Mean demand of the last period",
+            "demand_seats_stdev": "Standard deviation of the last period's demand",
         }
         for name, about in rows.items():
             family = GaugeMetricFamily(PREFIX + name, about, labels=("priority_level",))
@@ -45,6 +48,9 @@ class FlowMetrics(Collector):
                     "current_limit_seats": state.queues.limit,
                     "current_executing_seats": state.queues.in_use,
                     "demand_seats_smoothed": state.demand.smooth,
+                    "demand_seats_high_watermark": state.demand.high,
+                    "demand_seats_average": state.demand.mean,
+                    "demand_seats_stdev": state.demand.deviation,
                 }
                 family.add_metric((state.name,), values[name])
             yield family
@@ -63,7 +69,7 @@ class FlowMetrics(Collector):
             PREFIX + "request_wait_duration_seconds", "Time in queues", labels=(*BY_FLOW, "execute")
         )
         executed = HistogramMetricFamily(
-            PREFIX + "request_execution_seconds", "Time from first look to answer", labels=BY_FLOW
+            PREFIX + "request_execution_seconds", "Time from first look to answer", labels=(*BY_FLOW, "type")
         )
         for series in self._flow.series.values():
             labels = (series.level, series.schema)
@@ -72,7 +78,7 @@ class FlowMetrics(Collector):
             for why, count in series.rejected.items():
                 rejected.add_metric((*labels, why.value), count)
             _add(waited, (*labels, "true"), series.waited)
-            _add(executed, labels, series.executed)
+            _add(executed, (*labels, "regular"), series.executed)
         yield from (dispatched, rejected, waiting, waited, executed)
 
 

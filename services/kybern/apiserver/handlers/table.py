@@ -71,9 +71,11 @@ class Ending:
             failed = storage_failure(error, self._verb, message)
         if call.seat is not None:
             self._server.flow.leave(call, seconds)
-        if self._verb != "check_access":  # which names no resource
+        code = failed.code if isinstance(failed, StatusError) else 500 if isinstance(failed, Exception) else 200
+        if self._verb == "check_access":  # which names no resource
+            self._server.metrics.access(code)
+        else:
             asked = message.resource
-            code = failed.code if isinstance(failed, StatusError) else 500 if isinstance(failed, Exception) else 200
             series = self._server.metrics.series(self._shown, asked.group, asked.resource, asked.subresource)
             series.record(code, seconds)
         if failed is not error and failed is not None:

@@ -35,6 +35,7 @@ class Cacher:
         self.head = encoding.head(kind, api_version)
         self.closing = False
         self.changed = 0  # revision of the newest change
+        self.published = self.loads = 0  # changes passed on; times that everything was loaded
         self.entries: dict[str, Entry] = {}
         self.keys = SortedKeys()
         self.unreadable: dict[str, str] = {}  # key → why what is stored there cannot be read
@@ -102,6 +103,7 @@ class Cacher:
     def loaded(self, revision: int) -> None:
         """Everything up to the revision is loaded; watches can start from there."""
         self._floor = self.changed = revision
+        self.loads += 1
 
     def reset(self) -> None:
         """Forget everything (history was lost): watchers are cut off and list again."""
@@ -179,6 +181,7 @@ class Cacher:
             self._floor = self._ring[0].revision
         self._ring.append(event)
         self.changed = event.revision
+        self.published += 1
         for listener in self.listeners:
             listener(event)
         self._audiences.offer(event)
@@ -208,6 +211,11 @@ class Cacher:
             newer.append(event)
         newer.reverse()
         return newer
+
+    @property
+    def capacity(self) -> int:
+        """How many recent events are kept at most."""
+        return self._ring.maxlen or 0
 
     def limit_ring(self, events: int) -> None:
         """Keep another number of recent events."""

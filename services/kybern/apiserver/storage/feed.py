@@ -16,6 +16,7 @@ from kybern.apiserver.core.keys import ROOT
 from kybern.apiserver.storage.cacher import Cacher
 from kybern.apiserver.storage.entry import Object
 from kybern.apiserver.storage.failure import StorageFailed
+from kybern.apiserver.storage.metrics import StoreCalls
 from kybern.kube.status import timeout
 from kybern.store.contract import Delete, Event, KeyValue, Store, TxnResult, Write, events_of
 from kybern.store.errors import CompactedError, StoreUnavailable
@@ -39,6 +40,8 @@ class Feed:
         self.patience = CATCH_UP
         self.prelude: tuple[Cacher, Callable[[], None]] | None = None  # loaded first, and told: it makes more caches
         self._log = telemetry.log
+        self._calls = StoreCalls()
+        telemetry.registry.register(self._calls)
         self._cachers: dict[str, Cacher] = {}
         self._ahead: dict[int, tuple[Sequence[Event], Object | None, str]] = {}
         self._loading = False  # once more: what writers tell comes by the watch that follows
@@ -159,10 +162,14 @@ class Feed:
 
     async def commit(self, writes: Sequence[Write], obj: Object | None, traceparent: str) -> TxnResult:
         """One transaction; returns when it is durable and, if it succeeded, in the caches."""
+        time, cacher = asyncio.get_running_loop().time, self.cacher(writes[0].key)
+        began = time()
         try:
             result = await self.store.txn(writes)
         except StoreUnavailable as error:
+            self._calls.record(writes, cacher, time() - began, failed=True)
             raise StorageFailed(error) from error
+        self._calls.record(writes, cacher, time() - began)
         if not result.succeeded:
             return result
         if result.revision > self.revision:

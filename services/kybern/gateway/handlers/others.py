@@ -18,6 +18,9 @@ OPENAPI_V3 = "/openapi/v3"
 KEPT = ((b"Cache-Control", b"public, max-age=3600"),)
 DOCUMENT_TYPES = {"/.well-known/openid-configuration": JSON, "/openid/v1/jwks": b"application/jwk-set+json"}
 EXPOSITION = CONTENT_TYPE.encode()
+REQUESTS = frozenset(  # which the apiserver counts in its own way, too
+    (b"apiserver_request_total", b"apiserver_request_duration_seconds", b"apiserver_longrunning_requests")
+)
 
 
 class Others:
@@ -65,7 +68,7 @@ class Others:
         if path == "/metrics/slis":
             return Response(exposition(self._slis.registry), 200, EXPOSITION, self._since)
         own = await asyncio.to_thread(exposition, self._api.env.telemetry.registry)
-        return Response(joined(own, apiservers), 200, EXPOSITION, self._since)
+        return Response(joined(own, apiservers, REQUESTS), 200, EXPOSITION, self._since)
 
     async def _described(self, request: Request, path: str) -> Response | None:
         """OpenAPI and discovery documents."""

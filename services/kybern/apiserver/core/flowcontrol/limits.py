@@ -89,10 +89,12 @@ def nominal_limits(server: int, levels: Sequence[Level]) -> dict[str, Limits]:
 
 @dataclass(frozen=True)
 class Demand:
-    """Seats wanted in one period: the most, and the smoothed envelope."""
+    """Seats wanted in one period: the most, the smoothed envelope, the mean and the standard deviation."""
 
     high: float = 0.0
     smooth: float = 0.0
+    mean: float = 0.0
+    deviation: float = 0.0
 
 
 def smoothed(before: float, samples: Sequence[float], high: float) -> Demand:
@@ -100,8 +102,9 @@ def smoothed(before: float, samples: Sequence[float], high: float) -> Demand:
     if not samples:
         return Demand(high, MEMORY * before)
     mean = sum(samples) / len(samples)
-    envelope = mean + math.sqrt(sum((sample - mean) ** 2 for sample in samples) / len(samples))
-    return Demand(high, max(envelope, MEMORY * before + (1 - MEMORY) * envelope))
+    deviation = math.sqrt(sum((sample - mean) ** 2 for sample in samples) / len(samples))
+    envelope = mean + deviation
+    return Demand(high, max(envelope, MEMORY * before + (1 - MEMORY) * envelope), mean, deviation)
 
 
 def current_limits(
