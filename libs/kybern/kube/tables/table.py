@@ -85,6 +85,7 @@ class Printing:
         row: Object = {"cells": self.cells(obj, now)}
         if (self.group, self.resource) == ("", "pods") and (found := pods.pod_row_conditions(obj)):
             row["conditions"] = found
+        row["object"] = None
         if include != "None":
             row["object"] = obj if include == "Object" else partial_object_metadata(obj)
         return row

@@ -1,5 +1,7 @@
 """What every verb starts with: find the resource, authenticate, authorize, see whether the verb is served."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 
 from kybern.apiserver.core import fields as field_labels
@@ -9,12 +11,15 @@ from kybern.apiserver.registry.resource_table import Served, supports
 from kybern.apiserver.server import ApiServer
 from kybern.apiserver.storage.selection import Selection, renamed
 from kybern.kube import field_selectors, selected, selectors
+from kybern.kube.field_selectors import FieldSelector
 from kybern.kube.rbac import Attributes
 from kybern.kube.selected import forgiving
-from kybern.kube.selectors import SelectorError
+from kybern.kube.selectors import Selector, SelectorError
 from kybern.kube.status import StatusError, bad_request, unknown_resource
 from kybern.protos.api.v1.objects_pb2 import DeleteCollectionRequest, ListRequest, Resource, WatchRequest
 from kybern.rpc.exchange.context import CallContext
+
+Selecting = ListRequest | WatchRequest | DeleteCollectionRequest
 
 
 def begin(
@@ -24,7 +29,7 @@ def begin(
     resource: Resource,
     name: str = "",
     listing: ListRequest | None = None,
-    selecting: ListRequest | WatchRequest | DeleteCollectionRequest | None = None,
+    selecting: Selecting | None = None,
 ) -> Request:
     """The request, allowed. Raises StatusError (401, 403, 404, 405, 429), MustWait."""
     served = server.table.served.get((resource.group, resource.version, resource.resource))
@@ -67,13 +72,26 @@ def need_namespace(request: Request) -> None:
         raise bad_request("an empty namespace may not be set when a resource name is provided")
 
 
+@contextmanager
+def selectors_first(message: Selecting) -> Iterator[None]:
+    """What is wrong with a selector is told before what is wrong with the other options. Raises StatusError (400)."""
+    try:
+        yield
+    except StatusError:
+        _read(message.label_selector, message.field_selector)
+        raise
+
+
+def _read(labels: str, field_text: str) -> tuple[Selector, FieldSelector]:
+    try:
+        return selectors.parse(labels), field_selectors.parse(field_text)
+    except SelectorError as error:
+        raise bad_request(str(error)) from None
+
+
 def selection(served: Served, namespace: str, labels: str, field_text: str, name: str = "") -> Selection:
     """What a list or watch selects. Raises StatusError (400)."""
-    try:
-        by_label = selectors.parse(labels)
-        by_field = field_selectors.parse(field_text)
-    except SelectorError as error:
-        raise _bad(error) from None
+    by_label, by_field = _read(labels, field_text)
     for requirement in by_field.requirements:
         if requirement.field not in served.selectable:
             if served.custom is not None:
@@ -82,7 +100,3 @@ def selection(served: Served, namespace: str, labels: str, field_text: str, name
                 field_labels.unsupported(served.group, served.resource, served.info.kind, requirement.field)
             )
     return Selection(namespace, name, by_label, renamed(by_field, served.aliases))
-
-
-def _bad(error: SelectorError) -> StatusError:
-    return bad_request(str(error))

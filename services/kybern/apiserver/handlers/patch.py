@@ -7,7 +7,6 @@ from kybern.apiserver.handlers.warned import warned
 from kybern.apiserver.registry import patch as patches
 from kybern.apiserver.registry.apply import TYPE as APPLY
 from kybern.apiserver.registry.apply import apply, apply_scale
-from kybern.apiserver.registry.decode import parse, prune
 from kybern.apiserver.registry.request import Object, Request
 from kybern.apiserver.registry.strategies.scale import GVK as SCALE
 from kybern.apiserver.registry.strategies.scale import scale_of, scaled
@@ -51,8 +50,9 @@ async def _patch_scale(request: Request, patch_type: str, data: bytes) -> bytes:
 
     async def produce(obj: Object) -> Object:
         before = scale_of(obj, request.served.custom)
-        scale = parse(orjson.dumps(patches.apply_patch(patch_type, before, wanted, SCALE)), SCALE)
-        prune(request, scale, SCALE)
+        patched = patches.apply_patch(patch_type, before, wanted, SCALE)
+        request.warnings.clear()
+        scale = patches.read_patched(request, patch_type, before, wanted, patched, orjson.dumps(patched), SCALE)
         if scale["metadata"].get("resourceVersion") == before["metadata"]["resourceVersion"]:
             scale["metadata"].pop("resourceVersion")
         return scaled(request, obj, scale)

@@ -6,7 +6,7 @@ from collections.abc import AsyncGenerator, Iterable, Iterator
 from kybern.apiserver.core import encoding, list_options
 from kybern.apiserver.core.revision import revision_of
 from kybern.apiserver.crd.late_selection import LateSelection, late_selection
-from kybern.apiserver.handlers.begin import begin, selection
+from kybern.apiserver.handlers.begin import begin, selection, selectors_first
 from kybern.apiserver.registry import unreadable
 from kybern.apiserver.registry.request import Request, pinned_name
 from kybern.apiserver.server import ApiServer
@@ -23,7 +23,8 @@ async def watch(server: ApiServer, message: WatchRequest, call: CallContext) -> 
     resource = message.resource
     request = begin(server, call, "watch", resource, message.name or pinned_name(message.field_selector), None, message)
     initial_events = message.send_initial_events if message.HasField("send_initial_events") else None
-    list_options.check_watch(message.resource_version_match, message.continue_token, initial_events)
+    with selectors_first(message):
+        list_options.check_watch(message.resource_version_match, message.continue_token, initial_events)
     cacher = request.served.storage
     chosen = selection(request.served, request.namespace, message.label_selector, message.field_selector, message.name)
     late = late_selection(request.served, chosen)

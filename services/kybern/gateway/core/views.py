@@ -58,7 +58,7 @@ def partial_list(items: list[Object], metadata: Object, version: str) -> Object:
         "kind": "PartialObjectMetadataList",
         "apiVersion": f"meta.k8s.io/{version}",
         "metadata": metadata,
-        "items": [partial(item, version) for item in items],
+        "items": [partial(item, version) for item in items] or None,  # as Go writes it
     }
 
 

@@ -38,12 +38,13 @@ class Ahead(Generic[T]):
             return [item]
         return []
 
-    async def peek(self) -> None:
-        """Wait a moment for the first reply; raises what the stream fails with in that time."""
+    async def peek(self, patience: float = PATIENCE) -> bool:
+        """Wait a moment for the first reply: whether it has come; raises what the stream fails with in that time."""
         self._first = asyncio.create_task(self._take())
-        await asyncio.wait({self._first}, timeout=PATIENCE)
+        await asyncio.wait({self._first}, timeout=patience)
         if self._first.done():
             self._first.result()
+        return self._first.done()
 
     async def __aiter__(self) -> AsyncIterator[T]:
         for item in await self._first if self._first is not None else ():

@@ -18,11 +18,13 @@ from kybern.gateway.core.views import TableView
 from kybern.gateway.handlers import protobuf_list, streamed_list
 from kybern.gateway.handlers.target import Target
 from kybern.gateway.http.message import Request, Response
-from kybern.kube import recognize
+from kybern.kube import field, recognize
 from kybern.kube.meta import Object
 from kybern.kube.status import bad_request, status_error
 from kybern.kube.tables.table import CUSTOM_SCALE, SCALE
 from kybern.protos.api.v1.objects_pb2 import GetRequest, ListRequest, ListResponse
+
+_INCLUDED = "must be 'Metadata', 'Object', 'None', or empty"
 
 
 def table_view(request: Request, media: MediaType, served: Served, subresource: str = "") -> TableView | None:
@@ -31,7 +33,8 @@ def table_view(request: Request, media: MediaType, served: Served, subresource: 
         return None
     include = views.include_object(request.parameter("includeObject"))
     if include is None:
-        raise bad_request(f"unrecognized includeObject value: {request.parameter('includeObject')!r}")
+        wrong = field.invalid("includeObject", request.parameter("includeObject"), _INCLUDED)
+        raise bad_request(f"Unable to convert to Table as requested: {wrong}")
     printing = served.printing
     if subresource == "scale":
         printing = CUSTOM_SCALE if served.custom else SCALE

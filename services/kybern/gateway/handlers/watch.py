@@ -13,7 +13,7 @@ from kybern.gateway.core import options, views
 from kybern.gateway.core.frames import NAMES
 from kybern.gateway.core.negotiation import OFFERED_LISTS, OFFERED_STREAMS, MediaType
 from kybern.gateway.core.views import TableView
-from kybern.gateway.handlers.ahead import PATIENCE, Ahead
+from kybern.gateway.handlers.ahead import Ahead
 from kybern.gateway.handlers.protobuf_list import AT_ONCE
 from kybern.gateway.handlers.read import table_view
 from kybern.gateway.handlers.target import Target
@@ -29,6 +29,7 @@ from kybern.protos.api.v1.objects_pb2 import (
 )
 from kybern.telemetry.observations import Observations
 
+PATIENCE = 15.0  # seconds for the apiserver to say that a watch stands; a refusal after them is an ERROR event
 TOLD_LATE = frozenset({410, 504})  # a resourceVersion too old or too large is an ERROR event, not a refusal
 
 
@@ -52,39 +53,40 @@ def watch_request(request: Request, target: Target) -> WatchRequest:
 async def watch(api: Api, request: Request, target: Target, traceparent: str) -> None:
     """Serve one watch. Raises StatusError when it is refused before it began, save for what is told late."""
     media = answers.media_type(request, target.served, OFFERED_LISTS)
+    wanted = watch_request(request, target)
     if media.yaml:
         raise not_acceptable(OFFERED_STREAMS)
     if media.plain:
-        await _plain(api, request, target, traceparent)
+        await _plain(api, request, target, wanted, traceparent)
         return
     writer = FrameWriter(api, media, table_view(request, media, target.served), api.sizes.of_events(target.path))
-    events: Ahead[WatchResponse] = Ahead(
-        api.streams.stream(watch_request(request, target), **behind(api, request), traceparent=traceparent)
-    )
+    events: Ahead[WatchResponse] = Ahead(api.streams.stream(wanted, **behind(api, request), traceparent=traceparent))
     try:
+        begun = True
         try:
-            await events.peek()
+            begun = await events.peek(PATIENCE)
         except StatusError as error:
             if error.code not in TOLD_LATE:
                 raise
         stream = request.connection.stream(request, 200, media.stream_type, endless=True)
         try:
             async for batch in events:
+                begun = True
                 async for frames in writer.parts(batch):
                     await stream.write(frames)
         except StatusError as error:
-            if error.code in TOLD_LATE:
+            if error.code in TOLD_LATE or not begun:
                 await stream.write(writer.frame(WatchEvent(type=EVENT_TYPE_ERROR, object=orjson.dumps(error.status))))
         stream.end()
     finally:
         await events.close()
 
 
-async def _plain(api: Api, request: Request, target: Target, traceparent: str) -> None:
+async def _plain(api: Api, request: Request, target: Target, wanted: WatchRequest, traceparent: str) -> None:
     """Events as they come from the apiserver, written by the Exchange's callback."""
     given = behind(api, request)
     sink = WatchSink(api.frames, api.sizes.of_events(target.path), given.pop("note"))
-    call_id = await api.streams.start(sink, watch_request(request, target), traceparent=traceparent, **given)
+    call_id = await api.streams.start(sink, wanted, traceparent=traceparent, **given)
     try:
         try:
             await sink.begun(PATIENCE)
@@ -95,7 +97,7 @@ async def _plain(api: Api, request: Request, target: Target, traceparent: str) -
         try:
             await sink.follow(stream)
         except StatusError as error:
-            if error.code in TOLD_LATE:
+            if error.code in TOLD_LATE or not sink.stands:
                 await stream.write(views.frame("ERROR", orjson.dumps(error.status)))
         stream.end()
     finally:

@@ -59,6 +59,11 @@ class WatchSink:
 
     # The handler's side
 
+    @property
+    def stands(self) -> bool:
+        """Whether there was a first reply."""
+        return self._begun
+
     async def begun(self, patience: float) -> None:
         """Wait a moment for the first reply. Raises StatusError if the watch was refused."""
         try:
