@@ -422,3 +422,29 @@ async def test_component_statuses(admin: Client) -> None:
     }
     assert (await admin.get(statuses, "etcd-0"))["conditions"][0]["message"] == "ok"
     assert (await refused(admin.get(statuses, "none"))).code == 404
+
+
+SERVICE_CIDRS = Resource("networking.k8s.io", "v1", "servicecidrs", "ServiceCIDR", False)
+STATUSES = [
+    (DEPLOYMENTS, {"annotations", "ownerReferences"}),
+    (REPLICA_SETS, {"annotations", "labels", "ownerReferences"}),
+    (SERVICE_CIDRS, set()),
+]
+
+
+@pytest.mark.parametrize(("resource", "written"), STATUSES, ids=[row[0].kind for row in STATUSES])
+async def test_metadata_that_a_status_writes(admin: Client, resource: Resource, written: set[str]) -> None:
+    made = deployment("d")
+    if resource is SERVICE_CIDRS:
+        made = {"metadata": {"name": "d"}, "spec": {"cidrs": ["10.9.0.0/16"]}}
+    made = await admin.create(resource, made)
+    owner = {"apiVersion": "v1", "kind": "K", "name": "n", "uid": "u"}
+    wanted = {"labels": {"x": "y"}, "annotations": {"x": "y"}, "ownerReferences": [owner]}
+    changed = await admin.update_status(resource, {**made, "metadata": {**made["metadata"], **wanted}})
+    assert {name for name in wanted if changed["metadata"].get(name) == wanted[name]} == written
+    broken = {**changed, "metadata": {**changed["metadata"], "annotations": {"-": "y"}}}
+    if written:
+        told = (await refused(admin.update_status(resource, broken))).status["details"]["causes"]
+        assert [cause["field"] for cause in told] == ["metadata.annotations"] * 3
+    else:
+        await admin.update_status(resource, broken)

@@ -11,9 +11,10 @@ into the response.
 """
 
 from kybern.kube.field import FieldError
-from kybern.kube.schema import ResourceInfo, definition
+from kybern.kube.schema import ResourceInfo
 from kybern.kube.validation.fields import Errors, Object, child
 from kybern.kube.validation.metadata import validate_metadata, validate_metadata_update
+from kybern.kube.validation.metadata_update import any_finalizer, metadata_errors
 from kybern.kube.validation.names import Check
 from kybern.kube.validation.registry import REVIEWS, SUBRESOURCES, rules_for
 from kybern.kube.validation.structural import validate_enums
@@ -27,36 +28,11 @@ __all__ = [
     "validate_update",
 ]
 
-ANY_FINALIZER = frozenset(
-    {
-        "admissionregistration.k8s.io",
-        "apiextensions.k8s.io",
-        "apiregistration.k8s.io",
-        "coordination.k8s.io",
-        "node.k8s.io",
-    }
-)
-
-# Kinds, and (kind, subresource), whose own rules say nothing of metadata in an update.
-SAID_ONCE: frozenset[str | tuple[str, str]] = frozenset(
-    {
-        *("EndpointSlice", "FlowSchema", "LimitRange", "PodDisruptionBudget"),
-        *("MutatingWebhookConfiguration", "ValidatingAdmissionPolicy", "ValidatingAdmissionPolicyBinding"),
-        *(
-            "PriorityLevelConfiguration",
-            "ValidatingWebhookConfiguration",
-            "VolumeAttachment",
-            ("CronJob", "status"),
-            ("PersistentVolume", ""),
-        ),
-    }
-)
-
 
 def validate_create(info: ResourceInfo, obj: Object, asked: ResourceInfo | None = None) -> list[FieldError]:
     """Every field error of a new object; `asked` is the resource of the request, which may be of another group."""
     rules = rules_for((asked or info).group, info.kind)
-    errors = list(_validate_metadata(info, child(obj, "metadata"), rules.name))
+    errors = list(_validate_metadata(asked or info, child(obj, "metadata"), rules.name))
     if rules.new is not None:
         errors += rules.new(obj)
     if rules.create is not None:
@@ -69,35 +45,24 @@ def validate_update(
 ) -> list[FieldError]:
     """Every field error of a change of the main resource; `asked` as for `validate_create`."""
     rules = rules_for((asked or info).group, info.kind)
-    metadata = child(new, "metadata")
-    errors = _metadata_update(info, "", new, old)
-    errors += _validate_metadata(info, metadata, rules.name)
+    errors, later = metadata_errors(asked or info, "", new, old, rules.name)
     if rules.create is not None and not rules.update_only:
         errors += rules.create(new)
+    errors += later
     if rules.update is not None:
         errors += rules.update(new, old)
     return _with_enums(errors, info, new)
 
 
 def _validate_metadata(info: ResourceInfo, metadata: Object, name: Check) -> Errors:
-    any_finalizer = info.group in ANY_FINALIZER or definition(info.gvk) is None  # the latter: custom resources
-    return validate_metadata(metadata, info.namespaced, name, any_finalizer=any_finalizer)
+    return validate_metadata(metadata, info.namespaced, name, any_finalizer=any_finalizer(info))
 
 
 def validate_subresource_update(info: ResourceInfo, subresource: str, new: Object, old: Object) -> list[FieldError]:
     """Every field error of a write through a subresource; the whole object as it would become, and as it is."""
-    errors = _metadata_update(info, subresource, new, old)
+    first, later = metadata_errors(info, subresource, new, old, rules_for(info.group, info.kind).name)
     rules = SUBRESOURCES.get((info.group, info.kind, subresource))
-    if rules is not None:
-        errors += rules(new, old)
-    return errors
-
-
-def _metadata_update(info: ResourceInfo, subresource: str, new: Object, old: Object) -> list[FieldError]:
-    """Errors of metadata that every kind has in common; the rules of most kinds have them, too, and say them again."""
-    errors = list(validate_metadata_update(child(new, "metadata"), child(old, "metadata")))
-    said_once = not SAID_ONCE.isdisjoint((info.kind, (info.kind, subresource))) or definition(info.gvk) is None
-    return errors if said_once else [*errors, *errors]
+    return [*first, *later, *(rules(new, old) if rules is not None else ())]
 
 
 def validate_review(group: str, kind: str, obj: Object) -> list[FieldError]:

@@ -1,11 +1,12 @@
 """ObjectMeta: names, labels, annotations, owners and finalizers, and what of them may change."""
 
-from kybern.kube.field import forbidden, invalid, required, too_long
+from kybern.kube.field import Struct, forbidden, invalid, required, too_long
 from kybern.kube.validation.fields import IMMUTABLE, Errors, Object, child, immutable, items, text
 from kybern.kube.validation.names import Check, dns1123_label, label_key, label_value, qualified_name
 
 TOTAL_ANNOTATIONS_LIMIT = 256 * 1024
 STANDARD_FINALIZERS = frozenset({"kubernetes", "orphan", "foregroundDeletion"})
+_OWNER = ("apiVersion", "kind", "name", "uid", "controller", "blockOwnerDeletion")
 _NEVER_OWNERS = frozenset({("v1", "Event")})
 
 
@@ -16,6 +17,15 @@ def validate_metadata(
 
     A finalizer without a domain must be a standard one, except with `any_finalizer`.
     """
+    yield from validate_identity(meta, namespaced, name_check, path)
+    yield from validate_formats(meta, path)
+    yield from validate_finalizers(meta, path)
+    if not any_finalizer:
+        yield from validate_standard_finalizers(meta, path)
+
+
+def validate_identity(meta: Object, namespaced: bool, name_check: Check, path: str = "metadata") -> Errors:
+    """Name, namespace and generation."""
     prefix = meta.get("generateName") or ""
     if prefix:
         # What comes after the prefix is alphanumeric, so a prefix may end in a hyphen.
@@ -29,10 +39,13 @@ def validate_metadata(
     yield from _namespace(meta.get("namespace") or "", namespaced, path)
     if (meta.get("generation") or 0) < 0:
         yield invalid(f"{path}.generation", meta["generation"], "must be greater than or equal to 0")
+
+
+def validate_formats(meta: Object, path: str = "metadata") -> Errors:
+    """Labels, annotations and owners."""
     yield from validate_labels(meta.get("labels"), f"{path}.labels")
     yield from validate_annotations(meta.get("annotations"), f"{path}.annotations")
     yield from _owner_references(meta, f"{path}.ownerReferences")
-    yield from _finalizers(meta, f"{path}.finalizers", any_finalizer)
 
 
 def _namespace(namespace: str, namespaced: bool, path: str) -> Errors:
@@ -62,15 +75,18 @@ def validate_annotations(annotations: dict[str, str] | None, path: str) -> Error
 
 
 def _owner_references(meta: Object, path: str) -> Errors:
+    """Which of several owners is broken is not told."""
     controllers = []
-    for index, owner in enumerate(items(meta, "ownerReferences")):
-        at = f"{path}[{index}]"
-        for name in ("apiVersion", "kind", "name", "uid"):
+    for owner in items(meta, "ownerReferences"):
+        version = owner.get("apiVersion") or ""
+        if version.count("/") > 1 or not version.rpartition("/")[2]:
+            yield invalid(f"{path}.apiVersion", version, "version must not be empty")
+        for name in ("kind", "name", "uid"):
             if not owner.get(name):
-                label = "version" if name == "apiVersion" else name
-                yield invalid(f"{at}.{name}", "", f"{label} must not be empty")
+                yield invalid(f"{path}.{name}", "", "must not be empty")
         if (owner.get("apiVersion"), owner.get("kind")) in _NEVER_OWNERS:
-            yield invalid(at, owner, f"{owner['apiVersion']}, Kind={owner['kind']} is disallowed from being an owner")
+            detail = f"/{owner['apiVersion']}, Kind={owner['kind']} is disallowed from being an owner"
+            yield invalid(path, Struct({name: owner[name] for name in _OWNER if name in owner}), detail)
         if owner.get("controller"):
             controllers.append(owner.get("kind", "") + "/" + owner.get("name", ""))
             if len(controllers) > 1:
@@ -78,15 +94,21 @@ def _owner_references(meta: Object, path: str) -> Errors:
                 yield invalid(path, meta["ownerReferences"], f"{detail}{controllers[0]} and {controllers[-1]}")
 
 
-def _finalizers(meta: Object, path: str, any_name: bool) -> Errors:
-    finalizers = items(meta, "finalizers")
-    for index, name in enumerate(finalizers):
-        if any_name:
-            yield from text(name, path, qualified_name)
-        else:
-            yield from validate_finalizer_name(name, f"{path}[{index}]")
+def validate_finalizers(meta: Object, path: str = "metadata") -> Errors:
+    """What holds for the finalizers of every kind."""
+    finalizers, path = items(meta, "finalizers"), f"{path}.finalizers"
+    for name in finalizers:
+        yield from text(name, path, qualified_name)
     if "orphan" in finalizers and "foregroundDeletion" in finalizers:
-        yield invalid(path, finalizers, "finalizer orphan and finalizer foregroundDeletion cannot be both set")
+        yield invalid(path, finalizers, "finalizer orphan and foregroundDeletion cannot be both set")
+
+
+def validate_standard_finalizers(meta: Object, path: str = "metadata") -> Errors:
+    """Finalizers without a domain are Kubernetes' own."""
+    for index, name in enumerate(items(meta, "finalizers")):
+        if "/" not in name and name not in STANDARD_FINALIZERS:
+            detail = "name is neither a standard finalizer name nor is it fully qualified"
+            yield invalid(f"{path}.finalizers[{index}]", name, detail)
 
 
 def validate_finalizer_name(name: str, path: str) -> Errors:
@@ -160,8 +182,12 @@ __all__ = [
     "matches_nothing",
     "validate_annotations",
     "validate_finalizer_name",
+    "validate_finalizers",
+    "validate_formats",
+    "validate_identity",
     "validate_labels",
     "validate_metadata",
     "validate_metadata_update",
     "validate_selector",
+    "validate_standard_finalizers",
 ]

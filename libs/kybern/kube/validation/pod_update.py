@@ -5,8 +5,7 @@ from typing import Any
 from kybern.kube.field import forbidden, invalid, required
 from kybern.kube.go_diff import go_diff
 from kybern.kube.validation.fields import Errors, Object, child, items, same
-from kybern.kube.validation.metadata import validate_metadata
-from kybern.kube.validation.names import dns1123_subdomain, range_error
+from kybern.kube.validation.names import range_error
 from kybern.kube.validation.pod import MIRROR, validate_mirror, validate_whole_pod
 from kybern.kube.validation.pod_annotations import validate_seccomp_annotations
 
@@ -21,7 +20,6 @@ _UPDATABLE = (
 def validate_pod_update(pod: Object, old: Object) -> Errors:
     """Images, a shorter deadline, more tolerations, fewer scheduling gates: the rest of spec stays."""
     spec, before = child(pod, "spec"), child(old, "spec")
-    yield from validate_metadata(child(pod, "metadata"), True, dns1123_subdomain)
     yield from validate_whole_pod(pod)
     if not spec.get("serviceAccountName"):
         yield from _tokens_of_nobody(spec)

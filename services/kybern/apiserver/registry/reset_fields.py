@@ -9,6 +9,7 @@ _METADATA, _SPEC, _STATUS = ("f:metadata",), ("f:spec",), ("f:status",)
 _ON_STATUS = {
     ("", "pods"): (_SPEC, ("f:metadata", "f:deletionTimestamp"), ("f:metadata", "f:ownerReferences")),
     ("admissionregistration.k8s.io", "validatingadmissionpolicies"): (_METADATA, _SPEC),
+    ("apiregistration.k8s.io", "apiservices"): (_METADATA, _SPEC),
     ("apps", "deployments"): (_SPEC, ("f:metadata", "f:labels")),
     ("certificates.k8s.io", "certificatesigningrequests"): (_SPEC, ("f:status", "f:conditions")),
     ("flowcontrol.apiserver.k8s.io", "flowschemas"): (_METADATA, _SPEC),
@@ -30,3 +31,17 @@ def reset_fields(stored: ResourceInfo, subresource: str, custom: bool = False) -
     if stored.resource == "certificatesigningrequests":  # what is requested is requested once and for all
         return from_paths([_SPEC, _STATUS])
     return from_paths([_STATUS]) if "status" in stored.subresources else {}
+
+
+_ALL_BUT_OWN = ("labels", "annotations", "finalizers", "ownerReferences", "generation", "deletionTimestamp")
+
+
+def kept_metadata(stored: ResourceInfo, custom: bool) -> tuple[str, ...] | None:
+    """The members of metadata that a write of the status leaves as they are; None for all of them."""
+    if custom or stored.group == "flowcontrol.apiserver.k8s.io":
+        return None
+    paths = _ON_STATUS.get((stored.group, stored.resource), ())
+    if _METADATA in paths:
+        return _ALL_BUT_OWN
+    members = (path[-1][2:] for path in paths if path[0] == "f:metadata")
+    return tuple(member for member in members if member != "deletionTimestamp")

@@ -16,6 +16,7 @@ from kybern.apiserver.registry.decode import decode, to_storage
 from kybern.apiserver.registry.delete import is_finished
 from kybern.apiserver.registry.field_managers import check_admitted, settled, track_update
 from kybern.apiserver.registry.request import Request
+from kybern.apiserver.registry.reset_fields import kept_metadata
 from kybern.apiserver.registry.strategy import Allocation
 from kybern.apiserver.registry.validation import check_update
 from kybern.apiserver.storage.entry import Entry
@@ -157,11 +158,7 @@ def prepare(request: Request, new: Object, old: Object) -> None:
     elif request.subresource == "status":
         for member in {*new, *old} - {"kind", "apiVersion", "metadata", "status"}:
             _carry(new, old, member)
-        new["metadata"] = {**new["metadata"], "ownerReferences": old["metadata"].get("ownerReferences")}
-        if new["metadata"]["ownerReferences"] is None:
-            del new["metadata"]["ownerReferences"]
-        if request.served.custom is not None:
-            _keep_metadata(new, old)
+        _keep_metadata(new, old, kept_metadata(request.served.stored, request.served.custom is not None))
         for step in strategy.status_update:
             step(request, new, old)
     else:
@@ -180,24 +177,31 @@ def _is_new_generation(request: Request, new: Object, old: Object) -> bool:
     return kind in GENERATION_KINDS and _counts(kind, request.subresource, new, old)
 
 
-def _keep_metadata(new: Object, old: Object) -> None:
-    """The status of a custom resource changes nothing of its metadata."""
-    written = {name: new["metadata"][name] for name in ("managedFields", "resourceVersion") if name in new["metadata"]}
-    kept = {name: value for name, value in old["metadata"].items() if name not in ("managedFields", "resourceVersion")}
-    new["metadata"] = metadata.ordered({**kept, **written})
+def _keep_metadata(new: Object, old: Object, members: tuple[str, ...] | None) -> None:
+    """What of its metadata the status of an object does not change; None is all of it."""
+    if members is None:
+        own = {name: new["metadata"][name] for name in ("managedFields", "resourceVersion") if name in new["metadata"]}
+        kept = {
+            name: value for name, value in old["metadata"].items() if name not in ("managedFields", "resourceVersion")
+        }
+        new["metadata"] = metadata.ordered({**kept, **own})
+    elif members:
+        kept = {name: value for name, value in old["metadata"].items() if name in members}
+        left = {name: value for name, value in new["metadata"].items() if name not in members}
+        new["metadata"] = metadata.ordered({**left, **kept})
+
+
+_COUNTED_METADATA = {"Deployment": "annotations", "EndpointSlice": "labels"}
 
 
 def _counts(kind: str, subresource: str, new: Object, old: Object) -> bool:
-    """Whether a change counts as a new generation; a Deployment's annotations do (not with its status), as upstream."""
+    """Whether a change counts as a new generation; so does some of metadata (not with a status), as upstream."""
     if subresource == "binding" or kind == "PriorityClass":  # placing a pod is no change of what is wanted
         return False
     if metadata.spec_changed(new, old):
         return True
-    return (
-        kind == "Deployment"
-        and not subresource
-        and new["metadata"].get("annotations") != old["metadata"].get("annotations")
-    )
+    member = _COUNTED_METADATA.get(kind)
+    return member is not None and not subresource and new["metadata"].get(member) != old["metadata"].get(member)
 
 
 def _carry(new: Object, old: Object, member: str) -> None:
