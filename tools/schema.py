@@ -15,6 +15,8 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
+from kybern.kube.schema.decode import go_type
+
 JSON = dict[str, Any]
 VERSION = "1.36"
 ROOT = Path(__file__).resolve().parent.parent
@@ -149,6 +151,28 @@ def build_zeros(definitions: dict[str, JSON], facts: JSON) -> dict[str, JSON]:
     return {**kept, **{_AGGREGATION + name: row for name, row in _AGGREGATION_ZEROS.items()}}
 
 
+def build_go_types(definitions: dict[str, JSON], facts: JSON) -> dict[str, JSON]:
+    """name → what errors call the types of members, where that does not follow from the definition."""
+    found = {}
+    for name, row in facts.items():
+        properties = definitions.get(name, {}).get("properties", {})
+        types = {
+            member: levels
+            for member, levels in row.get("types", {}).items()
+            if member in properties and levels != _levels(definitions, properties[member])
+        }
+        inside = {member: path for member, path in row.get("inside", {}).items() if member in properties}
+        if types or inside:
+            found[name] = {**({"types": types} if types else {}), **({"inside": inside} if inside else {})}
+    return found
+
+
+def _levels(definitions: dict[str, JSON], schema: JSON) -> list[str]:
+    """What the definition says of a type's name, and of what it holds."""
+    inner = schema.get("items") or schema.get("additionalProperties")
+    return [go_type(schema), *(_levels(definitions, inner) if inner else [])]
+
+
 def one_line_each(entries: dict[str, Any]) -> str:
     """JSON with one entry a line: compact, and a change is a readable diff."""
     lines = (f"{json.dumps(key)}:{json.dumps(value, separators=(',', ':'))}" for key, value in entries.items())
@@ -159,13 +183,14 @@ def build() -> dict[str, str]:
     """File name → content of every generated table."""
     read = {
         name: json.loads((FACTS / f"{name}-{VERSION}.json").read_text())
-        for name in ("discovery", "enums-defaults", "table-columns", "zero-values")
+        for name in ("discovery", "enums-defaults", "table-columns", "zero-values", "go-types")
     }
     discovery = read["discovery"]
     definitions = build_definitions(discovery, read["enums-defaults"])
     return {
         "definitions.json": one_line_each(definitions),
         "zeros.json": one_line_each(build_zeros(definitions, read["zero-values"])),
+        "go_types.json": one_line_each(build_go_types(definitions, read["go-types"])),
         "resources.json": one_line_each({"groups": discovery["groups"], **discovery["resources"]}),
         "columns.json": one_line_each(read["table-columns"]),
     }

@@ -5,6 +5,7 @@ than recursive code stands. A document of a few kilobytes whose aliases multiply
 and by the measure of go-yaml: the larger the whole, the smaller the part that aliases may make of it.
 """
 
+import re
 from typing import Any
 
 import orjson
@@ -45,18 +46,28 @@ def load_yaml(data: bytes, loader: Any) -> Any:
     return value
 
 
-def yaml_error(error: Exception) -> str:
+def yaml_error(error: Exception, data: bytes = b"") -> str:
     """What is wrong with a YAML document, in go-yaml's words as far as they are ours."""
     if isinstance(error, yaml.reader.ReaderError):
         return f"yaml: {error.reason}"
     if not isinstance(error, yaml.MarkedYAMLError) or not error.problem:
         text = str(error)
-        return text if text.startswith("yaml: ") else f"yaml: {text}"
+        return text if text.startswith(("yaml: ", "json: ")) else f"yaml: {text}"
+    if isinstance(error, yaml.composer.ComposerError) and error.problem == "found undefined alias":
+        return f"yaml: unknown anchor '{_name_at(error.problem_mark, data)}' referenced"
     marks = (error.context_mark, error.problem_mark)
     line = next((mark.line for mark in marks if mark is not None and mark.line), 0)
     if line and isinstance(error, yaml.scanner.ScannerError):
         line += 1
     return f"yaml: line {line}: {error.problem}" if line else f"yaml: {error.problem}"
+
+
+def _name_at(mark: yaml.Mark | None, data: bytes) -> str:
+    """The name of the alias at a place in a document."""
+    lines = data.decode("utf-8", "replace").splitlines()
+    line = lines[mark.line][mark.column :] if mark is not None and mark.line < len(lines) else ""
+    found = re.match(r"\*([^\s,\[\]{}]+)", line)
+    return found[1] if found is not None else ""
 
 
 def _check_aliases(root: yaml.Node | None) -> None:

@@ -1,5 +1,5 @@
 // Programs on Kubernetes' own Go types: `golden` shows their wire forms, `zeros` which of their fields keep zero values
-// in JSON, `shapes` which members of a struct come and go with them, `client` is a typed client-go client, and `compare`
+// in JSON, `shapes` which members of a struct come and go with them, `types` what they are called, `client` is a typed client-go client, and `compare`
 // reads everything in both forms.
 package main
 
@@ -15,6 +15,8 @@ func main() {
 		err = golden(os.Args[2])
 	case len(os.Args) == 2 && os.Args[1] == "shapes":
 		err = shapes()
+	case len(os.Args) == 2 && os.Args[1] == "types":
+		err = typeNames()
 	case len(os.Args) == 2 && os.Args[1] == "zeros":
 		err = zeros()
 	case len(os.Args) == 3 && os.Args[1] == "client":
@@ -22,7 +24,7 @@ func main() {
 	case len(os.Args) == 4 && os.Args[1] == "compare":
 		err = compare(os.Args[2], os.Args[3])
 	default:
-		err = fmt.Errorf("usage: %s golden MANIFESTS | shapes | zeros | client NAMESPACE | compare NAMESPACE MANIFESTS", os.Args[0])
+		err = fmt.Errorf("usage: %s golden MANIFESTS | shapes | types | zeros | client NAMESPACE | compare NAMESPACE MANIFESTS", os.Args[0])
 	}
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)

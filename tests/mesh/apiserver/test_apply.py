@@ -267,6 +267,15 @@ async def test_admission_cannot_spoil_managers(admin: Client, cluster: Any, monk
         ({"bogus": 1}, "failed to create typed patch object (/a; /v1, Kind=ConfigMap): .bogus: field not declared"),
         ({"apiVersion": "v2"}, "invalid object type: /v2, Kind=ConfigMap"),
         ({"metadata": {"name": "a", "namespace": "other"}}, "does not match the namespace sent on the request"),
+        ({"metadata": {"name": True}}, "(/; /v1, Kind=ConfigMap): .metadata.name: expected string, got"),
+        ({"metadata": {"name": "b"}, "data": []}, "(/b; /v1, Kind=ConfigMap): .data: expected map, got &{[]}"),
+        ({"apiVersion": 1}, "invalid object type: /, Kind=ConfigMap"),
+        ({"kind": 1}, "invalid object type: /v1, Kind="),
+        (
+            {"metadata": {"name": "a", "deletionTimestamp": 1}},
+            "failed to convert new object (/a; /v1, Kind=ConfigMap) to proper version: unable to convert unstructured "
+            "object to /v1, Kind=ConfigMap: json: cannot unmarshal number into Go value of type string",
+        ),
         ({"metadata": {"name": "a", "uid": "x"}}, "uid mismatch: the provided object specified uid x"),
     ],
 )
@@ -274,6 +283,25 @@ async def test_configurations_that_do_not_fit(admin: Client, change: dict[str, A
     with pytest.raises(StatusError) as caught:
         await apply(admin, CONFIG_MAPS, {**config_map(a="1"), **change})
     assert words in caught.value.message
+
+
+async def test_keys_that_are_given_twice(admin: Client) -> None:
+    repeated = ['line 1: key "a" already set in map', 'line 2: key "b" already set in map']
+    with pytest.raises(StatusError) as caught:
+        await apply(admin, CONFIG_MAPS, config_map(a="1"), field_validation="Strict", strict_errors=repeated)
+    assert caught.value.message == (
+        "error strict decoding YAML: error converting YAML to JSON: yaml: unmarshal errors:\n"
+        '  line 1: key "a" already set in map\n  line 2: key "b" already set in map'
+    )
+    await apply(admin, CONFIG_MAPS, config_map(a="1"), strict_errors=repeated)
+
+
+async def test_another_uid_is_told(admin: Client) -> None:
+    await apply(admin, CONFIG_MAPS, config_map(a="1"))
+    with pytest.raises(StatusError) as caught:
+        await apply(admin, CONFIG_MAPS, {**config_map(a="1"), "metadata": {"name": "a", "uid": "x"}})
+    assert (caught.value.code, caught.value.reason) == (422, "Invalid")
+    assert [cause["field"] for cause in caught.value.status["details"]["causes"]] == ["metadata.uid"] * 2
 
 
 async def test_names_and_force_are_checked(admin: Client) -> None:

@@ -63,7 +63,7 @@ async def test_pages(gateway: Any) -> None:
 
 async def test_yaml_both_ways(gateway: Any) -> None:
     headers = {"Content-Type": "application/yaml", "Accept": "application/yaml"}
-    created = await gateway.admin.post(CONFIGMAPS, data=yaml.safe_dump(config_map("y", a="b")), headers=headers)
+    created = await gateway.admin.post(CONFIGMAPS, data=yaml.safe_dump(config_map("yes-no", a="b")), headers=headers)
     assert (created.status, created.headers["Content-Type"]) == (201, "application/yaml")
     assert yaml.safe_load(await created.text())["data"] == {"a": "b"}
 

@@ -15,7 +15,7 @@ Field paths are tuples of FieldsV1's own elements: `f:spec`, `k:{"name":"c"}`, `
 paths when they are equal: the cost of a write follows what it changes.
 """
 
-from kybern.kube.managed_fields.apply import apply, gvk_text
+from kybern.kube.managed_fields.apply import apply, described, gvk_text
 from kybern.kube.managed_fields.conflicts import Conflicts
 from kybern.kube.managed_fields.field_set import FieldSet, from_paths
 from kybern.kube.managed_fields.kind import Kind, Lens
@@ -46,6 +46,7 @@ __all__ = [
     "apply",
     "built_in",
     "check",
+    "described",
     "from_paths",
     "gvk_text",
     "name_from_user_agent",

@@ -95,13 +95,14 @@ def _check(kind: Kind, config: Object) -> None:
         raise bad_request("metadata.managedFields must be nil")
     wrong = check(kind.type, config)
     if wrong:
-        raise status_error(400, "", f"failed to create typed patch object ({_described(config)}): {wrong}")
+        raise status_error(400, "", f"failed to create typed patch object ({described(config)}): {wrong}")
 
 
-def _described(config: Object) -> str:
+def described(config: Object) -> str:
+    """Namespace, name and kind of a configuration, as errors show them; what is no text is left out."""
     metadata = config.get("metadata")
     metadata = metadata if isinstance(metadata, dict) else {}
-    where = f"{metadata.get('namespace') or ''}/{metadata.get('name') or ''}"
+    where = "/".join(value if isinstance(value := metadata.get(name), str) else "" for name in ("namespace", "name"))
     return f"{where}; {gvk_text(config)}"
 
 

@@ -14,6 +14,7 @@ from kybern.kube.status import StatusError, bad_request, request_entity_too_larg
 MAX_OPERATIONS = 10_000
 OPERATIONS = ("add", "remove", "replace", "move", "copy", "test")
 _STRINGS = ("op", "path", "from")
+MEMBERS = (*_STRINGS, "value")  # of an operation
 _NEEDS_VALUE = ("add", "replace", "test")
 TEST_FAILED = "failed: test failed"  # how the message ends when the object is not what the patch expects
 

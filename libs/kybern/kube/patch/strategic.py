@@ -7,6 +7,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -61,6 +62,16 @@ def apply(original: Map, patch: Any, schema: PatchSchema, definition: str) -> Ma
     return _Merger(schema).merge_map(original, patch, definition)
 
 
+def left_over(original: Map, patch: Any, schema: PatchSchema, definition: str) -> Any:
+    """A patch without the directives that merging it used up, as upstream shows it when what came of it is refused."""
+    left, used = copy.deepcopy(patch), list[tuple[Map, str]]()
+    if isinstance(left, dict):
+        _Merger(schema, used).merge_map(original, left, definition)
+    for holder, member in used:
+        holder.pop(member, None)
+    return left
+
+
 def _bad_format(what: str) -> StatusError:
     return bad_request(f"invalid patch format of {what}")
 
@@ -68,20 +79,28 @@ def _bad_format(what: str) -> StatusError:
 @dataclass(frozen=True, slots=True)
 class _Merger:
     schema: PatchSchema
+    used: list[tuple[Map, str]] | None = None  # collects the directives that are done with, by the maps that hold them
+
+    def _use(self, holder: Map, *members: str) -> None:
+        if self.used is not None:
+            self.used.extend((holder, member) for member in members)
 
     def merge_map(self, original: Map | None, patch: Map, definition: str) -> Map:
         if DIRECTIVE in patch:
             directive = patch[DIRECTIVE]
             if directive == "replace":
+                self._use(patch, DIRECTIVE)
                 return {member: value for member, value in patch.items() if member != DIRECTIVE}
             if directive == "delete":
                 return {}
             raise errors.bad_patch_type(directive, patch)
         merged = _retained(original or {}, patch)
+        self._use(patch, RETAIN_KEYS)
         done = {RETAIN_KEYS}
         for name, wanted in patch.items():
             if name.startswith(_ORDER):
                 done |= {name, self._set_order(merged, patch, name, wanted, definition)}
+                self._use(patch, *done)
         for name, value in patch.items():
             if name in done:
                 continue

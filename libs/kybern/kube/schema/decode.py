@@ -7,11 +7,11 @@ dropped, warned of or refused depending on `fieldValidation`.
 """
 
 import base64
-import re
 from collections.abc import Sequence
 from typing import Any
 
 from kybern.kube import quantity
+from kybern.kube.schema.go_types import put, shown
 from kybern.kube.schema.restore_errors import restore_error
 from kybern.kube.schema.table import Definition, dropped_zeros, load
 from kybern.kube.schema.times import time_error
@@ -20,7 +20,6 @@ from kybern.kube.status import StatusError, bad_request
 _INTEGERS = {"int32": 2**31, "int64": 2**63}
 _NONE: frozenset[str] = frozenset()
 _KEY, _END = "\0", "\1"  # around the key of a map in a path
-_BETWEEN = re.compile("\0[^\1]*\1")
 _RAW = "io.k8s.apimachinery.pkg.runtime.RawExtension"  # any JSON
 _QUANTITY = "io.k8s.apimachinery.pkg.api.resource.Quantity"
 
@@ -35,20 +34,23 @@ class DecodeError(ValueError):
 
 def check(definition: Definition, obj: Any) -> tuple[list[str], list[str]]:
     """(decode errors, paths of unknown fields) of `obj`, which is left alone."""
-    walk = _Walk()
+    walk = _Walk(definition)
     walk.value(definition, obj, "", "")
-    return walk.errors, walk.unknown
+    return [*walk.ends, *walk.errors], walk.unknown
 
 
-def prune(definition: Definition, obj: dict[str, Any]) -> list[str]:
+def prune(definition: Definition, obj: dict[str, Any], *, restored: bool = False) -> list[str]:
     """Drop unknown fields, nulls and zeros that mean none, make quantities canonical; return the unknown fields' paths.
 
-    Raises DecodeError on a wrong type, leaving `obj` as it was.
+    `restored`: `obj` was made of a map by a strategic merge patch or an apply, which cut off integers that are too
+    large. Raises DecodeError on a wrong type, leaving `obj` as it was.
     """
-    walk = _Walk()
+    walk = _Walk(definition, restored=restored)
     walk.value(definition, obj, "", "")
-    if walk.errors:
-        raise DecodeError(walk.errors[0], walk.restoring)
+    if walk.errors or walk.ends:
+        raise DecodeError((walk.ends or walk.errors)[0], walk.restoring)
+    for path, number in walk.cut:
+        put(obj, path, number)
     for holder, name, value in walk.fixes:
         if value is None:
             del holder[name]
@@ -76,8 +78,11 @@ def strict_error(gvk: tuple[str, str, str], problems: Sequence[str]) -> StatusEr
 class _Walk:
     """One walk over one object; `fixes` holds (holder, member, value): what decoding changes, None for removal."""
 
-    def __init__(self) -> None:
+    def __init__(self, root: Definition, *, restored: bool = False) -> None:
+        self.root, self.restored = root, restored
+        self.cut: list[tuple[str, int]] = []  # (path, what is left of an integer)
         self.errors: list[str] = []
+        self.ends: list[str] = []  # errors of values that read themselves, at which upstream's decoder stops
         self.restoring = ""  # the first error in the words of a strategic merge patch, if it has its own
         self.unknown: list[str] = []
         self.fixes: list[tuple[Any, str | int, Any]] = []
@@ -191,7 +196,10 @@ class _Walk:
         elif kind == "integer":
             limit = _INTEGERS[form or "int64"]
             if isinstance(value, bool) or not isinstance(value, int) or not -limit <= value < limit:
-                self.wrong(schema, value, path, owner)
+                if self.restored and type(value) is int and -(2**63) <= value < 2**63:
+                    self.cut.append((path, (value + limit) % (2 * limit) - limit))
+                else:
+                    self.wrong(schema, value, path, owner)
         elif kind == "boolean":
             if not isinstance(value, bool):
                 self.wrong(schema, value, path, owner)
@@ -201,19 +209,21 @@ class _Walk:
     def formatted(self, form: str, schema: Definition, value: Any, path: str, owner: str) -> None:
         if form == "int-or-string":
             if isinstance(value, bool) or not isinstance(value, int | str) or _beyond(value):
-                self.errors.append(f"json: cannot unmarshal {_json_type(value, 'int32')} into Go value of type int32")
+                self.end(self.worded(value, path, owner, "int32"), self.worded(value, "", "", "int32"))
         elif not isinstance(value, str):
+            if form != "byte":
+                self.restoring = self.restoring or self.worded(value, "", "", "string")
             self.wrong(schema, value, path, owner)
         elif form == "byte":
             self.bytes(value)
         elif problem := time_error(value, micro=form == "micro-time"):
-            self.errors.append(problem)
+            self.end(problem)
 
     def quantity(self, holder: Any, member: str | int, value: Any) -> None:
         try:
             text = quantity.canonical(value)
         except quantity.QuantityError as error:
-            self.errors.append(str(error))
+            self.end(str(error))
         else:
             if text != value:
                 self.fixes.append((holder, member, text))
@@ -224,17 +234,27 @@ class _Walk:
         except ValueError:  # also of what is not ASCII
             alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
             at = next((i for i, char in enumerate(value) if char not in alphabet), len(value) // 4 * 4)
-            self.errors.append(f"illegal base64 data at input byte {len(value[:at].encode())}")
+            problem = f"illegal base64 data at input byte {len(value[:at].encode())}"
+            self.restoring = self.restoring or f"error decoding from json: {problem}"
+            self.errors.append(problem)
+
+    def end(self, problem: str, restoring: str = "") -> None:
+        self.restoring = self.restoring or restoring or problem
+        self.ends.append(problem)
 
     def wrong(self, schema: Definition, value: Any, path: str, owner: str) -> None:
         self.mismatch(value, path, owner, go_type(schema))
 
     def mismatch(self, value: Any, path: str, owner: str, wanted: str) -> None:
+        self.restoring = self.restoring or restore_error(value, wanted)
+        self.errors.append(self.worded(value, path, owner, wanted))
+
+    def worded(self, value: Any, path: str, owner: str, wanted: str) -> str:
         got = _json_type(value, wanted)
-        if not self.errors:
-            self.restoring = restore_error(value, wanted)
-        where = f"Go struct field {owner}.{_without_indexes(path)}" if path else "Go value"
-        self.errors.append(f"json: cannot unmarshal {got} into {where} of type {wanted}")
+        if not path:
+            return f"json: cannot unmarshal {got} into Go value of type {wanted}"
+        where, named = shown(self.root, path)
+        return f"json: cannot unmarshal {got} into Go struct field {owner}.{where} of type {named or wanted}"
 
 
 def go_type(schema: Definition) -> str:
@@ -285,10 +305,3 @@ def _beyond(value: int | str) -> bool:
 
 def _with_keys(path: str) -> str:
     return path.replace(_KEY, ".").replace(_END, "") if _KEY in path else path
-
-
-def _without_indexes(path: str) -> str:
-    """As Go names a field: neither the indexes of lists nor the keys of maps on the way."""
-    if _KEY in path:
-        path = _BETWEEN.sub("", path)
-    return ".".join(part.partition("[")[0] for part in path.split("."))

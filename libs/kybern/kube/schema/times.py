@@ -42,24 +42,33 @@ def time_error(text: str, *, micro: bool = False) -> str:
     return (_seen if len(text) <= _LONGEST else _time_error)(text, micro)
 
 
+def shown(text: str) -> str:
+    """A text as Go's errors about times quote it: bytes that are no printable ASCII are escaped."""
+    raw = text.encode("utf-8", "surrogatepass")
+    escaped = (
+        f"\\{chr(byte)}" if byte in b'"\\' else chr(byte) if 32 <= byte < 128 else f"\\x{byte:02x}" for byte in raw
+    )
+    return '"' + "".join(escaped) + '"'
+
+
 def _time_error(text: str, micro: bool) -> str:
     where, found = 0, {}
     for part, fits, limits in _parts(micro):
         match = fits.match(text, where)
         if match is None:
             layout = MICRO_TIME if micro else TIME
-            return f'parsing time "{text}" as "{layout}": cannot parse "{text[where:]}" as "{part}"'
+            return f'parsing time {shown(text)} as "{layout}": cannot parse {shown(text[where:])} as "{part}"'
         where, found[part] = match.end(), match
         if limits is not None and not limits[1] <= int(match[0]) <= limits[2]:
-            return f'parsing time "{text}": {limits[0]} out of range'
+            return f"parsing time {shown(text)}: {limits[0]} out of range"
         if part == "05" and not micro and (fraction := _FRACTION.match(text, where)):
             where = fraction.end()
     if where < len(text):
-        return f'parsing time "{text}": extra text: "{text[where:]}"'
+        return f"parsing time {shown(text)}: extra text: {shown(text[where:])}"
     year, month, day = (int(found[part][0]) for part in ("2006", "01", "02"))
     # year 0 is a leap year, which the calendar does not know
     if not 1 <= day <= monthrange(year or 4, month)[1]:
-        return f'parsing time "{text}": day out of range'
+        return f"parsing time {shown(text)}: day out of range"
     return ""
 
 

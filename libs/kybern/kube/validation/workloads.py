@@ -215,8 +215,11 @@ def validate_replication_controller(obj: Object) -> Errors:
 
 
 def validate_controller_revision(obj: Object) -> Errors:
-    if obj.get("data") is None:
+    data = obj.get("data")
+    if data is None:
         yield required("data", "data is mandatory")
+    elif not isinstance(data, dict):
+        yield required("data", "data must be a valid JSON object")
     if (obj.get("revision") or 0) < 0:
         yield invalid("revision", obj["revision"], min_error(0))
 

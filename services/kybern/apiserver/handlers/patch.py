@@ -47,12 +47,14 @@ async def _patch(request: Request, message: PatchRequest) -> tuple[bytes, bool]:
 
 async def _patch_scale(request: Request, patch_type: str, data: bytes) -> bytes:
     wanted = patches.decode_patch(data, patch_type)
+    found = patches.strict_problems(request, patch_type, wanted, data)
 
     async def produce(obj: Object) -> Object:
         before = scale_of(obj, request.served.custom)
         patched = patches.apply_patch(patch_type, before, wanted, SCALE)
         request.warnings.clear()
-        scale = patches.read_patched(request, patch_type, before, wanted, patched, orjson.dumps(patched), SCALE)
+        body = orjson.dumps(patched)
+        scale = patches.read_patched(request, patch_type, before, wanted, patched, body, SCALE, found)
         if scale["metadata"].get("resourceVersion") == before["metadata"]["resourceVersion"]:
             scale["metadata"].pop("resourceVersion")
         return scaled(request, obj, scale)

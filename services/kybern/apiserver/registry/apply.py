@@ -6,20 +6,22 @@ import orjson
 import yaml
 
 from kybern.apiserver.registry.create import create_object
-from kybern.apiserver.registry.decode import prune, to_storage
+from kybern.apiserver.registry.decode import prune, repeated, to_storage
 from kybern.apiserver.registry.field_managers import kind_of, settled
+from kybern.apiserver.registry.patch import check_uid
 from kybern.apiserver.registry.request import Request
 from kybern.apiserver.registry.strategies.scale import GVK as SCALE
 from kybern.apiserver.registry.strategies.scale import replicas_of, scale_of, with_replicas
 from kybern.apiserver.registry.update import change
 from kybern.kube import managed_fields, meta, recognize, schema
-from kybern.kube.document_limits import TooDeep, check_depth, load_yaml
+from kybern.kube.document_limits import TooDeep, check_depth, load_yaml, yaml_error
 from kybern.kube.field import required
-from kybern.kube.go_values import printed
+from kybern.kube.go_yaml import GoLoader
 from kybern.kube.managed_fields import built_in
 from kybern.kube.status import StatusError, bad_request, conflict, invalid, not_found, status_error
 
 Object = dict[str, Any]
+GVK = tuple[str, str, str]
 TYPE = "application/apply-patch+yaml"
 
 
@@ -27,8 +29,6 @@ async def apply(request: Request, data: bytes, force: bool) -> tuple[bytes, bool
     """(bytes in the request's version, whether the object is new). Raises StatusError (400, 404, 409, 422)."""
     need_manager(request)
     config = read(data, request.served.info.gvk)
-    _check_name(request, config)
-    _check_strict(request)
     if request.served.storage.get(request.namespace, request.name) is None:
         try:
             return await _create(request, config), True
@@ -39,7 +39,11 @@ async def apply(request: Request, data: bytes, force: bool) -> tuple[bytes, bool
     async def produce(stored: Object) -> Object:
         live = schema.convert(stored, request.served.info.api_version)
         applied = await settled(request, lambda: _apply(request, live, config, force))
-        return _settled(request, live, config, applied)
+        _check_strict(request)
+        obj = _settled(request, live, config, applied)
+        _check_name(request, config)
+        check_uid(request, obj, stored)
+        return obj
 
     return request.served.present(await change(request, produce, tracked=True)), False
 
@@ -48,10 +52,10 @@ async def apply_scale(request: Request, data: bytes, force: bool) -> bytes:
     """Apply of a Scale: its replicas become its manager's, through the subresource. The Scale."""
     need_manager(request)
     scale = read(data, SCALE)
-    _check_name(request, scale)
     wrong = managed_fields.check(built_in().named(schema.load().names[SCALE]), scale)
     if wrong:
         raise _not_typed(scale, wrong)
+    _check_name(request, scale)
     info = request.served.info
     config: Object = {"apiVersion": info.api_version, "kind": info.kind, "metadata": scale["metadata"]}
     replicas = replicas_of(scale)
@@ -82,43 +86,47 @@ def read(data: bytes, gvk: tuple[str, str, str]) -> Object:
         raise bad_request(f"error decoding YAML: {error}") from None
     except orjson.JSONDecodeError:
         try:
-            config = load_yaml(data, yaml.CSafeLoader)
-            config = orjson.loads(orjson.dumps(config, default=str))
-        except (yaml.YAMLError, TypeError, UnicodeDecodeError, TooDeep) as error:
-            raise bad_request(f"error decoding YAML: {error}") from None
+            config = load_yaml(data, GoLoader)
+            config = orjson.loads(orjson.dumps(config, default=str, option=orjson.OPT_NON_STR_KEYS))
+        except (yaml.YAMLError, TypeError, ValueError) as error:
+            raise bad_request(
+                f"error decoding YAML: error converting YAML to JSON: {yaml_error(error, data)}"
+            ) from None
     if config is None:
         config = {}
     if not isinstance(config, dict):
         why = f"json: cannot unmarshal {recognize.go_type(config)} into Go value of type map[string]interface {{}}"
         raise bad_request(f"error decoding YAML: error unmarshaling JSON: while decoding JSON: {why}")
-    if any(not isinstance(config.get(member, ""), str) for member in ("apiVersion", "kind")) or _odd_version(config):
-        raise bad_request("invalid object type: /, Kind=")
-    if meta.gvk(config) != gvk:
-        raise bad_request(f"invalid object type: {managed_fields.gvk_text(config)}")
+    if _identity(config) != gvk:
+        raise bad_request(f"invalid object type: {_shown(config)}")
     if config.get("metadata") is None:
         config["metadata"] = {}
-    if not isinstance(config["metadata"], dict):
-        raise _not_typed(config, f".metadata: expected map, got &{{{printed(config['metadata'])}}}")
     return config
 
 
-def _odd_version(config: Object) -> bool:
-    return str(config.get("apiVersion", "")).count("/") > 1
+def _identity(config: Object) -> tuple[str, str, str]:
+    """Group, version and kind; what is no text says nothing."""
+    api_version, kind = (value if isinstance(value := config.get(name), str) else "" for name in ("apiVersion", "kind"))
+    if api_version.count("/") > 1:
+        return "", "", ""
+    group, _, version = api_version.rpartition("/")
+    return group, version, kind
+
+
+def _shown(config: Object) -> str:
+    group, version, kind = _identity(config)
+    return f"{group}/{version}, Kind={kind}" if group or version else f"/, Kind={kind}"
 
 
 def _check_strict(request: Request) -> None:
-    """Refuse, or warn of, what is wrong with the YAML. Raises StatusError (400)."""
-    for problem in request.strict_errors:
-        wrong = f"error converting YAML to JSON: {problem}"
-        if request.field_validation == "Strict":
-            raise bad_request(f"error strict decoding YAML: {wrong}")
-        request.warnings.append(wrong)
+    """Refuse, or warn of, keys that the YAML gives twice. Raises StatusError (400)."""
+    if request.strict_errors and request.field_validation == "Strict":
+        raise bad_request(f"error strict decoding YAML: error converting YAML to JSON: {repeated(request)}")
+    request.warnings[:] = request.strict_errors
 
 
 def _not_typed(config: Object, wrong: str) -> StatusError:
-    metadata = config["metadata"] if isinstance(config["metadata"], dict) else {}
-    where = f"{metadata.get('namespace') or ''}/{metadata.get('name') or ''}; {managed_fields.gvk_text(config)}"
-    return status_error(400, "", f"failed to create typed patch object ({where}): {wrong}")
+    return status_error(400, "", f"failed to create typed patch object ({managed_fields.described(config)}): {wrong}")
 
 
 def _check_name(request: Request, config: Object) -> None:
@@ -142,20 +150,29 @@ async def _create(request: Request, config: Object) -> bytes:
     if request.subresource:
         raise not_found(request.group, request.resource, request.name)
     request.check("create")
-    if not config["metadata"].get("name"):
-        why = "was undeterminable: name must be provided"
-        raise bad_request(f"the name of the object ({request.name} based on URL) {why}")
+    applied = _apply(request, None, config, False)
+    _check_strict(request)
+    obj = _settled(request, None, config, applied)
     if uid := config["metadata"].get("uid"):
         why = f"uid mismatch: the provided object specified uid {uid}, and no existing object was found"
         raise conflict(request.group, request.resource, request.name, why)
-    obj = _settled(request, None, config, _apply(request, None, config, False))
+    _check_name(request, config)
+    if not config["metadata"].get("name"):
+        why = "was undeterminable: name must be provided"
+        raise bad_request(f"the name of the object ({request.name} based on URL) {why}")
     return request.served.present(await create_object(request, obj, tracked=True))
 
 
 def _settled(request: Request, live: Object | None, config: Object, applied: Object) -> Object:
     """The applied object decoded and with defaults, in storage version; a copy that shares nothing."""
     obj: Object = orjson.loads(orjson.dumps(applied))
-    prune(request, obj, request.served.info.gvk)
+
+    def refuse(gvk: GVK, problem: schema.DecodeError | str) -> StatusError:
+        what, detail = managed_fields.described(config), getattr(problem, "restoring", problem)
+        why = f"unable to convert unstructured object to {what.partition('; ')[2]}: {detail}"
+        return status_error(400, "", f"failed to convert new object ({what}) to proper version: {why}")
+
+    prune(request, obj, request.served.info.gvk, refuse=refuse, restored=True)
     if live is not None and not config["metadata"].get("resourceVersion"):
         obj["metadata"].pop("resourceVersion", None)
     if request.served.custom is None:

@@ -1,6 +1,6 @@
 """From a request's body to an object in storage version: shape, unknown fields, defaults."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from kybern.apiserver.registry.request import Request
@@ -75,9 +75,19 @@ def refuse_body(gvk: GVK, problem: schema.DecodeError | str) -> StatusError:
     return schema.decode_error(gvk, str(problem))
 
 
-def prune(request: Request, obj: Object, gvk: GVK, data: bytes = b"", refuse: Refuse = refuse_body) -> None:
+def prune(
+    request: Request,
+    obj: Object,
+    gvk: GVK,
+    data: bytes = b"",
+    refuse: Refuse = refuse_body,
+    *,
+    restored: bool = False,
+    found: Sequence[str] = (),
+) -> None:
     """Refuse wrong types, drop unknown fields; say so as fieldValidation asks, and what else is wrong in `data`.
 
+    `restored`: the object has been made of a map, not read; `found`: what strict decoding found before.
     Raises what `refuse` makes of it, and StatusError (400).
     """
     if request.field_validation not in VALIDATIONS:
@@ -87,16 +97,29 @@ def prune(request: Request, obj: Object, gvk: GVK, data: bytes = b"", refuse: Re
     if definition is None and custom is None:
         return
     try:
-        unknown = custom.prune(obj) if custom is not None else schema.prune(definition or {}, obj)
+        unknown = custom.prune(obj) if custom is not None else schema.prune(definition or {}, obj, restored=restored)
     except schema.DecodeError as error:
         raise refuse(gvk, error) from None
     if request.field_validation != "Ignore":
-        problems = _problems(request, unknown, data, custom is None)
+        problems = [*found, *_problems(request, unknown, data, custom is None)]
         if problems and request.field_validation == "Strict":
-            raise refuse(gvk, schema.strict_problem(problems))
+            raise refuse(gvk, schema.strict_problem(_as_one(request, problems)))
         request.warnings += problems
     if not isinstance(obj.get("metadata"), dict):
         obj["metadata"] = {}
+
+
+def repeated(request: Request) -> str:
+    """What strict decoding of YAML says of keys that are given twice."""
+    return "\n  ".join(("yaml: unmarshal errors:", *request.strict_errors))
+
+
+def _as_one(request: Request, problems: list[str]) -> list[str]:
+    """Problems of the YAML in one."""
+    known = len(request.strict_errors)
+    return (
+        [repeated(request), *problems[known:]] if known and problems[:known] == [*request.strict_errors] else problems
+    )
 
 
 def _problems(request: Request, unknown: list[str], data: bytes, in_order: bool) -> list[str]:

@@ -1,5 +1,7 @@
 """Patching an object of any kind: JSON patch, merge patch, strategic merge patch, on its served version."""
 
+import re
+from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
@@ -17,6 +19,7 @@ from kybern.kube.go_values import printed
 from kybern.kube.patch import json as json_patch
 from kybern.kube.patch import member_order, schema_facts, strategic
 from kybern.kube.patch import merge as merge_patch
+from kybern.kube.schema.restore_errors import restore_error
 from kybern.kube.status import StatusError, bad_request, invalid, request_entity_too_large, unsupported_media_type
 
 Object = dict[str, Any]
@@ -28,6 +31,7 @@ JSON, MERGE, STRATEGIC = (
 APPLY = "application/apply-patch+yaml"
 TYPES = (JSON, MERGE, STRATEGIC, APPLY)
 GVK = tuple[str, str, str]
+_MEMBER = re.compile(r"\[\d+\]\.[^.\[]*")
 
 
 def decode_patch(data: bytes, patch_type: str = MERGE) -> Any:
@@ -59,12 +63,32 @@ def apply_patch(patch_type: str, current: Object, patch: Any, gvk: GVK) -> Objec
     raise unsupported_media_type(TYPES)
 
 
+def strict_problems(request: Request, patch_type: str, wanted: Any, data: bytes) -> list[str]:
+    """What fieldValidation has to say of the patch itself: members named twice, unknown ones of JSON patches."""
+    if request.field_validation == "Ignore":
+        return []
+    duplicated = schema.duplicate_fields(data)
+    if patch_type != JSON:
+        return [f'duplicate field "{path}"' for path in duplicated]
+    direct = [path for path in duplicated if _MEMBER.fullmatch(path)]  # nobody looks into values
+    unknown = [
+        f"[{index}].{name}"
+        for index, operation in enumerate(wanted if isinstance(wanted, list) else ())
+        if isinstance(operation, dict)
+        for name in operation
+        if name not in json_patch.MEMBERS
+    ]
+    known = [f'json patch duplicate field "{path}"' for path in direct if path not in unknown]
+    return [*known, *(f'json patch unknown field "{path}"' for path in unknown)]
+
+
 def refuse_patched(
-    patch_type: str, wanted: Any, patched: bytes, gvk: GVK, problem: schema.DecodeError | str
+    patch_type: str, before: Object, wanted: Any, patched: bytes, gvk: GVK, problem: schema.DecodeError | str
 ) -> StatusError:
     """What a patch made is not of its kind: upstream blames a strategic merge patch, or else all that came of it."""
     if patch_type == STRATEGIC:
-        shown, detail = printed(wanted), problem.restoring if isinstance(problem, schema.DecodeError) else problem
+        left = strategic.left_over(before, wanted, schema_facts.built_in(), schema_facts.definition_name(*gvk))
+        shown, detail = printed(left), problem.restoring if isinstance(problem, schema.DecodeError) else problem
     else:
         shown, detail = _shown(patch_type, wanted, patched), str(problem)
     return invalid("", "", "", [field.invalid("patch", shown, detail)])
@@ -86,6 +110,7 @@ async def patch(request: Request, patch_type: str, data: bytes) -> bytes:
     if request.served.storage.get(request.namespace, request.name) is None:
         raise unreadable.missing(served, request.namespace, request.name)
     wanted = decode_patch(data, patch_type)
+    found = strict_problems(request, patch_type, wanted, data)
 
     async def produce(current: Object) -> Object:
         before = schema.convert(current, served.info.api_version) if not served.is_stored_version else current
@@ -96,12 +121,10 @@ async def patch(request: Request, patch_type: str, data: bytes) -> bytes:
             body = orjson.dumps(patched)
         except TypeError as error:  # a patch may nest deeper what was deep before
             raise bad_request(f"the patched object cannot be written: {error}") from None
-        refuse = partial(refuse_patched, patch_type, wanted, body)
-        obj = _read(request, patch_type, patched, body, refuse)
         request.warnings.clear()
-        prune(request, obj, served.info.gvk, refuse=refuse)
+        obj = read_patched(request, patch_type, before, wanted, patched, body, served.info.gvk, found)
         need_name(request, obj)
-        _check_uid(request, obj, current)
+        check_uid(request, obj, current)
         if obj["metadata"].get("resourceVersion") == current["metadata"]["resourceVersion"]:
             obj["metadata"].pop("resourceVersion")  # the patch names no version: another writer is no conflict
             if _names_version(wanted):
@@ -111,15 +134,32 @@ async def patch(request: Request, patch_type: str, data: bytes) -> bytes:
     return served.present(await change(request, produce))
 
 
-def _read(request: Request, patch_type: str, patched: Object, body: bytes, refuse: Refuse) -> Object:
-    """The patched object as one of its kind. Raises StatusError (400, 422)."""
-    gvk = request.served.info.gvk
+def read_patched(
+    request: Request,
+    patch_type: str,
+    before: Object,
+    wanted: Any,
+    patched: Object,
+    body: bytes,
+    gvk: GVK,
+    found: Sequence[str] = (),
+) -> Object:
+    """What a patch made, as an object of its kind without unknown fields. Raises StatusError (400, 422).
+
+    `found`: what strict decoding finds in the patch itself.
+    """
+    refuse = partial(refuse_patched, patch_type, before, wanted, body)
+    obj = _read(patch_type, patched, body, gvk, refuse)
+    prune(request, obj, gvk, refuse=refuse, restored=patch_type == STRATEGIC, found=found)
+    return obj
+
+
+def _read(patch_type: str, patched: Object, body: bytes, gvk: GVK, refuse: Refuse) -> Object:
     if patch_type == STRATEGIC:  # fills a structure whose kind is settled
         for member in ("kind", "apiVersion"):
             value = patched.get(member)
             if value is not None and not isinstance(value, str):
-                kind = {int: "int64", float: "float64", dict: "map[string]interface {}", list: "[]interface {}"}
-                raise refuse(gvk, f"cannot convert {kind.get(type(value), 'bool')} to string")
+                raise refuse(gvk, restore_error(value, "string"))
         return {**orjson.loads(body), "kind": gvk[2], "apiVersion": recognize.expected(gvk)}
     try:
         recognize.typed(body)
@@ -130,7 +170,7 @@ def _read(request: Request, patch_type: str, patched: Object, body: bytes, refus
         raise refuse(gvk, error.message.rpartition(f" cannot be handled as a {gvk[2]}: ")[2]) from None
 
 
-def _check_uid(request: Request, obj: Object, current: Object) -> None:
+def check_uid(request: Request, obj: Object, current: Object) -> None:
     """Raises StatusError (422)."""
     uid = obj["metadata"].get("uid")
     if uid and uid != current["metadata"].get("uid"):

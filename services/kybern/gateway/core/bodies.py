@@ -10,6 +10,7 @@ import yaml
 
 from kybern.kube import protobuf
 from kybern.kube.document_limits import load_yaml, yaml_error
+from kybern.kube.go_yaml import GoLoader
 from kybern.kube.schema.duplicates import duplicate_fields
 from kybern.kube.status import status_error, unsupported_media_type
 
@@ -24,29 +25,19 @@ PATCH_TYPES = (
 BODY_TYPES = (JSON_TYPE, YAML_TYPE, protobuf.CONTENT_TYPE)  # in the order they are told
 
 
-class _Loader(yaml.CSafeLoader):
-    """YAML as Kubernetes reads it: like PyYAML's safe loader, but a timestamp stays a string."""
-
-
-_Loader.yaml_implicit_resolvers = {
-    first: [(tag, pattern) for tag, pattern in resolvers if tag != "tag:yaml.org,2002:timestamp"]
-    for first, resolvers in yaml.CSafeLoader.yaml_implicit_resolvers.items()
-}
-
-
 def yaml_to_json(data: bytes) -> bytes:
     """One YAML document as JSON bytes. Raises ValueError with what is wrong."""
     try:
-        value = load_yaml(data, _Loader)
+        value = load_yaml(data, GoLoader)
         return orjson.dumps(value, _special, option=orjson.OPT_NON_STR_KEYS)
     except (yaml.YAMLError, ValueError, TypeError, RecursionError) as wrong:
-        raise ValueError(yaml_error(wrong)) from None
+        raise ValueError(yaml_error(wrong, data)) from None
 
 
 def strict_errors(data: bytes) -> list[str]:
     """What strict decoding of a YAML body finds that its JSON cannot show: keys given twice, in go-yaml's words."""
     try:
-        root = None if _is_json(data) and not duplicate_fields(data) else next(yaml.compose_all(data, _Loader), None)
+        root = None if _is_json(data) and not duplicate_fields(data) else next(yaml.compose_all(data, GoLoader), None)
     except (yaml.YAMLError, ValueError):
         return []  # decoding says what is wrong
     found: list[str] = []

@@ -11,6 +11,8 @@ from typing import Any
 import orjson
 import yaml
 
+from kybern.kube.go_yaml import number
+
 _OLD_BOOLEANS = frozenset({"y", "Y", "n", "N"})
 _BASE_60 = re.compile(r"[-+]?[0-9][0-9_]*(:[0-5]?[0-9])+(\.[0-9_]*)?")
 _STRING = "tag:yaml.org,2002:str"
@@ -29,7 +31,7 @@ def _string(dumper: _Dumper, text: str) -> yaml.ScalarNode:
 
 
 def _means_something_else(dumper: _Dumper, text: str) -> bool:
-    if text in _OLD_BOOLEANS or _BASE_60.fullmatch(text):
+    if text in _OLD_BOOLEANS or _BASE_60.fullmatch(text) or number(text) is not None:
         return True
     tag: str = dumper.resolve(yaml.ScalarNode, text, (True, False))  # type: ignore[no-untyped-call]  # its stubs have no types here
     return tag != _STRING

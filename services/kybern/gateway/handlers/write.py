@@ -85,8 +85,6 @@ def write_options(request: Request, kind: str = "CreateOptions", patch_type: str
     validation = options.first(query, "fieldValidation")
     if validation != "Ignore" and bodies.is_yaml(content_type(request.header(b"content-type"))):
         strict_errors = bodies.strict_errors(request.body)
-        if strict_errors and patch_type == bodies.APPLY:
-            strict_errors = ["\n".join(("yaml: unmarshal errors:", *(f"  {each}" for each in strict_errors)))]
     return WriteOptions(
         dry_run=options.dry_run(query),
         field_manager=options.first(query, "fieldManager"),  # else the apiserver takes the user agent

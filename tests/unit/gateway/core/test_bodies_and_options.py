@@ -10,19 +10,19 @@ from kybern.kube.status import StatusError
 @pytest.mark.parametrize(
     ("text", "wanted"),
     [
-        ("a: 1\nb: [x, y]", {"a": 1, "b": ["x", "y"]}),
+        ("a: 1\nb: [x, z]", {"a": 1, "b": ["x", "z"]}),
         ("when: 2026-01-01T00:00:00Z", {"when": "2026-01-01T00:00:00Z"}),
         ("port: '80'\non: true", {"port": "80", "true": True}),
         ("1: a", {"1": "a"}),
         ('{"json": "too"}', {"json": "too"}),
-        ("data: !!binary aGk=", {"data": "aGk="}),
+        ("data: !!binary aGk=", {"data": "hi"}),
     ],
 )
 def test_yaml_becomes_json(text: str, wanted: object) -> None:
     assert orjson.loads(bodies.yaml_to_json(text.encode())) == wanted
 
 
-@pytest.mark.parametrize("text", ["a: [", "a: b: c", "!!python/object:os.system {}", "\x00"])
+@pytest.mark.parametrize("text", ["a: [", "a: b: c", "a: *b", "a: !!binary x", "\x00"])
 def test_bad_yaml_is_told_in_its_own_words(text: str) -> None:
     with pytest.raises(ValueError, match=r"^yaml: "):
         bodies.yaml_to_json(text.encode())

@@ -1,5 +1,6 @@
 """Strategic merge patch: every directive, list ordering, and errors, on a small schema shaped like a pod's."""
 
+import copy
 from pathlib import Path
 from typing import Any
 
@@ -182,6 +183,23 @@ def test_lists_of_lists_are_refused() -> None:
     with pytest.raises(StatusError) as caught:
         apply({"metadata": {"finalizers": [["a"]]}}, {"metadata": {"finalizers": [["b"]]}})
     assert caught.value.code == 422
+
+
+@pytest.mark.parametrize(
+    ("patch", "left"),
+    [
+        ({"spec": {"strategy": {"$retainKeys": ["type"], "type": "c"}}}, {"spec": {"strategy": {"type": "c"}}}),
+        ({"spec": {"$setElementOrder/containers": named("a", "b"), "containers": named("b")}}, {"spec": {}}),
+        ({"spec": {"strategy": {"$patch": "replace", "x": 1}}}, {"spec": {"strategy": {"x": 1}}}),
+        ({"spec": {"strategy": {"$patch": "delete"}}}, {"spec": {"strategy": {"$patch": "delete"}}}),
+        ({"spec": {"new": {"$retainKeys": ["x"]}}}, {"spec": {"new": {"$retainKeys": ["x"]}}}),
+        (spec(containers=[{"name": "a", "$patch": "delete"}]), spec(containers=[{"name": "a", "$patch": "delete"}])),
+    ],
+)
+def test_directives_that_are_used_up_are_not_shown(patch: Any, left: Any) -> None:
+    before, sent = spec(containers=named("a"), strategy={"type": "b"}), copy.deepcopy(patch)
+    assert strategic.left_over(before, patch, Schema(), "Pod") == left
+    assert patch == sent
 
 
 GOLDEN = Path(__file__).parents[3] / "golden" / "kube" / "strategic_merge_patch.jsonl"

@@ -71,7 +71,8 @@ TEMPLATE = "spec.template.spec.containers"
         ),
         pytest.param(
             deployment(livenessProbe={"httpGet": {"port": True}}),
-            "json: cannot unmarshal bool into Go value of type int32",
+            "json: cannot unmarshal bool into Go struct field "
+            "HTTPGetAction.spec.template.spec.containers.livenessProbe.ProbeHandler.httpGet.port of type int32",
             id="int-or-string",
         ),
         pytest.param(
@@ -130,7 +131,8 @@ def test_nulls_in_lists_are_zero_values() -> None:
 @pytest.mark.parametrize("value", [2**31, -(2**31) - 1, 1.0])
 def test_numbers_beyond_an_int_or_string(value: float) -> None:
     errors, _ = schema.check(definition("Service"), {"spec": {"ports": [{"targetPort": value}]}})
-    assert errors == [f"json: cannot unmarshal number {value} into Go value of type int32"]
+    where = "Go struct field ServicePort.spec.ports.targetPort"
+    assert errors == [f"json: cannot unmarshal number {value} into {where} of type int32"]
 
 
 @pytest.mark.parametrize(
