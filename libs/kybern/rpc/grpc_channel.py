@@ -5,12 +5,16 @@ connection; the old one is closed once its last call has ended.
 """
 
 import asyncio
+import ssl
 from collections.abc import Callable
 from typing import Any
 
 import grpc
 
+from kybern.pki.contexts import client_context
 from kybern.pki.source import CertificateSource
+from kybern.rpc.bidi import offered
+from kybern.rpc.bidi.client import ClientStream
 
 MAX_MESSAGE = 64 << 20  # bytes
 LAST_CALLS = 24 * 3600.0  # seconds that calls on an old connection may still take
@@ -38,6 +42,7 @@ class RotatingChannel:
         self._certificates = certificates
         self._version = 0
         self._channel: grpc.aio.Channel | None = None
+        self._context: tuple[int, ssl.SSLContext] | None = None  # for streams in the event loop, and its version
         self._closing: dict[asyncio.Task[None], grpc.aio.Channel] = {}
 
     def current(self) -> grpc.aio.Channel:
@@ -81,6 +86,15 @@ class RotatingChannel:
             return bound(*args, **kwargs)
 
         return call
+
+    async def bidi(self, method: str) -> ClientStream | None:
+        """A stream of raw messages in the event loop; None where the server has none. Raises AioRpcError."""
+        path = offered(self.target)
+        if path is None:
+            return None
+        if self._context is None or self._context[0] != self._certificates.version:
+            self._context = self._certificates.version, client_context(self._certificates.current(), ["h2"])
+        return await ClientStream.connect(path, method, self.server_name, self._context[1])
 
     def get_state(self, try_to_connect: bool = False) -> grpc.ChannelConnectivity:
         return self.current().get_state(try_to_connect)

@@ -80,6 +80,13 @@ class Handlers:
             self.events.append("watch ended")
 
 
+@pytest.fixture(params=["tls", "tcp", "memory"])
+def wires_kind(request: pytest.FixtureRequest) -> str:
+    """In the event loop, over grpc.aio alone, and in memory."""
+    kind: str = request.param
+    return kind
+
+
 @pytest.fixture
 async def handlers(wires: Any) -> Handlers:
     handlers = Handlers()
@@ -325,9 +332,12 @@ async def test_a_handler_that_waited_for_something_cancelled(client: ExchangeCli
 
 async def test_a_refused_exchange_says_so(wires: Any) -> None:
     await wires.serve(lambda server: add_objects_to_server({}, server, wires.telemetry.log), Policy())
-    async with ExchangeClient(wires.channel()) as client:
-        with pytest.raises(StatusError) as caught:
-            await client.call(pb.GetRequest())
+    async with ExchangeClient(wires.channel()) as client, asyncio.timeout(4):
+        while True:
+            with pytest.raises(StatusError) as caught:
+                await client.call(pb.GetRequest())
+            if caught.value.code != 503:  # a busy machine's first attempt to connect
+                break
     assert (caught.value.code, caught.value.reason) == (403, "Forbidden")
 
 

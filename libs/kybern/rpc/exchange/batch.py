@@ -7,6 +7,8 @@ bytes are joined, so a batch is a join of bytes.
 import asyncio
 from typing import Protocol
 
+from kybern.rpc.exchange.link import Link
+
 MAX_BATCH = 4 << 20  # bytes in one message, unless a single entry is larger
 MAX_ENTRIES = 64  # in one message: small enough that both sides work at the same time
 MAX_WAITING = 16 << 20  # bytes after which `room` waits
@@ -21,22 +23,37 @@ class Entry(Protocol):
 
 
 class Outbox:
-    """Entries in order; one writer, any number of callers."""
+    """Entries in order, sent over a link as soon as there is one that can take them."""
 
-    def __init__(self) -> None:
+    def __init__(self, link: Link | None = None) -> None:
+        self.link = link
         self._entries: list[Entry] = []
         self._size = 0
-        self._something = asyncio.Event()
+        self._scheduled = False
         self._room = asyncio.Event()
         self._room.set()
 
     def put(self, entry: Entry) -> None:
-        """Queue an entry; never refused, so that cancellations and replies always fit. See `room`."""
+        """Queue an entry, to be sent with those of the same tick; never refused, so that cancellations and replies
+        always fit. See `room`."""
         self._entries.append(entry)
         self._size += len(entry)
-        self._something.set()
+        if not self._scheduled:
+            self._scheduled = True
+            asyncio.get_running_loop().call_soon(self.flush)
         if self._size > MAX_WAITING:
             self._room.clear()
+
+    def hold(self) -> None:
+        """Keep what is put until the next `flush`, which the caller owes."""
+        self._scheduled = True
+
+    def flush(self) -> None:
+        """Send what waits, as far as the link takes it."""
+        self._scheduled = False
+        link = self.link
+        while self._entries and link is not None and link.writable:
+            link.send(self.take())
 
     @property
     def last(self) -> Entry | None:
@@ -55,17 +72,6 @@ class Outbox:
     def __len__(self) -> int:
         return len(self._entries)
 
-    async def batch(self) -> bytes:
-        """The next message; waits for something to send."""
-        await self.filled()
-        return self.take()
-
-    async def filled(self) -> None:
-        """Return once there is something to send."""
-        while not self._entries:
-            self._something.clear()
-            await self._something.wait()
-
     def take(self) -> bytes:
         """The next message; empty if nothing waits."""
         entries, size = self._entries, self._size
@@ -83,7 +89,7 @@ class Outbox:
         return b"".join(map(bytes, entries))
 
     async def empty(self) -> None:
-        """Return once the writer has taken everything."""
+        """Return once everything was sent."""
         while self._entries:
             self._room.clear()
             await self._room.wait()

@@ -17,12 +17,11 @@ from kybern.kube import status as statuses
 from kybern.kube.status import StatusError
 from kybern.protos.api.v1.objects_pb2 import ExchangeRequest, ExchangeResponse, Origin, Requester
 from kybern.rpc.errors import from_failure, status_error
-from kybern.rpc.exchange import eager
 from kybern.rpc.exchange.batch import Outbox
+from kybern.rpc.exchange.link import Link, StreamLink
 from kybern.rpc.exchange.methods import EXCHANGE, FIELD_BY_REQUEST
 from kybern.rpc.exchange.prepared import envelope
 from kybern.rpc.exchange.waiters import Note, Single, Stream, Waiter, ignore
-from kybern.rpc.streams import END_OF_STREAM
 
 log = logging.getLogger(__name__)
 DEFAULT_TIMEOUT = 60.0  # seconds, for calls with one reply
@@ -35,15 +34,11 @@ class ExchangeClient:
     """`async with ExchangeClient(channel) as client: await client.call(GetRequest(...))`."""
 
     def __init__(self, channel: Any) -> None:
-        self._open = channel.stream_stream(
-            EXCHANGE, request_serializer=None, response_deserializer=ExchangeResponse.FromString
-        )
+        self._channel = channel
+        self._open = channel.stream_stream(EXCHANGE, request_serializer=None, response_deserializer=None)
         self._next_id = 0
         self._waiting: dict[int, Waiter] = {}
         self._outbox = Outbox()
-        self._stream: Any = None  # while it is connected
-        self._writing = asyncio.Lock()
-        self._early: set[asyncio.Task[None]] = set()
         self._task: asyncio.Task[None] | None = None
 
     async def __aenter__(self) -> Self:
@@ -137,11 +132,8 @@ class ExchangeClient:
         call_id = self._next_id = self._next_id + 1
         self._waiting[call_id] = waiter
         self._outbox.put(envelope(call_id, requester, request))
-        if len(self._outbox) >= EARLY and self._stream is not None and not self._writing.locked():
-            task = eager.start(asyncio.get_running_loop(), self._send_batch(self._stream))
-            if task is not None:
-                self._early.add(task)
-                task.add_done_callback(self._early.discard)
+        if len(self._outbox) >= EARLY:
+            self._outbox.flush()
         return call_id
 
     def expire(self, call_id: int, timeout: float) -> None:
@@ -204,45 +196,33 @@ class ExchangeClient:
 
     async def _exchange(self) -> tuple[bool, StatusError]:
         """One stream from start to end: whether the server was reached, and why it ended."""
-        stream = self._open()
-        connected, writer = False, None
+        connected, stream = False, None
         try:
+            stream, link = await self._connect()
             await stream.wait_for_connection()
             connected = True
-            self._stream = stream
-            writer = asyncio.create_task(self._write(stream), name="exchange writer")
-            while (message := await stream.read()) is not END_OF_STREAM:
-                self._receive(message)
+            self._outbox.link = link
+            self._outbox.flush()
+            await link.run(self._receive, self._outbox.flush)
             return connected, statuses.service_unavailable("the server ended the exchange")
         except grpc.RpcError as error:
             failed = status_error(error)
             return connected, failed if failed.code in REFUSED else statuses.service_unavailable(failed.message)
         finally:
-            self._stream = None
-            writers = {*self._early, *([writer] if writer is not None else [])}
-            for task in writers:
-                task.cancel()
-            if writers:
-                await asyncio.wait(writers)
-            stream.cancel()
+            self._outbox.link = None
+            if stream is not None:
+                stream.cancel()
 
-    async def _write(self, stream: Any) -> None:
-        while True:
-            await self._outbox.filled()
-            await self._send_batch(stream)
+    async def _connect(self) -> tuple[Any, Link]:
+        """A new stream, in the event loop where the server has that, and what carries messages over it."""
+        opened = await self._channel.bidi(EXCHANGE)
+        if opened is not None:
+            return opened, opened
+        stream = self._open()
+        return stream, StreamLink(stream)
 
-    async def _send_batch(self, stream: Any) -> None:
-        """What waits, in one message; one at a time."""
-        async with self._writing:
-            data = self._outbox.take()
-            if data and stream is self._stream:
-                try:
-                    await stream.write(data)
-                except (grpc.RpcError, asyncio.InvalidStateError):  # the reader learns why
-                    self._stream = None
-
-    def _receive(self, message: ExchangeResponse) -> None:
-        for reply in message.replies:
+    def _receive(self, message: bytes) -> None:
+        for reply in ExchangeResponse.FromString(message).replies:
             field, flow, more = reply.WhichOneof("response"), reply.flow, reply.more
             response: Any = getattr(reply, field) if field is not None else None
             for call_id in (reply.id, *reply.also) if reply.also else (reply.id,):

@@ -8,13 +8,11 @@ to be sent or too many calls are open.
 import asyncio
 import inspect
 import logging
-from collections.abc import AsyncIterator, Awaitable, Sequence
+from collections.abc import Awaitable, Sequence
 from contextlib import aclosing
 from enum import Enum
 from functools import partial
 from typing import Any
-
-from google.protobuf.message import DecodeError
 
 from kybern.kube import status as statuses
 from kybern.kube.status import StatusError
@@ -24,8 +22,10 @@ from kybern.rpc.exchange import eager
 from kybern.rpc.exchange.batch import Outbox
 from kybern.rpc.exchange.context import CallContext, Handlers
 from kybern.rpc.exchange.deadlines import Deadlines
+from kybern.rpc.exchange.intake import Intake
+from kybern.rpc.exchange.link import Link
 from kybern.rpc.exchange.methods import FULL_METHODS, STREAMS
-from kybern.rpc.exchange.remembered import Remembered, Repeatable, calls
+from kybern.rpc.exchange.remembered import Remembered, Repeatable
 from kybern.rpc.exchange.replies import get_reply, reply
 from kybern.rpc.exchange.shared import SharedReply
 from kybern.rpc.identity import peer
@@ -33,7 +33,6 @@ from kybern.rpc.metrics import ServerMetrics
 from kybern.rpc.transport import Identity
 
 DEFAULT_TIMEOUT = 60.0  # seconds, for calls with one reply whose client set none
-SLICE = 0.005  # seconds that calls of one stream are started at a stretch
 MAX_OPEN = 16_384  # calls of one stream that wait for something
 
 
@@ -47,40 +46,37 @@ class By(Enum):
 
 
 async def serve(
-    requests: AsyncIterator[bytes],
+    link: Link,
     context: Any,
     handlers: Handlers,
     log: logging.Logger,
     metrics: ServerMetrics | None = None,
     draining: asyncio.Event | None = None,
 ) -> None:
-    """Answer one Exchange until the client ends it; writes serialized ExchangeResponses to the context.
+    """Answer one Exchange until the client ends it.
 
     Once `draining` is set no further call is taken, lists and watches end, and the other open calls are answered.
     """
     await context.send_initial_metadata(())  # tells the client that it is connected
-    exchange = Exchange(peer(context), handlers, log, metrics)
-    writer = asyncio.create_task(exchange.write(context), name="exchange writer")
-    reader = asyncio.create_task(exchange.read(requests), name="exchange reader")
+    exchange = Exchange(peer(context), handlers, log, metrics, link)
+    reader = asyncio.create_task(exchange.run(), name="exchange")
     stopping = asyncio.create_task((draining or asyncio.Event()).wait(), name="exchange draining")
     try:
-        await asyncio.wait((reader, writer, stopping), return_when=asyncio.FIRST_COMPLETED)
+        await asyncio.wait((reader, stopping), return_when=asyncio.FIRST_COMPLETED)
         if not reader.done():
-            reader.cancel()
-            exchange.end_streams()
+            exchange.stop()
         else:
             reader.result()
-        if not writer.done():
-            await exchange.drained()
+        await exchange.drained()
     finally:
-        await exchange.close(reader, writer, stopping)
+        await exchange.close(reader, stopping)
 
 
 class Exchange:
     """The open calls of one stream."""
 
     def __init__(
-        self, identity: Identity, handlers: Handlers, log: logging.Logger, metrics: ServerMetrics | None
+        self, identity: Identity, handlers: Handlers, log: logging.Logger, metrics: ServerMetrics | None, link: Link
     ) -> None:
         self._identity = identity
         self._handlers = handlers
@@ -92,7 +88,9 @@ class Exchange:
         self._streams: set[int] = set()
         self._ending: dict[int, By] = {}  # calls that were cancelled
         self._fewer = asyncio.Event()
-        self._outbox = Outbox()
+        self._link = link
+        self._outbox = Outbox(link)
+        self._intake = Intake(link, self._outbox, self)
         self._remembered = Remembered()
         get = handlers.get("get")
         self._repeat = get.repeat if isinstance(get, Repeatable) else None
@@ -187,8 +185,9 @@ class Exchange:
             self._ending.setdefault(call_id, by)
             self._open[call_id].cancel()
 
-    def end_streams(self) -> None:
-        """End every list and watch."""
+    def stop(self) -> None:
+        """Take no further call, end every list and watch."""
+        self._intake.close()
         for call_id in list(self._streams):
             self._end(call_id, By.SERVER)
 
@@ -277,25 +276,14 @@ class Exchange:
         if self._metrics is not None:
             self._metrics.record(FULL_METHODS.get(field, field), code, self._loop.time() - started)
 
-    async def read(self, requests: AsyncIterator[bytes]) -> None:
-        """Start calls as they come, until the client ends the stream."""
-        time = self._loop.time
-        async for message in requests:
-            until = time() + SLICE
-            try:
-                for call_id, rest, data in calls(message):
-                    self.take(call_id, rest, data)
-                    if time() > until:  # other streams have their turn
-                        await asyncio.sleep(0)
-                        until = time() + SLICE
-            except (ValueError, DecodeError) as error:
-                raise statuses.bad_request(f"this is no ExchangeRequest: {error}") from None
-            await self.room()
+    async def run(self) -> None:
+        """Start calls as they come, until the client ends the stream; raises what ended it otherwise."""
+        await self._intake.run()
 
-    async def write(self, context: Any) -> None:
-        """Send replies as they come, as many as are waiting in one message."""
-        while True:
-            await context.write(await self._outbox.batch())
+    @property
+    def has_room(self) -> bool:
+        """Whether the stream can take more calls."""
+        return self._outbox.has_room and len(self._open) < MAX_OPEN
 
     async def room(self) -> None:
         """Return once the stream can take more calls."""
@@ -310,6 +298,7 @@ class Exchange:
             self._fewer.clear()
             await self._fewer.wait()
         await self._outbox.empty()
+        await self._link.drained()
 
     async def close(self, *workers: asyncio.Task[Any]) -> None:
         """End what is still open."""

@@ -10,6 +10,7 @@ import grpc
 
 from kybern.protos.api.v1 import objects_pb2
 from kybern.rpc.exchange.context import CallContext, Handlers
+from kybern.rpc.exchange.link import Link, StreamLink
 from kybern.rpc.exchange.methods import FIELD_BY_REQUEST, METHODS, SERVICE, STREAMS
 from kybern.rpc.exchange.server import serve
 from kybern.rpc.identity import peer
@@ -28,7 +29,8 @@ def add_objects_to_server(handlers: Handlers, server: Any, log: logging.Logger) 
     metrics, draining = getattr(server, "metrics", None), getattr(server, "draining", None)
 
     async def exchange(requests: Any, context: Any) -> None:
-        await serve(requests, context, handlers, log, metrics, draining)
+        link = requests if isinstance(requests, Link) else StreamLink(context)
+        await serve(link, context, handlers, log, metrics, draining)
 
     methods["Exchange"] = grpc.stream_stream_rpc_method_handler(
         exchange, request_deserializer=None, response_serializer=None

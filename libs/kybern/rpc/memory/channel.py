@@ -76,6 +76,9 @@ class MemoryChannel:
     def _forget(self, call: MemoryCall) -> None:
         self._calls.pop(call.number, None)
 
+    async def bidi(self, method: str) -> None:
+        """There are no streams apart from the others."""
+
     def get_state(self, try_to_connect: bool = False) -> grpc.ChannelConnectivity:
         if self._closed:
             return grpc.ChannelConnectivity.SHUTDOWN

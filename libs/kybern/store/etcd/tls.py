@@ -1,9 +1,10 @@
 """What a connection to etcd needs for TLS."""
 
-import os
 import ssl
 from dataclasses import dataclass
 from pathlib import Path
+
+from kybern.pki.contexts import load
 
 
 @dataclass(frozen=True)
@@ -30,10 +31,5 @@ class Tls:
         found.verify_flags &= ~ssl.VERIFY_X509_STRICT
         found.set_alpn_protocols(["h2"])
         if self.cert and self.key:
-            bundle = os.memfd_create("etcd-client")  # certificates are read from files alone
-            try:
-                os.write(bundle, self.cert + b"\n" + self.key)
-                found.load_cert_chain(f"/proc/self/fd/{bundle}")
-            finally:
-                os.close(bundle)
+            load(found, self.cert, self.key)
         return found

@@ -6,8 +6,7 @@ Anything else `takes` refuses, and it goes through grpc.aio: while there is no c
 has no room, when the request is large. Errors are grpc.aio's, too. After a call without an answer in time the
 connection takes no more.
 
-We ask the peer for no header compression by reference (HEADER_TABLE_SIZE 0), so equal header blocks mean the same and
-are decoded once. Answers may be as long as they like: our windows are as wide as the protocol allows.
+Answers may be as long as they like: our windows are as wide as the protocol allows.
 """
 
 import asyncio
@@ -19,19 +18,39 @@ from urllib.parse import unquote
 
 import grpc
 import grpc.aio
-from hpack import Decoder, Encoder, HPACKError
+from hpack import HPACKError
 
 from kybern.rpc.exchange.deadlines import Deadlines
+from kybern.rpc.http2 import (
+    ACK,
+    CANCEL,
+    CONTINUATION,
+    DATA,
+    ENABLE_PUSH,
+    END_HEADERS,
+    END_STREAM,
+    FIRST_WINDOW,
+    GOAWAY,
+    HEAD,
+    HEADER_TABLE_SIZE,
+    HEADERS,
+    INITIAL_WINDOW,
+    MAX_STREAMS,
+    PADDED,
+    PING,
+    PREFACE,
+    PRIORITY,
+    RST_STREAM,
+    SETTINGS,
+    WIDEST,
+    WINDOW_UPDATE,
+    HeaderBlocks,
+    frame,
+    header_block,
+    settings,
+)
 
-PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
-DATA, HEADERS, RST_STREAM, SETTINGS, PING, GOAWAY, WINDOW_UPDATE, CONTINUATION = 0, 1, 3, 4, 6, 7, 8, 9
-END_STREAM = ACK = 0x1
-END_HEADERS, PADDED, PRIORITY = 0x4, 0x8, 0x20
-HEADER_TABLE_SIZE, ENABLE_PUSH, MAX_STREAMS, INITIAL_WINDOW, MAX_FRAME = 1, 2, 3, 4, 5
-CANCEL = (8).to_bytes(4, "big")
-WIDEST = (1 << 31) - 1
 SMALL = 16_000  # bytes of a request: one frame at the smallest limit that a peer may set
-REMEMBERED = 64  # header blocks
 CODES = {str(code.value[0]): code for code in grpc.StatusCode}
 
 
@@ -61,16 +80,14 @@ class UnaryConnection(asyncio.Protocol):
             ("hasleader", "true"),
         ]
         self._heads: dict[str, bytes] = {}
-        self._encoder, self._decoder = Encoder(), Decoder()
-        self._encoder.header_table_size = self._decoder.max_allowed_table_size = 0
-        self._blocks: dict[bytes, dict[str, str]] = {}
+        self._blocks = HeaderBlocks()
         self._calls: dict[int, Call] = {}
         self._deadlines = Deadlines(self._loop, self._late)
         self._next = 1
         self._buffer = b""
         self._block: tuple[int, int, bytes] | None = None  # headers that go on: stream, flags, so far
         self._streams = 100  # how many the peer allows
-        self._room = self._stream_room = 65_535  # bytes that we may send: in all, and in a new stream
+        self._room = self._stream_room = FIRST_WINDOW  # bytes that we may send: in all, and in a new stream
         self._received = 0  # bytes since our window was last opened
         self._open, self._young = False, True  # young: the peer has said nothing yet
         self.transport: Any = None
@@ -94,16 +111,16 @@ class UnaryConnection(asyncio.Protocol):
         self._open = self._open and self._next < WIDEST - 2
         head = self._heads.get(method)
         if head is None:
-            head = self._heads[method] = self._encoder.encode([(":path", method), *self._head], huffman=False)
+            head = self._heads[method] = header_block([(":path", method), *self._head])
         size = len(request) + 5
         self._room -= size
         call = self._calls[number] = Call(self._loop.create_future())
         self.transport.write(
             b"".join(
                 (
-                    _frame(len(head), HEADERS, END_HEADERS, number),
+                    frame(len(head), HEADERS, END_HEADERS, number),
                     head,
-                    _frame(size, DATA, END_STREAM, number),
+                    frame(size, DATA, END_STREAM, number),
                     b"\0",
                     (size - 5).to_bytes(4, "big"),
                     request,
@@ -116,7 +133,7 @@ class UnaryConnection(asyncio.Protocol):
         finally:
             self._deadlines.drop(number)
             if self._calls.pop(number, None) is not None and self.transport is not None:
-                self.transport.write(_frame(4, RST_STREAM, 0, number) + CANCEL)
+                self.transport.write(frame(4, RST_STREAM, 0, number) + CANCEL)
             if not (self._open or self._calls):
                 self.close()
 
@@ -130,12 +147,7 @@ class UnaryConnection(asyncio.Protocol):
 
     def connection_made(self, transport: Any) -> None:
         self.transport = transport
-        settings = ((HEADER_TABLE_SIZE, 0), (ENABLE_PUSH, 0), (INITIAL_WINDOW, WIDEST))
-        payload = b"".join(struct.pack(">HI", *setting) for setting in settings)
-        wider = (WIDEST - 65_535).to_bytes(4, "big")
-        transport.write(
-            PREFACE + _frame(len(payload), SETTINGS, 0, 0) + payload + _frame(4, WINDOW_UPDATE, 0, 0) + wider
-        )
+        transport.write(PREFACE + settings((HEADER_TABLE_SIZE, 0), (ENABLE_PUSH, 0), (INITIAL_WINDOW, WIDEST)))
 
     def connection_lost(self, error: Exception | None) -> None:
         self._open, self.transport = False, None
@@ -147,7 +159,7 @@ class UnaryConnection(asyncio.Protocol):
         buffer = self._buffer + data if self._buffer else data
         at, end = 0, len(buffer)
         try:
-            while end - at >= 9:
+            while end - at >= HEAD:
                 length = int.from_bytes(buffer[at : at + 3], "big")
                 if end - at - 9 < length:
                     break
@@ -176,7 +188,7 @@ class UnaryConnection(asyncio.Protocol):
                 raise ValueError("padding")
             self._received += len(payload)
             if self._received > WIDEST // 2:
-                self.transport.write(_frame(4, WINDOW_UPDATE, 0, 0) + self._received.to_bytes(4, "big"))
+                self.transport.write(frame(4, WINDOW_UPDATE, 0, 0) + self._received.to_bytes(4, "big"))
                 self._received = 0
             call = self._calls.get(stream)
             if call is not None:
@@ -191,7 +203,7 @@ class UnaryConnection(asyncio.Protocol):
                 self._settings(payload)
         elif kind == PING:
             if not flags & ACK:
-                self.transport.write(_frame(8, PING, ACK, 0) + payload)
+                self.transport.write(frame(8, PING, ACK, 0) + payload)
         elif kind == RST_STREAM:
             call = self._calls.pop(stream, None)
             if call is not None:
@@ -209,7 +221,7 @@ class UnaryConnection(asyncio.Protocol):
             elif setting == INITIAL_WINDOW:
                 self._stream_room = value
         self._open, self._young = self._open or self._young, False
-        self.transport.write(_frame(0, SETTINGS, ACK, 0))
+        self.transport.write(frame(0, SETTINGS, ACK, 0))
 
     def _headers(self, kind: int, flags: int, stream: int, payload: bytes) -> None:
         if kind == HEADERS:
@@ -222,18 +234,9 @@ class UnaryConnection(asyncio.Protocol):
             raise ValueError("a continuation of nothing")
         self._block = None if flags & END_HEADERS else (stream, first, payload)
         if self._block is None:
-            headers = self._decoded(payload)
+            headers = self._blocks.decode(payload)
             if first & END_STREAM and (call := self._calls.pop(stream, None)) is not None:
                 _finish(call, headers)
-
-    def _decoded(self, block: bytes) -> dict[str, str]:
-        found = self._blocks.get(block)
-        if found is None:
-            headers = self._decoder.decode(block)
-            if len(self._blocks) >= REMEMBERED:
-                self._blocks.clear()
-            found = self._blocks[block] = {str(header[0]): str(header[1]) for header in headers}
-        return found
 
 
 async def connect(endpoint: str, tls: ssl.SSLContext | None, timeout: float) -> UnaryConnection:
@@ -243,11 +246,6 @@ async def connect(endpoint: str, tls: ssl.SSLContext | None, timeout: float) -> 
     make = partial(UnaryConnection, endpoint, scheme, timeout)
     _, connection = await asyncio.get_running_loop().create_connection(make, host.strip("[]"), int(port), ssl=tls)
     return connection
-
-
-def _frame(length: int, kind: int, flags: int, stream: int) -> bytes:
-    """The nine bytes before a frame's payload."""
-    return struct.pack(">IBI", length << 8 | kind, flags, stream)
 
 
 def _finish(call: Call, headers: dict[str, str]) -> None:
