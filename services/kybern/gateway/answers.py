@@ -18,7 +18,7 @@ from kybern.gateway.core.negotiation import (
     negotiate_status,
 )
 from kybern.gateway.core.resources import Served
-from kybern.gateway.http.message import TEXT, Headers, Request, Response
+from kybern.gateway.http.message import NOSNIFF, TEXT, Headers, Request, Response
 from kybern.kube.status import StatusError, not_acceptable, status_error
 
 GZIP_FROM = 128 << 10  # bytes, as upstream
@@ -46,6 +46,13 @@ def media_type(request: Request, served: Served, offered: tuple[str, ...] = OFFE
     if found is None:
         raise not_acceptable(OFFERED)
     return found
+
+
+def check_type(request: Request, *offered: str) -> None:
+    """A document in other forms than these is not acceptable. Raises StatusError (406)."""
+    accept = request.header(b"accept")
+    if accept and not any(entry.partition(";")[0].strip() in ("*/*", *offered) for entry in accept.split(",")):
+        raise not_routed(offered)
 
 
 def not_routed(offered: tuple[str, ...]) -> StatusError:
@@ -107,6 +114,8 @@ def failure(request: Request, error: StatusError) -> Response:
     body = orjson.dumps({**status, "code": error.code})  # which comes last
     seconds = error.details.get("retryAfterSeconds")
     headers: Headers = ((b"Retry-After", str(int(seconds)).encode()),) if seconds else ()
+    if error.code == 403 and 'forbidden: User "' in error.message:
+        headers = (*headers, *NOSNIFF)
     if error.warnings:
         headers = (*headers, *warning_headers(list(error.warnings)))
     media = negotiate_status(request.header(b"accept")) if b"accept" in request.headers else PLAIN
@@ -122,7 +131,7 @@ def failure(request: Request, error: StatusError) -> Response:
 def _overloaded(error: StatusError) -> Response:
     """What priority and fairness, and the limits without it, refuse: upstream says so in plain text."""
     seconds = str(int(error.details.get("retryAfterSeconds") or 1)).encode()
-    headers = ((b"Retry-After", seconds), (b"X-Content-Type-Options", b"nosniff"))
+    headers = ((b"Retry-After", seconds), *NOSNIFF)
     return Response(OVERLOADED.encode() + b"\n", 429, TEXT, headers)
 
 

@@ -97,17 +97,25 @@ def negotiate_status(accept: str) -> MediaType:
 
 
 @lru_cache(maxsize=128)
-def negotiate_discovery(accept: str) -> MediaType | None:
-    """As `negotiate`, for /api and /apis: the aggregated document wherever it is asked for, else the classic one."""
+def negotiate_discovery(accept: str, *, aggregated: bool = True) -> MediaType | None:
+    """As `negotiate`, for /api and /apis: the aggregated document wherever it is asked for, else the classic one.
+
+    What is below them is never `aggregated`."""
     if not accept:
         return PLAIN
     entries = _entries(accept)
-    for name, parameters in entries:
+    for name, parameters in entries if aggregated else ():
         if name in OFFERED and AGGREGATED.items() <= parameters.items():
             protobuf = name == CONTENT_TYPE
             return MediaType(yaml=name == YAML, view=AGGREGATED["as"], version=AGGREGATED["v"], protobuf=protobuf)
     found = (_object_view(*entry) for entry in entries)
     return next((each for each in found if each is not None and not each.view), None)
+
+
+@lru_cache(maxsize=128)
+def negotiate_openapi(accept: str) -> MediaType | None:
+    """For OpenAPI documents, which are JSON, with any parameters; None where that is not acceptable."""
+    return PLAIN if any(name in _ANY for name, _ in _entries(accept)) else None
 
 
 def _object_view(name: str, parameters: dict[str, str]) -> MediaType | None:

@@ -14,11 +14,11 @@ from kybern.gateway.core.router import ResourcePath, verb
 from kybern.gateway.forward.relay import Job, relay
 from kybern.gateway.forward.upstream import Destination, UpstreamError
 from kybern.gateway.handlers.target import resource_of, watches
-from kybern.gateway.http.message import TEXT, Request, Response
+from kybern.gateway.http.message import NOSNIFF, TEXT, Request, Response
 from kybern.kube.status import StatusError
 from kybern.protos.api.v1.objects_pb2 import ForwardRequest, ForwardResponse, Requester, Resource
 
-UNAVAILABLE = Response(b"service unavailable\n", 503, TEXT)
+UNAVAILABLE = Response(b"service unavailable\n", 503, TEXT, NOSNIFF)
 
 
 def verb_of(request: Request, path: ResourcePath) -> str:
@@ -53,7 +53,7 @@ async def _forward(api: Api, request: Request, wanted: ForwardRequest, *, long_r
     try:
         tls = api.client_tls.context(found.ca_bundle, insecure=found.insecure)
     except (OSError, ssl.SSLError, ValueError) as error:
-        return Response(f"unable to load root certificates: {error}\n".encode(), 500, TEXT)
+        return Response(f"unable to load root certificates: {error}\n".encode(), 500, TEXT, NOSNIFF)
     to = Destination(host.strip("[]"), int(port), tls, found.server_name)
     patient = long_running or is_upgrade(request.headers)
     job = Job(
@@ -68,7 +68,7 @@ async def _forward(api: Api, request: Request, wanted: ForwardRequest, *, long_r
     try:
         return await relay(request, job, api.pool)
     except UpstreamError as error:
-        return Response(f"error trying to reach service: {error}\n".encode(), 503, TEXT)
+        return Response(f"error trying to reach service: {error}\n".encode(), 503, TEXT, NOSNIFF)
 
 
 def user_headers(user: Requester) -> list[Header]:

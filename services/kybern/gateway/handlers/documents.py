@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from datetime import datetime, timedelta
+from email.utils import format_datetime
 from typing import Any
 
 import grpc
@@ -13,12 +15,13 @@ from kybern.gateway import answers
 from kybern.gateway.api import DEFAULT_TIMEOUT, Api
 from kybern.gateway.core import discovery
 from kybern.gateway.core.bodies import indent
-from kybern.gateway.core.negotiation import JSON, OFFERED, PLAIN, MediaType, negotiate_discovery
+from kybern.gateway.core.conditional import decide_unsent
+from kybern.gateway.core.negotiation import JSON, OFFERED, MediaType, is_routed, negotiate_discovery, negotiate_openapi
 from kybern.gateway.core.router import GroupPath
 from kybern.gateway.core.version import VERSION
 from kybern.gateway.handlers.health import NOT_FOUND, PATHS
 from kybern.gateway.handlers.target import not_allowed
-from kybern.gateway.http.message import TEXT, Request, Response
+from kybern.gateway.http.message import TEXT, Headers, Request, Response
 from kybern.kube.openapi import protobuf
 from kybern.kube.status import not_acceptable, unknown_resource
 from kybern.protos.api.v1.discovery_pb2 import GetOpenAPIRequest, GroupInfo
@@ -27,6 +30,26 @@ from kybern.rpc.errors import status_error
 VERSION_BODY = orjson.dumps(VERSION)
 
 OTHER_PATHS = (*PATHS, "/metrics", "/metrics/slis", "/openapi/v2", "/openapi/v3", "/version")
+
+VARY, VARY_V2 = ((b"Vary", b"Accept"),), ((b"Vary", b"Accept-Encoding, Accept"),)
+KEPT = timedelta(days=365)  # what is asked for by its hash never changes
+
+
+def _etag(found_hash: str) -> tuple[bytes, bytes]:
+    return b"ETag", f'"{found_hash}"'.encode()
+
+
+def _validators(found_hash: str, since: datetime, vary: Headers) -> Headers:
+    """By what clients ask again for a document."""
+    modified = format_datetime(since, usegmt=True).encode()
+    return _etag(found_hash), (b"Last-Modified", modified), *vary
+
+
+def _unsent(request: Request, found_hash: str, since: datetime, vary: Headers) -> Response | None:
+    """The answer to who need not, or must not, be sent the document."""
+    name, etag = _etag(found_hash)
+    status = decide_unsent(request.headers, etag, since)
+    return None if status is None else Response(b"", status, b"", ((name, etag), *vary))
 
 
 def only_get(request: Request) -> None:
@@ -43,7 +66,7 @@ class Documents:
         self._server_address = server_address
         self._etag = ""
         self._made: dict[tuple[str, ...], bytes] = {}
-        self._openapi: dict[tuple[str, str, str, str], tuple[bytes, str]] = {}
+        self._openapi: dict[tuple[str, str, str, str], tuple[bytes, str, datetime]] = {}
 
     def _present(self) -> str:
         """The etag of the resource table; what was made of another one is forgotten."""
@@ -61,14 +84,15 @@ class Documents:
 
     async def groups(self, request: Request, path: GroupPath) -> Response:
         """/api, /apis and what is below them, down to a group-version."""
-        media = negotiate_discovery(request.header(b"accept"))
+        accept, top = request.header(b"accept"), not path.group and not path.version
+        if accept and not is_routed(accept) and (path.legacy or path.version):
+            raise answers.not_routed(OFFERED)
+        media = negotiate_discovery(accept, aggregated=top and request.path != "/apis/")
         if media is None:
             raise not_acceptable(OFFERED)
         table = self._api.resources.table
-        if not path.group and not path.version:
+        if top:
             return await self._root(request, path.legacy, media)
-        if media.view:
-            media = PLAIN
         group = next((g for g in table.groups if g.name == path.group), None)
         if group is None:
             return NOT_FOUND
@@ -83,9 +107,9 @@ class Documents:
             key = ("aggregated", str(legacy), media.version)
             body = self._document(key, lambda: discovery.aggregated(table, legacy, media.version))
             etag = f'"{table.etag}"'.encode()
-            if request.headers.get(b"if-none-match") == etag:
-                return Response(b"", 304, b"", ((b"ETag", etag),))
             headers = ((b"ETag", etag), (b"Vary", b"Accept"), (b"Cache-Control", b"public"))
+            if request.headers.get(b"if-none-match") == etag:
+                return Response(b"", 304, b"", headers)
             return await answers.answer(request, body, media, headers=headers)
         if legacy:
             only_get(request)
@@ -112,20 +136,20 @@ class Documents:
 
     async def version(self, request: Request) -> Response:
         """Raises StatusError (406) where JSON will not do."""
-        accept = request.header(b"accept")
-        if accept and not any(entry.partition(";")[0].strip() in ("*/*", JSON) for entry in accept.split(",")):
-            raise answers.not_routed((JSON,))
+        answers.check_type(request, JSON)
         return await answers.answer(request, indent(VERSION_BODY), end=b"")
 
     async def openapi_v2(self, request: Request) -> Response:
         """The document of everything; in protobuf for clients that cannot read another form, such as kubectl."""
-        if protobuf.MEDIA_TYPE not in request.header(b"accept"):
+        if not any(name in request.header(b"accept") for name in (protobuf.MEDIA_TYPE, protobuf.CONTENT_TYPE)):
             return await self._openapi_document(request, "", "", "v2", "")
-        document, found_hash = await self._fetch("", "", "v2", "")
+        document, found_hash, since = await self._fetch("", "", "v2", "")
         key = ("openapi", "v2", "protobuf", found_hash)
         if key not in self._made:
             self._made[key] = await asyncio.to_thread(lambda: protobuf.encode(orjson.loads(document)))
-        headers = ((b"ETag", f'"{found_hash}"'.encode()),)
+        if (unsent := _unsent(request, found_hash, since, VARY_V2)) is not None:
+            return unsent
+        headers = _validators(found_hash, since, VARY_V2)
         return Response(self._made[key], 200, protobuf.CONTENT_TYPE.encode(), headers)
 
     async def openapi_v3(self, request: Request, path: str) -> Response:
@@ -145,16 +169,24 @@ class Documents:
     async def _openapi_document(
         self, request: Request, group: str, version: str, openapi: str, known_hash: str
     ) -> Response:
-        document, found_hash = await self._fetch(group, version, openapi, known_hash)
-        etag = f'"{found_hash}"'.encode()
-        if request.headers.get(b"if-none-match") == etag:
-            return Response(b"", 304, b"", ((b"ETag", etag),))
-        forever = request.parameter("hash") == found_hash and found_hash != ""
-        caching = ((b"Cache-Control", b"public, immutable"),) if forever else ()
-        return await answers.answer(request, document, headers=((b"ETag", etag), *caching), end=b"")
+        accept, vary = request.header(b"accept"), VARY_V2 if openapi == "v2" else VARY
+        if accept and negotiate_openapi(accept) is None:
+            return Response(b"", 406, b"", vary)
+        document, found_hash, since = await self._fetch(group, version, openapi, known_hash)
+        wanted = request.parameter("hash") if openapi == "v3" else ""
+        if wanted not in ("", found_hash):
+            there = f"{request.path}?hash={found_hash}".encode()
+            return Response(b"", 301, b"", (_etag(found_hash), (b"Location", there), *vary))
+        if (unsent := _unsent(request, found_hash, since, vary)) is not None:
+            return unsent
+        headers = _validators(found_hash, since, vary)
+        if wanted:
+            expires = format_datetime(self._api.env.clock.now() + KEPT, usegmt=True).encode()
+            headers = (*headers, (b"Cache-Control", b"public, immutable"), (b"Expires", expires))
+        return await answers.answer(request, document, headers=headers, end=b"")
 
-    async def _fetch(self, group: str, version: str, openapi: str, known_hash: str) -> tuple[bytes, str]:
-        """A document and its hash, from the apiserver the first time. Raises StatusError."""
+    async def _fetch(self, group: str, version: str, openapi: str, known_hash: str) -> tuple[bytes, str, datetime]:
+        """A document, its hash, since when it is as it is; from the apiserver the first time. Raises StatusError."""
         key = (group, version, openapi, self._present())
         if key not in self._openapi:
             wanted = GetOpenAPIRequest(group=group, version=version, openapi_version=openapi)
@@ -162,5 +194,6 @@ class Documents:
                 reply = await self._api.discovery.GetOpenAPI(wanted, timeout=DEFAULT_TIMEOUT)
             except grpc.aio.AioRpcError as error:
                 raise status_error(error) from error
-            self._openapi[key] = (reply.document, known_hash or reply.hash)
+            since = self._api.env.clock.now().replace(microsecond=0)
+            self._openapi[key] = (reply.document, known_hash or reply.hash, since)
         return self._openapi[key]

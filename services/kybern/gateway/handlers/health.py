@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Protocol
 
 from kybern.gateway.health_metrics import HealthMetrics
-from kybern.gateway.http.message import TEXT, Request, Response
+from kybern.gateway.http.message import NOSNIFF, TEXT, Request, Response
 
-NOT_FOUND = Response(b"404 page not found\n", 404, TEXT)
+NOT_FOUND = Response(b"404 page not found\n", 404, TEXT, NOSNIFF)
 ENDPOINTS = ("/healthz", "/livez", "/readyz")
 # What the apiserver has done, and its followers have seen, by the time it first answers; under upstream's names, in its
 # order. What Kybern does elsewhere or has no need of is done by then, too.
@@ -82,21 +82,21 @@ class Health:
         failed = [name for name, good in results.items() if not good and name not in excluded]
         verbose = "verbose" in request.query if request.raw_query else False
         if not failed and not verbose:
-            return Response(b"ok", 200, TEXT)
+            return Response(b"ok", 200, TEXT, NOSNIFF)
         lines = [_line(name, good, name in excluded) for name, good in results.items()]
         if unknown := sorted(excluded - results.keys()):
             listed = ",".join(f'"{name}"' for name in unknown)
             lines.append(f"warn: some health checks cannot be excluded: no matches for {listed}")
         lines.append(f"{endpoint} check {'failed' if failed else 'passed'}")
-        return Response("\n".join((*lines, "")).encode(), 500 if failed else 200, TEXT)
+        return Response("\n".join((*lines, "")).encode(), 500 if failed else 200, TEXT, NOSNIFF)
 
     def _one(self, endpoint: str, check: str, results: dict[str, bool]) -> Response:
         if check not in results:
             return NOT_FOUND
         self._slis.observe(check, endpoint, results[check])
         if results[check]:
-            return Response(b"ok", 200, TEXT)
-        return Response(f"internal server error: {check} failed: reason withheld\n".encode(), 500, TEXT)
+            return Response(b"ok", 200, TEXT, NOSNIFF)
+        return Response(f"internal server error: {check} failed: reason withheld\n".encode(), 500, TEXT, NOSNIFF)
 
     def _checks(self, endpoint: str) -> dict[str, bool]:
         """The checks in order; whether the apiserver answers is told when it does not."""

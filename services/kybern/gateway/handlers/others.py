@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from pathlib import Path
 
+from kybern.gateway import answers
 from kybern.gateway.api import Api, timeout
 from kybern.gateway.core.router import group_path
 from kybern.gateway.handlers import aggregated, host_logs
@@ -56,6 +57,7 @@ class Others:
             kind = DOCUMENT_TYPES.get(path.rstrip("/"))
             if kind:
                 only_get(request)
+                answers.check_type(request, kind.decode())
             return Response(access.document, 200, kind or TEXT, KEPT if kind else ())
         if path == "/":
             return await self._documents.root(request)

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 JSON = b"application/json"
 TEXT = b"text/plain; charset=utf-8"
+NOSNIFF = ((b"X-Content-Type-Options", b"nosniff"),)
 REASONS = {status.value: status.phrase for status in HTTPStatus}
 _STATUS_LINES = {code: f"HTTP/1.1 {code} {phrase}\r\n".encode() for code, phrase in REASONS.items()}
 

@@ -3,6 +3,7 @@
 from types import SimpleNamespace
 from typing import Any
 
+from kybern.clock import SystemClock
 from kybern.gateway.handlers.documents import Documents
 from kybern.gateway.http.message import Request
 from kybern.protos.api.v1.discovery_pb2 import GetOpenAPIRequest, GetOpenAPIResponse, ResourceTable
@@ -21,7 +22,8 @@ class Discovery:
 
 async def test_documents_of_former_tables_are_forgotten() -> None:
     discovery, resources = Discovery(), SimpleNamespace(table=ResourceTable(etag="1"))
-    documents = Documents(SimpleNamespace(discovery=discovery, resources=resources), "")  # type: ignore[arg-type]
+    env = SimpleNamespace(clock=SystemClock())
+    documents = Documents(SimpleNamespace(discovery=discovery, resources=resources, env=env), "")  # type: ignore[arg-type]
     connection: Any = None
     for change in range(1, 4):
         resources.table = ResourceTable(etag=str(change))
