@@ -1,5 +1,6 @@
 """Priority and fairness as clients see it."""
 
+import asyncio
 from typing import Any
 
 
@@ -67,10 +68,10 @@ async def test_dumps_say_what_is_going_on(gateway: Any) -> None:
         assert response.status == 403
 
 
-async def test_a_refusal_says_when_to_come_again(gateway: Any) -> None:
-    """429 with Retry-After, however the request came: short way, long way, list, watch, write."""
+async def close_to_bob(gateway: Any, response: dict[str, Any]) -> None:
+    """A priority level without seats for all that one user asks."""
     base = "/apis/flowcontrol.apiserver.k8s.io/v1"
-    limited = {"nominalConcurrencyShares": 0, "limitResponse": {"type": "Reject"}}
+    limited = {"nominalConcurrencyShares": 0, "limitResponse": response}
     level = {"metadata": {"name": "closed"}, "spec": {"type": "Limited", "limited": limited}}
     everything = {"verbs": ["*"], "apiGroups": ["*"], "resources": ["*"], "clusterScope": True, "namespaces": ["*"]}
     rule = {
@@ -81,10 +82,26 @@ async def test_a_refusal_says_when_to_come_again(gateway: Any) -> None:
     spec = {"priorityLevelConfiguration": {"name": "closed"}, "matchingPrecedence": 77, "rules": [rule]}
     for resource, obj in (("prioritylevelconfigurations", level), ("flowschemas", {"spec": spec})):
         body = {**obj, "metadata": {"name": "closed"}}
-        async with gateway.admin.post(f"{base}/{resource}", json=body) as response:
-            assert response.status == 201, await response.text()
+        async with gateway.admin.post(f"{base}/{resource}", json=body) as made:
+            assert made.status == 201, await made.text()
+
+
+async def test_one_at_a_time_without_seats_and_queues(gateway: Any) -> None:
+    """As upstream: nothing waits, and what comes alone is served."""
+    await close_to_bob(gateway, {"type": "Reject"})
+    async with gateway.client("bob") as bob:
+        for path in ("/apis", "/api/v1/pods", "/version"):
+            async with bob.get(path) as response:
+                assert response.status in (200, 403)
+
+
+async def test_a_refusal_says_when_to_come_again(gateway: Any) -> None:
+    """429 with Retry-After, however the request came: short way, long way, list, watch, write."""
+    await close_to_bob(gateway, {"type": "Queue", "queuing": {"queues": 1, "handSize": 1, "queueLengthLimit": 1}})
     schema = await uid(gateway, "flowschemas", "closed")
     async with gateway.client("bob") as bob:
+        waits = asyncio.create_task(bob.get("/apis"))  # until a quarter of its time is over
+        await asyncio.sleep(0.1)
         for request in (
             bob.get("/api/v1/namespaces/default"),
             bob.get("/api/v1/namespaces/default"),
@@ -102,3 +119,26 @@ async def test_a_refusal_says_when_to_come_again(gateway: Any) -> None:
             assert said == "Too many requests, please try again later.\n"
         async with bob.get("/livez") as response:
             assert response.status == 200
+        waits.cancel()
+        await asyncio.gather(waits, return_exceptions=True)
+
+
+async def test_streams_to_pods_belong_nowhere(gateway: Any) -> None:
+    for path in ("pods/none/log", "services/none/proxy/"):
+        async with gateway.admin.get(f"/api/v1/namespaces/default/{path}") as response:
+            assert (response.status, "X-Kubernetes-PF-FlowSchema-UID" in response.headers) == (404, False)
+
+
+async def test_who_writes_the_defaults_and_their_conditions(gateway: Any) -> None:
+    path = "/apis/flowcontrol.apiserver.k8s.io/v1/flowschemas/catch-all"
+    expected = {
+        ("api-priority-and-fairness-config-consumer-v1", "Apply", "status"),
+        ("api-priority-and-fairness-config-producer-v1", "Update", ""),
+    }
+    for _ in range(50):
+        async with gateway.admin.get(path) as response:
+            entries = (await response.json())["metadata"]["managedFields"]
+        if len(entries) == len(expected):
+            break
+        await asyncio.sleep(0.05)
+    assert {(one["manager"], one["operation"], one.get("subresource", "")) for one in entries} == expected

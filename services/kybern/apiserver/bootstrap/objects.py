@@ -11,6 +11,7 @@ import orjson
 Object = dict[str, Any]
 NAMESPACES = ("default", "kube-system", "kube-public", "kube-node-lease")
 FLOW = "flowcontrol.apiserver.k8s.io"
+FLOW_MANAGER = "api-priority-and-fairness-config-producer-v1"
 
 
 def namespaces() -> list[Object]:

@@ -56,8 +56,9 @@ async def ensure(server: ApiServer, group: str, resource: str, obj: Object, reco
     metadata = obj["metadata"]
     version = obj["apiVersion"].rpartition("/")[2]
     served = server.table.find(group, version, resource)
+    manager = objects.FLOW_MANAGER if group == objects.FLOW else "kybern"
     request = Request(
-        server, APISERVER, "create", served, metadata.get("namespace", ""), metadata["name"], field_manager="kybern"
+        server, APISERVER, "create", served, metadata.get("namespace", ""), metadata["name"], field_manager=manager
     )
     request.unasked = True
     if served.storage.get(request.namespace, request.name) is None:

@@ -3,11 +3,14 @@
 import asyncio
 from typing import TYPE_CHECKING, Any
 
-from kybern.apiserver.bootstrap.objects import FLOW, flow_objects
+import orjson
+
+from kybern.apiserver.bootstrap.objects import FLOW, FLOW_MANAGER, flow_objects
 from kybern.apiserver.core.flowcontrol.configuration import configuration, maintained, needs_condition
 from kybern.apiserver.core.flowcontrol.limits import PERIOD
 from kybern.apiserver.core.user import APISERVER
 from kybern.apiserver.flowcontrol.gate import FlowControl
+from kybern.apiserver.registry.apply import apply
 from kybern.apiserver.registry.create import create_object
 from kybern.apiserver.registry.request import Request
 from kybern.apiserver.registry.update import change
@@ -20,7 +23,6 @@ if TYPE_CHECKING:
     from kybern.apiserver.server import ApiServer
 
 Object = dict[str, Any]
-MANAGER = "api-priority-and-fairness-config-producer-v1"
 STATUS_MANAGER = "api-priority-and-fairness-config-consumer-v1"
 LOOK = 0.05  # seconds between looks at a busy event loop
 SAMPLES = 20  # of demand between adjustments
@@ -103,7 +105,7 @@ class FlowController:
 
     async def _restore(self, wanted: Object) -> None:
         """Make a default object, or bring it back to what it should be."""
-        request = self._request(wanted, "create", MANAGER)
+        request = self._request(wanted, "create", FLOW_MANAGER)
         apply_defaults(request.served.info, wanted)
         entry = request.served.storage.get("", request.name)
         if entry is None:
@@ -116,19 +118,14 @@ class FlowController:
             await change(request, produce)
 
     async def _condition(self, obj: Object) -> None:
-        request = self._request(obj, "update", STATUS_MANAGER)
+        condition = needs_condition(obj, self._flow.levels)
+        if condition is None:
+            return
+        request = self._request(obj, "patch", STATUS_MANAGER)
         request.subresource = "status"
-
-        async def produce(current: Object) -> Object:
-            condition = needs_condition(current, self._flow.levels)
-            if condition is None:
-                return current
-            condition["lastTransitionTime"] = meta.format_time(request.now)
-            others = (current.get("status") or {}).get("conditions") or ()
-            kept = [one for one in others if one.get("type") != condition["type"]]
-            return {**current, "status": {**(current.get("status") or {}), "conditions": [*kept, condition]}}
-
-        await change(request, produce)
+        condition["lastTransitionTime"] = meta.format_time(request.now)
+        about = {"apiVersion": obj["apiVersion"], "kind": obj["kind"], "metadata": {"name": request.name}}
+        await apply(request, orjson.dumps({**about, "status": {"conditions": [condition]}}), True)
 
     def _request(self, obj: Object, verb: str, manager: str) -> Request:
         served = self._server.table.find(FLOW, "v1", RESOURCES[obj["kind"]])

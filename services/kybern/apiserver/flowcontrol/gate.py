@@ -107,11 +107,11 @@ class FlowControl:
 
     def enter(self, call: CallContext, user: User, asked: Attributes, width: int = 1, after: float = 0.0) -> None:
         """Let the call pass, or raise: MustWait, StatusError (429)."""
+        if asked.subresource in LONG_RUNNING:  # belongs nowhere
+            return
         flow = self.flow(user, asked)
         call.flow = flow.header
         queues = flow.state.queues
-        if asked.subresource in LONG_RUNNING:
-            return
         if flow.state.level.exempt:
             queues.use(width)
             call.seat = flow if width == 1 else Held(flow, width)

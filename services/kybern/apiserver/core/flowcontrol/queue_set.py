@@ -158,8 +158,8 @@ class QueueSet:
         return len(self._busy)
 
     def _fits(self, width: int) -> bool:
-        """Wider than the limit is served when nothing else is; a level without seats serves nothing."""
-        return self.in_use + width <= self.limit or (not self.in_use and self.limit > 0)
+        """Wider than the limit is served when nothing else is; a level without seats lets nobody out of its queues."""
+        return self.in_use + width <= self.limit or (not self.in_use and (self.limit > 0 or not self.queues))
 
     def _left(self, item: Item) -> None:
         self.waiting -= 1
