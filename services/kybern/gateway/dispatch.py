@@ -126,7 +126,8 @@ class Gateway:
             denied = code == 401 or (code == 403 and " cannot " in error.message)
             if denied and request.warning != SPACED_WARNING:
                 request.warning = ""  # of a resource: only for those who may ask for it
-            return answers.failure(request, error)
+            response = answers.failure(request, error)
+            return response
         except NoSuchGroup:
             code = 404
             return NOT_FOUND

@@ -66,7 +66,7 @@ def labels_of(path: ResourcePath, verb: str, *, connects: bool = False) -> Label
 
 def other_labels(method: str, path: str) -> Labels | None:
     """The labels of a request for a path that is no resource: health and OpenAPI alone are counted."""
-    counted = next((root for root in ROOTS if path == root or path.startswith(root + "/")), "")
+    counted = path if path in ROOTS else ""
     if not counted and path.startswith("/openapi/v3"):
         counted = "openapi/v3" if path.strip("/") == "openapi/v3" else "openapi/v3/"
     return Labels(method, "", "", "", counted, "", component="") if counted else None
@@ -81,7 +81,7 @@ class Sizes:
 
     def of_bodies(self, path: ResourcePath, verb: str) -> Observations:
         """Of a write's bodies."""
-        at = (path.group, path.resource, verb)
+        at = (path.group, path.resource, "delete_collection" if verb == "deletecollection" else verb)
         return self.bodies.get(at) or self.bodies.setdefault(at, Observations(BODY_SIZES))
 
     def of_events(self, path: ResourcePath) -> Observations:
@@ -142,9 +142,7 @@ class RequestMetrics(Collector):
             yield
         finally:
             self.in_flight[kind] += 1
-            left = self._long_running.pop(labels) - 1
-            if left:
-                self._long_running[labels] = left
+            self._long_running[labels] -= 1
 
     def collect(self) -> Iterator[Metric]:
         names = list(Labels._fields)
@@ -172,7 +170,7 @@ class RequestMetrics(Collector):
         for labels, count in list(self._long_running.items()):
             lasting.add_metric([getattr(labels, name) for name in names], count)
         yield lasting
-        build = GaugeMetricFamily("kubernetes_build_info", "[ALPHA] What is running.", labels=list(BUILD))
+        build = GaugeMetricFamily("kubernetes_build_info", "[BETA] What is running.", labels=list(BUILD))
         build.add_metric(list(BUILD.values()), 1)
         yield build
 

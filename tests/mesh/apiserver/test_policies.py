@@ -172,10 +172,10 @@ async def test_metrics(cluster: Any, admin: Client) -> None:
     value = cluster.telemetry.registry.get_sample_value
     prefix, labels = "apiserver_validating_admission_policy_check_total", {"policy": "p", "policy_binding": "b"}
     counts = {
-        action: value(prefix, {**labels, "error_type": "no_error", "enforcement_action": action})
+        action: value(prefix, {**labels, "error_type": "invalid_error", "enforcement_action": action})
         for action in ("allow", "deny", "audit", "warn")
     }
-    assert counts == {"allow": 1.0, "deny": 1.0, "audit": 1.0, "warn": None}
+    assert counts == {"allow": None, "deny": 1.0, "audit": 1.0, "warn": None}, "a yes is not counted"
     labels = {"policy": "m", "policy_binding": "m", "error_type": "invalid_error"}
     assert value("apiserver_mutating_admission_policy_check_total", labels) == 1.0
 

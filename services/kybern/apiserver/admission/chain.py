@@ -1,6 +1,7 @@
 """Chain: the plugins in order, first all that mutate, later all that validate."""
 
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from kybern.apiserver.admission.plugin import Object, Plugin
@@ -8,7 +9,10 @@ from kybern.apiserver.admission.times import ADMIT, VALIDATE, AdmissionTimes, no
 from kybern.apiserver.registry.reinvocation import Reinvocation
 from kybern.apiserver.registry.request import Request
 from kybern.kube.status import StatusError
-from kybern.telemetry.observations import Observations
+from kybern.telemetry.observations import AT_ONCE, Observations
+
+Operations = Mapping[type[Plugin], Collection[str]]  # that plugins are asked about; those not named: about all
+EVERYTHING: Operations = MappingProxyType({})
 
 
 class Step(NamedTuple):
@@ -31,9 +35,11 @@ class Steps(NamedTuple):
 class ByResource:
     """The plugins of one phase that look at a resource, found once for each resource and operation."""
 
-    def __init__(self, plugins: Iterable[Plugin], method: str, phase: str, times: AdmissionTimes) -> None:
+    def __init__(
+        self, plugins: Iterable[Plugin], method: str, phase: str, times: AdmissionTimes, operations: Operations
+    ) -> None:
         self._plugins = tuple(p for p in plugins if getattr(type(p), method) is not getattr(Plugin, method))
-        self._method, self._phase, self._times = method, phase, times
+        self._method, self._phase, self._times, self._operations = method, phase, times, operations
         self._found: dict[str, dict[tuple[str, str], Steps]] = {}
 
     def of(self, request: Request, operation: str) -> Steps:
@@ -47,7 +53,7 @@ class ByResource:
         steps = [
             Step(getattr(p, self._method), p.name, of(phase, operation, p.name))
             for p in self._plugins
-            if not p.concerns or at in p.concerns
+            if (not p.concerns or at in p.concerns) and operation in self._operations.get(type(p), (operation,))
         ]
         return Steps(tuple(steps), phase, operation, of(phase, operation))
 
@@ -60,13 +66,16 @@ def _told_as(error: StatusError, name: str, told: str) -> None:
 
 
 class Chain:
-    """A plugin is called in the phases that it overrides, for what it concerns."""
+    """A plugin is called in the phases that it overrides, for the operations it is asked about on what it concerns."""
 
-    def __init__(self, plugins: Sequence[Plugin], times: AdmissionTimes | None = None) -> None:
+    def __init__(
+        self, plugins: Sequence[Plugin], times: AdmissionTimes | None = None, operations: Operations = EVERYTHING
+    ) -> None:
         self._times = times or nowhere()
-        self._mutating = ByResource(plugins, "mutate", ADMIT, self._times)
-        self._deleting = ByResource(plugins, "before_delete", ADMIT, self._times)
-        self._validating = ByResource(plugins, "validate", VALIDATE, self._times)
+        rest = (self._times, operations)
+        self._mutating = ByResource(plugins, "mutate", ADMIT, *rest)
+        self._deleting = ByResource(plugins, "before_delete", ADMIT, *rest)
+        self._validating = ByResource(plugins, "validate", VALIDATE, *rest)
 
     async def mutate(self, request: Request, operation: str, new: Object, old: Object | None) -> None:
         """Mutating admission; once more if a plugin asks for it. Raises StatusError."""
@@ -111,7 +120,10 @@ class Chain:
             for act, name, times in steps.steps:  # noqa: B007
                 await act(*given)
                 now = time()
-                times.observe(now - at)
+                waiting = times.kept[2]
+                waiting.append(now - at)
+                if len(waiting) >= AT_ONCE:
+                    times.settle()
                 at = now
         except StatusError:
             now, of = time(), self._times.of

@@ -5,7 +5,7 @@ from typing import Any
 from kybern.apiserver.registry.request import Request
 
 Object = dict[str, Any]
-CREATE, UPDATE, DELETE = "CREATE", "UPDATE", "DELETE"
+CREATE, UPDATE, DELETE, CONNECT = "CREATE", "UPDATE", "DELETE", "CONNECT"
 
 
 class Plugin:

@@ -57,10 +57,11 @@ class Verdict:
 
 @dataclass(frozen=True)
 class Judged:
-    """What a policy says of a write."""
+    """What a policy says of a write; `ignored`: how many of its expressions have no value, which it does not mind."""
 
     verdicts: tuple[Verdict, ...] = ()
     annotations: tuple[tuple[str, str], ...] = ()
+    ignored: int = 0
 
 
 def compile_policy(policy: Object) -> Validating:
@@ -103,6 +104,7 @@ def evaluate(invocation: Invocation, values: Mapping[str, Any]) -> Judged:
     budget = Budget()
     values = {**values, "variables": Variables(policy.variables, values, budget)}
     verdicts: list[Verdict] = []
+    ignored = 0
     for index, one in enumerate(policy.validations):
         try:
             if isinstance(one.program, Broken):
@@ -111,16 +113,18 @@ def evaluate(invocation: Invocation, values: Mapping[str, Any]) -> Judged:
                 continue
             verdicts.append(Verdict(_message(one, values, budget), one.reason, index))
         except CostExceeded:
+            ignored += policy.fails_open
             if not policy.fails_open:
                 verdicts.append(Verdict(OUT_OF_BUDGET, index=index, failed=True))
             break
         except EvaluationError as error:
+            ignored += policy.fails_open
             if not policy.fails_open:
                 said = f"expression '{one.expression}' resulted in error: {error}"
                 verdicts.append(Verdict(said, index=index, failed=True))
     found = list(_annotations(policy, values))
     verdicts += [one for one in found if isinstance(one, Verdict)]
-    return Judged(tuple(verdicts), tuple(one for one in found if not isinstance(one, Verdict)))
+    return Judged(tuple(verdicts), tuple(one for one in found if not isinstance(one, Verdict)), ignored)
 
 
 def _message(one: Validation, values: Mapping[str, Any], budget: Budget) -> str:

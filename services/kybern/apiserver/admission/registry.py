@@ -22,7 +22,7 @@ from kybern.apiserver.admission.namespace_lifecycle import NamespaceLifecycle
 from kybern.apiserver.admission.node_declared_feature_validator import NodeDeclaredFeatureValidator
 from kybern.apiserver.admission.node_restriction import NodeRestriction
 from kybern.apiserver.admission.persistent_volume_claim_resize import PersistentVolumeClaimResize
-from kybern.apiserver.admission.plugin import Plugin
+from kybern.apiserver.admission.plugin import CONNECT, CREATE, DELETE, UPDATE, Plugin
 from kybern.apiserver.admission.pod_resize_validator import PodResizeValidator
 from kybern.apiserver.admission.pod_security import PodSecurity
 from kybern.apiserver.admission.pod_topology_labels import PodTopologyLabels
@@ -64,6 +64,31 @@ ORDER: tuple[type[Plugin], ...] = (
 )
 
 
+WRITES, CHANGES = frozenset({CREATE, UPDATE, DELETE}), frozenset({CREATE, UPDATE})
+# What plugins are asked about; the others about everything.
+OPERATIONS: dict[type[Plugin], frozenset[str]] = {
+    NamespaceLifecycle: WRITES,
+    LimitRanger: CHANGES,
+    ServiceAccount: CHANGES,
+    NodeRestriction: WRITES,
+    TaintNodesByCondition: frozenset({CREATE}),
+    PodSecurity: CHANGES,
+    Priority: WRITES,
+    DefaultTolerationSeconds: CHANGES,
+    DefaultStorageClass: frozenset({CREATE}),
+    StorageObjectInUseProtection: frozenset({CREATE}),
+    PersistentVolumeClaimResize: frozenset({UPDATE}),
+    RuntimeClass: frozenset({CREATE}),
+    CertificateApproval: frozenset({UPDATE}),
+    CertificateSigning: frozenset({UPDATE}),
+    CertificateSubjectRestriction: frozenset({CREATE}),
+    DefaultIngressClass: frozenset({CREATE}),
+    PodTopologyLabels: frozenset({CREATE}),
+    NodeDeclaredFeatureValidator: frozenset({UPDATE}),
+    PodResizeValidator: frozenset({UPDATE}),
+    MutatingAdmissionPolicy: frozenset({CREATE, UPDATE, CONNECT}),
+    ResourceQuota: CHANGES,
+}
 NAMES = frozenset(plugin.name for plugin in ORDER)
 
 
@@ -79,4 +104,4 @@ def build(configuration: AdmissionConfiguration | None = None, times: AdmissionT
         ),
     }
     enabled = [plugin for plugin in ORDER if plugin.name not in given.disabled]
-    return Chain([configured.get(plugin) or plugin() for plugin in enabled], times)
+    return Chain([configured.get(plugin) or plugin() for plugin in enabled], times, OPERATIONS)

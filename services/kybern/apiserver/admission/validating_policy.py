@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 import orjson
 
 from kybern.apiserver.admission.plugin import Object
-from kybern.apiserver.admission.policy_metrics import INVALID, NO_ERROR, PolicyMetrics
+from kybern.apiserver.admission.policy_metrics import INVALID, PolicyMetrics
+from kybern.apiserver.admission.policy_metrics import OUT_OF_BUDGET as BUDGET
 from kybern.apiserver.admission.policy_plugin import PolicyPlugin
 from kybern.apiserver.admission.webhook_calls import Write, write_of
 from kybern.apiserver.registry.request import Request
@@ -49,7 +50,7 @@ async def _dispatch(write: Write, policies: "list[Validating]", metrics: PolicyM
         if invocation.error:
             if not invocation.policy.fails_open:
                 denied = denied or _denial(invocation, invocation.error, "Invalid")
-            metrics.count(invocation.policy.name, invocation.bound, 0.0, INVALID)
+                metrics.count(invocation.policy.name, invocation.bound, 0.0, INVALID, "deny")
             continue
         speaker = speaker or Speaker(write)
         speaks, began = await speaker.values(invocation), time()
@@ -74,11 +75,14 @@ async def _dispatch(write: Write, policies: "list[Validating]", metrics: PolicyM
 
 
 def _count(metrics: PolicyMetrics, invocation: "Invocation", judged: "Judged", seconds: float) -> None:
+    """As upstream, a yes is not counted, and a no is an error in its metrics."""
+    from kybern.apiserver.admission.policy_validation import OUT_OF_BUDGET
+
     policy, bound = invocation.policy.name, invocation.bound
-    if not judged.verdicts:
-        metrics.count(policy, bound, seconds)
+    for _ in range(judged.ignored):
+        metrics.count(policy, bound, seconds, INVALID)
     for verdict in judged.verdicts:
-        error = INVALID if verdict.failed else NO_ERROR
+        error = BUDGET if verdict.message == OUT_OF_BUDGET else INVALID
         for action in ("deny",) if verdict.denies else _actions(invocation):
             metrics.count(policy, bound, seconds, error, action.lower())
 

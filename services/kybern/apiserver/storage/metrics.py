@@ -79,7 +79,7 @@ class StorageMetrics(Collector):
             stored.add_metric([f"{resource}.{group}" if group else resource], len(cacher.entries))
         yield stored
         gauges: dict[str, tuple[str, Callable[[Cacher], float]]] = {
-            "apiserver_resource_objects": ("[STABLE] Objects in storage.", lambda cacher: len(cacher.entries)),
+            "apiserver_resource_objects": ("[ALPHA] Objects in storage.", lambda cacher: len(cacher.entries)),
             "apiserver_resource_size_estimate_bytes": ("[ALPHA] Size of stored objects, estimated.", _size),
             "watch_cache_capacity": ("[ALPHA] Events that the watch cache keeps.", lambda cacher: cacher.capacity),
             "apiserver_watch_cache_resource_version": ("[ALPHA] Newest change.", lambda cacher: cacher.changed),

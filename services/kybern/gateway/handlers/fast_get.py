@@ -156,7 +156,8 @@ class FastGet:
     def done(self, passenger: Passenger, body: bytes, flow: str) -> None:
         """Answer with an object, and count the request."""
         if len(body) > answers.GZIP_FROM:  # it may be worth compressing
-            request = self._count(passenger, 200, flow, len(body))
+            request = self._request(passenger, flow)
+            self._count(passenger, 200, len(body))
             passenger.connection.answer_later(request, lambda: answers.answer(request, body))
             return
         passenger.known.series.record(200, self._loop.time() - passenger.started, len(body))
@@ -164,13 +165,13 @@ class FastGet:
 
     def failed(self, passenger: Passenger, error: StatusError, flow: str) -> None:
         """Answer with an error."""
-        request = self._count(passenger, error.code, flow)
-        passenger.connection.answer(request, answers.failure(request, error))
+        request = self._request(passenger, flow)
+        response = answers.failure(request, error)
+        self._count(passenger, error.code, len(response.body))
+        passenger.connection.answer(request, response)
 
-    def _count(self, passenger: Passenger, code: int, flow: str, size: int = -1) -> Request:
-        """Count the request; it as a handler sees it."""
+    def _count(self, passenger: Passenger, code: int, size: int) -> None:
         passenger.known.series.record(code, self._loop.time() - passenger.started, size)
-        return self._request(passenger, flow)
 
     def _request(self, passenger: Passenger, flow: str = "") -> Request:
         request = Request(passenger.connection, "GET", passenger.known.target, passenger.head.headers, {}, b"")

@@ -81,6 +81,14 @@ def test_each_plugin_and_each_phase(seen: Any) -> None:
     assert read("step") == {("CREATE", "false", "admit"): (1, 4.0), ("UPDATE", "false", "admit"): (1, 2.0)}
 
 
+def test_operations_that_a_plugin_is_not_asked_about() -> None:
+    clock = Clock()
+    chain = Chain((Slow(clock), Refusing(clock)), None, {Refusing: ("UPDATE",)})
+    asyncio.run(chain.validate(request("pods"), "CREATE", {}, None))
+    asyncio.run(chain.mutate(request("pods"), "CREATE", {}, None))
+    assert clock.now == 2.0, "the other is"
+
+
 def test_refusals(seen: Any) -> None:
     chain, read = seen
     with pytest.raises(StatusError):
