@@ -22,11 +22,15 @@ def printed(value: Any) -> str:
 def in_go_syntax(value: Any) -> str:
     """A value of JSON about as Go's `%#v` prints it."""
     if type(value) is dict:
-        inner = ", ".join(f"{quoted(name)}:{in_go_syntax(child)}" for name, child in sorted(value.items()))
+        inner = ", ".join(f"{quoted(name)}:{_member(child)}" for name, child in sorted(value.items()))
         return f"map[string]interface {{}}{{{inner}}}"
     if type(value) is list:
-        return f"[]interface {{}}{{{', '.join(map(in_go_syntax, value))}}}"
+        return f"[]interface {{}}{{{', '.join(map(_member, value))}}}"
     return quoted(value) if type(value) is str else printed(value)
+
+
+def _member(value: Any) -> str:
+    return "interface {}(nil)" if value is None else in_go_syntax(value)
 
 
 def quoted(text: str) -> str:

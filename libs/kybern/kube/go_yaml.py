@@ -7,6 +7,7 @@ import base64
 import math
 import re
 from collections.abc import Callable
+from decimal import Decimal
 from typing import Any
 
 import yaml
@@ -16,6 +17,7 @@ _BOOLEANS = re.compile("y|Y|yes|Yes|YES|on|On|ON|true|True|TRUE|n|N|no|No|NO|off
 _TRUE = ("y", "yes", "on", "true")
 _INTEGER = re.compile("([-+]?)(?:0[xX]([0-9a-fA-F]+)|0[bB]([01]+)|0[oO]?([0-7]+)|(0|[1-9][0-9]*))")
 _FLOAT = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?")
+_SHORT = 1e21  # below it, Go writes whole numbers with all their digits
 _ENDLESS = {".inf": "+Inf", "+.inf": "+Inf", "-.inf": "-Inf", ".nan": "NaN"}
 
 
@@ -34,7 +36,9 @@ def number(text: str) -> int | float | None:
         if -(2**63) <= value < 2**64:
             return value
     real = float(plain) if _FLOAT.fullmatch(plain) else math.inf
-    return None if math.isinf(real) else real
+    if math.isinf(real):
+        return None
+    return int(Decimal(repr(real))) if real.is_integer() and abs(real) < _SHORT else real
 
 
 class _Numbers:

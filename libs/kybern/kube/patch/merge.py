@@ -26,8 +26,15 @@ def _merge_object(original: Any, patch: dict[str, Any]) -> dict[str, Any]:
         elif isinstance(value, dict):
             merged[member] = _merge_object(merged.get(member), value)
         else:
-            merged[member] = value
+            merged[member] = _without_nulls(value)
     return merged
+
+
+def _without_nulls(value: Any) -> Any:
+    """What replaces another value: objects in lists lose their nulls, lists keep theirs."""
+    if isinstance(value, dict):
+        return {member: _without_nulls(child) for member, child in value.items() if child is not None}
+    return [_without_nulls(child) for child in value] if isinstance(value, list) else value
 
 
 def diff(original: dict[str, Any], modified: dict[str, Any]) -> dict[str, Any]:

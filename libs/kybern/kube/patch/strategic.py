@@ -116,6 +116,8 @@ class _Merger:
             return
         current = merged.get(member)
         if current is None or type(current) is not type(value) or not isinstance(value, dict | list):
+            if member not in merged:
+                self._discard_nulls(value)
             if _is_kept(value):
                 merged[member] = _taken(value)
             else:
@@ -128,6 +130,15 @@ class _Merger:
             merged[member] = self._merge_list(current, value, field)
         else:
             merged[member] = value
+
+    def _discard_nulls(self, value: Any) -> None:
+        """Where there was nothing before, nulls say nothing."""
+        if self.used is None:
+            return
+        if isinstance(value, dict):
+            self._use(value, *(member for member, child in value.items() if child is None))
+        for child in value.values() if isinstance(value, dict) else value if isinstance(value, list) else ():
+            self._discard_nulls(child)
 
     def _merge_list(self, original: list[Any], patch: list[Any], field: FieldPatch) -> list[Any]:
         if not original and not patch:
@@ -212,7 +223,7 @@ class _Merger:
             return
         field = self.schema.lookup(definition, member)
         if not field.merge_key:
-            raise errors.failed(f"cannot merge lists without merge key for {errors.go_name(field.definition)}")
+            raise errors.failed("cannot merge lists without merge key for struct")
         merged[member] = self._merge_elements(current, values, field)
 
 

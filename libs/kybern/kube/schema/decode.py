@@ -7,6 +7,8 @@ dropped, warned of or refused depending on `fieldValidation`.
 """
 
 import base64
+import json
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -59,6 +61,34 @@ def prune(definition: Definition, obj: dict[str, Any], *, restored: bool = False
     return walk.unknown
 
 
+def reworded(definition: Definition, data: bytes) -> str:
+    """The error of decoding a JSON text, with numbers as they are written in it."""
+    errors, _ = check(definition, json.loads(data, parse_int=_Whole, parse_float=_Real))
+    return errors[0]
+
+
+class _Whole(int):
+    """An integer that remembers how it was written."""
+
+    written: str
+
+    def __new__(cls, text: str) -> "_Whole":
+        made = super().__new__(cls, text)
+        made.written = text
+        return made
+
+
+class _Real(float):
+    """As `_Whole`, of what has a point or an exponent."""
+
+    written: str
+
+    def __new__(cls, text: str) -> "_Real":
+        made = super().__new__(cls, text)
+        made.written = text
+        return made
+
+
 def decode_error(gvk: tuple[str, str, str], message: str) -> StatusError:
     """BadRequest for a body that cannot be read as its kind."""
     _, version, kind = gvk
@@ -91,13 +121,14 @@ class _Walk:
 
     def value(self, schema: Definition, value: Any, path: str, owner: str) -> None:
         """Check one value; `owner` is the type whose field it is, as Go's messages name it."""
+        name = ""
         if "$ref" in schema:
-            name = schema["$ref"]
-            if name == _RAW:
+            reference = schema["$ref"]
+            if reference == _RAW:
                 return
-            schema = self.definitions[name]
+            schema, name = self.definitions[reference], _short(reference)
             if "properties" in schema:
-                self.object(schema, value, path, owner, _short(name))
+                self.object(schema, value, path, owner, name)
                 return
         match schema.get("type"):
             case "object":
@@ -106,7 +137,7 @@ class _Walk:
                 elif "additionalProperties" in schema:
                     self.map(schema, value, path, owner)
                 elif not isinstance(value, dict):
-                    self.wrong(schema, value, path, owner)
+                    self.mismatch(value, path, owner, name or go_type(schema))
             case "array":
                 self.array(schema, value, path, owner)
             case None:
@@ -196,8 +227,8 @@ class _Walk:
         elif kind == "integer":
             limit = _INTEGERS[form or "int64"]
             if isinstance(value, bool) or not isinstance(value, int) or not -limit <= value < limit:
-                if self.restored and type(value) is int and -(2**63) <= value < 2**63:
-                    self.cut.append((path, (value + limit) % (2 * limit) - limit))
+                if self.restored and type(value) in (int, float) and value == math.trunc(value):
+                    self.cut.append((path, _cut_off(value, limit)))
                 else:
                     self.wrong(schema, value, path, owner)
         elif kind == "boolean":
@@ -246,7 +277,7 @@ class _Walk:
         self.mismatch(value, path, owner, go_type(schema))
 
     def mismatch(self, value: Any, path: str, owner: str, wanted: str) -> None:
-        self.restoring = self.restoring or restore_error(value, wanted)
+        self.restoring = self.restoring or restore_error(value, wanted, shown(self.root, path)[1] if path else None)
         self.errors.append(self.worded(value, path, owner, wanted))
 
     def worded(self, value: Any, path: str, owner: str, wanted: str) -> str:
@@ -255,6 +286,12 @@ class _Walk:
             return f"json: cannot unmarshal {got} into Go value of type {wanted}"
         where, named = shown(self.root, path)
         return f"json: cannot unmarshal {got} into Go struct field {owner}.{where} of type {named or wanted}"
+
+
+def _cut_off(value: float, limit: int) -> int:
+    """What is left of a whole number where upstream turns 64 bits into fewer; beyond these is the lowest."""
+    number = int(value) if -(2**63) <= value < 2**63 else -(2**63)
+    return (number + limit) % (2 * limit) - limit
 
 
 def go_type(schema: Definition) -> str:
@@ -290,7 +327,7 @@ def _json_type(value: Any, wanted: str = "") -> str:
         case bool():
             return "bool"
         case int() | float():
-            return f"number {value}" if wanted.startswith(("int", "float")) else "number"
+            return f"number {getattr(value, 'written', value)}" if wanted.startswith(("int", "float")) else "number"
         case str():
             return "string"
         case list():

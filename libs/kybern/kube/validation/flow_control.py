@@ -157,8 +157,8 @@ def _verbs(rule: Object, path: str) -> Errors:
         yield required(f"{path}.verbs", "verbs must contain at least one value")
     elif EVERYTHING in verbs:
         yield from _alone(verbs, f"{path}.verbs", "verbs")
-    elif unknown := [verb for verb in verbs if verb not in VERBS]:
-        yield not_supported(f"{path}.verbs", unknown, VERBS)
+    elif any(verb not in VERBS for verb in verbs):
+        yield not_supported(f"{path}.verbs", verbs, VERBS)
 
 
 def _resource_rule(rule: Object, path: str) -> Errors:

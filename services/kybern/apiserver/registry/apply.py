@@ -147,12 +147,13 @@ def _apply(request: Request, live: Object | None, config: Object, force: bool, s
 
 
 async def _create(request: Request, config: Object) -> bytes:
-    if request.subresource:
-        raise not_found(request.group, request.resource, request.name)
-    request.check("create")
+    if not request.subresource:
+        request.check("create")
     applied = _apply(request, None, config, False)
     _check_strict(request)
     obj = _settled(request, None, config, applied)
+    if request.subresource:
+        raise not_found(request.group, request.resource, request.name)
     if uid := config["metadata"].get("uid"):
         why = f"uid mismatch: the provided object specified uid {uid}, and no existing object was found"
         raise conflict(request.group, request.resource, request.name, why)

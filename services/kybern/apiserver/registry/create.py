@@ -12,6 +12,7 @@ from kybern.apiserver.storage.failure import StorageFailed
 from kybern.kube import names
 from kybern.kube.defaults import apply_create_defaults, apply_defaults
 from kybern.kube.disabled_fields import drop_disabled
+from kybern.kube.owner_references import ADMITTED
 from kybern.kube.status import StatusError, generate_name_conflict
 
 Object = dict[str, Any]
@@ -41,6 +42,7 @@ async def create_object(request: Request, obj: Object, tracked: bool = False) ->
     metadata.place(request, obj)
     request.name = obj["metadata"].get("name") or request.name
     metadata.begin(request, obj)
+    metadata.one_of_each_owner(request, obj)
     if not tracked:
         if request.served.conversion is None:
             track_create(request, obj)
@@ -49,6 +51,7 @@ async def create_object(request: Request, obj: Object, tracked: bool = False) ->
     admission, recorded = request.server.admission, obj["metadata"].get("managedFields")
     with request.server.telemetry.span("admission", request.traceparent, attributes=commit.span_attributes(request)):
         await admission.mutate(request, "CREATE", obj, None)
+    metadata.one_of_each_owner(request, obj, ADMITTED)
     check_admitted(request, obj, recorded)
     if request.served.custom is not None:
         request.served.custom.fill(obj)

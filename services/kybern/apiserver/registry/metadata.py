@@ -3,9 +3,11 @@
 from random import Random
 from typing import Any
 
+from kybern.apiserver.core import keys
 from kybern.apiserver.registry.request import Request
 from kybern.kube import names
-from kybern.kube.status import bad_request, conflict
+from kybern.kube.owner_references import drop_repeated
+from kybern.kube.status import StatusError, bad_request, conflict
 from kybern.kube.validation.names import path_segment
 
 Object = dict[str, Any]
@@ -59,6 +61,27 @@ def ordered(metadata: Object) -> Object:
     return {member: metadata[member] for member in first if member in metadata} | metadata
 
 
+def other_uid(request: Request, wanted: str, found: str) -> StatusError:
+    """What a client is told who means an object that was there before under the same name."""
+    key = f"{request.served.storage.prefix}{keys.suffix(request.namespace, request.name)}"
+    if request.dry_run:
+        key = key.removeprefix("/registry")
+    return conflict(
+        request.group,
+        request.resource,
+        request.name,
+        f"StorageError: invalid object, Code: 4, Key: {key}, ResourceVersion: 0, AdditionalErrorMsg: "
+        f"Precondition failed: UID in precondition: {wanted}, UID in object meta: {found}",
+    )
+
+
+def one_of_each_owner(request: Request, obj: Object, when: str = "") -> None:
+    """Owners that are given twice count once, with a warning."""
+    warning = drop_repeated(obj["metadata"], when)
+    if warning and warning not in request.warnings:
+        request.warnings.append(warning)
+
+
 def keep(request: Request, new: Object, old: Object) -> None:
     """Check an update's identity and carry over what a client cannot change. Raises StatusError (400, 409)."""
     metadata, before = new["metadata"], old["metadata"]
@@ -69,8 +92,7 @@ def keep(request: Request, new: Object, old: Object) -> None:
     metadata["name"] = name
     uid = metadata.get("uid")
     if uid and uid != before.get("uid"):
-        why = f"Precondition failed: UID in precondition: {uid}, UID in object meta: {before.get('uid', '')}"
-        raise conflict(request.group, request.resource, request.name, why)
+        raise other_uid(request, uid, before.get("uid", ""))
     for member in FIXED:
         if member in before:
             metadata[member] = before[member]

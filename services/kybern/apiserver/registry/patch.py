@@ -21,6 +21,8 @@ from kybern.kube.patch import member_order, schema_facts, strategic
 from kybern.kube.patch import merge as merge_patch
 from kybern.kube.schema.restore_errors import restore_error
 from kybern.kube.status import StatusError, bad_request, invalid, request_entity_too_large, unsupported_media_type
+from kybern.kube.validation.metadata_update import metadata_errors
+from kybern.kube.validation.registry import rules_for
 
 Object = dict[str, Any]
 JSON, MERGE, STRATEGIC = (
@@ -175,8 +177,10 @@ def check_uid(request: Request, obj: Object, current: Object) -> None:
     uid = obj["metadata"].get("uid")
     if uid and uid != current["metadata"].get("uid"):
         stored = request.served.stored
-        wrong = field.invalid("metadata.uid", uid, "field is immutable")
-        raise invalid(stored.group, stored.kind, request.name, [wrong, wrong])  # who changes it is told twice
+        name = rules_for(stored.group, stored.kind).name
+        told = [error for part in metadata_errors(stored, request.subresource, obj, current, name) for error in part]
+        wrong = [error for error in told if error.field == "metadata.uid"]
+        raise invalid(stored.group, stored.kind, request.name, wrong)
 
 
 def _names_version(wanted: Any) -> bool:

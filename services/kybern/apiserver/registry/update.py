@@ -24,6 +24,7 @@ from kybern.kube.defaults.create import GENERATION_KINDS
 from kybern.kube.disabled_fields import drop_disabled
 from kybern.kube.field import invalid as field_invalid
 from kybern.kube.managed_fields import same_but_times
+from kybern.kube.owner_references import ADMITTED
 from kybern.kube.status import StatusError, bad_request, conflict, invalid, status_error
 
 Object = dict[str, Any]
@@ -36,6 +37,7 @@ async def update(request: Request, data: bytes) -> tuple[bytes, bool]:
     """PUT: (bytes in the request's version, whether the object is new)."""
     decoded = decode(request, data, request.served.info.gvk)
     need_name(request, decoded)
+    metadata.one_of_each_owner(request, decoded)
     wanted = to_storage(request, decoded)
     if request.served.storage.get(request.namespace, request.name) is None:
         if not request.served.strategy.create_on_update or request.subresource:
@@ -106,6 +108,7 @@ async def _change(request: Request, entry: Entry, new: Object, tracked: bool, ad
     recorded = new["metadata"].get("managedFields")
     with request.server.telemetry.span("admission", request.traceparent, attributes=commit.span_attributes(request)):
         await admission.mutate(request, "UPDATE", new, old)
+    metadata.one_of_each_owner(request, new, ADMITTED)
     check_admitted(request, new, recorded)
     prepare(request, new, old)
     allocate = request.served.strategy.allocate if not request.subresource else None

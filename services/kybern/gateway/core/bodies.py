@@ -29,7 +29,7 @@ def yaml_to_json(data: bytes) -> bytes:
     """One YAML document as JSON bytes. Raises ValueError with what is wrong."""
     try:
         value = load_yaml(data, GoLoader)
-        return orjson.dumps(value, _special, option=orjson.OPT_NON_STR_KEYS)
+        return orjson.dumps(value, _special, option=orjson.OPT_NON_STR_KEYS | orjson.OPT_SORT_KEYS)
     except (yaml.YAMLError, ValueError, TypeError, RecursionError) as wrong:
         raise ValueError(yaml_error(wrong, data)) from None
 

@@ -92,3 +92,26 @@ def test_what_is_made_of_a_map_is_cut_off() -> None:
     schema.prune(definition, obj, restored=True)
     assert obj["spec"]["replicas"] == 5
     assert obj["spec"]["template"]["spec"]["containers"][0]["ports"][0]["hostPort"] == -(2**31)  # type: ignore[index]
+
+
+def test_numbers_are_told_as_they_are_written() -> None:
+    definition = schema.definition(("apps", "v1", "Deployment"))
+    assert definition is not None
+    for text in ("1E2", "100000000000000000000", "1.0"):
+        told = schema.reworded(definition, f'{{"spec":{{"replicas":{text}}}}}'.encode())
+        assert (
+            told
+            == f"json: cannot unmarshal number {text} into Go struct field DeploymentSpec.spec.replicas of type int32"
+        )
+
+
+@pytest.mark.parametrize(("value", "left"), [(1000.0, 1000), (1.5e300, 0), (-3.0, -3)])
+def test_whole_numbers_with_a_point_in_what_is_made_of_a_map(value: float, left: int) -> None:
+    definition = schema.definition(("apps", "v1", "Deployment"))
+    assert definition is not None
+    obj: dict[str, Any] = {"spec": {"replicas": value}}
+    schema.prune(definition, obj, restored=True)
+    assert obj["spec"]["replicas"] == left
+    with pytest.raises(schema.DecodeError) as caught:
+        schema.prune(definition, {"spec": {"replicas": 1.5}}, restored=True)
+    assert caught.value.restoring == "cannot convert float64 to int32"
