@@ -1,8 +1,9 @@
 """One wire under the objects client: requests go out, replies or a StatusError come back.
 
 `Calls` is the seam between verbs (`objects`) and the way they travel. `UnaryCalls` makes a gRPC call for each request.
-`ExchangeCalls` puts requests with one response into the messages of one stream, where those that wait travel together;
-lists and watches keep streams of their own, so that their flow control slows nobody else down.
+`ExchangeCalls` puts requests and watches into the messages of one stream, where those that wait travel together; lists
+keep streams of their own, so that their flow control slows nobody else down. A watch whose reader falls far behind
+fails.
 """
 
 from collections.abc import AsyncIterator
@@ -64,7 +65,7 @@ class UnaryCalls:
 
 
 class ExchangeCalls(UnaryCalls):
-    """Single responses over an open Exchange."""
+    """Single responses and watches over an open Exchange."""
 
     def __init__(self, channel: Any, exchange: ExchangeClient) -> None:
         super().__init__(channel)
@@ -72,6 +73,12 @@ class ExchangeCalls(UnaryCalls):
 
     async def call(self, verb: str, request: Any, traceparent: str, timeout: float) -> Any:
         return await self._exchange.call(request, traceparent=traceparent, timeout=timeout)
+
+    def stream(self, verb: str, request: Any, traceparent: str, timeout: float) -> AsyncIterator[Any]:
+        if verb != "watch":
+            return super().stream(verb, request, traceparent, timeout)
+        request.shared = True
+        return self._exchange.stream(request, traceparent=traceparent, timeout=timeout)
 
 
 def _metadata(traceparent: str) -> tuple[tuple[str, str], ...]:

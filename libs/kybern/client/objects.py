@@ -60,8 +60,9 @@ Events = list[WatchEvent]
 class Client:
     """The object API for one identity, the channel's.
 
-    `async with Client(channel) as client:` makes requests over one Exchange; a client that is not entered makes a gRPC
-    call for each. `timeout` is the deadline of a request in seconds; `field_manager` names the writer in managedFields.
+    `async with Client(channel) as client:` makes requests and watches over one Exchange; a client that is not entered
+    makes a gRPC call for each. `timeout` is the deadline of a request in seconds; `field_manager` names the writer in
+    managedFields.
     """
 
     def __init__(self, channel: Any, *, timeout: float = 30.0, field_manager: str = "") -> None:
