@@ -23,8 +23,9 @@ _LITERALS: dict[type, Type] = {
 }  # fmt: skip
 _TYPE_NAMES: dict[str, Type] = {
     **{name: Type(name) for name in ("bool", "bytes", "double", "int", "null_type", "string", "uint", "type")},
-    "list": Type("list", (DYN,)), "map": Type("map", (DYN, DYN)), "dyn": DYN,
-    "optional_type": Type("optional_type", (DYN,)),
+    "list": Type("list", (DYN,)), "map": Type("map", (DYN, DYN)), "optional_type": Type("optional_type", (DYN,)),
+    "timestamp": Type("timestamp"), "duration": Type("duration"),
+    "net.IP": Type("net.IP"), "net.CIDR": Type("net.CIDR"),
     "google.protobuf.Timestamp": Type("timestamp"), "google.protobuf.Duration": Type("duration"),
 }  # fmt: skip
 
@@ -118,6 +119,8 @@ class Checker:
             result = self._structs.field(of.name, name) or ERROR
             if result is ERROR:
                 self._problem(node, f"undefined field '{name}'")
+        elif of.name.startswith("kubernetes."):
+            self._problem(node, f"unexpected failed resolution of '{of.name}'")
         elif not is_open(of):
             self._problem(node, f"type '{shown_type(of)}' does not support field selection")
         else:
@@ -134,6 +137,9 @@ class Checker:
         if node.target is not None:
             self._check(node.target)
         overloads = self._functions.get(node.function)
+        if overloads is None and node.function == "sortBy" and len(node.args) == 2:
+            self.problems = [(node.args[0].id, "argument is not an identifier")]  # the parser leaves it alone
+            return ERROR
         if overloads is None:
             self._problem(node, f"undeclared reference to '{node.function}' (in container '')")
             return ERROR
@@ -213,19 +219,22 @@ class Checker:
             return ERROR
         if known.name != "type":
             self._problem(node, f"'{shown_type(known)}' is not a type")
-            return ERROR
-        of = known.parameters[0]
-        if self._structs.fields(of.name) is None:
-            self._problem(node, f"'{shown_type(of)}' is not a message type")
-            return ERROR
+        elif self._structs.fields(known.parameters[0].name) is None:
+            self._problem(node, f"'{shown_type(known.parameters[0])}' is not a message type")
+        of = known.parameters[0] if known.name == "type" else ERROR
         for entry in node.entries:
             found = self._entry(entry.value, entry.optional)
+            at = ast.Node(entry.id)
+            if self._structs.fields(of.name) is None:
+                unknown = f"unexpected failed resolution of '{node.message}'"
+                self._problem(at, unknown if of is ERROR else f"undefined field '{entry.key}'")
+                continue
             wanted = self._structs.field(of.name, entry.key)
             if wanted is None:
-                self._problem(ast.Node(entry.id), f"undefined field '{entry.key}'")
+                self._problem(at, f"undefined field '{entry.key}'")
             elif not self._variables.assignable(wanted, found):
                 kinds = f"'{shown_type(wanted)}' but provided type is '{shown_type(found)}'"
-                self._problem(ast.Node(entry.id), f"expected type of field '{entry.key}' is {kinds}")
+                self._problem(at, f"expected type of field '{entry.key}' is {kinds}")
         return of
 
     def comprehension(self, node: ast.Comprehension) -> Type:

@@ -123,7 +123,10 @@ def _renamed(node: ast.Node, functions: Mapping[str, Any]) -> ast.Node:
 
 
 def _name_of(node: ast.Call, functions: Mapping[str, Any]) -> str:
-    prefix = qualified(node.target) if node.target is not None else ""
+    """The whole name of a function that is called by its name alone; "" if it is the one of the node already."""
+    if node.target is None:
+        return node.function[1:] if node.function.startswith(".") else ""
+    prefix = qualified(node.target).removeprefix(".")
     name = f"{prefix}.{node.function}"
     return name if prefix and name in functions else ""
 

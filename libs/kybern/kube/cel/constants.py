@@ -8,7 +8,7 @@ from typing import Any
 from kybern.kube.cel import ast
 from kybern.kube.cel.errors import EvaluationError, InstantiationError
 from kybern.kube.cel.library import regex, table, times
-from kybern.kube.cel.library.strings import CLAUSE, WANTED
+from kybern.kube.cel.library.strings import CLAUSE, WANTED, first_byte
 from kybern.kube.cel.walk import children, every
 from kybern.kube.cel.wording import shown_type
 
@@ -24,6 +24,7 @@ _FORMATTED = {
     "d": ("int", "uint"), "f": ("double", "string"), "e": ("double", "string"), "b": ("int", "uint", "bool"),
     "o": ("int", "uint"), "x": ("int", "uint", "string", "bytes"), "X": ("int", "uint", "string", "bytes"),
 }  # fmt: skip
+_RUNTIME = {"duration": "google.protobuf.Duration", "timestamp": "google.protobuf.Timestamp"}
 _WRITTEN: dict[str, tuple[type, ...]] = {"duration": (str, int), "timestamp": (str, int)}
 
 
@@ -45,34 +46,42 @@ def problems(found: ast.Checked) -> Iterator[Problem]:
 def check_conversions(node: ast.Node) -> None:
     """What is written out is converted when the program is made, and may be none. Raises CompileError."""
     for one in every(node):
-        if not isinstance(one, ast.Call) or not one.args:
-            continue
-        converts = one.function in _CONVERSIONS and one.target is None and len(one.args) == 1
-        if not converts and one.function not in ("find", "findAll"):
-            continue
-        argument = one.args[0]
-        if isinstance(argument, ast.Const):
-            try:
-                _convert(one.function, argument.value)
-            except EvaluationError as error:
-                if not str(error).startswith("no such overload"):
-                    raise InstantiationError(str(error)) from None
+        if isinstance(one, ast.Call):
+            _converted(one)
 
 
-def _convert(function: str, value: Any) -> None:
+def _converted(node: ast.Node) -> tuple[Any, bool]:
+    """(value, whether it is known now) of what is written out, conversions of it too. Raises CompileError."""
+    if isinstance(node, ast.Const):
+        return node.value, True
+    if not isinstance(node, ast.Call) or not node.args:
+        return None, False
+    converts = node.function in _CONVERSIONS and node.target is None and len(node.args) == 1
+    if not converts and node.function not in ("find", "findAll"):
+        return None, False
+    value, known = _converted(node.args[0])
+    if known:
+        try:
+            return _convert(node.function, value), converts
+        except EvaluationError as error:
+            if not str(error).startswith("no such overload"):
+                raise InstantiationError(str(error)) from None
+    return None, False
+
+
+def _convert(function: str, value: Any) -> Any:
     if function not in _CONVERSIONS:
-        regex.matches("", value)
-        return
-    table()[function].find((value,)).implementation(value)
+        return regex.matches("", value)
+    return table()[function].find((value,)).implementation(value)
 
 
 def _mixed(checked: ast.Checked, node: ast.Node) -> Iterator[Problem]:
     """Lists and maps whose elements are of several types: Kubernetes wants them of one, but for what is formatted."""
     if isinstance(node, ast.CreateList):
-        yield from _differ(checked, node.elements)
+        yield from _differ(checked, [(one, at in node.optional) for at, one in enumerate(node.elements)])
     elif isinstance(node, ast.CreateStruct) and not node.message:
-        yield from _differ(checked, [one.key for one in node.entries])
-        yield from _differ(checked, [one.value for one in node.entries])
+        yield from _differ(checked, [(one.key, False) for one in node.entries])
+        yield from _differ(checked, [(one.value, one.optional) for one in node.entries])
     for child in children(node):
         if not (isinstance(node, ast.Call) and node.function == "format" and isinstance(child, ast.CreateList)):
             yield from _mixed(checked, child)
@@ -114,13 +123,9 @@ def _format_problem(found: ast.Checked, node: ast.Node, pattern: str, values: as
         if match[0] != "%%":
             if used >= len(values.elements):
                 return node, f"index {used} out of range"
-            given = values.elements[used]
-            kind = found.type_of(given).name
-            if kind not in (*_FORMATTED[match[2]], "dyn", "any", "wrapper", "null_type", "type"):
-                return (
-                    given,
-                    f"error during formatting: {WANTED[match[2]]} was given {shown_type(found.type_of(given))}",
-                )
+            problem = _misplaced(found, values.elements[used], match[2])
+            if problem is not None:
+                return problem
             used += 1
         at = pattern.find("%", match.end())
     if used < len(values.elements):
@@ -129,24 +134,35 @@ def _format_problem(found: ast.Checked, node: ast.Node, pattern: str, values: as
     return None
 
 
+def _misplaced(found: ast.Checked, given: ast.Node, clause: str) -> Problem | None:
+    """A value that is not of the kind that the clause shows, or has one in it that is written out."""
+    kind = found.type_of(given).name
+    if kind not in (*_FORMATTED[clause], "dyn", "any", "null_type", "type"):
+        return given, f"error during formatting: {WANTED[clause]} was given {_RUNTIME.get(kind, kind)}"
+    inner = given.elements if isinstance(given, ast.CreateList) else ()
+    return next((problem for one in inner if (problem := _misplaced(found, one, clause)) is not None), None)
+
+
 def _unreadable(rest: str) -> str:
     """Why what follows a percent sign is no clause."""
     digits = re.match(r"\.(\d*)", rest)
     if not rest or (digits and len(rest) == digits.end()):
         return "unexpected end of string"
-    why = f'unrecognized formatting clause "{rest[digits.end() if digits else 0]}"'
+    why = f'unrecognized formatting clause "{first_byte(rest[digits.end() if digits else 0 :])}"'
     if digits and not digits[1]:
         why = 'error while parsing precision: error while converting precision to integer: strconv.Atoi: parsing "": '
         why += "invalid syntax"
     return f"could not parse formatting clause: {why}"
 
 
-def _differ(checked: ast.Checked, nodes: Sequence[ast.Node]) -> Iterator[Problem]:
+def _differ(checked: ast.Checked, nodes: Sequence[tuple[ast.Node, bool]]) -> Iterator[Problem]:
+    """`nodes` with whether they may be absent: then what counts is what is there."""
     wanted: ast.Type | None = None
-    for node in nodes:
+    for node, is_optional in nodes:
         found = checked.type_of(node)
-        if found.name in ("dyn", "any", "optional_type", "wrapper"):
-            continue
-        if wanted is not None and found.name != wanted.name:
+        if is_optional and found.name == "optional_type":
+            found = found.parameters[0]
+        if wanted is not None and found != wanted:
             yield node, f"expected type '{shown_type(wanted)}' but found '{shown_type(found)}'"
-        wanted = wanted or found
+            return
+        wanted = found

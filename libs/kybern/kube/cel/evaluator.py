@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from kybern.kube.cel import ast, operators
-from kybern.kube.cel.errors import CompileError, EvaluationError, no_overload
+from kybern.kube.cel.errors import CompileError, EvaluationError, InstantiationError, no_overload
 from kybern.kube.cel.forms import FORMS
 from kybern.kube.cel.frame import Frame, Step, binary, invoke
 from kybern.kube.cel.library import table
@@ -21,7 +21,7 @@ _TYPES = {
     "bool": "bool", "int": "int", "uint": "uint", "double": "double", "string": "string", "bytes": "bytes",
     "list": "list", "map": "map", "null_type": "null_type", "type": "type",
     "google.protobuf.Timestamp": "google.protobuf.Timestamp", "google.protobuf.Duration": "google.protobuf.Duration",
-    "optional_type": "optional_type",
+    "optional_type": "optional_type", "net.IP": "net.IP", "net.CIDR": "net.CIDR",
 }  # fmt: skip
 
 
@@ -63,6 +63,8 @@ class Builder:
             if name in _TYPES:
                 value = TypeValue(_TYPES[name])
                 return lambda frame: value
+            if name in ("timestamp", "duration"):  # the checker knows them
+                raise InstantiationError(f"reference to undefined type: {name}")
             raise CompileError(f"undeclared reference to '{name}' (in container '')")
 
         def run(frame: Frame) -> Any:

@@ -88,8 +88,8 @@ ADD: dict[Key, Binary] = {
     (bytes, bytes): lambda left, right: left + right,
     (list, list): lambda left, right: left + right,
     (Duration, Duration): lambda left, right: long(left.nanos + right.nanos),
-    (Timestamp, Duration): lambda left, right: in_range(left.nanos + right.nanos),
-    (Duration, Timestamp): lambda left, right: in_range(left.nanos + right.nanos),
+    (Timestamp, Duration): lambda left, right: in_range(left.nanos + right.nanos, left.offset),
+    (Duration, Timestamp): lambda left, right: in_range(left.nanos + right.nanos, right.offset),
 }
 SUBTRACT: dict[Key, Binary] = {
     (int, int): lambda left, right: integer(left - right),
@@ -97,7 +97,7 @@ SUBTRACT: dict[Key, Binary] = {
     (float, float): lambda left, right: left - right,
     (Duration, Duration): lambda left, right: long(left.nanos - right.nanos),
     (Timestamp, Timestamp): lambda left, right: long(left.nanos - right.nanos),
-    (Timestamp, Duration): lambda left, right: in_range(left.nanos - right.nanos),
+    (Timestamp, Duration): lambda left, right: in_range(left.nanos - right.nanos, left.offset),
 }
 MULTIPLY: dict[Key, Binary] = {
     (int, int): lambda left, right: integer(left * right),

@@ -10,7 +10,7 @@ from kybern.kube.cel.ast import DYN, Type
 
 ERROR = Type("!error!")
 NULL = Type("null_type")
-_NOT_NULL = frozenset({"bool", "bytes", "double", "int", "string", "uint", "list", "map", "type", "optional_type"})
+_NOT_NULL = frozenset({"bool", "bytes", "double", "int", "string", "uint", "list", "map", "type"})
 Bound = dict[str, Type]
 
 
@@ -34,7 +34,7 @@ class Variables:
     def new(self) -> Type:
         """A variable that stands for nothing yet."""
         self._made += 1
-        return Type(f"%{self._made}")
+        return Type(f"%{self._made - 1}")
 
     def assignable(self, given: Type, wanted: Type) -> bool:
         """Whether the types go together; what that says of variables is kept."""

@@ -6,7 +6,7 @@ Optional and TypeValue are here. Values of Kubernetes' libraries (quantities, ad
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
 from kybern.kube.cel.errors import EvaluationError, no_overload
@@ -29,9 +29,10 @@ class Duration:
 
 @dataclass(frozen=True, slots=True, order=True)
 class Timestamp:
-    """A moment: nanoseconds since 1970, UTC."""
+    """A moment: nanoseconds since 1970, UTC; `offset` are the seconds by which it is shown later."""
 
     nanos: int
+    offset: int = field(default=0, compare=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,10 +6,20 @@ from kybern.kube.cel.ast import Type
 
 _REWORDED = (
     (re.compile(r"has\(\) argument must be a field selection"), "invalid argument to has() macro"),
-    (re.compile(r"\b(?:all|exists|exists_one|existsOne)\(\) variable name must be a simple identifier"),
+    (re.compile(r"\b(?:all|exists|exists_one|existsOne)\(\) variable name must be a simple identifier"
+                r"|\b\w+\(\) (?:first|second) variable name must be a simple identifier"),
      "argument must be a simple name"),
+    (re.compile(r"'\\u003F'"), "'?'"),
+    (re.compile(r"Invalid (?:bytes|string) literal: [^\n]*"), "unable to unescape string"),
+    (re.compile(r"no viable alternative at input '\.(true|false|null|in)'"),
+     r"mismatched input '\1' expecting IDENTIFIER"),
+    (re.compile(r"\nERROR: <input>:4294967295:0: <<nil>> parsetree"), ""),
     (re.compile(r"\b(?:map|filter)\(\) variable name must be a simple identifier"), "argument is not an identifier"),
 )  # fmt: skip
+_TWICE = re.compile(
+    r"ERROR: <input>:(\d+):(\d+): \w+\(\) second variable must be different from the first variable"
+    r"\n \| (.*)\n \| (\.*)\^"
+)
 _PLACE = re.compile(r"ERROR: <input>:(\d+):(\d+):")
 _NULL = {"null_type": "null"}
 _WIDE, _WIDE_MARK = "．", "＾"
@@ -21,7 +31,18 @@ def worded(message: str) -> str:
     message = re.sub(r" \[[A-Z_]+\]$", "", message)
     for pattern, words in _REWORDED:
         message = pattern.sub(words, message)
-    return _in_order(message)
+    return _in_order(_TWICE.sub(_second_variable, message))
+
+
+def _second_variable(match: re.Match[str]) -> str:
+    """A name that both variables of a macro have is told at the second."""
+    line, column, shown, dots = match.groups()
+    found = re.compile(r"\s*(\w+)\s*,\s*").match(shown, int(column) - 1)
+    if found is None:
+        return match[0]
+    more = found.end() - int(column) + 1
+    where = f"ERROR: <input>:{line}:{int(column) + more}: duplicate variable name: {found[1]}"
+    return f"{where}\n | {shown}\n | {dots}{'.' * more}^"
 
 
 def _in_order(message: str) -> str:

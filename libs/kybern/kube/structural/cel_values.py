@@ -74,7 +74,7 @@ def to_cel(node: Node | None, value: Any) -> Any:
 def _formatted(shape: str, value: str) -> Any:
     try:
         if shape in ("date-time", "date"):
-            return timestamp(value if "T" in value.upper() else f"{value}T00:00:00Z")
+            return timestamp(value.upper() if "T" in value.upper() else f"{value}T00:00:00Z")
         if shape == "duration":
             return duration(value)
         if shape == "byte":

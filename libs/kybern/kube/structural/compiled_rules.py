@@ -65,7 +65,7 @@ class Place:
         assert declared is not None
 
         def size_of(path: tuple[str, ...]) -> int | None:
-            found = declared.at(path[1:]) if path and path[0] in VARIABLES else None
+            found = declared.at(path[1:])  # upstream takes every name for that of the object
             return None if found is None else found.elements
 
         return estimate(program.checked, size_of)

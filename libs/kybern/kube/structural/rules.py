@@ -108,7 +108,7 @@ def _broken(rule: Rule, values: dict[str, Any], path: str, bad: Any, budget: Bud
             said = rule.message.evaluate(values, budget)
         except EvaluationError:
             said = ""
-        if isinstance(said, str) and said.strip() and "\n" not in said and len(said) <= LONGEST_MESSAGE:
+        if isinstance(said, str) and said.strip() and "\n" not in said.strip() and len(said) <= LONGEST_MESSAGE:
             message = said.strip()
     match given.get("reason"):
         case "FieldValueForbidden":

@@ -133,7 +133,7 @@ def _message(one: Validation, values: Mapping[str, Any], budget: Budget) -> str:
             said = one.message_program.evaluate(values, budget)
         except EvaluationError:
             said = ""
-        if isinstance(said, str) and said.strip() and "\n" not in said and len(said) <= LONGEST_MESSAGE:
+        if isinstance(said, str) and said.strip() and "\n" not in said.strip() and len(said) <= LONGEST_MESSAGE:
             return said.strip()
     return one.message or f"failed expression: {one.expression.strip()}"
 

@@ -3,7 +3,8 @@
 import pytest
 
 from kybern.kube.cel import compiler
-from kybern.kube.cel.cost import MOST, estimate
+from kybern.kube.cel.cost import estimate
+from kybern.kube.cel.cost_rules import MOST
 
 SIZES = {("self",): 10, ("self", "@items"): 100, ("text",): 1000, ("named",): 5, ("named", "@values"): 50}
 TYPES = {"self": "list<string>", "text": "string", "named": "map<string, string>", "n": "int", "any": "dyn"}
@@ -38,12 +39,19 @@ COSTS: dict[str, int] = {
     "any.a.b == 1": 1 + 1,
     "null == null": 1,
     "dyn(text) == dyn(text)": 2 * (1 + 1) + 100,
-    "lists.range(3).all(x, x == 1)": 3 + 3 * (2 + 1 + 2) + 1,
-    "self.sort()[0] == 'a'": 1 + 10 * 10 + 1 + 1,
-    "self.reverse().all(x, x == 'a')": 1 + 10 + 10 * (2 + 1 + 2) + 1,
+    "lists.range(3).all(x, x == 1)": 11 + 3 + 3 * (2 + 1 + 2) + 1,
+    "self.sort()[0] == 'a'": 1 + 11 + 210 + 1 + 1,
+    "self.distinct().size() == 1": 1 + 11 + 200 + 1 + 1,
+    "self.slice(1, 3).size() == 1": 1 + 11 + 2 + 1 + 1,
+    "self.slice(3, 1).size() == 1": MOST,
+    "self.reverse().all(x, x == 'a')": 1 + 11 + 10 + 10 * (2 + 1 + 2) + 1,
+    "strings.quote(text) == text": 1 + 100 + 1 + 100,
+    "sets.equivalent(self, self)": 1 + 1 + 200 + 1,
+    "type(n) == google.protobuf.Timestamp": MOST,
+    "['a', 'bcd'][n] + text == 'a'": 10 + 1 + 1 + 1 + 101 + 1,
     "text.split(',')[0] == text": 1 + 200 + 1 + 1 + 100,
     "cidr(text).ip() == ip(text)": 2 * (1 + 100) + 1 + 1,
-    "string(bytes(text)) == text": 1 + 100 + 100 + 1 + 100,
+    "string(bytes(text)) == text": 1 + 100 + 400 + 1 + 100,
 }
 
 

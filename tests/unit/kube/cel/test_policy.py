@@ -114,7 +114,7 @@ def test_objects_that_are_written() -> None:
 
 
 def test_patches_that_are_written() -> None:
-    text = "[JSONPatch{op: 'add', path: '/' + jsonpatch.escapeKey('a~/'), value: {'at': dyn(duration('90s')), 'is': 1u}}, JSONPatch{op: 'remove', path: '/b'}]"
+    text = "[JSONPatch{op: 'add', path: '/' + jsonpatch.escapeKey('a~/'), value: {'at': dyn(duration('90s')), 'is': dyn(1u)}}, JSONPatch{op: 'remove', path: '/b'}]"
     assert to_operations(written(text)) == [
         {"op": "add", "path": "/a~0~1", "value": {"at": "90s", "is": 1}},
         {"op": "remove", "path": "/b"},

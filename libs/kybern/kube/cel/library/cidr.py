@@ -4,7 +4,8 @@ from dataclasses import dataclass
 from ipaddress import IPv4Interface, IPv6Interface, ip_interface
 from typing import ClassVar
 
-from kybern.kube.cel.errors import EvaluationError
+from kybern.kube.cel.errors import EvaluationError, no_overload
+from kybern.kube.cel.library.addresses import why_no_address
 from kybern.kube.cel.library.ip import IP, ip
 from kybern.kube.cel.overloads import Overload, member, part, plain, walks
 from kybern.kube.cel.values import Opaque
@@ -39,15 +40,14 @@ def _problem(text: str) -> str:
     address, slash, length = text.rpartition("/")
     if not slash:
         return "no '/'"
-    try:
-        found = ip_interface(address if "/" not in address else "")
-    except ValueError:
-        return f'ParseAddr("{address}"): unable to parse IP'
+    why = why_no_address(address)
+    if why:
+        return f'ParseAddr("{address}"): {why}'
     if "%" in address:
         return "IPv6 zones cannot be present in a prefix"
     if not (length.isascii() and length.isdigit()) or (len(length) > 1 and length[0] == "0"):
         return f'bad bits after slash: "{length}"'
-    return "prefix length out of range" if int(length) > found.max_prefixlen else ""
+    return "prefix length out of range" if int(length) > ip_interface(address).max_prefixlen else ""
 
 
 def _is_cidr(text: str) -> bool:
@@ -60,6 +60,14 @@ def _is_cidr(text: str) -> bool:
 
 def _contains_ip(network: CIDR, address: IP) -> bool:
     return address.address in network.interface.network
+
+
+def _contains_ip_text(network: CIDR, text: str) -> bool:
+    try:
+        address = ip(text)
+    except EvaluationError:
+        raise no_overload() from None
+    return _contains_ip(network, address)
 
 
 def _contains_cidr(network: CIDR, other: CIDR) -> bool:
@@ -84,7 +92,7 @@ OVERLOADS: list[Overload] = [
     member("masked", f"{NAME} -> {NAME}", _masked),
     member("prefixLength", f"{NAME} -> int", lambda network: network.interface.network.prefixlen),
     member("containsIP", f"{NAME}, {ADDRESS} -> bool", _contains_ip, _compares),
-    member("containsIP", f"{NAME}, string -> bool", lambda network, text: _contains_ip(network, ip(text)), _compares),
+    member("containsIP", f"{NAME}, string -> bool", _contains_ip_text, _compares),
     member("containsCIDR", f"{NAME}, {NAME} -> bool", _contains_cidr, _compares),
     member(
         "containsCIDR", f"{NAME}, string -> bool", lambda network, text: _contains_cidr(network, cidr(text)), _compares

@@ -1,16 +1,15 @@
 """Addresses: `ip('10.0.0.1')` and what can be asked of one."""
 
-import re
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv6Address, ip_address
 from typing import ClassVar
 
 from kybern.kube.cel.errors import EvaluationError
+from kybern.kube.cel.library.addresses import why_no_address
 from kybern.kube.cel.overloads import Overload, member, plain, walks, walks_twice
 from kybern.kube.cel.values import Opaque
 
 NAME = "net.IP"
-_LEADING_ZERO = re.compile(r"(?=.*(?:^|\.)0\d)\d+(?:\.\d+){3}", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,13 +25,12 @@ class IP(Opaque):
 
 def ip(text: str) -> IP:
     """Raises EvaluationError."""
-    try:
-        address = ip_address(text)
-    except ValueError:
-        why = "IPv4 field has octet with leading zero" if _LEADING_ZERO.fullmatch(text) else "unable to parse IP"
+    why = why_no_address(text)
+    if why:
         raise EvaluationError(
             f'IP Address "{text}" parse error during conversion from string: ParseAddr("{text}"): {why}'
-        ) from None
+        )
+    address = ip_address(text)
     if isinstance(address, IPv6Address):
         if address.scope_id is not None:
             raise EvaluationError(f'IP address "{text}" with zone value is not allowed')

@@ -66,7 +66,9 @@ def _insert(mapping: dict[Any, Any], key: Any, value: Any) -> dict[Any, Any]:
 
 def _insert_all(mapping: dict[Any, Any], entries: Mapping[Any, Any]) -> dict[Any, Any]:
     for key, value in entries.items():
-        _insert(mapping, key, value)
+        if lookup(mapping, key)[1]:
+            raise EvaluationError(f"insert failed: key {show(key)} already exists")
+        mapping[key] = value
     return mapping
 
 

@@ -55,6 +55,14 @@ def _sign(amount: Amount) -> int:
     return (nanos > 0) - (nanos < 0)
 
 
+def _approximate(amount: Amount) -> float:
+    """Digits and power of ten multiplied as doubles."""
+    digits, power = amount.quantity.nanos, -9
+    while power < 0 and digits % 10 == 0:
+        digits, power = digits // 10, power + 1
+    return float(digits) if not power else digits * float(f"1e{power}")
+
+
 def _compare(one: Amount, other: Amount) -> int:
     return (one.quantity > other.quantity) - (one.quantity < other.quantity)
 
@@ -65,7 +73,7 @@ OVERLOADS: list[Overload] = [
     plain("sign", f"{NAME} -> int", _sign),
     member("isInteger", f"{NAME} -> bool", _is_integer),
     member("asInteger", f"{NAME} -> int", _as_integer),
-    member("asApproximateFloat", f"{NAME} -> double", lambda amount: float(amount.quantity)),
+    member("asApproximateFloat", f"{NAME} -> double", _approximate),
     member("isGreaterThan", f"{NAME}, {NAME} -> bool", lambda one, other: one.quantity > other.quantity),
     member("isLessThan", f"{NAME}, {NAME} -> bool", lambda one, other: one.quantity < other.quantity),
     member("compareTo", f"{NAME}, {NAME} -> int", _compare),

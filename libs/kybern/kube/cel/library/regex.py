@@ -9,18 +9,22 @@ from kybern.kube.cel.overloads import Overload, member, part
 
 _GROUP = re.compile(r"(\\Q.*?(?:\\E|$)|\\.|\[\^?\]?(?:\\.|\[:\w+:\]|[^\]\\])*\])|\(\?P?<\w+>|\((?!\?)", re.DOTALL)
 
+_OPEN, _CLOSE = "\ue000", "\ue001"  # characters that nobody uses
+_MARKED = re.compile(f"{_OPEN}([^{_CLOSE}]*){_CLOSE}")
 SHORT = 512  # characters of text and pattern: such an answer is remembered, for the engine costs more than the match
 
 
 @lru_cache(maxsize=1)
-def _engine() -> tuple[Any, Any]:
-    """Two compiled expressions over `text` and `pattern`: does it match, and everything that does."""
+def _engine() -> tuple[Any, Any, Any]:
+    """Compiled expressions over `text` and `pattern`: does it match, everything that does, the same between marks."""
     from cel_expr_python import cel
 
     extensions = "".join(f"  - name: {name}\n    version: latest\n" for name in ("optional", "regex"))
     config = cel.NewEnvConfigFromYaml(f"name: regex\nextensions:\n{extensions}")
     environment = cel.NewEnv(config=config, variables={"text": cel.Type.STRING, "pattern": cel.Type.STRING})
-    return environment.compile("text.matches(pattern)"), environment.compile("regex.extractAll(text, pattern)")
+    marked = f"regex.replace(text, pattern, '{_OPEN}' + r'\\0' + '{_CLOSE}')"
+    found = [environment.compile(one) for one in ("text.matches(pattern)", "regex.extractAll(text, pattern)", marked)]
+    return found[0], found[1], found[2]
 
 
 def _run(program: Any, text: str, pattern: str, shown: str) -> Any:
@@ -75,7 +79,10 @@ def _without_groups(pattern: str) -> str:
 
 def find_all(text: str, pattern: str, limit: int = -1) -> list[str]:
     """The texts that match, from left to right. Raises EvaluationError."""
-    found: list[str] = _run(_engine()[1], text, _without_groups(pattern), pattern)
+    if matches("", pattern) and _OPEN not in text and _CLOSE not in text:  # empty matches count, too
+        found: list[str] = _MARKED.findall(_run(_engine()[2], text, pattern, pattern))
+    else:
+        found = _run(_engine()[1], text, _without_groups(pattern), pattern)
     return found if limit < 0 else found[:limit]
 
 

@@ -63,7 +63,7 @@ def to_uint(value: Any) -> UInt:
 def to_double(value: Any) -> float:
     """double(...). Raises EvaluationError."""
     if type(value) is str:
-        if _FLOAT.fullmatch(value) or value.lower() in ("inf", "+inf", "-inf", "nan", "infinity"):
+        if _FLOAT.fullmatch(value) or value.lower().lstrip("+-") in ("inf", "infinity") or value.lower() == "nan":
             return float(value)
         raise _no_conversion("double")
     return float(value)

@@ -15,6 +15,7 @@ _SPACES = "".join(
     chr(code) for code in (9, 10, 11, 12, 13, 32, 133, 160, 5760, *range(8192, 8203), 8232, 8233, 8239, 8287, 12288)
 )
 CLAUSE = re.compile(r"%(?:%|(?:\.(\d{0,4}))?([a-zA-Z]))")
+MOST_DIGITS = 1000
 _SUPERSCRIPT = str.maketrans("0123456789-", "⁰¹²³⁴⁵⁶⁷⁸⁹⁻")
 _QUOTED = {
     "\a": r"\a", "\b": r"\b", "\f": r"\f", "\n": r"\n", "\r": r"\r", "\t": r"\t", "\v": r"\v", "\\": r"\\", '"': r"\"",
@@ -47,11 +48,11 @@ def _last_index_of(text: str, inner: str, start: int | None = None) -> int:
 
 
 def _substring(text: str, start: int, end: int | None = None) -> str:
+    if end is not None and start > end:
+        raise EvaluationError(f"invalid substring range. start: {start}, end: {end}")
     end = len(text) if end is None else end
     if start < 0 or start > len(text):
         raise EvaluationError(f"index out of range: {start}")
-    if start > end:
-        raise EvaluationError(f"invalid substring range. start: {start}, end: {end}")
     if end > len(text):
         raise EvaluationError(f"index out of range: {end}")
     return text[start:end]
@@ -118,9 +119,14 @@ def _check_clauses(pattern: str) -> None:
     while at >= 0:
         match = CLAUSE.match(pattern, at)
         if match is None or (match[2] is not None and match[2] not in "sdfebxXo"):
-            what = pattern[at + 1 : at + 2]
+            what = first_byte(pattern[at + 1 :])
             raise EvaluationError(f'could not parse formatting clause: unrecognized formatting clause "{what}"')
         at = pattern.find("%", match.end())
+
+
+def first_byte(text: str) -> str:
+    """The character that Go takes the first byte of a text for."""
+    return text[:1].encode(errors="replace")[:1].decode("latin-1")
 
 
 def _clause(kind: str, precision: int, value: Any) -> str:
@@ -130,13 +136,11 @@ def _clause(kind: str, precision: int, value: Any) -> str:
             return _text(value)
         case "d" if number:
             return str(value)
-        case "d" if isinstance(value, float):
-            return _text(value)
         case "f" | "e" if value in _NO_NUMBERS or (isinstance(value, float) and not isfinite(value)):
             return _NO_NUMBERS.get(value) or _NO_NUMBERS[float_text(value).lstrip("+").replace("Inf", "Infinity")]
-        case "f" if number or isinstance(value, float):
-            return f"{value:.{min(precision, 100)}f}"
-        case "e" if number or isinstance(value, float):  # with six digits, whatever was asked for
+        case "f" if isinstance(value, float):
+            return f"{value:.{min(precision, MOST_DIGITS)}f}"
+        case "e" if isinstance(value, float):  # with six digits, whatever was asked for
             mantissa, _, exponent = f"{float(value):.6e}".partition("e")
             return f"{mantissa}×10{exponent.removeprefix('+').translate(_SUPERSCRIPT)}" if exponent else mantissa
         case "b" if isinstance(value, int):
@@ -164,8 +168,10 @@ WANTED = {
 
 
 def _text(value: Any) -> str:
-    if isinstance(value, (str, bytes)):
-        return to_string(value)
+    if isinstance(value, str):
+        return value
+    if isinstance(value, bytes):
+        return _decoded(value)
     if isinstance(value, float):
         return float_text(value)
     if isinstance(value, Timestamp):
@@ -183,8 +189,28 @@ def _text(value: Any) -> str:
     return show(value)
 
 
+def _decoded(value: bytes) -> str:
+    try:
+        return to_string(value)
+    except EvaluationError as error:
+        what = f'could not convert argument "{error}" to string'
+        raise EvaluationError(f"error during formatting: {what}") from None
+
+
 def _inner(value: Any) -> str:
-    return _quote(value) if isinstance(value, str) else _text(value)
+    """A value in a list or map: as an expression would write it."""
+    match value:
+        case str():
+            return _quote(value)
+        case bytes():
+            return f"b{_quote(_decoded(value))}"
+        case float():
+            return f"{value:f}" if isfinite(value) else float_text(value)
+        case Duration():
+            return f"duration({_quote(duration_text(value))})"
+        case Timestamp():
+            return f"timestamp({_quote(timestamp_text(value))})"
+    return _text(value)
 
 
 def _format_price(pattern: str, arguments: Sequence[Any]) -> int:

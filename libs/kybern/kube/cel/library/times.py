@@ -2,7 +2,8 @@
 
 import re
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta, timezone, tzinfo
+from datetime import UTC, datetime, timedelta, tzinfo
+from decimal import Decimal
 from functools import lru_cache
 from zoneinfo import ZoneInfo
 
@@ -11,7 +12,7 @@ from kybern.kube.cel.library.standard import SECOND
 from kybern.kube.cel.overloads import Overload, member, plain, walks
 from kybern.kube.cel.values import Duration, Timestamp
 
-_MOMENT = re.compile(r"(\d{4})-(\d\d)-(\d\d)[Tt](\d\d):(\d\d):(\d\d)(?:\.(\d{1,9})\d*)?([Zz]|[+-]\d\d:\d\d)", re.ASCII)
+_MOMENT = re.compile(r"(\d{4})-(\d\d)-(\d\d)T(\d\d?):(\d\d):(\d\d)(?:[.,](\d{1,9})\d*)?(Z|[+-]\d\d:\d\d)", re.ASCII)
 _PART = re.compile(r"(\d+\.?\d*|\.\d+)(ns|us|µs|μs|ms|s|m|h)")
 _UNITS = {
     "ns": 1, "us": 1000, "µs": 1000, "μs": 1000, "ms": 10**6, "s": SECOND, "m": 60 * SECOND, "h": 3600 * SECOND,
@@ -19,7 +20,7 @@ _UNITS = {
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 LONGEST = (1 << 63) - 1
 FIRST, LAST = -62135596800 * SECOND, 253402300800 * SECOND
-_OFFSET = re.compile(r"([+-]?)(\d\d):(\d\d)", re.ASCII)
+_OFFSET = re.compile(r"([+-]?)(\d+):(\d+)", re.ASCII)
 
 
 def timestamp(text: str) -> Timestamp:
@@ -33,18 +34,17 @@ def timestamp(text: str) -> Timestamp:
         moment = datetime(year, month, day, hour, minute, second, tzinfo=UTC)
     except ValueError:
         raise EvaluationError("type conversion error from 'string' to 'google.protobuf.Timestamp'") from None
-    seconds = (moment - _EPOCH) // timedelta(seconds=1)
-    if zone not in ("Z", "z"):
-        sign = -1 if zone[0] == "-" else 1
-        seconds -= sign * (int(zone[1:3]) * 3600 + int(zone[4:6]) * 60)
-    return in_range(seconds * SECOND + int((fraction or "").ljust(9, "0")))
+    seconds, offset = (moment - _EPOCH) // timedelta(seconds=1), 0
+    if zone != "Z":
+        offset = (-1 if zone[0] == "-" else 1) * (int(zone[1:3]) * 3600 + int(zone[4:6]) * 60)
+    return in_range((seconds - offset) * SECOND + int((fraction or "").ljust(9, "0")), offset)
 
 
-def in_range(nanos: int) -> Timestamp:
+def in_range(nanos: int, offset: int = 0) -> Timestamp:
     """A timestamp of the years 1 to 9999. Raises EvaluationError."""
     if not FIRST <= nanos < LAST:
         raise EvaluationError("timestamp overflow")
-    return Timestamp(nanos)
+    return Timestamp(nanos, offset)
 
 
 def duration(text: str) -> Duration:
@@ -63,7 +63,7 @@ def duration(text: str) -> Duration:
         unit = _UNITS[match[2]]
         total += int(whole or 0) * unit + (int(fraction) * unit // 10 ** len(fraction) if fraction else 0)
         at = match.end()
-    if not rest or at < len(rest) or total > LONGEST:
+    if not rest or at < len(rest) or total > LONGEST + (sign < 0):
         raise EvaluationError("type conversion error from 'string' to 'google.protobuf.Duration'")
     return Duration(sign * total)
 
@@ -76,29 +76,28 @@ def long(nanos: int) -> Duration:
 
 
 def duration_text(value: Duration) -> str:
-    """Seconds, with as many digits as there are."""
-    whole, nanos = divmod(abs(value.nanos), SECOND)
-    fraction = f".{nanos:09d}".rstrip("0").rstrip(".")
-    return f"{'-' if value.nanos < 0 else ''}{whole}{fraction}s"
+    """Seconds, as many digits of them as a double has."""
+    whole = _toward_zero(value.nanos, SECOND)
+    seconds = whole + (value.nanos - whole * SECOND) / SECOND
+    return f"{Decimal(repr(seconds)).normalize():f}s" if seconds else "0s"
 
 
 def timestamp_text(value: Timestamp) -> str:
-    """RFC 3339, UTC."""
+    """RFC 3339, with the offset that it was given with."""
     seconds, nanos = divmod(value.nanos, SECOND)
-    moment = _EPOCH + timedelta(seconds=seconds)
+    try:
+        moment = _EPOCH + timedelta(seconds=seconds + value.offset)
+    except OverflowError:
+        return timestamp_text(Timestamp(value.nanos))
     fraction = f".{nanos:09d}".rstrip("0").rstrip(".")
-    return f"{moment.year:04d}-{moment:%m-%dT%H:%M:%S}{fraction}Z"
+    minutes = abs(value.offset) // 60
+    zone = f"{'-' if value.offset < 0 else '+'}{minutes // 60:02d}:{minutes % 60:02d}" if value.offset else "Z"
+    return f"{moment.year:04d}-{moment:%m-%dT%H:%M:%S}{fraction}{zone}"
 
 
 @lru_cache(maxsize=256)
 def zone(name: str) -> tzinfo:
-    """A named zone or an offset like `-08:00`. Raises EvaluationError."""
-    match = _OFFSET.fullmatch(name)
-    if match is not None:
-        minutes = int(match[2]) * 60 + int(match[3])
-        if minutes >= 24 * 60:
-            raise EvaluationError(f"unknown time zone {name}")
-        return timezone(timedelta(minutes=-minutes if match[1] == "-" else minutes))
+    """A named zone. Raises EvaluationError."""
     if name in ("", "UTC"):
         return UTC
     try:
@@ -110,8 +109,14 @@ def zone(name: str) -> tzinfo:
 
 
 def _local(value: Timestamp, where: str = "UTC") -> datetime:
+    """The moment on the clocks of a zone, or of an offset like `-08:00`, which may be of days."""
+    match = _OFFSET.fullmatch(where)
     try:
-        return (_EPOCH + timedelta(seconds=value.nanos // SECOND)).astimezone(zone(where))
+        moment = _EPOCH + timedelta(seconds=value.nanos // SECOND)
+        if match is not None:
+            minutes = int(match[2]) * 60 + int(match[3])
+            return moment + timedelta(minutes=-minutes if match[1] == "-" else minutes)
+        return moment.astimezone(zone(where))
     except OverflowError:
         raise EvaluationError("timestamp overflow") from None
 
@@ -139,6 +144,10 @@ def _toward_zero(value: int, unit: int) -> int:
     return value // unit if value >= 0 else -(-value // unit)
 
 
+def _no_duration(_: int) -> Duration:
+    raise EvaluationError("type conversion error from 'int' to 'google.protobuf.Duration'")
+
+
 def _length(unit: int) -> Callable[[Duration], int]:
     return lambda value: _toward_zero(value.nanos, unit)
 
@@ -150,7 +159,7 @@ def _overloads() -> list[Overload]:
         plain("timestamp", "int -> timestamp", lambda value: in_range(value * SECOND), None, False),
         plain("duration", "string -> duration", duration, walks, False),
         plain("duration", "duration -> duration", lambda value: value, None, False),
-        plain("duration", "int -> duration", Duration, None, False),
+        plain("duration", "int -> duration", _no_duration, None, False),
         plain("string", "timestamp -> string", timestamp_text),
         plain("string", "duration -> string", duration_text),
     ]

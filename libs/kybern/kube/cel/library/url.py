@@ -85,7 +85,7 @@ def _escaped_path(value: URL) -> str:
 
 
 def _query(value: URL) -> dict[str, list[str]]:
-    parts = [one for one in value.parts.query.split("&") if not _BAD_ESCAPE.search(one)]
+    parts = [one for one in value.parts.query.split("&") if not _BAD_ESCAPE.search(one) and ";" not in one]
     return parse_qs("&".join(parts), keep_blank_values=True)
 
 
