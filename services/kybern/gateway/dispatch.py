@@ -200,7 +200,10 @@ class Gateway:
             return await self._write(request, target, traceparent)
         if target.verb != "watch":
             return await READS[target.verb](self._api, request, target, traceparent)
-        with self.metrics.lasting(request.method, self._labels_of(target)):
+        labels = self._labels_of(target)
+        if any(term.startswith("metadata.name=") for term in request.parameter("fieldSelector").split(",")):
+            labels = labels._replace(scope="resource")
+        with self.metrics.lasting(request.method, labels):
             return await READS["watch"](self._api, request, target, traceparent)
 
     async def _write(self, request: Request, target: Target, traceparent: str) -> Response | None:
