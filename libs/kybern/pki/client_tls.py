@@ -25,6 +25,7 @@ class ClientTls:
         if found is None:
             found = ssl.create_default_context(cadata=ca.decode("ascii", "replace") or None)
             found.verify_flags &= ~ssl.VERIFY_X509_STRICT
+            found.hostname_checks_common_name = False  # as Go
             found.set_alpn_protocols(["http/1.1"])
             if insecure:
                 found.check_hostname, found.verify_mode = False, ssl.CERT_NONE

@@ -99,7 +99,9 @@ async def test_requests_go_to_the_extension_api_server(gateway: Any, wardle: War
     await created(gateway, "a")
     asked = wardle.server.asked[-1]
     assert (asked["user"], asked["groups"]) == ("root", ["system:masters", "system:authenticated"])
-    assert asked["headers"]["host"] == "api.wardle.svc"
+    assert asked["headers"]["host"] == f"localhost:{wardle.port}"
+    forwarded = [asked["headers"][f"x-forwarded-{name}"] for name in ("host", "proto", "uri")]
+    assert forwarded == [f"localhost:{wardle.port}", "https", f"{BASE}/namespaces/default/flunders"]
     found = await (await gateway.admin.get(f"{BASE}/namespaces/default/flunders?limit=5")).json()
     assert [item["metadata"]["name"] for item in found["items"]] == ["a"]
     assert wardle.server.asked[-1]["path"].endswith("/flunders?limit=5")
@@ -109,6 +111,35 @@ async def test_requests_go_to_the_extension_api_server(gateway: Any, wardle: War
     assert wardle.server.objects == {}
     response = await gateway.admin.get(f"{BASE}/namespaces/default/flunders/a/elsewhere", allow_redirects=False)
     assert (response.status, "not permitted" in await response.text()) == (502, True)
+
+
+async def test_what_is_sent_on_is_written_again(gateway: Any, wardle: Wardle) -> None:
+    """The query, and what the client says of other proxies."""
+    await register(gateway, wardle.api_service())
+    await condition(gateway, "Passed")
+    forged = {"X-Forwarded-Proto": "gopher", "X-Forwarded-Host": "elsewhere"}
+    await gateway.admin.get(f"{BASE}/flunders?" + "b=2%20&a=1&b=x+y&c", headers=forged)
+    asked = wardle.server.asked[-1]
+    assert asked["path"].endswith("/flunders?a=1&b=2+&b=x+y&c=")
+    assert (asked["headers"]["x-forwarded-proto"], asked["headers"]["x-forwarded-host"]) == (
+        "https",
+        f"localhost:{wardle.port}",
+    )
+
+
+async def test_a_common_name_is_no_host_name(gateway: Any, tmp_path: Path) -> None:
+    now = datetime.now(UTC)
+    ca = create_ca(tmp_path / "old-ca", now)
+    write_bundle(tmp_path / "old", issue(ca, Identity("old.default.svc"), timedelta(days=1), now))
+    tls = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    tls.load_cert_chain(tmp_path / "old" / "tls.pem")
+    async with backend.backend("127.0.0.1", tls, extension.Extension().app) as port:
+        spec = {"type": "ExternalName", "externalName": "localhost"}
+        service = {"apiVersion": "v1", "kind": "Service", "metadata": {"name": "old"}, "spec": spec}
+        assert (await gateway.admin.post("/api/v1/namespaces/default/services", json=service)).status == 201
+        wanted = Wardle(None, ca, port).api_service(service={"namespace": "default", "name": "old", "port": port})
+        await register(gateway, wanted)
+        assert "x509: certificate is not valid" in (await condition(gateway, "FailedDiscoveryCheck"))["message"]
 
 
 async def test_watches_and_upgrades_go_there_too(gateway: Any, wardle: Wardle) -> None:

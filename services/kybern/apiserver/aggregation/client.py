@@ -73,7 +73,7 @@ class ExtensionClient:
             raise NotReached(str(error)) from None
         shown = shown or f"https://{host}:{port}{path}"
         url = URL.build(scheme="https", host=host, port=port).join(URL(path, encoded=True))
-        sent = {**USER, "Host": backend.service.host, "User-Agent": "kube-aggregator", **(headers or {})}
+        sent = {**USER, "User-Agent": "kube-aggregator", **(headers or {})}
         try:
             async with (
                 asyncio.timeout(SECONDS),

@@ -127,6 +127,7 @@ class Keys:
         import aiohttp  # only where there are issuers
 
         context = ssl.create_default_context(cadata=issuer.ca or None)
+        context.hostname_checks_common_name = False  # as Go
         self._connector: Callable[[], aiohttp.TCPConnector] = lambda: aiohttp.TCPConnector(ssl=context)
 
     @property

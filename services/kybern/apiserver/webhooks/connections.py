@@ -155,6 +155,7 @@ def _at_endpoint(where: Where, name: str, ip: str, port: int) -> Where:
 def _tls(ca: str, credentials: Credentials) -> ssl.SSLContext:
     context = ssl.create_default_context(cadata=ca or None)
     context.verify_flags &= ~ssl.VERIFY_X509_STRICT
+    context.hostname_checks_common_name = False  # as Go
     if credentials.insecure:
         context.check_hostname = False
         context.verify_mode = ssl.CERT_NONE

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from kybern.gateway.core import forwarding
 from kybern.gateway.core.forwarding import Header
 from kybern.gateway.core.html_links import HtmlRewriter
+from kybern.gateway.core.sniffed import sniffed
 from kybern.gateway.forward.pool import Pool
 from kybern.gateway.forward.upstream import Destination, Head, Upstream, UpstreamError
 from kybern.gateway.http.message import Request, Response
@@ -52,6 +53,8 @@ async def _exchange(request: Request, job: Job, upstream: Upstream, pool: Pool, 
     headers = forwarding.request_headers(
         request.headers, request.repeated, request.connection.peer_address, upgrade=upgrade
     )
+    ours = {name.lower() for name, _ in job.headers}
+    headers = [one for one in headers if one[0] not in ours]
     sender: asyncio.Task[None] | None = None
     try:
         framing = _framing(request)
@@ -126,10 +129,21 @@ class Answer:
         chunked = not empty and not length
         if chunked and not connection.speaks_chunked:
             chunked, request.keep_alive = False, False
+        first, broken = b"", False
+        if not empty and not self._head.value(b"content-type") and not self._head.value(b"content-encoding"):
+            try:
+                first = await anext(body, b"")
+            except UpstreamError:
+                broken = True
         stream = connection.stream_after(
-            self._top(length, chunked), chunked=chunked, endless=chunked and self._job.endless
+            self._top(length, chunked, first), chunked=chunked, endless=chunked and self._job.endless
         )
+        if broken:
+            stream.abort()
+            return
         try:
+            if first:
+                await stream.write(first)
             async for piece in self._rewritten(body) if self._page else body:
                 await stream.write(piece)
         except UpstreamError:
@@ -137,12 +151,14 @@ class Answer:
             return
         stream.end()
 
-    def _top(self, length: bytes, chunked: bool) -> bytes:
+    def _top(self, length: bytes, chunked: bool, first: bytes) -> bytes:
+        """Status line and headers; `first` is the begin of a body that the other server has given no type."""
         request, head = self._request, self._head
         parts = [b"HTTP/1.1 %d %b\r\n" % (head.status, head.reason)]
         parts.append(request.connection.handler.standard_headers(request))
-        if not head.value(b"cache-control"):
-            parts.append(UNCACHED)
+        parts.append(UNCACHED)
+        if first:
+            parts.append(b"Content-Type: %b\r\n" % sniffed(first).encode())
         for name, value in forwarding.response_headers(head.headers):
             if name.lower() == b"location" and self._job.rewrite is not None:
                 value = self._job.rewrite(value.decode("latin-1")).encode("latin-1", "replace")

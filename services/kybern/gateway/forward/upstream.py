@@ -195,7 +195,8 @@ def parse_head(raw: bytes) -> Head:
     version, _, rest = first.partition(b" ")
     code, _, phrase = rest.partition(b" ")
     if not version.startswith(b"HTTP/1.") or len(code) != 3 or not code.isdigit() or b"\n" in first or b"\r" in first:
-        raise UpstreamError(f"malformed HTTP response {first[:100].decode('latin-1')!r}".replace("'", '"'))
+        shown = first[:100].decode("latin-1").replace('"', '\\"')
+        raise UpstreamError(f'net/http: HTTP/1.x transport connection broken: malformed HTTP response "{shown}"')
     headers = []
     for line in lines:
         name, colon, value = line.partition(b":")

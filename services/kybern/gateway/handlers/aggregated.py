@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import ssl
 from functools import lru_cache
+from operator import itemgetter
+from urllib.parse import parse_qsl, urlencode
 
 from kybern.gateway.api import DEFAULT_TIMEOUT, Api, behind
 from kybern.gateway.core.forwarding import Header, is_upgrade
@@ -56,11 +58,13 @@ async def _forward(api: Api, request: Request, wanted: ForwardRequest, *, long_r
         return Response(f"unable to load root certificates: {error}\n".encode(), 500, TEXT, NOSNIFF)
     to = Destination(host.strip("[]"), int(port), tls, found.server_name)
     patient = long_running or is_upgrade(request.headers)
+    path, _, query = request.target.decode("latin-1").partition("?")
+    forwarded = ((b"X-Forwarded-Host", to.address), (b"X-Forwarded-Proto", "https"), (b"X-Forwarded-Uri", path))
     job = Job(
         to,
-        request.target.decode("latin-1"),
-        found.server_name,
-        tuple(user_headers(found.user)),
+        f"{path}?{encoded_again(query)}" if query else path,
+        to.address,
+        (*user_headers(found.user), *((name, value.encode("latin-1")) for name, value in forwarded)),
         redirects=False,
         answer_seconds=None if patient else DEFAULT_TIMEOUT,
         endless=long_running,
@@ -69,6 +73,12 @@ async def _forward(api: Api, request: Request, wanted: ForwardRequest, *, long_r
         return await relay(request, job, api.pool)
     except UpstreamError as error:
         return Response(f"error trying to reach service: {error}\n".encode(), 503, TEXT, NOSNIFF)
+
+
+def encoded_again(query: str) -> str:
+    """A query as Go writes it once it has read it: in the order of the names."""
+    pairs = sorted(parse_qsl(query, keep_blank_values=True, encoding="latin-1"), key=itemgetter(0))
+    return urlencode(pairs, encoding="latin-1")
 
 
 def user_headers(user: Requester) -> list[Header]:
