@@ -59,6 +59,17 @@ def pod_warnings(pod: Object) -> list[str]:
     return found + list(_spec(child(pod, "spec"), metadata, "spec", "metadata"))
 
 
+def name_warnings(obj: Object) -> list[str]:
+    """Of the name that the pods of an object get."""
+    problems = dns1123_label(child(obj, "metadata").get("name") or "")
+    if not problems:
+        return []
+    return [
+        "metadata.name: this is used in Pod names and hostnames, which can result in surprising behavior; "
+        f"a DNS label is recommended: [{' '.join(problems)}]"
+    ]
+
+
 def template_warnings(template: Object, path: str) -> list[str]:
     """Of a template at `path`, such as `spec.template`."""
     spec = child(template, "spec")

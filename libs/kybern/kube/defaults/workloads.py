@@ -78,7 +78,7 @@ def _job(obj: Object) -> None:
     spec.setdefault("completionMode", "NonIndexed")
     spec.setdefault("suspend", False)
     spec.setdefault("manualSelector", False)
-    policy = "Failed" if spec.get("podFailurePolicy") else "TerminatingOrFailed"
+    policy = "Failed" if spec.get("podFailurePolicy") is not None else "TerminatingOrFailed"
     spec.setdefault("podReplacementPolicy", policy)
 
 

@@ -1,11 +1,11 @@
 """Job and CronJob: completion counts, restart policy, schedules, and the spec that stays once pods exist."""
 
 import re
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from kybern.kube.field import invalid, not_supported, required, too_long
 from kybern.kube.go_struct import go_struct
 from kybern.kube.selectors import from_label_selector
+from kybern.kube.validation.cron_schedule import validate_schedule, validate_time_zone
 from kybern.kube.validation.fields import (
     IMMUTABLE,
     Errors,
@@ -23,31 +23,41 @@ from kybern.kube.validation.names import dns1123_label, dns1123_subdomain, regex
 from kybern.kube.validation.pod import validate_template
 
 _V1, _SELECTOR = "k8s.io.api.core.v1.", "k8s.io.apimachinery.pkg.apis.meta.v1.LabelSelector"
-_ZONE_PART = re.compile(r"[A-Za-z._0-9+][A-Za-z.\-_0-9+]{0,13}")
 _MAX_CRON_NAME = 52
 MAX_MANAGED_BY, MAX_PARALLELISM = 63, 100_000
+MAX_FAILED_INDEXES, MANY_COMPLETIONS, MAX_AMONG_MANY = 100_000, 100_000, 10_000
 _PATH = re.compile(r"[A-Za-z0-9/\-._~%!$&'()*+,;=:]+")
 
 
 def validate_job(obj: Object) -> Errors:
-    spec = child(obj, "spec")
-    selector, labels = spec.get("selector"), child(child(spec, "template"), "metadata").get("labels")
+    metadata, spec = child(obj, "metadata"), child(obj, "spec")
+    selector = spec.get("selector")
     # The registry adds a generated selector and labels before an object is kept.
-    waits = selector is None and not spec.get("manualSelector") and child(obj, "metadata").get("uid") is None
-    if selector is not None and not spec.get("manualSelector") and child(obj, "metadata").get("uid"):
-        yield from _generated_selector(child(obj, "metadata"), selector, labels or {})
-    yield from _job_spec(spec, "spec")
+    if selector is not None and not spec.get("manualSelector") and metadata.get("uid"):
+        yield from _generated_selector(metadata, selector, _labels_of_pods(spec))
+    yield from _whole_spec(obj)
     if spec.get("completionMode") == "Indexed" and (spec.get("completions") or 0) > 0:
-        yield from _pod_names(child(obj, "metadata").get("name") or "", spec["completions"])
-    if waits:
-        return
+        yield from _pod_names(metadata.get("name") or "", spec["completions"])
+
+
+def _labels_of_pods(spec: Object) -> dict[str, str]:
+    return child(child(child(spec, "template"), "metadata"), "labels")
+
+
+def _whole_spec(obj: Object) -> Errors:
+    """The spec, and the selector that selects the pods of the template."""
+    spec = child(obj, "spec")
+    selector, labels = spec.get("selector"), _labels_of_pods(spec)
+    yield from _job_spec(spec, "spec")
     if selector is None:
+        if not spec.get("manualSelector") and child(obj, "metadata").get("uid") is None:
+            return
         yield required("spec.selector")
         matches = False
     else:
         problems = list(validate_selector(selector, "spec.selector"))
         yield from problems
-        matches = bool(problems) or from_label_selector(selector).matches(labels or {})
+        matches = bool(problems) or from_label_selector(selector).matches(labels)
     if not matches:
         yield invalid("spec.template.metadata.labels", labels or None, "`selector` does not match template `labels`")
 
@@ -58,14 +68,16 @@ _BY_UID, _BY_NAME = "controller-uid", "job-name"
 def _generated_selector(metadata: Object, selector: Object, labels: dict[str, str]) -> Errors:
     """Labels and selector are those that the registry makes."""
     own = {_BY_UID: metadata["uid"], _BY_NAME: metadata.get("name") or ""}
-    known = {**own, **{f"batch.kubernetes.io/{name}": value for name, value in own.items()}}
+    prefixed = {f"batch.kubernetes.io/{name}": value for name, value in own.items()}
+    asked = f"batch.kubernetes.io/{_BY_UID}" in child(selector, "matchLabels")
+    known = {**own, **prefixed} if asked else own
     for name, value in known.items():
         at = f"spec.template.metadata.labels[{name}]"
         if name not in labels:
             yield required(at, f"must be '{value}'")
         elif labels[name] != value:
-            yield invalid(at, labels[name], f"must be '{value}'")
-    if not list(validate_selector(selector, "")) and not from_label_selector(selector).matches(known):
+            yield invalid(at, labels, f"must be '{value}'")
+    if not list(validate_selector(selector, "")) and not from_label_selector(selector).matches({**own, **prefixed}):
         yield invalid("spec.selector", go_struct(_SELECTOR, selector), "`selector` not auto-generated")
 
 
@@ -80,6 +92,8 @@ def _job_spec(spec: Object, path: str) -> Errors:
     for name in ("parallelism", "completions", "activeDeadlineSeconds", "backoffLimit", "ttlSecondsAfterFinished",
                  "backoffLimitPerIndex", "maxFailedIndexes"):  # fmt: skip
         yield from non_negative(spec, name, path)
+    if spec.get("maxFailedIndexes") is not None and spec.get("backoffLimitPerIndex") is None:
+        yield required(f"{path}.backoffLimitPerIndex", "when maxFailedIndexes is specified")
     if spec.get("managedBy") is not None:
         yield from _managed_by(spec["managedBy"], f"{path}.managedBy")
     mode = spec.get("completionMode")
@@ -139,8 +153,21 @@ def _indexed(spec: Object, path: str) -> Errors:
     failed = spec.get("maxFailedIndexes")
     if completions is not None and failed is not None and failed > completions:
         yield invalid(f"{path}.maxFailedIndexes", failed, "must be less than or equal to completions")
-    if failed is not None and spec.get("backoffLimitPerIndex") is None:
-        yield required(f"{path}.backoffLimitPerIndex", "when maxFailedIndexes is specified")
+    if failed is not None and failed > MAX_FAILED_INDEXES:
+        yield invalid(f"{path}.maxFailedIndexes", failed, f"must be less than or equal to {MAX_FAILED_INDEXES}")
+    if (completions or 0) > MANY_COMPLETIONS and spec.get("backoffLimitPerIndex") is not None:
+        yield from _many_indexes(spec, path)
+
+
+def _many_indexes(spec: Object, path: str) -> Errors:
+    """The status of a Job with a limit for each of very many indexes must not grow too large."""
+    if spec.get("maxFailedIndexes") is None:
+        detail = f"must be specified when completions is above {MANY_COMPLETIONS}"
+        yield required(f"{path}.maxFailedIndexes", detail)
+    for name in ("parallelism", "maxFailedIndexes"):
+        if (spec.get(name) or 0) > MAX_AMONG_MANY:
+            when = f"when completions are above {MANY_COMPLETIONS} and used with backoff limit per index"
+            yield invalid(f"{path}.{name}", spec[name], f"must be less than or equal to {MAX_AMONG_MANY} {when}")
 
 
 def _replacement(spec: Object, path: str) -> Errors:
@@ -154,8 +181,8 @@ def _replacement(spec: Object, path: str) -> Errors:
 
 
 def validate_job_update(obj: Object, old: Object) -> Errors:
-    """What a Job was made for stays. The rules of every Job are told twice, as upstream does."""
-    yield from validate_job(obj)
+    """What a Job was made for stays. The rules of every spec are told twice, as upstream does."""
+    yield from _whole_spec(obj)
     spec, before = child(obj, "spec"), child(old, "spec")
     if spec.get("completionMode") != "Indexed":
         yield from immutable(spec.get("completions"), before.get("completions"), "spec.completions")
@@ -200,110 +227,33 @@ def _lasting(spec: Object) -> Object:
             if name not in ("nodeSelector", "tolerations", "affinity", "schedulingGates")}  # fmt: skip
     for name in ("containers", "initContainers"):
         if name in spec:
-            kept[name] = [{key: value for key, value in one.items() if key != "resources"} for one in spec[name]]
+            kept[name] = [{key: value for key, value in one.items() if key != "resources"} for one in items(spec, name)]
     return {**kept, "affinity": affinity} if affinity else kept
-
-
-def _time_zone(zone: str | None, path: str) -> Errors:
-    if zone is None:
-        return
-    if zone == "":
-        yield invalid(path, zone, "timeZone must be nil or non-empty string")
-        return
-    well_formed = all(_ZONE_PART.fullmatch(part) and part not in (".", "..") for part in zone.split("/"))
-    if well_formed and zone.lower() == "local":
-        yield invalid(
-            path, zone, "timeZone must be an explicit time zone as defined in https://www.iana.org/time-zones"
-        )
-    if not well_formed or not _is_time_zone(zone):
-        yield invalid(path, zone, f"unknown time zone {zone}")
-
-
-def _is_time_zone(name: str) -> bool:
-    try:
-        ZoneInfo(name)
-    except (OSError, ValueError, ZoneInfoNotFoundError):
-        return name in ("Local", "UTC")
-    return True
 
 
 def validate_cron_job(obj: Object) -> Errors:
     spec = child(obj, "spec")
-    name = child(obj, "metadata").get("name") or ""
-    if len(name) > _MAX_CRON_NAME:
-        yield invalid("metadata.name", name, f"must be no more than {_MAX_CRON_NAME} characters")
     schedule = spec.get("schedule") or ""
     if not schedule:
         yield required("spec.schedule")
-    elif problem := schedule_problem(schedule):
-        yield invalid("spec.schedule", schedule, problem)
-    elif "TZ" in schedule:
-        yield invalid("spec.schedule", schedule, "cannot use TZ or CRON_TZ in schedule, use timeZone field instead")
-    yield from _time_zone(spec.get("timeZone"), "spec.timeZone")
-    for name in ("startingDeadlineSeconds", "successfulJobsHistoryLimit", "failedJobsHistoryLimit"):
-        yield from non_negative(spec, name, "spec")
+    else:
+        yield from validate_schedule(schedule, "spec.schedule")
+    yield from non_negative(spec, "startingDeadlineSeconds", "spec")
+    if spec.get("timeZone") is not None:
+        yield from validate_time_zone(spec["timeZone"], "spec.timeZone")
     yield from one_of(spec, "concurrencyPolicy", "spec", ("Allow", "Forbid", "Replace"), must=True)
-    job = child(child(spec, "jobTemplate"), "spec")
-    yield from _job_spec(job, "spec.jobTemplate.spec")
+    yield from _job_template(child(child(spec, "jobTemplate"), "spec"), "spec.jobTemplate.spec")
+    for name in ("successfulJobsHistoryLimit", "failedJobsHistoryLimit"):
+        yield from non_negative(spec, name, "spec")
+    name = child(obj, "metadata").get("name") or ""
+    if len(name) > _MAX_CRON_NAME:
+        yield invalid("metadata.name", name, f"must be no more than {_MAX_CRON_NAME} characters")
+
+
+def _job_template(job: Object, path: str) -> Errors:
+    """The jobs of a CronJob have the selectors that are made for them."""
+    yield from _job_spec(job, path)
+    if job.get("selector") is not None:
+        yield invalid(f"{path}.selector", go_struct(_SELECTOR, job["selector"]), "`selector` will be auto-generated")
     if job.get("manualSelector"):
-        yield not_supported("spec.jobTemplate.spec.manualSelector", True, ("nil", "false"))
-
-
-_NUMBER = re.compile(r"[0-9]{1,18}")
-_MACROS = frozenset({"@yearly", "@annually", "@monthly", "@weekly", "@daily", "@midnight", "@hourly"})
-_MONTHS = ["jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"]
-_DAYS = ["sun", "mon", "tue", "wed", "thu", "fri", "sat"]
-_CRON_FIELDS: tuple[tuple[int, int, tuple[str, ...]], ...] = (
-    (0, 59, ()), (0, 23, ()), (1, 31, ()), (1, 12, tuple(_MONTHS)), (0, 6, tuple(_DAYS)),
-)  # fmt: skip
-
-
-def schedule_problem(schedule: str) -> str:
-    """What is wrong with a cron schedule, empty when it can be read."""
-    if schedule.startswith("@"):
-        if schedule in _MACROS or re.fullmatch(r"@every ([0-9.]+(ns|us|µs|ms|s|m|h))+", schedule):
-            return ""
-        return f"unrecognized descriptor: {schedule}"
-    fields = re.sub(r"^(CRON_)?TZ=\S+\s+", "", schedule).split()
-    if len(fields) != 5:
-        shown = " ".join(fields)
-        return f"expected exactly 5 fields, found {len(fields)}: [{shown}]"
-    for field, (low, high, names) in zip(fields, _CRON_FIELDS, strict=True):
-        for part in field.split(","):
-            problem = _cron_range(part, low, high, names)
-            if problem:
-                return problem
-    return ""
-
-
-def _not_a_number(text: str) -> str:
-    return f'failed to parse int from {text}: strconv.Atoi: parsing "{text}": invalid syntax'
-
-
-def _cron_range(part: str, low: int, high: int, names: tuple[str, ...]) -> str:
-    span, slash, step = part.partition("/")
-    if slash:
-        if not _NUMBER.fullmatch(step):
-            return _not_a_number(step)
-        if int(step) == 0:
-            return f"step of range should be a positive number: {part}"
-    if span in ("*", "?"):
-        return ""
-    ends = span.split("-")
-    if len(ends) > 2:
-        return f"too many hyphens: {part}"
-    numbers = []
-    for end in ends:
-        if end.lower() in names:
-            numbers.append(names.index(end.lower()) + low)
-        elif _NUMBER.fullmatch(end):
-            numbers.append(int(end))
-        else:
-            return _not_a_number(end)
-    if numbers[0] < low:
-        return f"beginning of range ({numbers[0]}) below minimum ({low}): {part}"
-    if numbers[-1] > high:
-        return f"end of range ({numbers[-1]}) above maximum ({high}): {part}"
-    if numbers[0] > numbers[-1]:
-        return f"beginning of range ({numbers[0]}) beyond end of range ({numbers[-1]}): {part}"
-    return ""
+        yield not_supported(f"{path}.manualSelector", True, ("nil", "false"), in_order=True)

@@ -1,5 +1,7 @@
 """Policies of a Job: which failures of pods count, and which indexes make it a success."""
 
+import re
+
 from kybern.kube.field import (
     OMITTED,
     ErrorType,
@@ -18,6 +20,9 @@ MAX_RULES, MAX_CODES, MAX_PATTERNS, MAX_INDEXES_SIZE = 20, 255, 20, 65536
 _ACTIONS = ("Count", "FailIndex", "FailJob", "Ignore")
 _OPERATORS = ("In", "NotIn")
 _STATUSES = ("False", "True", "Unknown")
+
+
+_INTEGER, _BEYOND = re.compile(r"[+-]?[0-9]+", re.ASCII), 1 << 63
 
 
 class IndexesError(ValueError):
@@ -179,8 +184,9 @@ def _quoted(value: str) -> str:
 
 
 def _index(value: str, completions: int) -> int:
-    if not value.isascii() or not value.isdigit():
+    number = int(value) if _INTEGER.fullmatch(value) else _BEYOND
+    if not -_BEYOND <= number < _BEYOND:
         raise IndexesError(f"cannot convert string to integer for index: {_quoted(value)}")
-    if int(value) >= completions:
+    if number >= completions:
         raise IndexesError(f"too large index: {_quoted(value)}")
-    return int(value)
+    return number

@@ -120,14 +120,14 @@ def _delay(text: str) -> timedelta:
 
 def _field(text: str, low: int, high: int, names: dict[str, int]) -> frozenset[int]:
     values: set[int] = set()
-    for part in text.split(","):
+    for part in filter(None, text.split(",")):
         span, slash, step_text = part.partition("/")
+        start, dash, end = span.partition("-")
         try:
             step = int(step_text) if slash else 1
-            if span in ("*", "?"):
+            if start in ("*", "?"):
                 first, last = low, high
             else:
-                start, dash, end = span.partition("-")
                 first = _number(start, names)
                 last = _number(end, names) if dash else (high if slash else first)
         except ValueError:

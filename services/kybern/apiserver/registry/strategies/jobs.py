@@ -3,7 +3,7 @@
 from kybern.apiserver.registry.metadata import ordered
 from kybern.apiserver.registry.request import Request
 from kybern.apiserver.registry.strategy import Object, Strategy
-from kybern.kube.pod_warnings import template_warnings
+from kybern.kube.pod_warnings import name_warnings, template_warnings
 
 _PRESERVED = (
     "child pods are preserved by default when jobs are deleted; set propagationPolicy=Background to remove them "
@@ -13,20 +13,22 @@ CONTROLLER_UID, JOB_NAME = "batch.kubernetes.io/controller-uid", "batch.kubernet
 
 
 def prepare_create(request: Request, new: Object) -> None:
-    """Labels under today's and yesterday's names; the selector asks for today's uid label."""
+    """Labels under today's and yesterday's names, a selector that asks for today's uid label; what is given stays."""
     spec = new.get("spec") or {}
     if spec.get("manualSelector") or not isinstance(spec.get("template"), dict):
         return
     uid, name = new["metadata"]["uid"], new["metadata"].get("name") or ""
     metadata = dict(spec["template"].get("metadata") or {})
     made = {CONTROLLER_UID: uid, "controller-uid": uid, JOB_NAME: name, "job-name": name}
-    labels = {**(metadata.get("labels") or {}), **made}
+    labels = dict(sorted({**made, **(metadata.get("labels") or {})}.items()))
     if not new["metadata"].get("labels") or new["metadata"]["labels"] is metadata.get("labels"):  # the template's, then
         new["metadata"]["labels"] = dict(labels)
     metadata["labels"] = labels
+    given = spec.get("selector") or {}
+    asked = dict(sorted({CONTROLLER_UID: uid, **(given.get("matchLabels") or {})}.items()))
     new["spec"] = {
         **spec,
-        "selector": {"matchLabels": {CONTROLLER_UID: uid}},
+        "selector": {**given, "matchLabels": asked},
         "template": {**spec["template"], "metadata": metadata},
     }
 
@@ -39,8 +41,10 @@ def keep_labels(request: Request, new: Object, old: Object) -> None:
 
 
 def warn(new: Object, old: Object | None) -> list[str]:
-    """Of the pods of a new Job; its template hardly changes afterwards."""
-    return template_warnings(new["spec"].get("template") or {}, "spec.template") if old is None else []
+    """Of a new Job and its pods; its template hardly changes afterwards."""
+    if old is not None:
+        return []
+    return [*name_warnings(new), *template_warnings(new["spec"].get("template") or {}, "spec.template")]
 
 
 def warn_of_pods(request: Request, old: Object) -> None:

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 import orjson
 
 from kybern.apiserver.registry.decode import decode
+from kybern.apiserver.registry.metadata import other_uid
 from kybern.apiserver.registry.request import Request
 from kybern.apiserver.registry.reviewed import admit
 from kybern.apiserver.registry.strategies.eviction import evict
@@ -159,12 +160,7 @@ def _bound(request: Request, pod: Object, node: str, metadata: Object) -> Object
 
     uid = pod["metadata"]["uid"]
     if metadata.get("uid") and metadata["uid"] != uid:
-        key = f"/registry/pods/{pod['metadata']['namespace']}/{name}"
-        why = (
-            f"StorageError: invalid object, Code: 4, Key: {key}, ResourceVersion: 0, AdditionalErrorMsg: "
-            f"Precondition failed: UID in precondition: {metadata['uid']}, UID in object meta: {uid}"
-        )
-        raise conflict("", "pods", name, why)
+        raise other_uid(on_pod(request, name, "binding"), metadata["uid"], uid)
     if pod["metadata"].get("deletionTimestamp"):
         refuse(f"pod {name} is being deleted, cannot be assigned to a host")
     spec = pod["spec"]

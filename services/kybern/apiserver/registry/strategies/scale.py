@@ -2,11 +2,12 @@
 
 from typing import Any
 
+from kybern.apiserver.registry.metadata import other_uid
 from kybern.apiserver.registry.request import Request
 from kybern.apiserver.registry.strategy import Object
 from kybern.kube import selectors
 from kybern.kube.field import invalid as field_invalid
-from kybern.kube.status import bad_request, conflict, internal, invalid, unknown_resource
+from kybern.kube.status import bad_request, internal, invalid, unknown_resource
 from kybern.kube.structural import CustomKind
 from kybern.kube.structural import Scale as Paths
 from kybern.kube.structural.kind import member_at, with_member
@@ -71,14 +72,11 @@ def scaled(request: Request, obj: Object, scale: Object) -> Object:
     if name != request.name:
         raise bad_request(f"the name of the object ({name}) does not match the name on the URL ({request.name})")
     replicas = replicas_of(scale) or 0
+    if metadata.get("uid") and metadata["uid"] != obj["metadata"]["uid"]:
+        raise other_uid(request, metadata["uid"], obj["metadata"]["uid"])
     if replicas < 0 and request.served.custom is None:
         error = field_invalid("spec.replicas", replicas, "must be greater than or equal to 0")
         raise invalid("autoscaling", "Scale", name, [error])
-    if metadata.get("uid") and metadata["uid"] != obj["metadata"]["uid"]:
-        why = (
-            f"Precondition failed: UID in precondition: {metadata['uid']}, UID in object meta: {obj['metadata']['uid']}"
-        )
-        raise conflict(request.group, request.resource, name, why)
     changed = {**with_replicas(obj, replicas, request.served.custom), "metadata": dict(obj["metadata"])}
     changed["metadata"].pop("resourceVersion", None)
     if metadata.get("resourceVersion"):

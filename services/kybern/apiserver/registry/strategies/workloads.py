@@ -3,16 +3,11 @@
 from collections.abc import Callable
 
 from kybern.apiserver.registry.strategies import daemon_sets
-from kybern.apiserver.registry.strategies.jobs import JOBS
+from kybern.apiserver.registry.strategies.jobs import JOBS, keep_labels
 from kybern.apiserver.registry.strategy import Object, Strategy, already_made
-from kybern.kube.pod_warnings import template_warnings
-from kybern.kube.validation.names import dns1123_label
+from kybern.kube.pod_warnings import name_warnings, template_warnings
 
 Warn = Callable[[Object, Object | None], list[str]]
-_NAME = (
-    "metadata.name: this is used in Pod names and hostnames, which can result in surprising behavior; "
-    "a DNS label is recommended:"
-)
 
 
 def warns(*path: str, named: bool = False) -> Warn:
@@ -25,9 +20,7 @@ def warns(*path: str, named: bool = False) -> Warn:
     def warn(new: Object, old: Object | None) -> list[str]:
         if old is not None and new["metadata"].get("generation") == old["metadata"].get("generation"):
             return []
-        found = []
-        if named and old is None and (problems := dns1123_label(new["metadata"].get("name") or "")):
-            found.append(f"{_NAME} [{' '.join(problems)}]")
+        found = name_warnings(new) if named and old is None else []
         at = new
         for step in path:
             at = at.get(step) or {}
@@ -50,9 +43,15 @@ def _warn_stateful_set(new: Object, old: Object | None) -> list[str]:
     return found
 
 
+def _warn_of_new(new: Object, old: Object | None) -> list[str]:
+    return _TEMPLATE(new, None) if old is None else []
+
+
 WORKLOADS: dict[tuple[str, str], Strategy] = {
     ("", "podtemplates"): Strategy(returns_deleted=True, warn=warns("template")),
-    ("", "replicationcontrollers"): Strategy(updates={"scale": already_made}, orphans_by_default=True, warn=_TEMPLATE),
+    ("", "replicationcontrollers"): Strategy(
+        updates={"scale": already_made}, status_update=(keep_labels,), orphans_by_default=True, warn=_warn_of_new
+    ),
     ("apps", "daemonsets"): Strategy(
         prepare_create=(daemon_sets.prepare_create,),
         prepare_update=(daemon_sets.prepare_update,),
