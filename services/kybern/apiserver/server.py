@@ -77,6 +77,7 @@ class Settings:
     max_mutating_requests_inflight: int = 200
     admission: AdmissionConfiguration = field(default_factory=AdmissionConfiguration)
     storage_file: Path | None = None  # of the store, if it is in one
+    flags: dict[str, str] = field(default_factory=dict)  # as /flagz shows them
 
 
 class ApiServer:

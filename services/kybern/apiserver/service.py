@@ -27,6 +27,7 @@ from kybern.pki.token_keys import TokenKeys
 from kybern.protos.api.v1.discovery_pb2_grpc import add_DiscoveryServicer_to_server
 from kybern.rpc.exchange.servicer import add_objects_to_server
 from kybern.rpc.transport import ANYONE, Policy
+from kybern.runtime.flagz import shown
 from kybern.runtime.main import ServiceFailure
 from kybern.runtime.service import Env, Service
 from kybern.store.contract import Store
@@ -86,6 +87,7 @@ def read_settings(options: Namespace) -> Settings:
         raise ServiceFailure(f"--proxy-client: {error}") from error
     kind, _, path = options.store.partition(":")
     return Settings(
+        flags=shown(options),
         storage_file=Path(path) if kind == "sqlite" and path != ":memory:" else None,
         service_cidr=options.service_cluster_ip_range,
         issuer=options.service_account_issuer,

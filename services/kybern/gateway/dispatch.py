@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from pathlib import Path
 from typing import Any
 
 import orjson
@@ -18,7 +17,7 @@ from kybern.gateway.handlers.fast_create import METHOD as POST
 from kybern.gateway.handlers.fast_create import FastCreate
 from kybern.gateway.handlers.fast_get import FastGet
 from kybern.gateway.handlers.health import NOT_FOUND, Readiness
-from kybern.gateway.handlers.others import Others
+from kybern.gateway.handlers.others import GatewayOptions, Others
 from kybern.gateway.handlers.target import Target, find, resource_of
 from kybern.gateway.heads import Heads
 from kybern.gateway.http.connection import Connection
@@ -61,11 +60,11 @@ class NoSuchGroup(Exception):
 class Gateway:
     """The handler of every connection."""
 
-    def __init__(self, api: Api, front: Readiness, server_address: str, logs_dir: Path | None = None) -> None:
+    def __init__(self, api: Api, front: Readiness, server_address: str, options: GatewayOptions) -> None:
         self._api = api
         self._log = api.env.telemetry.log
         self._loop = asyncio.get_running_loop()
-        self._others = Others(api, front, server_address, logs_dir)
+        self._others = Others(api, front, server_address, options)
         self.metrics = RequestMetrics(api.env.telemetry.registry, api.sizes)
         self._labels: dict[tuple[ResourcePath, str], Labels] = {}
         self._traces = TraceBudget(TRACES_PER_SECOND, TRACES_AT_ONCE)

@@ -18,6 +18,7 @@ from kybern.gateway.api import Api
 from kybern.gateway.core.patience import Limits, Patience
 from kybern.gateway.core.resources import Resources
 from kybern.gateway.dispatch import Gateway
+from kybern.gateway.handlers.others import GatewayOptions
 from kybern.gateway.http.connection import Connection
 from kybern.gateway.http.front_proxy import add_request_header_flags, read_front_proxies
 from kybern.gateway.http.tls import server_context
@@ -29,6 +30,7 @@ from kybern.protos.api.v1.discovery_pb2 import WatchResourcesRequest
 from kybern.protos.api.v1.discovery_pb2_grpc import DiscoveryStub
 from kybern.rpc.exchange.client import ExchangeClient
 from kybern.rpc.transport import Policy
+from kybern.runtime.flagz import shown
 from kybern.runtime.service import Env, Service
 from kybern.runtime.spawn import die_with_parent
 
@@ -204,7 +206,8 @@ async def run(options: Namespace, env: Env) -> None:
         discovery: Any = DiscoveryStub(channel)
         api = Api(env, calls, streams, discovery, client_tls=client_tls(options.proxy_client))
         api.request_timeout = seconds
-        gateway = Gateway(api, front, address, Path(options.logs_dir) if options.logs_dir else None)
+        logs_dir = Path(options.logs_dir) if options.logs_dir else None
+        gateway = Gateway(api, front, address, GatewayOptions(logs_dir, shown(options)))
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(follow_resources(api, front))
             for check in CHECKS:

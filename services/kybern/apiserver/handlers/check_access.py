@@ -2,6 +2,8 @@
 
 import asyncio
 
+import orjson
+
 from kybern.apiserver.authentication.issuer_discovery import issuer_document
 from kybern.apiserver.flowcontrol.dump import dump
 from kybern.apiserver.server import ApiServer
@@ -29,4 +31,6 @@ async def check_access(server: ApiServer, message: CheckAccessRequest, call: Cal
     document = dump(server.flow, message.path, now, at) or issuer_document(server.service_account_tokens, message.path)
     if message.path == "/metrics":
         document = await asyncio.to_thread(exposition, server.telemetry.registry)
+    if message.path == "/flagz":
+        document = orjson.dumps(server.settings.flags)
     return CheckAccessResponse(user=user.name, groups=user.groups, document=document)

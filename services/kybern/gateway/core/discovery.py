@@ -164,5 +164,4 @@ def root_paths(table: ResourceTable, others: Iterable[str]) -> Document:
         if group.name:
             paths.add(f"/apis/{group.name}")
         paths.update(f"/{gv_path(group.name, version.version)}" for version in group.versions)
-        paths.update(f"/openapi/v3/{gv_path(group.name, version.version)}" for version in group.versions)
     return {"paths": sorted(paths)}

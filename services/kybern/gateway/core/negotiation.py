@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import Literal
 
 from kybern.kube.protobuf import CONTENT_TYPE
 
@@ -18,6 +19,9 @@ OFFERED_STREAMS = (f"{JSON};stream=watch", f"{CONTENT_TYPE};stream=watch")
 OFFERED_LISTS = (*OFFERED, *OFFERED_STREAMS)
 _ANY = frozenset({"*/*", "application/*", JSON})
 META, DISCOVERY = "meta.k8s.io", "apidiscovery.k8s.io"
+CONFIG = "config.k8s.io"
+VIEWED_GROUPS = {"APIGroupDiscoveryList": DISCOVERY, "Statusz": CONFIG, "Flagz": CONFIG}  # that content types name
+ZPAGES = ("application/json", "application/yaml", "text/plain")
 AGGREGATED = {"as": "APIGroupDiscoveryList", "g": DISCOVERY, "v": "v2"}
 _OBJECT_VIEWS = {
     "Table": {"v1", "v1beta1"},
@@ -52,8 +56,8 @@ class MediaType:
     @property
     def content_type(self) -> bytes:
         name = YAML if self.yaml else CONTENT_TYPE if self.protobuf else JSON
-        if self.view == "APIGroupDiscoveryList":
-            return f"{name};g={DISCOVERY};v={self.version};as={self.view}".encode()
+        if self.view in VIEWED_GROUPS:
+            return f"{name};g={VIEWED_GROUPS[self.view]};v={self.version};as={self.view}".encode()
         return name.encode()
 
     @property
@@ -116,6 +120,18 @@ def negotiate_discovery(accept: str, *, aggregated: bool = True) -> MediaType | 
 def negotiate_openapi(accept: str) -> MediaType | None:
     """For OpenAPI documents, which are JSON, with any parameters; None where that is not acceptable."""
     return PLAIN if any(name in _ANY for name, _ in _entries(accept)) else None
+
+
+@lru_cache(maxsize=128)
+def negotiate_zpage(accept: str, kind: str) -> MediaType | Literal["text"] | None:
+    """Text, or the document of a kind where that is asked for by group and version; None for what is neither."""
+    for name, parameters in _entries(accept) or [("*/*", {})]:
+        if name in ("*/*", "text/*", "text/plain"):
+            return "text"
+        view, group, version = (parameters.get(key, "") for key in ("as", "g", "v"))
+        if name in (JSON, YAML) and (view, group) == (kind, CONFIG) and version in ("v1alpha1", "v1beta1"):
+            return MediaType(yaml=name == YAML, view=kind, version=version)
+    return None
 
 
 def _object_view(name: str, parameters: dict[str, str]) -> MediaType | None:

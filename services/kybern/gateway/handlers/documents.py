@@ -29,7 +29,10 @@ from kybern.rpc.errors import status_error
 
 VERSION_BODY = orjson.dumps(VERSION)
 
-OTHER_PATHS = (*PATHS, "/metrics", "/metrics/slis", "/openapi/v2", "/openapi/v3", "/version")
+OTHER_PATHS = (
+    *PATHS, "/.well-known/openid-configuration", "/apis/", "/flagz", "/metrics", "/metrics/slis", "/openapi/v2",
+    "/openapi/v3", "/openapi/v3/", "/openid/v1/jwks", "/statusz", "/version",
+)  # fmt: skip
 
 VARY, VARY_V2 = ((b"Vary", b"Accept"),), ((b"Vary", b"Accept-Encoding, Accept"),)
 KEPT = timedelta(days=365)  # what is asked for by its hash never changes

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
+
+import orjson
 
 from kybern.gateway import answers
 from kybern.gateway.api import Api, timeout
 from kybern.gateway.core.router import group_path
-from kybern.gateway.handlers import aggregated, host_logs
+from kybern.gateway.handlers import aggregated, host_logs, zpages
 from kybern.gateway.handlers.documents import Documents, only_get
 from kybern.gateway.handlers.health import ENDPOINTS, NOT_FOUND, Health, Readiness
 from kybern.gateway.health_metrics import HealthMetrics
@@ -24,18 +28,27 @@ REQUESTS = frozenset(  # which the apiserver counts in its own way, too
 )
 
 
+@dataclass(frozen=True)
+class GatewayOptions:
+    """What flags decide: the folder behind /logs (None: off); and the flags themselves, for /flagz."""
+
+    logs_dir: Path | None = None
+    flags: Mapping[str, str] = field(default_factory=dict)
+
+
 class Others:
     """Health is open to everybody, the version too while nobody can be asked."""
 
-    def __init__(self, api: Api, front: Readiness, server_address: str, logs_dir: Path | None) -> None:
+    def __init__(self, api: Api, front: Readiness, server_address: str, options: GatewayOptions) -> None:
         self._api = api
         self._documents = Documents(api, server_address)
-        started = api.env.clock.now().timestamp()
+        self._started = api.env.clock.now()
+        started = self._started.timestamp()
         self._slis = HealthMetrics(started)
         self._since = ((b"Process-Start-Time-Unix", str(int(started)).encode()),)
         self._health = Health(front, self._slis)
         self._ready = front.ready
-        self._logs_dir = logs_dir
+        self._logs_dir, self._flags = options.logs_dir, options.flags
 
     async def handle(self, request: Request) -> Response | None:
         """Answer one. Raises StatusError."""
@@ -51,6 +64,8 @@ class Others:
             only_get(request)
             return await self._documents.version(request)
         access = await self._api.check_access(request)
+        if path == "/flagz":
+            return await zpages.flagz(request, {**orjson.loads(access.document or b"{}"), **self._flags})
         if path in ("/metrics", "/metrics/slis"):
             return await self._metrics(path, access.document)
         if access.HasField("document"):
@@ -59,8 +74,10 @@ class Others:
                 only_get(request)
                 answers.check_type(request, kind.decode())
             return Response(access.document, 200, kind or TEXT, KEPT if kind else ())
-        if path == "/":
+        if path in ("/", "/index.html"):
             return await self._documents.root(request)
+        if path == "/statusz":
+            return await zpages.statusz(request, self._started, self._api.env.clock.now())
         if path == "/logs" or path.startswith("/logs/"):
             return await host_logs.host_logs(request, self._logs_dir)
         return await self._described(request, path)
