@@ -213,6 +213,29 @@ async def test_applied_in_both_versions(admin: Client, hooks: WebhookServer) -> 
     assert (await client.get(ONE, "a", "default"))["hostPort"] == "h:9"
 
 
+async def test_an_apply_that_changes_nothing_brings_no_defaults(admin: Client, hooks: WebhookServer) -> None:
+    """Where the stored version cannot keep them, each would count as a change."""
+
+    def forget(obj: dict[str, Any], api_version: str) -> dict[str, Any]:
+        return {name: value for name, value in split_or_join(obj, api_version).items() if name != "zone"}
+
+    hooks.convert("/forget", forget)
+    crd = definition(hooks, "/forget")
+    properties = crd["spec"]["versions"][1]["schema"]["openAPIV3Schema"]["properties"]
+    properties["zone"] = {"type": "string", "default": "z"}
+    await establish(admin, crd)
+    wanted = {"apiVersion": "stable.example.com/v2", "kind": "Endpoint", "metadata": {"name": "a"}, "host": "w"}
+    apply, generations = "application/apply-patch+yaml", []
+    for manager, port in (("one", "80"), ("one", "80"), ("two", "80"), ("three", None), ("one", "80")):
+        admin.field_manager = manager
+        patch = wanted if port is None else {**wanted, "port": port}
+        made = await admin.patch(TWO, "a", "default", patch=patch, patch_type=apply)
+        generations.append(made["metadata"]["generation"])
+    assert generations == [1] * 5
+    patch = {**wanted, "zone": "y"}
+    assert (await admin.patch(TWO, "a", "default", patch=patch, patch_type=apply))["metadata"]["generation"] == 2
+
+
 async def test_managers_of_different_versions(admin: Client, hooks: WebhookServer) -> None:
     """Who applied in v1 owns the v1 fields: changing them in v2 is a conflict, changing others is none."""
     await establish(admin, definition(hooks))

@@ -180,5 +180,12 @@ def _settled(request: Request, live: Object | None, config: Object, applied: Obj
         return to_storage(request, obj)
     if obj.get("status") is None:
         obj.pop("status", None)
-    request.served.custom.fill(obj)  # nulls that an applier sets are judged as they are
+    if live is None or not _same(applied, live):  # as upstream: what changes nothing brings no defaults
+        request.served.custom.fill(obj)  # nulls that an applier sets are judged as they are
     return request.served.to_storage(obj)
+
+
+def _same(applied: Object, live: Object) -> bool:
+    """Whether nothing but managers differs."""
+    bare = [{**one, "metadata": {**one["metadata"], "managedFields": None}} for one in (applied, live)]
+    return bare[0] == bare[1]
