@@ -41,7 +41,7 @@ from kybern.apiserver.flowcontrol.metrics import FlowMetrics
 from kybern.apiserver.metrics import ApiMetrics, StateMetrics
 from kybern.apiserver.registry.request import Request
 from kybern.apiserver.registry.resource_table import ResourceTable
-from kybern.apiserver.registry.strategies import claims, services
+from kybern.apiserver.registry.strategies import claims, service_allocations
 from kybern.apiserver.registry.strategies.table import strategy_of
 from kybern.apiserver.storage.entry import Entry
 from kybern.apiserver.storage.feed import Feed
@@ -166,14 +166,14 @@ class ApiServer:
         if self.flow_controller is not None:
             self.flow_controller.follow()
         for entry in self.table.cacher("", "services").entries.values():
-            services.adopt(self, entry.decode())
+            service_allocations.adopt(self, entry.decode())
         addresses = self.table.cacher(*claims.ADDRESSES)
         self.addresses.taken |= {entry.name for entry in addresses.entries.values()}
-        addresses.listeners.append(lambda event: services.follow_addresses(self, event))
-        services.follow_ranges(self)
+        addresses.listeners.append(lambda event: service_allocations.follow_addresses(self, event))
+        service_allocations.follow_ranges(self)
         self.claim_repair.follow()
         if not self.feed.store.exclusive:
-            self.table.cacher("", "services").listeners.append(lambda event: services.follow(self, event))
+            self.table.cacher("", "services").listeners.append(lambda event: service_allocations.follow(self, event))
 
     def _lookup(self, resource: str, namespace: str, name: str) -> Entry | None:
         return self.table.cacher("", resource).get(namespace, name)

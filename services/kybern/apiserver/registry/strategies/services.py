@@ -1,32 +1,35 @@
 """Services: cluster IPs and node ports, taken before the commit and given back when it fails or the Service goes.
 
-The allocators live in memory and are filled from the Services at a start (`adopt`): what is stored is what is taken.
-Several apiservers on one store follow each other (`follow`); of two that choose the same value in the same moment one
-fails to claim it (claims.py) and chooses again.
+The allocators live in memory: what is stored is what is taken (service_allocations.py). Of two apiservers on one store
+that choose the same value in the same moment one fails to claim it (claims.py) and chooses again.
 """
 
-from collections.abc import Callable
 from copy import deepcopy
 from functools import partial
-from typing import Any
 
 from kybern.apiserver.core.allocator import AllocationError
 from kybern.apiserver.registry.request import Request
 from kybern.apiserver.registry.strategies import claims
+from kybern.apiserver.registry.strategies.node_ports import (
+    WITH_PORTS,
+    Undo,
+    needs_health_port,
+    port_key,
+    take_node_ports,
+    wrong_value,
+)
+from kybern.apiserver.registry.strategies.service_allocations import free_unused, released
 from kybern.apiserver.registry.strategy import Allocation, Object, Strategy
-from kybern.apiserver.storage.entry import CacheEvent
 from kybern.kube.field import FieldError
 from kybern.kube.field import invalid as field_invalid
-from kybern.kube.status import StatusError, internal, invalid
+from kybern.kube.status import internal, invalid
 from kybern.kube.validation.service import TRAFFIC_POLICIES, service_warnings, validate_addresses
 
 _MULTIPLE = "must be 'RequireDualStack' or 'PreferDualStack' when multiple {} are specified"
-WITH_PORTS = ("NodePort", "LoadBalancer")
 TYPE_DEPENDENT = {
     "allocateLoadBalancerNodePorts": ("LoadBalancer",),
     "loadBalancerClass": ("LoadBalancer",),
 }
-Undo = list[Callable[[], None]]
 
 
 def allocate(request: Request, new: Object, old: Object | None) -> Allocation:
@@ -45,11 +48,11 @@ def allocate(request: Request, new: Object, old: Object | None) -> Allocation:
             _cluster_ip(request, new, spec, before, undo)
         elif spec.get("internalTrafficPolicy") in TRAFFIC_POLICIES:  # any other is refused
             _drop(spec, "internalTrafficPolicy")
-        _node_ports(request, new, spec, before, undo)
+        take_node_ports(request, new, spec, before, undo)
     except BaseException:
         _release(undo)
         raise
-    return Allocation(lambda: _release(undo), lambda: _free_unused(request, before, spec))
+    return Allocation(lambda: _release(undo), lambda: free_unused(request, before, spec))
 
 
 def _keep_addresses(spec: Object, before: Object) -> None:
@@ -66,17 +69,13 @@ def _keep_addresses(spec: Object, before: Object) -> None:
     for member in ("ipFamilies", "ipFamilyPolicy"):
         if spec.get(member) is None and before.get(member) and spec.get("clusterIP") == before.get("clusterIP"):
             spec[member] = before[member]
-    if _needs_health_port(spec) and _needs_health_port(before) and not spec.get("healthCheckNodePort"):
+    if needs_health_port(spec) and needs_health_port(before) and not spec.get("healthCheckNodePort"):
         spec["healthCheckNodePort"] = before.get("healthCheckNodePort") or 0
 
 
 def _is_outside(spec: Object) -> bool:
     """Whether traffic from outside of the cluster reaches a Service."""
     return spec.get("type") in WITH_PORTS or bool(spec.get("type") == "ClusterIP" and spec.get("externalIPs"))
-
-
-def _needs_health_port(spec: Object) -> bool:
-    return spec.get("type") == "LoadBalancer" and spec.get("externalTrafficPolicy") == "Local"
 
 
 def _families(request: Request, new: Object, spec: Object, before: Object) -> None:
@@ -126,15 +125,15 @@ def prepare_update(request: Request, new: Object, old: Object) -> None:
         if needed and spec.get(member) == before.get(member):
             spec.pop(member, None)
     kept = spec.get("healthCheckNodePort") == before.get("healthCheckNodePort")
-    if kept and _needs_health_port(before) and not _needs_health_port(spec):
+    if kept and needs_health_port(before) and not needs_health_port(spec):
         _drop(spec, "healthCheckNodePort")
     policy = spec.get("externalTrafficPolicy")
     if _is_outside(before) and not _is_outside(spec) and policy == before.get("externalTrafficPolicy"):
         _drop(spec, "externalTrafficPolicy")
     if before.get("type") in WITH_PORTS and spec.get("type") not in WITH_PORTS:
-        had = {_port_key(port): port.get("nodePort") for port in before.get("ports") or ()}
+        had = {port_key(port): port.get("nodePort") for port in before.get("ports") or ()}
         for port in spec.get("ports") or ():
-            if port.get("nodePort") and port["nodePort"] == had.get(_port_key(port)):
+            if port.get("nodePort") and port["nodePort"] == had.get(port_key(port)):
                 del port["nodePort"]
     if spec.get("type") == "ExternalName" != before.get("type"):
         _drop(spec, "clusterIP", "clusterIPs", "ipFamilies", "ipFamilyPolicy")
@@ -163,7 +162,7 @@ def _cluster_ip(request: Request, new: Object, spec: Object, before: Object, und
             addresses.take(wanted)
         except (AllocationError, ValueError) as error:
             why = f"failed to allocate IP {wanted}: {error}"
-            raise _invalid(new, "spec.clusterIPs", [wanted], why) from None
+            raise wrong_value(new, "spec.clusterIPs", [wanted], why) from None
         undo.append(partial(addresses.release, wanted))
         spec["clusterIP"], spec["clusterIPs"] = wanted, [wanted]
     else:
@@ -176,123 +175,6 @@ def _cluster_ip(request: Request, new: Object, spec: Object, before: Object, und
         spec["clusterIP"], spec["clusterIPs"] = found, [found]
     spec["ipFamilies"] = spec.get("ipFamilies") or [addresses.family]
     spec["ipFamilyPolicy"] = spec.get("ipFamilyPolicy") or "SingleStack"
-
-
-def _node_ports(request: Request, new: Object, spec: Object, before: Object, undo: Undo) -> None:
-    ports = request.server.node_ports
-    had = {_port_key(p): p["nodePort"] for p in before.get("ports") or () if p.get("nodePort")}
-    owned = {(p.get("protocol", "TCP"), p["nodePort"]) for p in before.get("ports") or () if p.get("nodePort")}
-    wants = spec.get("type") in WITH_PORTS and not (
-        spec.get("type") == "LoadBalancer" and spec.get("allocateLoadBalancerNodePorts") is False
-    )
-    chosen: set[tuple[str, int]] = set()
-    same: dict[int, int] = {}  # port number → node port: TCP and UDP of one port share it
-    for index, port in enumerate(spec.get("ports") or ()):
-        protocol = port.get("protocol", "TCP")
-        if spec.get("type") not in WITH_PORTS:
-            continue  # a number that is left over from another type is gone already, any other is invalid
-        number = port.get("nodePort") or (had.get(_port_key(port)) if wants else 0) or 0
-        shared = same.get(port.get("port", 0), 0)
-        if number and (protocol, number) in owned:
-            port["nodePort"] = number
-        elif not number and (protocol, shared) in chosen:
-            port["nodePort"] = shared  # one port twice, of which validation will speak
-        elif number or wants:
-            try:
-                number = _take(ports, protocol, number or shared, request)
-            except AllocationError as error:
-                raise _invalid(new, f"spec.ports[{index}].nodePort", port.get("nodePort", 0), str(error)) from None
-            undo.append(partial(ports.release, protocol, number))
-            port["nodePort"] = number
-        if port.get("nodePort"):
-            same[port.get("port", 0)] = port["nodePort"]
-            chosen.add((protocol, port["nodePort"]))
-    if spec.get("type") == "LoadBalancer" and spec.get("externalTrafficPolicy") == "Local":
-        _health_port(request, new, spec, before, undo)
-
-
-def _health_port(request: Request, new: Object, spec: Object, before: Object, undo: Undo) -> None:
-    """The port at which load balancers ask a node whether it has endpoints."""
-    ports, had = request.server.node_ports, before.get("healthCheckNodePort")
-    number = spec.get("healthCheckNodePort") or had or 0
-    if not had or not _needs_health_port(before):  # another one than it had is refused
-        try:
-            number = _take(ports, "TCP", number, request)
-        except AllocationError as error:
-            raise internal(f"failed to allocate requested HealthCheck NodePort {number}: {error}") from None
-        undo.append(partial(ports.release, "TCP", number))
-    spec["healthCheckNodePort"] = number
-
-
-def _take(ports: Any, protocol: str, number: int, request: Request) -> int:
-    if not number:
-        return int(ports.next(protocol, request.server.random))
-    if request.dry_run and not ports.low <= number <= ports.high:
-        return number
-    ports.take(protocol, number)
-    return number
-
-
-def _port_key(port: Object) -> tuple[Any, ...]:
-    return port.get("protocol", "TCP"), port.get("port"), port.get("name")
-
-
-def _free_unused(request: Request, before: Object, after: Object) -> None:
-    """What an update does not use any more."""
-    had, has = claims.used(before), claims.used(after)
-    for address in had[0] - has[0]:
-        request.server.addresses.release(address)
-    for protocol, port in had[1] - has[1]:
-        request.server.node_ports.release(protocol, port)
-
-
-def released(request: Request, service: Object) -> None:
-    """A Service is gone."""
-    _free_unused(request, service.get("spec") or {}, {})
-
-
-def adopt(server: Any, service: Object) -> None:
-    """A Service that is stored has what it has."""
-    addresses, ports = claims.used(service.get("spec") or {})
-    server.addresses.taken |= addresses
-    server.node_ports.taken |= ports
-
-
-def follow(server: Any, event: CacheEvent) -> None:
-    """What another apiserver on the same store has taken or given back."""
-    if event.prev is not None:
-        addresses, ports = claims.used(event.prev.decode().get("spec") or {})
-        server.addresses.taken -= addresses
-        server.node_ports.taken -= ports
-    if not event.deleted:
-        adopt(server, event.entry.decode())
-
-
-def follow_addresses(server: Any, event: CacheEvent) -> None:
-    """An IPAddress takes its address, whoever made it; without it that is free, unless a Service still has it."""
-    address = event.entry.name
-    if not event.deleted:
-        server.addresses.taken.add(address)
-        return
-    parent = (event.entry.decode().get("spec") or {}).get("parentRef") or {}
-    service = server.table.cacher("", "services").get(parent.get("namespace") or "", parent.get("name") or "")
-    if service is None or address not in claims.used(service.decode().get("spec") or {})[0]:
-        server.addresses.release(address)
-
-
-def follow_ranges(server: Any) -> None:
-    """Ranges come and go with the ServiceCIDRs."""
-    cacher = server.table.cacher("networking.k8s.io", "servicecidrs")
-
-    def configure(event: CacheEvent | None = None) -> None:
-        server.addresses.configure([entry.decode() for entry in cacher.entries.values()])
-
-    cacher.listeners.append(configure)
-    configure()
-
-
-def _invalid(new: Object, path: str, value: Any, why: str) -> StatusError:
-    return invalid("", "Service", new["metadata"].get("name", ""), [field_invalid(path, value, why)])
 
 
 def _drop(spec: Object, *members: str) -> None:
