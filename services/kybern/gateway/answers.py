@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gzip
+from itertools import accumulate
 
 import orjson
 
@@ -23,6 +24,7 @@ from kybern.kube.status import StatusError, not_acceptable, status_error
 
 GZIP_FROM = 128 << 10  # bytes, as upstream
 GZIP_LEVEL = 1
+MOST_WARNED, MOST_OF_ONE = 4096, 256  # characters of warnings, as upstream
 OVERLOADED = "Too many requests, please try again later."
 VARY = ((b"Vary", b"Accept-Encoding"),)
 
@@ -137,7 +139,16 @@ def _overloaded(error: StatusError) -> Response:
 
 def warning_headers(warnings: list[str]) -> list[tuple[bytes, bytes]]:
     """Warning headers (RFC 7234) with the code of a miscellaneous persistent warning."""
-    return [(b"Warning", f'299 - "{_quoted(text)}"'.encode("utf-8", "replace")) for text in warnings]
+    return [(b"Warning", f'299 - "{_quoted(text)}"'.encode("utf-8", "replace")) for text in _shortened(warnings)]
+
+
+def _shortened(warnings: list[str]) -> list[str]:
+    """Warnings that are too long together are cut, and left out once there are enough."""
+    if sum(map(len, warnings)) <= MOST_WARNED:
+        return warnings
+    cut = [text[:MOST_OF_ONE] for text in warnings]
+    before = accumulate(map(len, cut), initial=0)
+    return [text for text, total in zip(cut, before, strict=False) if total < MOST_WARNED]
 
 
 def _quoted(text: str) -> str:

@@ -566,7 +566,8 @@ INVALID_MUTATIONS: dict[str, tuple[dict[str, Any], str]] = {
         'spec.mutations[0].jsonPatch.expression: Invalid value: "[1]": must evaluate to list(JSONPatch) but got list(int)',
     ),
     "unknown member": (
-        {"patchType": "JSONPatch", "jsonPatch": {"expression": "[JSONPatch{what: 'x'}]"}}, "undefined field 'what'",
+        {"patchType": "JSONPatch", "jsonPatch": {"expression": "[JSONPatch{what: 'x'}]"}},
+        "expected type of field 'what' is '' but provided type is 'string'",
     ),
     "types are named as they are written": (
         {"patchType": "ApplyConfiguration", "applyConfiguration": {"expression": "Object{spec: Object.spec{x: 1 + ''}}"}},

@@ -82,11 +82,20 @@ def _read(expression: str, extensions: tuple[str, ...]) -> ast.Parsed:
     try:
         found = ast.read(_parser(extensions).compile(expression, disable_check=True).serialize())
     except (RuntimeError, ValueError, UnicodeEncodeError) as error:
-        raise CompileError(wording.worded(str(error))) from None
+        raise CompileError(wording.in_order("\n".join([wording.worded(str(error)), *_quoted(expression)]))) from None
+    quoted = _quoted(expression)
+    if quoted:
+        raise CompileError("\n".join(quoted))
     for node in walk.every(found.root) if "{" in expression else ():
         if isinstance(node, ast.CreateStruct) and node.message:  # it stands where its brace does
             found.positions[node.id] = expression.find("{", found.positions.get(node.id, 0))
     return found
+
+
+def _quoted(expression: str) -> list[str]:
+    """Names between backquotes are for the parser, not for Kubernetes."""
+    places = spans.quoted_names(expression) if "`" in expression else ()
+    return [wording.placed(expression, place, "unsupported syntax: '`'") for place in places]
 
 
 def _checked(expression: str, parsed: ast.Parsed, where: Environment) -> ast.Checked:
@@ -125,7 +134,8 @@ def _renamed(node: ast.Node, functions: Mapping[str, Any]) -> ast.Node:
 def _name_of(node: ast.Call, functions: Mapping[str, Any]) -> str:
     """The whole name of a function that is called by its name alone; "" if it is the one of the node already."""
     if node.target is None:
-        return node.function[1:] if node.function.startswith(".") else ""
+        name = node.function.removeprefix(".")
+        return name if name != node.function and name in functions else ""
     prefix = qualified(node.target).removeprefix(".")
     name = f"{prefix}.{node.function}"
     return name if prefix and name in functions else ""

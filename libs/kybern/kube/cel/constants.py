@@ -10,7 +10,7 @@ from kybern.kube.cel.errors import EvaluationError, InstantiationError
 from kybern.kube.cel.library import regex, table, times
 from kybern.kube.cel.library.strings import CLAUSE, WANTED, first_byte
 from kybern.kube.cel.walk import children, every
-from kybern.kube.cel.wording import shown_type
+from kybern.kube.cel.wording import runtime_name, shown_type
 
 Problem = tuple[ast.Node, str]
 _CONVERSIONS = ("bool", "double", "int", "string", "uint")
@@ -24,7 +24,6 @@ _FORMATTED = {
     "d": ("int", "uint"), "f": ("double", "string"), "e": ("double", "string"), "b": ("int", "uint", "bool"),
     "o": ("int", "uint"), "x": ("int", "uint", "string", "bytes"), "X": ("int", "uint", "string", "bytes"),
 }  # fmt: skip
-_RUNTIME = {"duration": "google.protobuf.Duration", "timestamp": "google.protobuf.Timestamp"}
 _WRITTEN: dict[str, tuple[type, ...]] = {"duration": (str, int), "timestamp": (str, int)}
 
 
@@ -138,7 +137,7 @@ def _misplaced(found: ast.Checked, given: ast.Node, clause: str) -> Problem | No
     """A value that is not of the kind that the clause shows, or has one in it that is written out."""
     kind = found.type_of(given).name
     if kind not in (*_FORMATTED[clause], "dyn", "any", "null_type", "type"):
-        return given, f"error during formatting: {WANTED[clause]} was given {_RUNTIME.get(kind, kind)}"
+        return given, f"error during formatting: {WANTED[clause]} was given {runtime_name(ast.Type(kind))}"
     inner = given.elements if isinstance(given, ast.CreateList) else ()
     return next((problem for one in inner if (problem := _misplaced(found, one, clause)) is not None), None)
 

@@ -9,6 +9,7 @@ from kybern.kube.cel.declarations import read_type
 from kybern.kube.cel.errors import CompileError
 from kybern.kube.cel.program import CALL_LIMIT, Program
 from kybern.kube.cel.shapes import Structs, struct
+from kybern.kube.cel.wording import runtime_name
 from kybern.kube.field import FieldError, forbidden, invalid, too_long
 
 LONGEST = 10 * 1024
@@ -36,7 +37,7 @@ def _problems(expression: str, path: str) -> Iterator[FieldError]:
         why = str(error) if expression else str(error).replace("<input>:1:1:", "<input>:1:0:")
         yield invalid(path, expression, f"compilation failed: {why}")
         return
-    found = str(program.result_type)
+    found = runtime_name(program.result_type)
     if found not in ("bool", "any"):
         shown = found.replace("any", "google.protobuf.Any")
         yield invalid(path, expression, f"must evaluate to bool or the unknown type, not {shown}")

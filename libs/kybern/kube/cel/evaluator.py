@@ -38,13 +38,13 @@ class Builder:
         """The function of a node. Raises CompileError."""
         name = self._checked.names.get(node.id)
         if name and isinstance(node, ast.Select):
-            return self._variable(name)
+            return self._variable(name, self._checked.type_of(node))
         match node:
             case ast.Const():
                 value = node.value
                 return lambda frame: value
             case ast.Ident():
-                return self._variable(node.name)
+                return self._variable(node.name, self._checked.type_of(node))
             case ast.Select():
                 return self._select(node)
             case ast.Call():
@@ -57,7 +57,7 @@ class Builder:
                 return self._comprehension(node)
         raise CompileError(f"unsupported expression {type(node).__name__}")
 
-    def _variable(self, name: str) -> Step:
+    def _variable(self, name: str, of: ast.Type = ast.DYN) -> Step:
         slot = self.slots.get(name.lstrip("."))
         if slot is None:
             if name in _TYPES:
@@ -65,6 +65,9 @@ class Builder:
                 return lambda frame: value
             if name in ("timestamp", "duration"):  # the checker knows them
                 raise InstantiationError(f"reference to undefined type: {name}")
+            if of.name == "type":
+                type_value = TypeValue(name)
+                return lambda frame: type_value
             raise CompileError(f"undeclared reference to '{name}' (in container '')")
 
         def run(frame: Frame) -> Any:

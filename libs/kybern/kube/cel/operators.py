@@ -191,7 +191,17 @@ def index(value: Any, key: Any) -> Any:
         raise EvaluationError(f"index out of bounds: {at}")
     if isinstance(value, Optional):
         return index_optional(value, key)
+    if type(key) not in (str, int, UInt, float, bool):
+        raise EvaluationError(f"invalid qualifier type: {_qualifier(key)}")
     raise no_such_key(key)
+
+
+def _qualifier(key: Any) -> str:
+    """The type of a key that is none, as Go calls it."""
+    name = type_name(key).rpartition(".")[2]
+    if isinstance(key, Opaque):
+        return f"cel.{name}"
+    return "*types.Optional" if isinstance(key, Optional) else f"types.{name.capitalize()}"
 
 
 def _position(key: Any) -> int:
@@ -227,11 +237,7 @@ def has(value: Any, field: str) -> bool:
     if isinstance(value, Optional):
         return value.present and has(value.value, field)
     if isinstance(value, Opaque):
-        try:
-            value.member(field)
-        except EvaluationError:
-            return False
-        return True
+        return value.has(field)
     return False
 
 

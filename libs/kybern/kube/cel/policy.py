@@ -21,8 +21,8 @@ OBJECT, JSON_PATCH = "Object", "JSONPatch"  # what mutations write
 _TEXTS, _INT, _TIME = ListOf(TEXT), Scalar("int"), Scalar("timestamp")
 _META: dict[str, Shape] = {
     "name": TEXT, "generateName": TEXT, "namespace": TEXT, "labels": MapOf(TEXT), "annotations": MapOf(TEXT),
-    "uid": TEXT, "creationTimestamp": _TIME, "deletionGracePeriodSeconds": _INT, "deletionTimestamp": _TIME,
-    "resourceVersion": TEXT, "generation": _INT, "finalizers": _TEXTS, "ownerReferences": DYN, "managedFields": DYN,
+    "UID": TEXT, "creationTimestamp": _TIME, "deletionGracePeriodSeconds": _INT, "deletionTimestamp": _TIME,
+    "resourceVersion": TEXT, "generation": _INT, "finalizers": _TEXTS,
 }  # fmt: skip
 
 _PATCH: dict[str, Shape] = {"op": TEXT, "path": TEXT, "from": TEXT, "value": DYN}
@@ -41,12 +41,26 @@ def _request() -> Struct:
 
 
 def _namespace() -> Struct:
+    told: dict[str, Shape] = {
+        "type": TEXT,
+        "status": TEXT,
+        "reason": TEXT,
+        "message": TEXT,
+        "lastTransitionTime": _TIME,
+    }
+    condition = struct(told, "kubernetes.NamespaceCondition")
     fields: dict[str, Shape] = {
         "metadata": struct(_META, "kubernetes.NamespaceMetadata"),
         "spec": struct({"finalizers": _TEXTS}, "kubernetes.NamespaceSpec"),
-        "status": struct({"conditions": DYN, "phase": TEXT}, "kubernetes.NamespaceStatus"),
+        "status": struct({"conditions": ListOf(condition), "phase": TEXT}, "kubernetes.NamespaceStatus"),
     }
-    return struct({**fields, "kind": TEXT, "apiVersion": TEXT}, "kubernetes.Namespace")
+    return struct(fields, "kubernetes.Namespace")
+
+
+def namespace_object(namespace: Mapping[str, Any]) -> dict[str, Any]:
+    """A namespace as expressions see it."""
+    metadata = {name: one for name, one in namespace["metadata"].items() if name != "managedFields"}
+    return {"metadata": metadata, **{name: namespace[name] for name in ("spec", "status") if name in namespace}}
 
 
 @dataclass(frozen=True)
@@ -71,20 +85,37 @@ class Composition:
     def add(self, name: str, expression: str) -> Program:
         """Compile a variable: those that come later may use it. Raises CompileError; even so it is known, as dyn."""
         self._variables[name] = DYN
-        program = self.compile(expression, known=[one for one in self._variables if one != name])
+        known = [one for one in self._variables if one != name]
+        program = self.compile(expression, known=known, mutates=False)
         self.programs[name] = program
-        self._variables[name] = program.result_type
+        self._variables[name] = _kept(program.result_type)
         return program
 
     def compile(
-        self, expression: str, *, authorizer: bool | None = None, known: list[str] | None = None, variables: bool = True
+        self,
+        expression: str,
+        *,
+        authorizer: bool | None = None,
+        known: list[str] | None = None,
+        variables: bool = True,
+        mutates: bool = True,
     ) -> Program:
         """Raises CompileError."""
         with_authorizer = self._scope.authorizer if authorizer is None else authorizer
         names = [*self._variables] if known is None else known
         shapes = {name: self._variables[name] for name in names} if variables else None
-        where = _environment(self._scope, with_authorizer, shapes, self._mutates)
+        where = _environment(self._scope, with_authorizer, shapes, self._mutates and mutates)
         return Program(compiler.check(expression, where), tuple(where.types))
+
+
+def _kept(of: ast.Type) -> ast.Type:
+    """What is known of a variable by those that use it: structs and the values of libraries are of any type."""
+    if of.name == "list" or (of.name == "map" and of.parameters[0].name == "string"):
+        return ast.Type(of.name, tuple(map(_kept, of.parameters)))
+    return of if of.name in _KEPT else ast.DYN
+
+
+_KEPT = ("bool", "bytes", "double", "duration", "int", "string", "timestamp", "uint")
 
 
 def _environment(
@@ -108,7 +139,7 @@ def _made(scope: Scope, authorizer: bool, variables: Mapping[str, Shape] | None,
         shapes["params"] = scope.param
     if variables is not None:
         shapes["variables"] = struct(variables, "kubernetes.variables")
-    structs = Structs(OBJECT if mutates else "")
+    structs = Structs(OBJECT if mutates else "", JSON_PATCH)
     if mutates:
         structs.type_of(struct(_PATCH), JSON_PATCH)
     types: dict[str, ast.Type] = {name: structs.type_of(shape, name) for name, shape in shapes.items()}
@@ -129,6 +160,9 @@ class Variables(Opaque):
         self._values = {**values, "variables": self}
         self._budget = budget
         self._known: dict[str, Any] = {}
+
+    def has(self, name: str) -> bool:
+        return name in self._programs and self.member(name) is not self
 
     def member(self, name: str) -> Any:
         if name in self._known:

@@ -10,6 +10,7 @@ from typing import Any
 from kybern.kube.cel.errors import CompileError
 from kybern.kube.cel.policy import Composition, Scope
 from kybern.kube.cel.program import Program
+from kybern.kube.cel.wording import runtime_name
 from kybern.kube.field import FieldError, duplicate, invalid, required, too_many
 from kybern.kube.validation.names import label_key, qualified_name
 
@@ -169,7 +170,7 @@ def _typed(
 
 
 def _of_type(program: Program, expression: str, path: str, wanted: tuple[str, ...]) -> Errors:
-    found = str(program.result_type)
+    found = runtime_name(program.result_type)
     if found in wanted:
         return
     what = wanted[0] if len(wanted) == 1 else f"one of [{' '.join(wanted)}]"

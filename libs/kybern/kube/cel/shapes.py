@@ -42,10 +42,13 @@ DYN = Scalar("dyn")
 
 
 class Structs:
-    """The structs that expressions may speak of. `open_root`: messages of this name and below have any fields."""
+    """The structs that expressions may speak of.
 
-    def __init__(self, open_root: str = "") -> None:
-        self._open = open_root
+    Those called `open_root` and below have any fields; one called `loose` has more fields than are known, of no type.
+    """
+
+    def __init__(self, open_root: str = "", loose: str = "") -> None:
+        self._open, self._loose = open_root, loose
         self._found: dict[str, Mapping[str, Shape]] = {}
 
     def type_of(self, shape: Shape, name: str) -> ast.Type:
@@ -75,6 +78,8 @@ class Structs:
         if found is None:
             return ast.DYN
         shape = found.get(name)
+        if shape is None and struct == self._loose:
+            return ast.Type("")
         return None if shape is None else self.type_of(shape, f"{struct}.{name}")
 
 

@@ -58,6 +58,17 @@ def read(text: str) -> Span | None:
         return None
 
 
+def quoted_names(text: str) -> list[int]:
+    """Where names stand between backquotes."""
+    found, at = [], 0
+    while at < len(text):
+        match = _TOKEN.match(text, at)
+        if match is not None and match[0].startswith("`"):
+            found.append(at)
+        at = at + 1 if match is None else match.end()
+    return found
+
+
 class _Reader:
     def __init__(self, text: str) -> None:
         self.tokens: list[tuple[str, str, int, int]] = []  # kind, text, start, end

@@ -67,6 +67,10 @@ class Opaque:
         """The value of a field. Raises EvaluationError."""
         raise no_such_key(name)
 
+    def has(self, name: str) -> bool:
+        """Whether it has a field. Raises EvaluationError."""
+        return False
+
 
 class KeyedList(list[Any], ABC):
     """A list whose elements are known by something else than their place: order does not count, `+` merges."""
@@ -95,7 +99,7 @@ def type_name(value: Any) -> str:
     if isinstance(value, Opaque):
         return value.type_name
     if isinstance(value, Mapping):
-        return "map"
+        return getattr(value, "name", "map")  # messages have names
     return "list" if isinstance(value, Sequence) else type(value).__name__
 
 

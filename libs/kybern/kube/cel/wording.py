@@ -20,8 +20,13 @@ _TWICE = re.compile(
     r"ERROR: <input>:(\d+):(\d+): \w+\(\) second variable must be different from the first variable"
     r"\n \| (.*)\n \| (\.*)\^"
 )
+_NO_IDENT = re.compile(
+    r"(ERROR: <input>:(\d+:\d+): Syntax error: mismatched input '.*' expecting \{IDENTIFIER, ESC_IDENTIFIER\})"
+    r"(\n.*\n.*)"
+)
 _PLACE = re.compile(r"ERROR: <input>:(\d+):(\d+):")
 _NULL = {"null_type": "null"}
+_RUNTIME = {"timestamp": "google.protobuf.Timestamp", "duration": "google.protobuf.Duration"}
 _WIDE, _WIDE_MARK = "．", "＾"
 
 
@@ -31,7 +36,8 @@ def worded(message: str) -> str:
     message = re.sub(r" \[[A-Z_]+\]$", "", message)
     for pattern, words in _REWORDED:
         message = pattern.sub(words, message)
-    return _in_order(_TWICE.sub(_second_variable, message))
+    message = _NO_IDENT.sub(r"\1\3\nERROR: <input>:\2: unsupported ident kind\3", message)
+    return in_order(_TWICE.sub(_second_variable, message))
 
 
 def _second_variable(match: re.Match[str]) -> str:
@@ -45,7 +51,7 @@ def _second_variable(match: re.Match[str]) -> str:
     return f"{where}\n | {shown}\n | {dots}{'.' * more}^"
 
 
-def _in_order(message: str) -> str:
+def in_order(message: str) -> str:
     blocks = re.split(r"\n(?=ERROR: <input>)", message)
     places = [_PLACE.match(block) for block in blocks]
     found = [
@@ -75,6 +81,12 @@ def shown_whole(message: str, expression: str) -> str:
         return f"{match[1]}{lines[number - 1]}" if 0 < number <= len(lines) else match[0]
 
     return re.sub(r"(ERROR: <input>:(\d+):\d+: [^\n]*\n \| )[^\n]*", line, message)
+
+
+def runtime_name(of: Type) -> str:
+    """A type as values name theirs."""
+    name = _RUNTIME.get(of.name, of.name)
+    return f"{name}({', '.join(map(runtime_name, of.parameters))})" if of.parameters else name
 
 
 def shown_type(of: Type) -> str:

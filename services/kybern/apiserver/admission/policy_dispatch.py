@@ -14,6 +14,7 @@ from kybern.apiserver.admission.policy_params import ConfigurationError, decoded
 from kybern.apiserver.admission.review import admission_request
 from kybern.apiserver.admission.webhook_calls import Write
 from kybern.apiserver.registry.resource_table import Served
+from kybern.kube.cel.policy import namespace_object
 from kybern.kube.status import StatusError, forbidden
 
 Object = dict[str, Any]
@@ -99,7 +100,7 @@ class Speaker:
         if not request.served.info.namespaced:
             return None
         entry = request.server.table.cacher("", "namespaces").get("", request.namespace)
-        return None if entry is None else decoded(entry.data)
+        return None if entry is None else namespace_object(decoded(entry.data))
 
     async def values(self, invocation: Invocation) -> dict[str, Any]:
         """The variables of an invocation's expressions, but for `variables`."""
@@ -108,7 +109,11 @@ class Speaker:
             **self._shared,
             "object": await write.seen(write.new, served),
             "oldObject": await write.seen(write.old, served),
-            "request": admission_request(write.request, write.operation, "", served),
+            "request": {
+                **admission_request(write.request, write.operation, "", served),
+                "object": None,
+                "oldObject": None,
+            },
             "params": invocation.param,
         }
 

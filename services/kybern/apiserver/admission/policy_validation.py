@@ -112,7 +112,12 @@ def evaluate(invocation: Invocation, values: Mapping[str, Any]) -> Judged:
             if one.program.evaluate(values, budget) is True:
                 continue
             verdicts.append(Verdict(_message(one, values, budget), one.reason, index))
-        except CostExceeded:
+        except CostExceeded as error:
+            if budget.left > 0:  # one that is too dear for itself alone
+                ignored += policy.fails_open
+                if not policy.fails_open:
+                    verdicts.append(_failed(one, index, error))
+                continue
             ignored += policy.fails_open
             if not policy.fails_open:
                 verdicts.append(Verdict(OUT_OF_BUDGET, index=index, failed=True))
@@ -120,11 +125,14 @@ def evaluate(invocation: Invocation, values: Mapping[str, Any]) -> Judged:
         except EvaluationError as error:
             ignored += policy.fails_open
             if not policy.fails_open:
-                said = f"expression '{one.expression}' resulted in error: {error}"
-                verdicts.append(Verdict(said, index=index, failed=True))
+                verdicts.append(_failed(one, index, error))
     found = list(_annotations(policy, values))
     verdicts += [one for one in found if isinstance(one, Verdict)]
     return Judged(tuple(verdicts), tuple(one for one in found if not isinstance(one, Verdict)), ignored)
+
+
+def _failed(one: Validation, index: int, error: EvaluationError) -> Verdict:
+    return Verdict(f"expression '{one.expression}' resulted in error: {error}", index=index, failed=True)
 
 
 def _message(one: Validation, values: Mapping[str, Any], budget: Budget) -> str:

@@ -35,6 +35,10 @@ def _parsed(text: str) -> SplitResult:
         raise ValueError("empty url")
     if any((ord(character) < 0x21 and character != " ") or ord(character) == 0x7F for character in text):
         raise ValueError("net/url: invalid control character in URL")
+    if text.startswith(":"):
+        raise ValueError("missing protocol scheme")
+    if "[" in text.partition("://")[2].partition("/")[0] and "]" not in text:
+        raise ValueError("missing ']' in host")
     parts = urlsplit(text)
     if not parts.scheme and not text.startswith("/"):
         raise ValueError("invalid URI for request")
