@@ -5,6 +5,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import replace
 
+from kybern.kube import meta
 from kybern.kube.meta import Object
 from kybern.node.context import NodeContext
 from kybern.node.core import labels
@@ -14,6 +15,15 @@ from kybern.node.core.runtime_pod import Container, RuntimePod, State
 from kybern.node.handlers import Target, run_handler
 
 MIN_GRACE_AFTER_PRE_STOP = 2.0
+
+
+def grace_period(pod: Object) -> float:
+    """Seconds for SIGTERM: the deletion's, else the pod's."""
+    given = meta.deletion_grace_period(pod)
+    if given is not None:
+        return float(given)
+    grace = pod["spec"].get("terminationGracePeriodSeconds")
+    return 30.0 if grace is None else float(grace)
 
 
 async def kill_container(

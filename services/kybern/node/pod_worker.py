@@ -23,7 +23,7 @@ from kybern.node.pod_agenda import FIRST_RETRY, LONGEST_RETRY, Agenda
 from kybern.node.pod_report import PodReport
 from kybern.node.pod_resize import LOOK_AGAIN, Resizing
 from kybern.node.pod_start import PodStart
-from kybern.node.pod_stop import collect, kill_container, kill_pod, remove_pod
+from kybern.node.pod_stop import collect, grace_period, kill_container, kill_pod, remove_pod
 from kybern.node.probes import Probes
 from kybern.node.volumes.sources import PodFacts
 
@@ -150,7 +150,7 @@ class PodWorker:
             self.agenda.wake()
             return
         if actions.kill_pod:
-            await kill_pod(self.node, self.pod, self.runtime, self._grace_period())
+            await kill_pod(self.node, self.pod, self.runtime, grace_period(self.pod))
             self._look = True
         await asyncio.gather(*(self._kill(kill) for kill in actions.kill))
         if actions.create_sandbox or actions.start:
@@ -184,7 +184,7 @@ class PodWorker:
         never = pod_actions.container_policy(self.pod, kill.container.name) == "Never"
         again = kill.reason in ("Unhealthy", "Changed") and not never
         text = f"{kill.message}, will be restarted" if again else kill.message
-        grace = self._grace_period() if kill.grace is None else kill.grace
+        grace = grace_period(self.pod) if kill.grace is None else kill.grace
         await kill_container(self.node, self.pod, kill.container, grace, text, address)
         self._look = True
 
@@ -243,18 +243,10 @@ class PodWorker:
         """Send a new status on its way."""
         self.node.writer.set(self.pod, status, self.traceparent)
 
-    def _grace_period(self) -> float:
-        """Seconds for SIGTERM: the deletion's, else the pod's."""
-        given = meta.deletion_grace_period(self.pod)
-        if given is not None:
-            return float(given)
-        grace = self.pod["spec"].get("terminationGracePeriodSeconds")
-        return 30.0 if grace is None else float(grace)
-
     async def _sync_terminating(self) -> None:
         """Kill what runs; when nothing does any more, clean up and let the object go."""
         self.probes.follow(self.pod, self.runtime, terminating=True)
-        grace = self._grace_period()
+        grace = grace_period(self.pod)
         if self._killing is not None and not self._killing.done() and grace < self._grace:
             self._killing.cancel()
             self._killing = None

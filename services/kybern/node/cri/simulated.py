@@ -14,7 +14,7 @@ A container stops at once when asked to. Every other image runs until then.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from ipaddress import IPv4Network
 from typing import Any
 
@@ -25,6 +25,7 @@ from kybern.kube.meta import format_micro_time
 from kybern.node.core.images import normalize
 from kybern.node.core.log_format import format_line
 from kybern.node.cri.client import ExecResult, Runtime
+from kybern.node.cri.direct_stub import DirectStub
 from kybern.node.cri.simulated_state import (
     ANNOTATION,
     SimulatedContainer,
@@ -286,23 +287,6 @@ class SimulatedRuntime:
             event.pod_sandbox_status.CopyFrom(sandbox_status(self.sandboxes[sandbox]))
         for queue in self._listeners:
             queue.put_nowait(event)
-
-
-class DirectStub:
-    """A stub whose calls are plain calls: no wire between an agent and the runtime in its own process."""
-
-    def __init__(self, servicer: Any) -> None:
-        self._servicer = servicer
-
-    def __getattr__(self, method: str) -> Callable[..., Any]:
-        handler = getattr(self._servicer, method, None)
-        if handler is None:
-            raise failure(StatusCode.UNIMPLEMENTED, f"unknown method {method}")
-
-        def call(request: Any, timeout: float | None = None) -> Any:
-            return handler(request)
-
-        return call
 
 
 def connect(runtime: SimulatedRuntime) -> Runtime:
