@@ -14,7 +14,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from random import Random
 
-from kybern.client.objects import DELETED, Client, Events, Objects
+from kybern.client.messages import DELETED, Events, Objects
+from kybern.client.objects import Client
 from kybern.client.reflector import Reflector
 from kybern.client.resources import Resource
 from kybern.client.store import Indexer, IndexFunction

@@ -6,18 +6,26 @@ retries; what a caller does about a failure is the caller's decision.
 """
 
 from collections.abc import AsyncIterator
-from dataclasses import dataclass, field
 from types import TracebackType
-from typing import Any, NamedTuple, Self
+from typing import Any, Self
 
 import orjson
 
 from kybern.client.calls import Calls, ExchangeCalls, UnaryCalls
+from kybern.client.messages import (
+    Events,
+    ObjectList,
+    Objects,
+    delete_options,
+    encoded,
+    events_of,
+    object_of,
+    resource_message,
+)
 from kybern.client.resources import Resource
 from kybern.client.tracing import current_traceparent
 from kybern.kube import meta
 from kybern.kube.meta import Object
-from kybern.kube.status import StatusError
 from kybern.protos.api.v1 import objects_pb2 as pb
 from kybern.rpc.exchange.client import ExchangeClient
 
@@ -25,36 +33,6 @@ JSON_PATCH = "application/json-patch+json"
 MERGE_PATCH = "application/merge-patch+json"
 STRATEGIC_MERGE_PATCH = "application/strategic-merge-patch+json"
 APPLY_PATCH = "application/apply-patch+yaml"
-
-ADDED, MODIFIED, DELETED, BOOKMARK = "ADDED", "MODIFIED", "DELETED", "BOOKMARK"
-_TYPES = {
-    pb.EVENT_TYPE_ADDED: ADDED,
-    pb.EVENT_TYPE_MODIFIED: MODIFIED,
-    pb.EVENT_TYPE_DELETED: DELETED,
-    pb.EVENT_TYPE_BOOKMARK: BOOKMARK,
-}
-
-
-class WatchEvent(NamedTuple):
-    """One change of one object; `traceparent` belongs to the write behind it."""
-
-    type: str
-    object: Object
-    traceparent: str = ""
-
-
-@dataclass(slots=True)
-class ObjectList:
-    """A list, or one page of it when `continue_token` is not empty."""
-
-    items: list[Object] = field(default_factory=list)
-    resource_version: str = ""
-    continue_token: str = ""
-    remaining_item_count: int | None = None
-
-
-Objects = list[Object]
-Events = list[WatchEvent]
 
 
 class Client:
@@ -96,9 +74,9 @@ class Client:
         traceparent: str = "",
     ) -> Object:
         request = pb.GetRequest(
-            resource=_resource(resource, namespace, subresource), name=name, resource_version=resource_version
+            resource=resource_message(resource, namespace, subresource), name=name, resource_version=resource_version
         )
-        return _object(await self.calls.call("get", request, traceparent, self.timeout))
+        return object_of(await self.calls.call("get", request, traceparent, self.timeout))
 
     async def list(
         self,
@@ -115,7 +93,7 @@ class Client:
     ) -> ObjectList:
         """A list; without `limit` it is complete. Items carry `kind` and `apiVersion`."""
         request = pb.ListRequest(
-            resource=_resource(resource, namespace),
+            resource=resource_message(resource, namespace),
             label_selector=label_selector,
             field_selector=field_selector,
             limit=limit,
@@ -125,16 +103,7 @@ class Client:
         )
         result = ObjectList()
         async for chunk in self.calls.stream("list", request, traceparent, self.timeout):
-            items: Objects = orjson.loads(b"[" + chunk.items + b"]")
-            for item in items:
-                item.setdefault("apiVersion", resource.api_version)
-                item.setdefault("kind", resource.kind)
-            result.items += items
-            if chunk.last:
-                result.resource_version = chunk.resource_version
-                result.continue_token = chunk.continue_token
-                if chunk.HasField("remaining_item_count"):
-                    result.remaining_item_count = chunk.remaining_item_count
+            result.take(chunk, resource)
         return result
 
     async def watch(
@@ -154,7 +123,7 @@ class Client:
     ) -> AsyncIterator[Events]:
         """Batches of events until the server ends the watch; an ERROR event is raised as its StatusError."""
         request = pb.WatchRequest(
-            resource=_resource(resource, namespace),
+            resource=resource_message(resource, namespace),
             name=name,
             label_selector=label_selector,
             field_selector=field_selector,
@@ -168,15 +137,11 @@ class Client:
         responses = self.calls.stream("watch", request, traceparent, deadline)
         try:
             async for response in responses:
-                events: Events = []
-                for event in response.events:
-                    if event.type == pb.EVENT_TYPE_ERROR:
-                        if events:
-                            yield events
-                        raise StatusError(orjson.loads(event.object))
-                    obj = orjson.loads(event.object)
-                    events.append(WatchEvent(_TYPES[event.type], obj, event.traceparent))
-                yield events
+                events, error = events_of(response)
+                if events or error is None:
+                    yield events
+                if error is not None:
+                    raise error
         finally:
             close = getattr(responses, "aclose", None)
             if close is not None:
@@ -187,12 +152,12 @@ class Client:
     ) -> Object:
         """Create `obj` in `namespace`, by default its own."""
         request = pb.CreateRequest(
-            resource=_resource(resource, namespace or meta.namespace(obj)),
+            resource=resource_message(resource, namespace or meta.namespace(obj)),
             name=meta.name(obj),
-            object=_bytes(resource, obj),
+            object=encoded(resource, obj),
             options=self._options(dry_run),
         )
-        return _object(await self._write("create", request, traceparent))
+        return object_of(await self._write("create", request, traceparent))
 
     async def create_subresource(
         self,
@@ -207,12 +172,12 @@ class Client:
     ) -> Object:
         """POST to a subresource: `binding` and `eviction` of a pod, `token` of a service account."""
         request = pb.CreateRequest(
-            resource=_resource(resource, namespace, subresource),
+            resource=resource_message(resource, namespace, subresource),
             name=name,
             object=orjson.dumps(obj),
             options=self._options(dry_run),
         )
-        return _object(await self._write("create", request, traceparent))
+        return object_of(await self._write("create", request, traceparent))
 
     async def update(
         self,
@@ -227,12 +192,12 @@ class Client:
     ) -> Object:
         """Replace the object; a stale `metadata.resourceVersion` is refused with reason Conflict."""
         request = pb.UpdateRequest(
-            resource=_resource(resource, namespace or meta.namespace(obj), subresource),
+            resource=resource_message(resource, namespace or meta.namespace(obj), subresource),
             name=name or meta.name(obj),
-            object=orjson.dumps(obj) if subresource else _bytes(resource, obj),
+            object=orjson.dumps(obj) if subresource else encoded(resource, obj),
             options=self._options(dry_run),
         )
-        return _object(await self._write("update", request, traceparent))
+        return object_of(await self._write("update", request, traceparent))
 
     async def update_status(self, resource: Resource, obj: Object, *, traceparent: str = "") -> Object:
         """Replace `status`; the apiserver ignores changes elsewhere."""
@@ -253,14 +218,14 @@ class Client:
     ) -> Object:
         """Apply a JSON patch (a list), a merge patch or a strategic merge patch."""
         request = pb.PatchRequest(
-            resource=_resource(resource, namespace, subresource),
+            resource=resource_message(resource, namespace, subresource),
             name=name,
             patch_type=patch_type,
             patch=orjson.dumps(patch),
             force=force,
             options=self._options(dry_run),
         )
-        return _object(await self._write("patch", request, traceparent))
+        return object_of(await self._write("patch", request, traceparent))
 
     async def delete(
         self,
@@ -276,11 +241,11 @@ class Client:
     ) -> Object:
         """Delete, with preconditions; the object while it waits for finalizers or grace, else a Status."""
         request = pb.DeleteRequest(
-            resource=_resource(resource, namespace),
+            resource=resource_message(resource, namespace),
             name=name,
-            options=_delete_options(uid, resource_version, grace_period_seconds, propagation_policy),
+            options=delete_options(uid, resource_version, grace_period_seconds, propagation_policy),
         )
-        return _object(await self._write("delete", request, traceparent))
+        return object_of(await self._write("delete", request, traceparent))
 
     async def delete_collection(
         self,
@@ -295,10 +260,10 @@ class Client:
     ) -> Object:
         """Delete every object that matches; the list of them."""
         request = pb.DeleteCollectionRequest(
-            resource=_resource(resource, namespace),
+            resource=resource_message(resource, namespace),
             label_selector=label_selector,
             field_selector=field_selector,
-            options=_delete_options("", "", grace_period_seconds, propagation_policy),
+            options=delete_options("", "", grace_period_seconds, propagation_policy),
         )
         response = await self._write("delete_collection", request, traceparent)
         listed: Object = orjson.loads(response.list) if response.list else {}
@@ -309,36 +274,3 @@ class Client:
 
     def _options(self, dry_run: bool) -> pb.WriteOptions:
         return pb.WriteOptions(dry_run=dry_run, field_manager=self.field_manager)
-
-
-def _resource(resource: Resource, namespace: str = "", subresource: str = "") -> pb.Resource:
-    return pb.Resource(
-        group=resource.group,
-        version=resource.version,
-        resource=resource.resource,
-        subresource=subresource,
-        namespace=namespace if resource.namespaced else "",
-    )
-
-
-def _object(response: Any) -> Object:
-    obj: Object = orjson.loads(response.object) if response.object else {}
-    return obj
-
-
-def _bytes(resource: Resource, obj: Object) -> bytes:
-    if "kind" not in obj or "apiVersion" not in obj:
-        obj = {"apiVersion": resource.api_version, "kind": resource.kind, **obj}
-    return orjson.dumps(obj)
-
-
-def _delete_options(uid: str, resource_version: str, grace: int | None, propagation_policy: str) -> bytes:
-    options: Object = {}
-    preconditions = {key: value for key, value in (("uid", uid), ("resourceVersion", resource_version)) if value}
-    if preconditions:
-        options["preconditions"] = preconditions
-    if grace is not None:
-        options["gracePeriodSeconds"] = grace
-    if propagation_policy:
-        options["propagationPolicy"] = propagation_policy
-    return orjson.dumps({"apiVersion": "v1", "kind": "DeleteOptions", **options}) if options else b""

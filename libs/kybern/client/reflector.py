@@ -13,7 +13,8 @@ import logging
 from random import Random
 from typing import Protocol
 
-from kybern.client.objects import BOOKMARK, Client, Events, Objects
+from kybern.client.messages import BOOKMARK, Events, Objects
+from kybern.client.objects import Client
 from kybern.client.resources import Resource
 from kybern.kube import meta
 from kybern.kube.status import StatusError, service_unavailable

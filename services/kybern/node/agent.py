@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
 
-from kybern.client.objects import Objects
+from kybern.client.messages import Objects
 from kybern.client.resources import PODS
 from kybern.kube import meta
 from kybern.kube.meta import Object

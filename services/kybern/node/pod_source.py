@@ -4,7 +4,8 @@ from collections.abc import Mapping
 from random import Random
 from typing import Protocol
 
-from kybern.client.objects import DELETED, Client, Events, Objects
+from kybern.client.messages import DELETED, Events, Objects
+from kybern.client.objects import Client
 from kybern.client.reflector import Reflector
 from kybern.client.resources import PODS
 from kybern.kube.meta import Object

@@ -4,7 +4,8 @@ import asyncio
 from collections.abc import Callable
 from random import Random
 
-from kybern.client.objects import DELETED, Client
+from kybern.client.messages import DELETED
+from kybern.client.objects import Client
 from kybern.client.resources import CONFIG_MAPS, SECRETS, Resource
 from kybern.kube import meta
 from kybern.kube.meta import Object

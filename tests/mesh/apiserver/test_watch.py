@@ -8,7 +8,8 @@ import pytest
 
 from kybern.apiserver.storage import cacher as cachers
 from kybern.apiserver.storage import watcher as watchers
-from kybern.client.objects import Client, WatchEvent
+from kybern.client.messages import WatchEvent
+from kybern.client.objects import Client
 from kybern.client.resources import CONFIG_MAPS, PODS, Resource
 from kybern.kube.status import StatusError
 from kybern.protos.api.v1 import objects_pb2 as pb

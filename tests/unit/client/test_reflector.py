@@ -7,7 +7,8 @@ from random import Random
 from types import SimpleNamespace
 from typing import Any, cast
 
-from kybern.client.objects import Client, Events, Objects
+from kybern.client.messages import Events, Objects
+from kybern.client.objects import Client
 from kybern.client.reflector import Reflector
 from kybern.client.resources import PODS
 from kybern.clock import virtual
