@@ -8,25 +8,23 @@ from __future__ import annotations
 
 import asyncio
 import socket
-import ssl
 from collections import deque
 from collections.abc import Awaitable, Callable
-from hashlib import sha256
-from typing import Any, Protocol
+from typing import Any
 
 import httptools
 
 from kybern.gateway.core.patience import State
 from kybern.gateway.http.closed import CLOSED
 from kybern.gateway.http.front_proxy import FrontProxies
+from kybern.gateway.http.handler import Handler
 from kybern.gateway.http.message import Headers, Request, Response, status_line
+from kybern.gateway.http.peer import NOBODY, peer_of
 from kybern.gateway.http.reader import RequestReader
 from kybern.gateway.http.stream import ResponseStream
 from kybern.gateway.http.tunnel import Tunnel
 from kybern.gateway.http.websocket import WebSocket
 from kybern.rpc.exchange.eager import start
-from kybern.rpc.identity import certificate_identity
-from kybern.rpc.transport import Identity
 
 MAX_PIPELINED = 16
 NO_REQUEST = (
@@ -34,28 +32,6 @@ NO_REQUEST = (
     b"Connection: close\r\n\r\n400 Bad Request"
 )
 UNCACHED = b"Cache-Control: no-cache, private\r\n"
-
-
-class Handler(Protocol):
-    """What answers requests: `handle` gives a response, or None when it has written one itself.
-
-    `again` (from a request's bytes) and `begin` may take a request over without a task: they return True then, and
-    call `Connection.answer` or `answer_plainly` later. `begin` is given the request's bytes if they came alone.
-    """
-
-    def again(self, connection: Connection, data: bytes) -> bool: ...
-
-    def begin(self, request: Request, received: bytes) -> bool: ...
-
-    def handle(self, request: Request) -> Awaitable[Response | None]: ...
-
-    def passes_on(self, target: bytes) -> bool: ...
-
-    def refuse(self, request: Request, code: int) -> Response: ...
-
-    def standard_headers(self, request: Request) -> bytes: ...
-
-    def plain_head(self, flow: str, status: int) -> bytes: ...
 
 
 class Connection(asyncio.Protocol):
@@ -68,7 +44,7 @@ class Connection(asyncio.Protocol):
         self.transport: Any = CLOSED
         self.front_proxy: FrontProxies | None = None  # if this client may name users in headers
         self._proxies = proxies
-        self.identity = Identity("")
+        self.identity = NOBODY
         self.credential_id = ""  # of the client certificate
         self.peer_address = ""
         self.memory: dict[Any, Any] = {}  # what handlers keep for the life of the connection
@@ -94,16 +70,7 @@ class Connection(asyncio.Protocol):
         self.transport = transport
         self._open.add(self)
         transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
-        peer = transport.get_extra_info("peername")
-        self.peer_address = peer[0] if isinstance(peer, tuple) else ""
-        tls = transport.get_extra_info("ssl_object")
-        der = tls.getpeercert(binary_form=True) if tls is not None else None
-        if der:
-            self.identity = certificate_identity(ssl.DER_cert_to_PEM_cert(der).encode())
-            self.credential_id = f"X509SHA256={sha256(der).hexdigest()}" if self.identity.user else ""
-            if self._proxies is not None and self._proxies.issued(der):
-                self.front_proxy = self._proxies if self._proxies.trusts(self.identity) else None
-                self.identity, self.credential_id = Identity(""), ""
+        self.peer_address, self.identity, self.credential_id, self.front_proxy = peer_of(transport, self._proxies)
 
     def data_received(self, data: bytes) -> None:
         if self.websocket is not None:
