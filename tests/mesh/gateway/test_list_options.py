@@ -55,6 +55,13 @@ async def test_full_pages_go_on(five: Any, query: str, expected: Listed) -> None
     assert listed((await ask(five, past))[1]) == expected
 
 
+async def test_one_object_is_not_asked_for_by_the_page(five: Any) -> None:
+    assert listed((await ask(five, f"{PATH}?resourceVersion=1&limit=1"))[1])[0] == []
+    named = f"{PATH}?resourceVersion=1&limit=1&fieldSelector=metadata.name%3Da1"
+    assert listed((await ask(five, named))[1])[0] == ["a1"]
+    assert listed((await ask(five, f"{named}&resourceVersionMatch=Exact"))[1])[0] == []
+
+
 async def test_the_next_page_of_what_is_selected(five: Any) -> None:
     _, first = await ask(five, f"{PATH}?limit=2&labelSelector=odd%3D1")
     token = first["metadata"]["continue"]
@@ -84,6 +91,11 @@ async def test_rows_without_objects(five: Any) -> None:
     status, refused = await ask(five, f"{PATH}?includeObject=x", Accept=TABLE)
     words = "includeObject: Invalid value: \"x\": must be 'Metadata', 'Object', 'None', or empty"
     assert (status, refused["message"]) == (400, f"Unable to convert to Table as requested: {words}")
+
+
+async def test_the_limit_of_a_watch_is_read(gateway: Any) -> None:
+    status, refused = await ask(gateway, f"{PATH}?watch=1&limit=x")
+    assert (status, refused["message"]) == (400, 'strconv.ParseInt: parsing "x": invalid syntax')
 
 
 @pytest.mark.parametrize("method", ["GET", "DELETE", "watch"])

@@ -28,7 +28,7 @@ async def delete_collection(
     options = read_options(message.options)
     chosen = selection(request.served, request.namespace, message.label_selector, message.field_selector)
     late = late_selection(request.served, chosen)
-    place = await find_place(request, message)
+    place = await find_place(request, message, chosen)
     limit = page_size(message) if late is None else 0
     page = await find_page(request, chosen if late is None else late.early, place, limit)
     entries = page.entries

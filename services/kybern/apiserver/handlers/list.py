@@ -36,7 +36,7 @@ async def list_objects(
     late = late_selection(request.served, chosen)
     if late is not None:
         chosen = late.early
-    place = await find_place(request, message)
+    place = await find_place(request, message, chosen)
     limit, revision = page_size(message) if late is None else 0, place.revision
     unreadable.check_list(request.served, request.namespace)
     etag = "" if limit or message.continue_token or place.past(request) else etag_of(request)

@@ -45,8 +45,8 @@ class Page:
     remaining: int | None = None
 
 
-async def find_place(request: Request, message: ListRequest | DeleteCollectionRequest) -> Place:
-    """Raises StatusError (400, 410, 504)."""
+async def find_place(request: Request, message: ListRequest | DeleteCollectionRequest, chosen: Selection) -> Place:
+    """A limit asks for exactly a revision, but where `chosen` is one object. Raises StatusError (400, 410, 504)."""
     feed = request.server.feed
     version, match = message.resource_version, message.resource_version_match
     if message.continue_token:
@@ -66,7 +66,8 @@ async def find_place(request: Request, message: ListRequest | DeleteCollectionRe
     if wanted == 0:
         return Place(feed.revision, "", False)
     await feed.reached(wanted)
-    if match == list_options.EXACT or (message.limit > 0 and not match):
+    pages = message.limit > 0 and not match and not _is_one(request, chosen)
+    if match == list_options.EXACT or pages:
         return Place(wanted, "", True)
     return Place(feed.revision, "", False)
 

@@ -15,7 +15,7 @@ from kybern.gateway import answers
 from kybern.gateway.api import DEFAULT_TIMEOUT, Api
 from kybern.gateway.core import discovery
 from kybern.gateway.core.bodies import indent
-from kybern.gateway.core.conditional import decide_unsent
+from kybern.gateway.core.conditional import PRECONDITION_FAILED, decide_unsent
 from kybern.gateway.core.negotiation import JSON, OFFERED, MediaType, is_routed, negotiate_discovery, negotiate_openapi
 from kybern.gateway.core.router import GroupPath
 from kybern.gateway.core.version import VERSION
@@ -52,6 +52,8 @@ def _unsent(request: Request, found_hash: str, since: datetime, vary: Headers) -
     """The answer to who need not, or must not, be sent the document."""
     name, etag = _etag(found_hash)
     status = decide_unsent(request.headers, etag, since)
+    if status == PRECONDITION_FAILED:
+        return Response(b"", status, JSON.encode(), _validators(found_hash, since, vary))
     return None if status is None else Response(b"", status, b"", ((name, etag), *vary))
 
 
@@ -179,7 +181,7 @@ class Documents:
         wanted = request.parameter("hash") if openapi == "v3" else ""
         if wanted not in ("", found_hash):
             there = f"{request.path}?hash={found_hash}".encode()
-            return Response(b"", 301, b"", (_etag(found_hash), (b"Location", there), *vary))
+            return Response(b"", 301, JSON.encode(), (_etag(found_hash), (b"Location", there), *vary))
         if (unsent := _unsent(request, found_hash, since, vary)) is not None:
             return unsent
         headers = _validators(found_hash, since, vary)

@@ -35,6 +35,7 @@ TOLD_LATE = frozenset({410, 504})  # a resourceVersion too old or too large is a
 
 def watch_request(request: Request, target: Target) -> WatchRequest:
     query = request.query
+    options.integer(query, "limit")  # says nothing, but has to be one
     return WatchRequest(
         resource=target.resource(),
         name=target.path.name,
