@@ -98,4 +98,4 @@ def qos_class(pod: Object) -> str:
 
 
 def _none(amount: str | None) -> bool:
-    return amount in (None, "0")
+    return amount in (None, "0") or amount.startswith("-")

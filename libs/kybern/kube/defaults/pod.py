@@ -88,10 +88,14 @@ def _pod_level_requests(spec: Object, containers: list[Object]) -> None:
         return
     requests = child(resources, "requests")
     for name, amount in pods.pod_amounts({"spec": {**spec, "resources": None}}, "requests", overhead=False).items():
-        if name in _POD_LEVEL or name.startswith("hugepages-"):
+        if name in _POD_LEVEL:
             requests.setdefault(name, str(amount))
+    for name, amount in pods.pod_amounts({"spec": {**spec, "resources": None}}, "limits", overhead=False).items():
+        if name.startswith("hugepages-"):
+            resources["limits"].setdefault(name, str(amount))
     for name, amount in resources["limits"].items():
-        requests.setdefault(name, amount)
+        if name in _POD_LEVEL or name.startswith("hugepages-"):
+            requests.setdefault(name, amount)
 
 
 def _thousandths(resources: Object) -> None:

@@ -39,6 +39,7 @@ class Surroundings:
     host_network: bool = False
     host_users: bool = True
     grace: int = DEFAULT_GRACE
+    restarts: bool = True
 
 
 def surroundings(spec: Object, volumes: Mapping[str, Object]) -> Surroundings:
@@ -49,6 +50,7 @@ def surroundings(spec: Object, volumes: Mapping[str, Object]) -> Surroundings:
         bool(spec.get("hostNetwork")),
         spec.get("hostUsers") is not False,
         spec.get("terminationGracePeriodSeconds", DEFAULT_GRACE),
+        spec.get("restartPolicy") != "Never",
     )
 
 
@@ -69,7 +71,7 @@ def validate_container(container: Object, pod: Surroundings, path: str) -> Error
     yield from _devices(container, pod, f"{path}.volumeDevices")
     yield from one_of(container, "imagePullPolicy", path, _PULL_POLICIES, must=True)
     yield from validate_requirements(child(container, "resources"), f"{path}.resources", claims=pod.claims)
-    yield from _resize_policy(items(container, "resizePolicy"), f"{path}.resizePolicy")
+    yield from _resize_policy(items(container, "resizePolicy"), pod.restarts, f"{path}.resizePolicy")
     context = child(container, "securityContext")
     yield from validate_security_context(context, f"{path}.securityContext", host_users=pod.host_users)
 
@@ -212,7 +214,7 @@ def _devices(container: Object, pod: Surroundings, path: str) -> Errors:
             names.add(name)
 
 
-def _resize_policy(policies: list[Object], path: str) -> Errors:
+def _resize_policy(policies: list[Object], restarts: bool, path: str) -> Errors:
     """What is wrong with any policy is said of the whole list."""
     seen = set()
     for index, policy in enumerate(policies):
@@ -228,3 +230,5 @@ def _resize_policy(policies: list[Object], path: str) -> Errors:
             yield required(path)
         elif restart not in _RESIZE_POLICIES:
             yield not_supported(path, restart, _RESIZE_POLICIES)
+        if not restarts and restart != "NotRequired":
+            yield invalid(path, restart, "must be 'NotRequired' when pod `restartPolicy` is 'Never'")

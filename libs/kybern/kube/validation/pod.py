@@ -50,16 +50,16 @@ SYSCTL = rf"({_SYSCTL_SEGMENT}[\./])*{_SYSCTL_SEGMENT}"
 
 
 def validate_pod(pod: Object) -> Errors:
-    yield from validate_whole_pod(pod)
+    yield from validate_whole_pod(pod, is_new=True)
     if items(child(pod, "spec"), "ephemeralContainers"):
         yield forbidden("spec.ephemeralContainers", "cannot be set on create")
 
 
-def validate_whole_pod(pod: Object) -> Errors:
-    """What is asked of a pod at its creation and at each change of its spec alike."""
+def validate_whole_pod(pod: Object, is_new: bool = False) -> Errors:
+    """What is asked of a pod at its creation and at each change of its spec alike; of a new one a little more."""
     spec, metadata = child(pod, "spec"), child(pod, "metadata")
     yield from validate_mirror(child(metadata, "annotations"), spec)
-    yield from validate_pod_spec(spec, "spec", metadata.get("name") or "")
+    yield from validate_pod_spec(spec, "spec", metadata.get("name") or "", is_new)
     yield from validate_profile_annotations(metadata, spec, "metadata", "spec")
 
 
@@ -85,13 +85,15 @@ def validate_template(template: Object, path: str) -> Errors:
         yield forbidden(f"{path}.spec.ephemeralContainers", "ephemeral containers not allowed in pod template")
 
 
-def validate_pod_spec(spec: Object, path: str, pod_name: str = "") -> Errors:
+def validate_pod_spec(spec: Object, path: str, pod_name: str = "", is_new: bool = True) -> Errors:
     volumes: dict[str, Object] = {}
     yield from validate_volumes(items(spec, "volumes"), f"{path}.volumes", pod_name, volumes)
     yield from _claims(items(spec, "resourceClaims"), f"{path}.resourceClaims")
     pod = surroundings(spec, volumes)
     yield from _containers(spec, pod, f"{path}.containers")
     yield from _init_containers(spec, pod, f"{path}.initContainers")
+    if is_new:
+        yield from _resized_by_restart(spec, f"{path}.initContainers")
     yield from validate_ephemeral_containers(spec, pod, f"{path}.ephemeralContainers")
     if not spec.get("restartPolicy"):
         yield required(f"{path}.restartPolicy")
@@ -105,7 +107,7 @@ def validate_pod_spec(spec: Object, path: str, pod_name: str = "") -> Errors:
     yield from _readiness_gates(items(spec, "readinessGates"), f"{path}.readinessGates")
     yield from _scheduling_gates(items(spec, "schedulingGates"), f"{path}.schedulingGates")
     yield from validate_topology_spread(items(spec, "topologySpreadConstraints"), f"{path}.topologySpreadConstraints")
-    yield from validate_pod_resources(spec, f"{path}.resources")
+    yield from validate_pod_resources(spec, f"{path}.resources", pod.claims)
     options = child(child(spec, "securityContext"), "windowsOptions")
     if options:
         yield from validate_windows_options(options, f"{path}.securityContext.windowsOptions")
@@ -237,6 +239,17 @@ def _init_containers(spec: Object, pod: Surroundings, path: str) -> Errors:
         for field in ("lifecycle", "livenessProbe", "readinessProbe", "startupProbe"):
             if container.get(field) is not None:
                 yield forbidden(f"{at}.{field}", "may not be set for init containers without restartPolicy=Always")
+
+
+def _resized_by_restart(spec: Object, path: str) -> Errors:
+    """What ends by itself is not restarted to be resized."""
+    for index, container in enumerate(items(spec, "initContainers")):
+        if container.get("restartPolicy") == "Always":
+            continue
+        for number, policy in enumerate(items(container, "resizePolicy")):
+            if policy.get("restartPolicy") == "RestartContainer":
+                detail = "must not be set to 'RestartContainer' for non-sidecar initContainers"
+                yield invalid(f"{path}[{index}].resizePolicy[{number}].restartPolicy", "RestartContainer", detail)
 
 
 def _claims(claims: list[Object], path: str) -> Errors:

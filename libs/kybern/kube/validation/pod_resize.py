@@ -49,7 +49,7 @@ def _pod_level(spec: Object, before: Object) -> Errors:
     for side in _SIDES:
         if child(old, side).keys() - child(new, side).keys():
             yield forbidden(f"spec.resources.{side}", f"pod-level resource {side} cannot be removed")
-    if not same(_masked(new), _masked(old)):
+    if not same(_masked(new), _masked(old)) or not same(new.get("claims"), old.get("claims")):
         yield forbidden("spec", "only cpu and memory resources are mutable at pod-level")
 
 

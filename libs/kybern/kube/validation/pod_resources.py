@@ -1,25 +1,22 @@
 """Pod-level resources: cpu, memory and huge pages of all containers together."""
 
 from kybern.kube import quantity
-from kybern.kube.field import forbidden, invalid, not_supported
+from kybern.kube.field import forbidden, invalid
 from kybern.kube.quota import pods
 from kybern.kube.validation.fields import Errors, Object, child, items
 from kybern.kube.validation.resources import validate_requirements
 
-_SUPPORTED = ("cpu", "hugepages-", "memory")
 
-
-def validate_pod_resources(spec: Object, path: str) -> Errors:
+def validate_pod_resources(spec: Object, path: str, claims: frozenset[str]) -> Errors:
     resources = spec.get("resources")
     if resources is None:
         return
+    if child(spec, "os").get("name") == "windows":
+        yield forbidden(path, "may not be set for a windows pod")
+        return
     if resources.get("claims"):
-        yield forbidden(f"{path}.claims", "claims cannot be set for Resources at pod-level")
-    for side in ("limits", "requests"):
-        for name in child(resources, side):
-            if name not in ("cpu", "memory") and not name.startswith("hugepages-"):
-                yield not_supported(f"{path}.{side}[{name}]", name, _SUPPORTED)
-    yield from validate_requirements(resources, path)
+        yield forbidden(f"{path}.claims", "claims may not be set for Resources at pod-level")
+    yield from validate_requirements(resources, path, claims=claims, of_pod=True)
     yield from _covers_containers(spec, resources, path)
 
 
@@ -35,5 +32,4 @@ def _covers_containers(spec: Object, resources: Object, path: str) -> Errors:
         for name, amount in child(child(container, "resources"), "limits").items():
             if name in limits and quantity.parse(amount) > quantity.parse(limits[name]):
                 detail = f"must be less than or equal to pod limits of {limits[name]}"
-                at = path.removesuffix("resources") + f"containers[{index}].resources.limits[{name}]"
-                yield invalid(at, amount, detail)
+                yield invalid(f"{path}.containers[{index}][{name}].limits", amount, detail)

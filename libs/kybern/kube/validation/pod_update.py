@@ -152,6 +152,9 @@ def _tolerations_update(spec: Object, before: Object) -> Errors:
 
 def validate_ephemeral_containers_update(pod: Object, old: Object) -> Errors:
     """The `ephemeralcontainers` subresource: containers may be added, never changed or taken away."""
+    if MIRROR in child(child(old, "metadata"), "annotations"):
+        yield forbidden("[]", "static pods do not support ephemeral containers")
+        return
     yield from validate_whole_pod(pod)
     path = "spec.ephemeralContainers"
     given = {container.get("name"): container for container in items(child(pod, "spec"), "ephemeralContainers")}
@@ -160,4 +163,5 @@ def validate_ephemeral_containers_update(pod: Object, old: Object) -> Errors:
         if name not in given:
             yield forbidden(path, f'existing ephemeral containers "{name}" may not be removed\n')
         elif not same(given[name], container):
-            yield forbidden(path, f'existing ephemeral containers "{name}" may not be changed\n')
+            changed = go_diff("k8s.io.api.core.v1.EphemeralContainer", container, given[name])
+            yield forbidden(path, f'existing ephemeral containers "{name}" may not be changed\n{changed}')

@@ -1,7 +1,7 @@
 """Resource requirements: names and amounts of requests and limits, and requests within limits."""
 
 from kybern.kube import quantity
-from kybern.kube.field import duplicate, invalid, not_found, required
+from kybern.kube.field import duplicate, forbidden, invalid, not_found, not_supported, required
 from kybern.kube.validation.fields import Errors, Object, child, resource_amount, text
 from kybern.kube.validation.names import dns1123_label, label_key, qualified_name
 
@@ -51,29 +51,59 @@ def container_resource_name(name: str, path: str) -> Errors:
         yield invalid(path, name, "doesn't follow extended resource name standard")
 
 
-def validate_requirements(resources: Object, path: str, *, claims: frozenset[str] | None = None) -> Errors:
-    """A container's `resources`; of claims only where the pod's claims are given."""
+def pod_resource_name(name: str, path: str) -> Errors:
+    """What a pod as a whole may ask for."""
+    wrong = list(text(name, path, label_key))
+    yield from wrong
+    if wrong:
+        return
+    if "/" not in name and not is_standard_resource(name):
+        yield invalid(path, name, "must be a standard resource type or fully qualified")
+    elif name not in ("cpu", "memory") and not name.startswith(_HUGE_PAGES):
+        yield not_supported(path, name, ("cpu", _HUGE_PAGES, "memory"))
+
+
+def validate_requirements(
+    resources: Object, path: str, *, claims: frozenset[str] | None = None, of_pod: bool = False
+) -> Errors:
+    """A container's `resources`, or those of the whole pod; of claims only where the pod's claims are given."""
     limits, requests = child(resources, "limits"), child(resources, "requests")
+    check = pod_resource_name if of_pod else container_resource_name
     for field, amounts in (("limits", limits), ("requests", requests)):
         for name, amount in amounts.items():
-            at = f"{path}.{field}"
-            yield from container_resource_name(name, at)
-            yield from resource_amount(amount, f"{at}[{name}]")
-            yield from validate_whole(name, amount, f"{at}[{name}]")
+            at = f"{path}.{field}[{name}]"
+            yield from check(name, at)
+            yield from resource_amount(amount, at)
+            yield from validate_whole(name, amount, at)
+            if name.startswith(_HUGE_PAGES) and not _fills_pages(name, amount):
+                yield invalid(at, amount, f"{amount} is not positive integer multiple of {name}")
     for name, amount in requests.items():
         at = f"{path}.requests"
         limit = limits.get(name)
+        counted = not is_native(name) or name.startswith(_HUGE_PAGES)
         if limit is None:
-            if is_extended(name) or name.startswith(_HUGE_PAGES):
+            if counted:
                 yield required(f"{path}.limits", "Limit must be set for non overcommitable resources")
             continue
-        if is_extended(name) or name.startswith(_HUGE_PAGES):
+        if counted:
             if quantity.parse(amount) != quantity.parse(limit):
                 yield invalid(at, amount, f"must be equal to {name} limit of {limit}")
         elif quantity.parse(amount) > quantity.parse(limit):
             yield invalid(at, amount, f"must be less than or equal to {name} limit of {limit}")
+    asked = {*limits, *requests}
+    if any(name.startswith(_HUGE_PAGES) for name in asked) and not asked & {"cpu", "memory"}:
+        yield forbidden(path, "HugePages require cpu or memory")
     if claims is not None:
         yield from _claims(resources.get("claims") or [], claims, f"{path}.claims")
+
+
+def _fills_pages(name: str, amount: str) -> bool:
+    """Whether an amount of huge pages is a number of pages."""
+    try:
+        size = quantity.parse(name.removeprefix(_HUGE_PAGES)).nanos
+    except ValueError:
+        return False
+    return size > 0 and quantity.parse(amount).nanos % size == 0
 
 
 def _claims(used: list[Object], claims: frozenset[str], path: str) -> Errors:
@@ -97,11 +127,7 @@ def _claims(used: list[Object], claims: frozenset[str], path: str) -> Errors:
 
 def validate_overhead(amounts: Object, path: str) -> Errors:
     """What a pod costs beyond its containers."""
-    for name, amount in amounts.items():
-        at = f"{path}.limits[{name}]"
-        yield from container_resource_name(name, at)
-        yield from resource_amount(amount, at)
-        yield from validate_whole(name, amount, at)
+    yield from validate_requirements({"limits": amounts}, path)
 
 
 def validate_whole(name: str, amount: str, path: str) -> Errors:

@@ -21,7 +21,6 @@ class RuntimeClass(Plugin):
         spec = new.get("spec") or {}
         name = spec.get("runtimeClassName")
         if not name:
-            _set_overhead(request, spec, None)
             return
         entry = request.server.table.cacher(GROUP, "runtimeclasses").get("", name)
         if entry is None:
@@ -42,12 +41,18 @@ class RuntimeClass(Plugin):
         if scheduling.get("tolerations"):
             spec["tolerations"] = merged(spec.get("tolerations") or (), scheduling["tolerations"])
 
+    async def validate(self, request: Request, operation: str, new: Object | None, old: Object | None) -> None:
+        if operation != CREATE or request.subresource or new is None:
+            return
+        spec = new.get("spec") or {}
+        entry = request.server.table.cacher(GROUP, "runtimeclasses").get("", spec.get("runtimeClassName") or "")
+        if spec.get("overhead") and not (entry is not None and (entry.decode().get("overhead") or {}).get("podFixed")):
+            why = "pod rejected: Pod Overhead set without corresponding RuntimeClass defined Overhead"
+            raise forbidden("", "pods", request.name, why)
+
 
 def _set_overhead(request: Request, spec: Object, overhead: Object | None) -> None:
-    if spec.get("overhead") and not overhead:
-        why = "pod rejected: Pod Overhead set without corresponding RuntimeClass defined Overhead"
-        raise forbidden("", "pods", request.name, why)
-    if spec.get("overhead") and read(spec["overhead"]) != read(overhead):
+    if overhead and spec.get("overhead") and read(spec["overhead"]) != read(overhead):
         why = "pod rejected: Pod's Overhead doesn't match RuntimeClass's defined Overhead"
         raise forbidden("", "pods", request.name, why)
     if overhead:

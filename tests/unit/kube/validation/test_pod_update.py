@@ -52,7 +52,11 @@ def problems(subresource: str, new: dict[str, Any], old: dict[str, Any]) -> list
         ),
         pytest.param(
             [{**EPHEMERAL, "image": "debug:2"}],
-            ['spec.ephemeralContainers: Forbidden: existing ephemeral containers "e" may not be changed\n'],
+            [
+                'spec.ephemeralContainers: Forbidden: existing ephemeral containers "e" may not be changed\n'
+                '@@ -1,6 +1,6 @@\n {\n  "Name": "e",\n- "Image": "debug:1",\n+ "Image": "debug:2",\n'
+                '  "Command": null,\n  "Args": null,\n  "WorkingDir": "",\n'
+            ],
             id="changed",
         ),
         pytest.param(
@@ -161,7 +165,7 @@ def test_resize_of_others(
     pod: dict[str, Any], before: dict[str, Any], change: dict[str, Any], wanted: list[str]
 ) -> None:
     old = copy.deepcopy(pod)
-    old["spec"] |= {"initContainers": [INIT], **before}
+    old["spec"] |= {"initContainers": [INIT], "restartPolicy": "Always", **before}
     new = copy.deepcopy(old)
     new["spec"] |= change
     assert problems("resize", new, old) == wanted
@@ -225,4 +229,13 @@ def test_tokens_of_nobody(pod: dict[str, Any]) -> None:
     at = "spec.volumes[0].projected.sources[0].serviceAccountToken"
     assert [str(error) for error in validate_pod_update(pod, pod)] == [
         f"{at}: Forbidden: must not be specified when serviceAccountName is not set"
+    ]
+
+
+def test_static_pods_get_no_ephemeral_containers(pod: dict[str, Any]) -> None:
+    pod["metadata"]["annotations"] = {"kubernetes.io/config.mirror": "x"}
+    new = copy.deepcopy(pod)
+    new["spec"]["ephemeralContainers"] = [EPHEMERAL]
+    assert problems("ephemeralcontainers", new, pod) == [
+        "[]: Forbidden: static pods do not support ephemeral containers"
     ]

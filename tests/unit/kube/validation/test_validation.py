@@ -268,10 +268,20 @@ CREATE: list[tuple[str, str, Any, list[str]]] = [
      ['spec.containers[0].resources.requests: Invalid value: "2": must be less than or equal to cpu limit of 1']),
     ("Pod", f"{C}.resources", {"requests": {"cpu": "-1"}},
      ['spec.containers[0].resources.requests[cpu]: Invalid value: "-1": must be greater than or equal to 0']),
+    ("Pod", f"{C}.resources", {"requests": {"hugepages-2Mi": "3Mi"}, "limits": {"hugepages-2Mi": "3Mi"}},
+     ['spec.containers[0].resources.limits[hugepages-2Mi]: Invalid value: "3Mi": 3Mi is not positive integer multiple '
+      'of hugepages-2Mi',
+      'spec.containers[0].resources.requests[hugepages-2Mi]: Invalid value: "3Mi": 3Mi is not positive integer '
+      'multiple of hugepages-2Mi',
+      "spec.containers[0].resources: Forbidden: HugePages require cpu or memory"]),
+    ("Pod", "spec.resources", {"requests": {"foo": "1", "x.y/z": "1"}, "limits": {"x.y/z": "1"}},
+     ['spec.resources.limits[x.y/z]: Unsupported value: "x.y/z": supported values: "cpu", "hugepages-", "memory"',
+      'spec.resources.requests[foo]: Invalid value: "foo": must be a standard resource type or fully qualified',
+      'spec.resources.requests[x.y/z]: Unsupported value: "x.y/z": supported values: "cpu", "hugepages-", "memory"']),
     ("Pod", f"{C}.resources", {"requests": {"gpu": "1"}},
-     ['spec.containers[0].resources.requests: Invalid value: "gpu": '
+     ['spec.containers[0].resources.requests[gpu]: Invalid value: "gpu": '
       "must be a standard resource type or fully qualified",
-      'spec.containers[0].resources.requests: Invalid value: "gpu": must be a standard resource for containers']),
+      'spec.containers[0].resources.requests[gpu]: Invalid value: "gpu": must be a standard resource for containers']),
     ("Pod", f"{C}.livenessProbe", {},
      ["spec.containers[0].livenessProbe: Required value: must specify a handler type"]),
     ("Pod", f"{C}.livenessProbe", {"tcpSocket": {"port": 1}, "successThreshold": 2},
