@@ -17,7 +17,7 @@ _BOOLEANS = re.compile("y|Y|yes|Yes|YES|on|On|ON|true|True|TRUE|n|N|no|No|NO|off
 _TRUE = ("y", "yes", "on", "true")
 _INTEGER = re.compile("([-+]?)(?:0[xX]([0-9a-fA-F]+)|0[bB]([01]+)|0[oO]?([0-7]+)|(0|[1-9][0-9]*))")
 _FLOAT = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?")
-_SHORT = 1e21  # below it, Go writes whole numbers with all their digits
+_LARGE = 2.0**63  # up to it, whole numbers may be written with a point or an exponent
 _ENDLESS = {".inf": "+Inf", "+.inf": "+Inf", "-.inf": "-Inf", ".nan": "NaN"}
 
 
@@ -38,7 +38,7 @@ def number(text: str) -> int | float | None:
     real = float(plain) if _FLOAT.fullmatch(plain) else math.inf
     if math.isinf(real):
         return None
-    return int(Decimal(repr(real))) if real.is_integer() and abs(real) < _SHORT else real
+    return int(Decimal(repr(real))) if real.is_integer() and abs(real) < _LARGE else real
 
 
 class _Numbers:

@@ -8,6 +8,13 @@ MAPS = "/api/v1/namespaces/default/configmaps"
 TYPES = {"json": "application/json-patch+json", "merge": "application/merge-patch+json",
          "strategic": "application/strategic-merge-patch+json"}  # fmt: skip
 CASES = [
+    (
+        "json",
+        b'[{"op":"add","path":"/metadata/ownerReferences","value":[]},'
+        b'{"op":"add","path":"/metadata/ownerReferences/0","value":'
+        b'{"apiVersion":"v1","kind":"K","name":"n","uid":"u","uid":"u"}}]',
+        ['json patch duplicate field "[1].value.uid"', 'duplicate field "metadata.ownerReferences[0].uid"'],
+    ),
     ("merge", b'{"data":{"k":"a","k":"b"}}', ['duplicate field "data.k"']),
     ("strategic", b'{"data":{"k":"a"},"data":{},"nope":1}', ['duplicate field "data"', 'unknown field "nope"']),
     ("json", b'[{"op":"add","path":"/data/k","value":"a","value":"b"}]', ['json patch duplicate field "[0].value"']),
@@ -15,7 +22,12 @@ CASES = [
     (
         "json",
         b'[{"op":"add","op":"add","path":"/nope","value":{"a":1,"a":2},"z":1}]',
-        ['json patch duplicate field "[0].op"', 'json patch unknown field "[0].z"', 'unknown field "nope"'],
+        [
+            'json patch duplicate field "[0].op"',
+            'json patch duplicate field "[0].value.a"',
+            'json patch unknown field "[0].z"',
+            'unknown field "nope"',
+        ],
     ),
 ]
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import re
 from typing import Any
 
 import jsonpatch
@@ -15,14 +16,18 @@ MAX_OPERATIONS = 10_000
 OPERATIONS = ("add", "remove", "replace", "move", "copy", "test")
 _STRINGS = ("op", "path", "from")
 MEMBERS = (*_STRINGS, "value")  # of an operation
+_NEGATIVE, _INDEX = re.compile(r"/-\d"), re.compile(r"-\d+")
 _NEEDS_VALUE = ("add", "replace", "test")
 TEST_FAILED = "failed: test failed"  # how the message ends when the object is not what the patch expects
 
 
-def apply(original: dict[str, Any], patch: Any) -> dict[str, Any]:
-    """A patched copy of `original`. Raises StatusError: 400 for a malformed patch, 413 too long, 422 not applicable."""
+def apply(original: dict[str, Any], patch: Any, *, lenient: bool = False) -> dict[str, Any]:
+    """A patched copy of `original`. Raises StatusError: 400 for a malformed patch, 413 too long, 422 not applicable.
+
+    `lenient`: members of other types are looked at only where an operation needs them.
+    """
     patched: Any = copy.deepcopy(original)
-    for operation in _read(patch):
+    for operation in _read(patch, lenient):
         patched = _step(patched, operation)
     if not isinstance(patched, dict):
         raise unprocessable("the patched document is not an object")
@@ -37,6 +42,11 @@ def _step(document: Any, operation: dict[str, Any]) -> Any:
     kind, path = operation.get("op"), operation.get("path") or ""
     if kind not in OPERATIONS:
         raise unprocessable(f"Unexpected kind: {kind or ''}")
+    if _NEGATIVE.search(path) or _NEGATIVE.search(operation.get("from") or ""):
+        path = _counted(document, path, kind in ("add", "copy", "move"))
+        operation = {**operation, "path": path}
+        if operation.get("from"):
+            operation["from"] = _counted(document, operation["from"], False)
     if not path and kind in ("add", "replace", "remove"):
         raise unprocessable(f"{kind} operation does not apply to the whole document")
     if kind == "copy" and _lacks(document, operation.get("from") or ""):
@@ -58,6 +68,22 @@ def _step(document: Any, operation: dict[str, Any]) -> Any:
         raise unprocessable(str(wrong)) from None
 
 
+def _counted(document: Any, path: str, adds: bool) -> str:
+    """A path whose negative indexes, counted from the end of their lists, are ordinary ones."""
+    steps = path.split("/")[1:]
+    for at, step in enumerate(steps):
+        if isinstance(document, list) and _INDEX.fullmatch(step):
+            index = len(document) + int(step) + (adds and at == len(steps) - 1)
+            if index < 0:
+                raise unprocessable(f"Unable to access invalid index: {step}: invalid index referenced")
+            steps[at] = step = str(index)
+        try:
+            document = document[int(step) if isinstance(document, list) else jsonpointer.unescape(step)]
+        except (KeyError, IndexError, TypeError, ValueError):
+            break
+    return "".join(f"/{step}" for step in steps)
+
+
 def _lacks(document: Any, path: str) -> bool:
     """Whether the path is that of a member that an object does not have."""
     try:
@@ -67,7 +93,7 @@ def _lacks(document: Any, path: str) -> bool:
     return isinstance(parent, dict) and last is not None and last not in parent
 
 
-def _read(patch: Any) -> list[dict[str, Any]]:
+def _read(patch: Any, lenient: bool) -> list[dict[str, Any]]:
     """The operations; a value that is not given is null. Raises StatusError (400, 413)."""
     if patch is None:
         return []
@@ -81,14 +107,17 @@ def _read(patch: Any) -> list[dict[str, Any]]:
     for operation in patch:
         if operation is not None and not isinstance(operation, dict):
             raise _malformed(f"json: cannot unmarshal {go_type(operation)} into Go value of type handlers.jsonPatchOp")
-        found.append(_complete(operation or {}))
+        found.append(_complete(operation or {}, lenient))
     return found
 
 
-def _complete(operation: dict[str, Any]) -> dict[str, Any]:
+def _complete(operation: dict[str, Any], lenient: bool) -> dict[str, Any]:
     for name in _STRINGS:
         value = operation.get(name)
         if value is not None and not isinstance(value, str):
+            if lenient:
+                operation = {**operation, name: None}
+                continue
             what = f"json: cannot unmarshal {go_type(value)} into Go struct field jsonPatchOp.{name} of type string"
             raise _malformed(what)
     return {"value": None, **operation} if operation.get("op") in _NEEDS_VALUE else operation

@@ -22,6 +22,7 @@ DIRECTIVE = "$patch"
 RETAIN_KEYS = "$retainKeys"
 _DELETE = "$deleteFromPrimitiveList"
 _ORDER = "$setElementOrder"
+_RAW = "io.k8s.apimachinery.pkg.runtime.RawExtension"  # any JSON, of which nothing is known
 
 Map = dict[str, Any]
 
@@ -116,14 +117,15 @@ class _Merger:
             return
         current = merged.get(member)
         if current is None or type(current) is not type(value) or not isinstance(value, dict | list):
-            if member not in merged:
-                self._discard_nulls(value)
+            self._discard_nulls(value)
             if _is_kept(value):
                 merged[member] = _taken(value)
             else:
                 merged.pop(member, None)
             return
         field = self.schema.lookup(definition, member)
+        if field is PLAIN and definition == _RAW:
+            raise errors.no_such_field(definition, member)
         if isinstance(value, dict):
             merged[member] = value if field.replaces else self.merge_map(current, value, field.definition)
         elif field.merges:
@@ -212,6 +214,8 @@ class _Merger:
         marker, slash, member = name.partition("/")
         if not slash or marker != _DELETE:
             raise _bad_format("primitive list")
+        if definition == _RAW:
+            raise errors.no_such_field(definition, member)
         if values is None:
             merged.pop(member, None)
             return

@@ -6,9 +6,9 @@ is a zero value where the struct cannot tell it from none, a quantity takes its 
 dropped, warned of or refused depending on `fieldValidation`.
 """
 
-import base64
 import json
 import math
+import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -19,6 +19,7 @@ from kybern.kube.schema.table import Definition, dropped_zeros, load
 from kybern.kube.schema.times import time_error
 from kybern.kube.status import StatusError, bad_request
 
+_BASE64 = re.compile("[A-Za-z0-9+/]*={0,2}")
 _INTEGERS = {"int32": 2**31, "int64": 2**63}
 _NONE: frozenset[str] = frozenset()
 _KEY, _END = "\0", "\1"  # around the key of a map in a path
@@ -51,8 +52,8 @@ def prune(definition: Definition, obj: dict[str, Any], *, restored: bool = False
     walk.value(definition, obj, "", "")
     if walk.errors or walk.ends:
         raise DecodeError((walk.ends or walk.errors)[0], walk.restoring)
-    for path, number in walk.cut:
-        put(obj, path, number)
+    for path, left in walk.cut:
+        put(obj, path, left)
     for holder, name, value in walk.fixes:
         if value is None:
             del holder[name]
@@ -110,7 +111,7 @@ class _Walk:
 
     def __init__(self, root: Definition, *, restored: bool = False) -> None:
         self.root, self.restored = root, restored
-        self.cut: list[tuple[str, int]] = []  # (path, what is left of an integer)
+        self.cut: list[tuple[str, Any]] = []  # (path, what is left of a value)
         self.errors: list[str] = []
         self.ends: list[str] = []  # errors of values that read themselves, at which upstream's decoder stops
         self.restoring = ""  # the first error in the words of a strategic merge patch, if it has its own
@@ -242,11 +243,12 @@ class _Walk:
             if isinstance(value, bool) or not isinstance(value, int | str) or _beyond(value):
                 self.end(self.worded(value, path, owner, "int32"), self.worded(value, "", "", "int32"))
         elif not isinstance(value, str):
-            if form != "byte":
-                self.restoring = self.restoring or self.worded(value, "", "", "string")
-            self.wrong(schema, value, path, owner)
+            if form == "byte":
+                self.wrong(schema, value, path, owner)
+            else:
+                self.end(self.worded(value, path, owner, "string"), self.worded(value, "", "", "string"))
         elif form == "byte":
-            self.bytes(value)
+            self.bytes(value, path)
         elif problem := time_error(value, micro=form == "micro-time"):
             self.end(problem)
 
@@ -259,15 +261,16 @@ class _Walk:
             if text != value:
                 self.fixes.append((holder, member, text))
 
-    def bytes(self, value: str) -> None:
-        try:
-            base64.b64decode(value, validate=True)
-        except ValueError:  # also of what is not ASCII
-            alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
-            at = next((i for i, char in enumerate(value) if char not in alphabet), len(value) // 4 * 4)
-            problem = f"illegal base64 data at input byte {len(value[:at].encode())}"
-            self.restoring = self.restoring or f"error decoding from json: {problem}"
-            self.errors.append(problem)
+    def bytes(self, value: str, path: str) -> None:
+        """Base64, in which lines may end anywhere."""
+        text = value.replace("\n", "").replace("\r", "")
+        if len(text) % 4 == 0 and _BASE64.fullmatch(text):
+            if text != value:
+                self.cut.append((path, text))
+            return
+        problem = f"illegal base64 data at input byte {len(value[: _corrupt(value)].encode())}"
+        self.restoring = self.restoring or f"error decoding from json: {problem}"
+        self.errors.append(problem)
 
     def end(self, problem: str, restoring: str = "") -> None:
         self.restoring = self.restoring or restoring or problem
@@ -286,6 +289,18 @@ class _Walk:
             return f"json: cannot unmarshal {got} into Go value of type {wanted}"
         where, named = shown(self.root, path)
         return f"json: cannot unmarshal {got} into Go struct field {owner}.{where} of type {named or wanted}"
+
+
+def _corrupt(value: str) -> int:
+    """The character at which Go gives up reading base64."""
+    alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
+    at = next((i for i, char in enumerate(value) if char not in alphabet), len(value) // 4 * 4)
+    rest = value[at:]
+    if at % 4 == 3 and rest.startswith("="):
+        return at + 1
+    if at % 4 == 2 and rest.startswith("="):
+        return len(value) if rest == "=" else at + 2 if rest.startswith("==") else at
+    return at
 
 
 def _cut_off(value: float, limit: int) -> int:

@@ -6,12 +6,6 @@ from typing import Any
 import orjson
 
 
-class _Repeating(dict[str, Any]):
-    """A decoded object that remembers which of its members came more than once."""
-
-    repeated: tuple[str, ...] = ()
-
-
 def duplicate_fields(data: bytes) -> list[str]:
     """Paths such as `spec.containers[0].name` of members given twice, in order of appearance.
 
@@ -19,9 +13,7 @@ def duplicate_fields(data: bytes) -> list[str]:
     """
     if data.count(b'"') - data.count(b'\\"') == _quotes(data):
         return []
-    found: list[str] = []
-    _collect(json.loads(data, object_pairs_hook=_remember), "", found)
-    return found
+    return [path for what, path in appearances(data) if what == "duplicate"]
 
 
 def appearances(data: bytes) -> dict[tuple[str, str], int]:
@@ -47,24 +39,6 @@ def _place(value: Any, path: str, places: dict[tuple[str, str], int]) -> None:
 def _quotes(data: bytes) -> int:
     again = orjson.dumps(orjson.loads(data))
     return again.count(b'"') - again.count(b'\\"')
-
-
-def _remember(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    decoded = _Repeating(pairs)
-    if len(decoded) != len(pairs):
-        names = [name for name, _ in pairs]
-        decoded.repeated = tuple(dict.fromkeys(name for name in names if names.count(name) > 1))
-    return decoded
-
-
-def _collect(value: Any, path: str, found: list[str]) -> None:
-    if isinstance(value, _Repeating):
-        found.extend(_join(path, name) for name in value.repeated)
-        for name, child in value.items():
-            _collect(child, _join(path, name), found)
-    elif isinstance(value, list):
-        for index, child in enumerate(value):
-            _collect(child, f"{path}[{index}]", found)
 
 
 def _join(path: str, name: str) -> str:

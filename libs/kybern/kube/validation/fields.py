@@ -90,21 +90,34 @@ def port_number_or_name(value: Any, path: str) -> Errors:
 
 
 def immutable(new: Any, old: Any, path: str, detail: str = IMMUTABLE) -> Errors:
-    if not same(new, old):
+    if not same(new, old, path.rpartition(".")[2]):
         yield invalid(path, new, detail)
 
 
 def immutable_forbidden(new: Any, old: Any, path: str, detail: str) -> Errors:
-    if not same(new, old):
+    if not same(new, old, path.rpartition(".")[2]):
         yield forbidden(path, detail)
 
 
-def same(new: Any, old: Any) -> bool:
-    """Equal the way upstream compares objects: an absent field, null and an empty collection are the same."""
+_TEXTS_BY_KEY = frozenset(
+    {
+        *("annotations", "attributes", "binaryData", "data", "labels", "matchLabels", "nodeSelector", "parameters"),
+        "volumeAttributes",
+    }
+)
+
+
+def same(new: Any, old: Any, name: str = "") -> bool:
+    """Equal the way upstream compares objects: an absent field, null and an empty collection are the same.
+
+    `name` is that of the member; where it is a map, a key with an empty text is not the same as no key.
+    """
     if new == old:
         return True
     if isinstance(new, dict) and isinstance(old, dict):
-        return all(same(new.get(key), old.get(key)) for key in new.keys() | old.keys())
+        if name in _TEXTS_BY_KEY and new.keys() != old.keys():
+            return False
+        return all(same(new.get(key), old.get(key), key) for key in new.keys() | old.keys())
     if isinstance(new, list) and isinstance(old, list):
         return len(new) == len(old) and all(map(same, new, old))
     return not new and not old and _empty(new) and _empty(old)

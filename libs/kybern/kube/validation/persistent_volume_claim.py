@@ -72,6 +72,10 @@ def validate_claim_update(obj: Object, old: Object) -> Errors:
         capacity = quantity.parse(child(child(old, "status"), "capacity").get("storage") or "0")
         if not capacity < new_size:
             yield forbidden("spec.resources.requests.storage", "field can not be less than status.capacity")
+    asked, had = (child(one, "spec").get("volumeAttributesClassName") for one in (obj, old))
+    if had is not None and asked is None and child(old, "status").get("currentVolumeAttributesClassName") is not None:
+        why = "update to nil is forbidden when status.currentVolumeAttributesClassName is not nil"
+        yield forbidden("spec.volumeAttributesClassName", why)
     yield from immutable(spec.get("volumeMode"), child(old, "spec").get("volumeMode"), "volumeMode")
 
 

@@ -79,7 +79,7 @@ def validate_attributes_class(obj: Object) -> Errors:
 
 def validate_attributes_class_update(obj: Object, old: Object) -> Errors:
     for name in ("driverName", "parameters"):
-        if not same(obj.get(name), old.get(name)):
+        if not same(obj.get(name), old.get(name), name):
             yield forbidden(name, f"updates to {name} are forbidden.")
     yield from validate_attributes_class(obj)
 

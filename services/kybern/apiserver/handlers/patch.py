@@ -51,7 +51,7 @@ async def _patch_scale(request: Request, patch_type: str, data: bytes) -> bytes:
 
     async def produce(obj: Object) -> Object:
         before = scale_of(obj, request.served.custom)
-        patched = patches.apply_patch(patch_type, before, wanted, SCALE)
+        patched = patches.apply_patch(patch_type, before, wanted, SCALE, lenient=request.field_validation == "Ignore")
         request.warnings.clear()
         body = orjson.dumps(patched)
         scale = patches.read_patched(request, patch_type, before, wanted, patched, body, SCALE, found)

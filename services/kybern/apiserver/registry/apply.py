@@ -130,7 +130,11 @@ def _not_typed(config: Object, wrong: str) -> StatusError:
 
 
 def _check_name(request: Request, config: Object) -> None:
-    name = config["metadata"].get("name") or request.name
+    metadata = config["metadata"]
+    if "name" in metadata and not metadata["name"]:
+        why = "was undeterminable: name must be provided"
+        raise bad_request(f"the name of the object ({request.name} based on URL) {why}")
+    name = metadata.get("name") or request.name
     if name != request.name:
         raise bad_request(f"the name of the object ({name}) does not match the name on the URL ({request.name})")
     namespace = config["metadata"].get("namespace")
@@ -149,6 +153,8 @@ def _apply(request: Request, live: Object | None, config: Object, force: bool, s
 async def _create(request: Request, config: Object) -> bytes:
     if not request.subresource:
         request.check("create")
+    elif not request.served.strategy.create_on_update:
+        raise not_found(request.group, request.resource, request.name)
     applied = _apply(request, None, config, False)
     _check_strict(request)
     obj = _settled(request, None, config, applied)

@@ -11,7 +11,7 @@ from kybern.apiserver.registry import unreadable
 from kybern.apiserver.registry.decode import LARGEST, Refuse, parse, prune, to_storage
 from kybern.apiserver.registry.metadata import ordered
 from kybern.apiserver.registry.request import Request
-from kybern.apiserver.registry.update import change, need_name
+from kybern.apiserver.registry.update import change, need_name, need_version
 from kybern.kube import field, recognize, schema
 from kybern.kube.document_limits import TooDeep, check_depth
 from kybern.kube.go_json import loads_error
@@ -33,7 +33,7 @@ JSON, MERGE, STRATEGIC = (
 APPLY = "application/apply-patch+yaml"
 TYPES = (JSON, MERGE, STRATEGIC, APPLY)
 GVK = tuple[str, str, str]
-_MEMBER = re.compile(r"\[\d+\]\.[^.\[]*")
+_IN_VALUE = re.compile(r"\[(\d+)\]\.value([.\[].*)")
 
 
 def decode_patch(data: bytes, patch_type: str = MERGE) -> Any:
@@ -51,10 +51,10 @@ def decode_patch(data: bytes, patch_type: str = MERGE) -> Any:
         raise bad_request(f"{prefix}{error}") from None
 
 
-def apply_patch(patch_type: str, current: Object, patch: Any, gvk: GVK) -> Object:
-    """The patched object. Raises StatusError (400, 415, 422)."""
+def apply_patch(patch_type: str, current: Object, patch: Any, gvk: GVK, *, lenient: bool = False) -> Object:
+    """The patched object; `lenient` as for JSON patches. Raises StatusError (400, 415, 422)."""
     if patch_type == JSON:
-        return json_patch.apply(current, patch)
+        return json_patch.apply(current, patch, lenient=lenient)
     if patch_type == MERGE:
         return merge_patch.apply(current, patch)
     if patch_type == STRATEGIC:
@@ -72,7 +72,6 @@ def strict_problems(request: Request, patch_type: str, wanted: Any, data: bytes)
     duplicated = schema.duplicate_fields(data)
     if patch_type != JSON:
         return [f'duplicate field "{path}"' for path in duplicated]
-    direct = [path for path in duplicated if _MEMBER.fullmatch(path)]  # nobody looks into values
     unknown = [
         f"[{index}].{name}"
         for index, operation in enumerate(wanted if isinstance(wanted, list) else ())
@@ -80,8 +79,25 @@ def strict_problems(request: Request, patch_type: str, wanted: Any, data: bytes)
         for name in operation
         if name not in json_patch.MEMBERS
     ]
-    known = [f'json patch duplicate field "{path}"' for path in direct if path not in unknown]
-    return [*known, *(f'json patch unknown field "{path}"' for path in unknown)]
+    known = [f'json patch duplicate field "{path}"' for path in duplicated if path not in unknown]
+    given = (_given_twice(wanted, path) for path in duplicated)
+    return [
+        *known,
+        *(f'json patch unknown field "{path}"' for path in unknown),
+        *(f'duplicate field "{path}"' for path in given if path),
+    ]
+
+
+def _given_twice(operations: list[Object], path: str) -> str:
+    """Where in the object a member will be that the value of an operation names twice; empty if nowhere."""
+    found = _IN_VALUE.fullmatch(path)
+    if found is None or operations[int(found[1])].get("op") not in ("add", "replace"):
+        return ""
+    steps = str(operations[int(found[1])].get("path") or "").split("/")[1:]
+    if "-" in steps:  # how long the list is has not been looked at
+        return ""
+    shown = "".join(f"[{step}]" if step.isdigit() else f".{step}" for step in steps)
+    return shown.removeprefix(".") + found[2]
 
 
 def refuse_patched(
@@ -118,7 +134,7 @@ async def patch(request: Request, patch_type: str, data: bytes) -> bytes:
         before = schema.convert(current, served.info.api_version) if not served.is_stored_version else current
         if request.subresource == "status" and before.get("status") is None and served.custom is None:
             before = {**before, "status": {}}  # a status is always there to be added to
-        patched = apply_patch(patch_type, before, wanted, served.info.gvk)
+        patched = apply_patch(patch_type, before, wanted, served.info.gvk, lenient=request.field_validation == "Ignore")
         try:
             body = orjson.dumps(patched)
         except TypeError as error:  # a patch may nest deeper what was deep before
@@ -126,6 +142,7 @@ async def patch(request: Request, patch_type: str, data: bytes) -> bytes:
         request.warnings.clear()
         obj = read_patched(request, patch_type, before, wanted, patched, body, served.info.gvk, found)
         need_name(request, obj)
+        need_version(request, obj)
         check_uid(request, obj, current)
         if obj["metadata"].get("resourceVersion") == current["metadata"]["resourceVersion"]:
             obj["metadata"].pop("resourceVersion")  # the patch names no version: another writer is no conflict
@@ -152,7 +169,7 @@ def read_patched(
     """
     refuse = partial(refuse_patched, patch_type, before, wanted, body)
     obj = _read(patch_type, patched, body, gvk, refuse)
-    prune(request, obj, gvk, refuse=refuse, restored=patch_type == STRATEGIC, found=found)
+    prune(request, obj, gvk, refuse=refuse, restored=patch_type == STRATEGIC, found=found, in_order=patch_type == JSON)
     return obj
 
 

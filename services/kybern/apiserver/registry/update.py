@@ -45,15 +45,20 @@ async def update(request: Request, data: bytes) -> tuple[bytes, bool]:
         request.check("create")
         return request.served.present(await create.create_object(request, wanted)), True
 
-    named = wanted["metadata"].get("resourceVersion") not in (None, "", "0")
-    if not named and not request.served.strategy.unconditional_update:
-        error = field_invalid("metadata.resourceVersion", 0, "must be specified for an update")
-        raise invalid(request.group, request.resource, request.name, [error])
+    need_version(request, wanted)
 
     async def produce(_: Object) -> Object:
         return {**wanted, "metadata": dict(wanted["metadata"])}
 
     return request.served.present(await change(request, produce)), False
+
+
+def need_version(request: Request, obj: Object) -> None:
+    """An object of some kinds says which version it is to replace. Raises StatusError (422)."""
+    named = obj["metadata"].get("resourceVersion") not in (None, "", "0")
+    if not named and not request.served.strategy.unconditional_update:
+        error = field_invalid("metadata.resourceVersion", 0, "must be specified for an update")
+        raise invalid(request.group, request.resource, request.name, [error])
 
 
 def need_name(request: Request, obj: Object) -> None:

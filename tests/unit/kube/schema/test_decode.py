@@ -97,6 +97,21 @@ def test_bad_base64() -> None:
     assert errors == ["illegal base64 data at input byte 3"]
 
 
+@pytest.mark.parametrize(
+    ("text", "at"),
+    [("YQ==-x", 4), ("YQ=", 3), ("YQ", 0), ("YQ=x", 2), ("YWI=x", 4), ("YWJj=", 4), ("=", 0), ("YWJj==", 4), ("Y?", 1)],
+)
+def test_where_base64_ends(text: str, at: int) -> None:
+    errors, _ = schema.check(definition("Secret"), {"data": {"a": text}})
+    assert errors == [f"illegal base64 data at input byte {at}"]
+
+
+def test_lines_of_base64_are_joined() -> None:
+    obj: dict[str, Any] = {"data": {"a.b": "YW\nJj\r\n", "c": "YQ==\n"}}
+    assert schema.prune(definition("Secret"), obj) == []
+    assert obj == {"data": {"a.b": "YWJj", "c": "YQ=="}}
+
+
 def test_unknown_fields_are_named_with_their_place_and_dropped() -> None:
     obj = deployment(image="x", colour="red", ports=[{"containerPort": 80, "speed": 1}])
     obj["extra"] = {}

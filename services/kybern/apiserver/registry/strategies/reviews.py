@@ -20,6 +20,8 @@ async def _read(request: Request, data: bytes) -> Object:
     """The review that admission has let pass. Raises StatusError."""
     review = decode(request, data, request.served.info.gvk)
     metadata.place(request, review)
+    for member in ("uid", "creationTimestamp", "deletionTimestamp", "deletionGracePeriodSeconds", "selfLink"):
+        review["metadata"].pop(member, None)
     track_create(request, review)
     await admit(request, review)
     return review
