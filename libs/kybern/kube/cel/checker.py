@@ -82,7 +82,7 @@ class Checker:
                     return scope[name]
         name = name.removeprefix(".")
         found = self._names.get(name)
-        if found is None and (name in _TYPE_NAMES or self._structs.fields(name) is not None):
+        if found is None and (name in _TYPE_NAMES or self._structs.is_message(name)):
             found = Type("type", (_TYPE_NAMES.get(name) or Type(name),))
         return found
 

@@ -82,7 +82,8 @@ def _read(expression: str, extensions: tuple[str, ...]) -> ast.Parsed:
     try:
         found = ast.read(_parser(extensions).compile(expression, disable_check=True).serialize())
     except (RuntimeError, ValueError, UnicodeEncodeError) as error:
-        raise CompileError(wording.in_order("\n".join([wording.worded(str(error)), *_quoted(expression)]))) from None
+        message = wording.worded(str(error), lines="\n" in expression)
+        raise CompileError(wording.in_order("\n".join([message, *_quoted(expression)]))) from None
     quoted = _quoted(expression)
     if quoted:
         raise CompileError("\n".join(quoted))

@@ -65,6 +65,10 @@ class Structs:
                 return ast.Type(shape.name or name)
         return shape
 
+    def is_message(self, name: str) -> bool:
+        """Whether expressions may write it by that name."""
+        return bool(self._open) and (name == self._loose or name.partition(".")[0] == self._open)
+
     def fields(self, name: str) -> Mapping[str, Shape] | None:
         """The fields of a struct; None if there is none of that name."""
         found = self._found.get(name)

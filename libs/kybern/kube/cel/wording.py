@@ -24,18 +24,21 @@ _NO_IDENT = re.compile(
     r"(ERROR: <input>:(\d+:\d+): Syntax error: mismatched input '.*' expecting \{IDENTIFIER, ESC_IDENTIFIER\})"
     r"(\n.*\n.*)"
 )
+_UNREADABLE = re.compile(r"token recognition error at: '.*'")
 _PLACE = re.compile(r"ERROR: <input>:(\d+):(\d+):")
 _NULL = {"null_type": "null"}
 _RUNTIME = {"timestamp": "google.protobuf.Timestamp", "duration": "google.protobuf.Duration"}
 _WIDE, _WIDE_MARK = "．", "＾"
 
 
-def worded(message: str) -> str:
-    """The parser's explanation in cel-go's words."""
+def worded(message: str, lines: bool = False) -> str:
+    """The parser's explanation in cel-go's words; `lines` says whether it is about several."""
     message = re.sub(r"^[A-Z_]+: ", "", message, count=1) if not message.startswith("ERROR: <") else message
     message = re.sub(r" \[[A-Z_]+\]$", "", message)
     for pattern, words in _REWORDED:
         message = pattern.sub(words, message)
+    if lines:
+        message = _UNREADABLE.sub(lambda match: match[0].replace(r"\n", "\n"), message)
     message = _NO_IDENT.sub(r"\1\3\nERROR: <input>:\2: unsupported ident kind\3", message)
     return in_order(_TWICE.sub(_second_variable, message))
 

@@ -40,6 +40,20 @@ def follow(text: str, schema: Definition, arrays: bool = True) -> tuple[tuple[st
     return tuple(names), schema
 
 
+def told(text: str, schema: Definition) -> str:
+    """How errors name the place: keys of maps between brackets. What leads nowhere is told as it is written."""
+    try:
+        names, _ = follow(text, schema)
+    except WrongPath:
+        return text.removeprefix(".")
+    found = ""
+    for name in names:
+        properties = schema.get("properties")
+        found += f"{'.' if found else ''}{name}" if properties else f"[{name}]"
+        schema = _step(schema, name)
+    return found
+
+
 def _tokens(text: str) -> Iterator[str]:
     return (match[0] for match in _TOKEN.finditer(text))
 

@@ -102,7 +102,7 @@ def _rule(place: Place, rule: Definition, path: str, where: Where, costs: Costs)
     yield from _cost(place, found, path, where, costs)
     if found.uses_old and where.uncorrelated:
         detail = f"oldSelf cannot be used on the uncorrelatable portion of the schema within {where.uncorrelated}"
-        yield invalid(f"{path}.rule", rule_shown(rule), detail)
+        yield invalid(f"{path}.rule", rule["rule"], detail)
 
 
 def _form(schema: Definition, rule: Definition, path: str) -> Errors:

@@ -11,6 +11,7 @@ from typing import Any
 from kybern.kube.cel import Budget, CostExceeded, EvaluationError
 from kybern.kube.cel.values import NONE, some
 from kybern.kube.field import OMITTED, ErrorType, FieldError, duplicate, forbidden, invalid, required
+from kybern.kube.structural import field_path as field_paths
 from kybern.kube.structural.cel_values import to_cel
 from kybern.kube.structural.compiled_rules import Rule, compile_rules
 from kybern.kube.structural.lists import identity
@@ -74,23 +75,27 @@ class _Judge:
     ) -> None:
         shown, where = node.schema.get("type") or "", path or NOWHERE
         if rule.program is None:
-            told.append(invalid(where, shown, f"rule compile error: {rule.error}"))
+            self.errors.append(invalid(where, shown, f"rule compile error: {rule.error}"))
             return
         try:
             good = rule.program.evaluate(values, self.budget)
         except CostExceeded as error:
             if self.budget.left < 0:
-                told.append(invalid(where, shown, OUT_OF_BUDGET))
+                self.errors.append(invalid(where, shown, OUT_OF_BUDGET))
             else:
                 why = "no further validation rules will be run due to call cost exceeds limit for rule"
-                told.append(invalid(where, shown, f"'{error}': {why}: {rule.name}"))
+                self.errors.append(invalid(where, shown, f"'{error}': {why}: {rule.name}"))
             raise _Stop from None
         except EvaluationError as error:
-            told.append(invalid(where, shown, _failed(rule, str(error))))
+            self.errors.append(invalid(where, shown, _failed(rule, str(error))))
             return
         if good is not True:
             bad = OMITTED if type(value) in (dict, list) else value
-            told.append(_broken(rule, values, where + (rule.given.get("fieldPath") or ""), bad, self.budget))
+            field_path = rule.given.get("fieldPath") or ""
+            if field_path:
+                part = field_paths.told(field_path, node.schema)
+                where = f"{path}.{part}" if path else part
+            told.append(_broken(rule, values, where, bad, self.budget))
 
 
 def _failed(rule: Rule, error: str) -> str:
