@@ -98,7 +98,7 @@ def _read(patch: Any, lenient: bool) -> list[dict[str, Any]]:
     if patch is None:
         return []
     if not isinstance(patch, list):
-        raise _malformed(f"json: cannot unmarshal {go_type(patch)} into Go value of type []handlers.jsonPatchOp")
+        raise _no_patch(patch, lenient, "[]handlers.jsonPatchOp", "jsonpatch.Patch")
     if len(patch) > MAX_OPERATIONS:
         raise request_entity_too_large(
             f"The allowed maximum operations in a JSON patch is {MAX_OPERATIONS}, got {len(patch)}"
@@ -106,7 +106,7 @@ def _read(patch: Any, lenient: bool) -> list[dict[str, Any]]:
     found = []
     for operation in patch:
         if operation is not None and not isinstance(operation, dict):
-            raise _malformed(f"json: cannot unmarshal {go_type(operation)} into Go value of type handlers.jsonPatchOp")
+            raise _no_patch(operation, lenient, "handlers.jsonPatchOp", "jsonpatch.Operation")
         found.append(_complete(operation or {}, lenient))
     return found
 
@@ -121,6 +121,12 @@ def _complete(operation: dict[str, Any], lenient: bool) -> dict[str, Any]:
             what = f"json: cannot unmarshal {go_type(value)} into Go struct field jsonPatchOp.{name} of type string"
             raise _malformed(what)
     return {"value": None, **operation} if operation.get("op") in _NEEDS_VALUE else operation
+
+
+def _no_patch(value: Any, lenient: bool, checked: str, applied: str) -> StatusError:
+    """The value is of another type than what is first to read it."""
+    why = f"json: cannot unmarshal {go_type(value)} into Go value of type {applied if lenient else checked}"
+    return bad_request(why) if lenient else _malformed(why)
 
 
 def _malformed(why: str) -> StatusError:

@@ -8,10 +8,13 @@ from kybern.kube.recognize import go_type
 from kybern.kube.status import bad_request
 
 
-def apply(original: dict[str, Any], patch: Any) -> dict[str, Any]:
-    """A patched copy of `original`, sharing unchanged parts with it. Raises StatusError when the patch is no object."""
+def apply(original: dict[str, Any], patch: Any, *, lenient: bool = False) -> dict[str, Any]:
+    """A patched copy of `original`, sharing unchanged parts with it. Raises StatusError when the patch is no object.
+
+    `lenient`: nobody has looked at the patch before.
+    """
     if not isinstance(patch, dict):
-        if patch is None:
+        if patch is None or (lenient and not isinstance(patch, list)):
             raise bad_request("Invalid JSON Patch")
         why = f"json: cannot unmarshal {go_type(patch)} into Go value of type map[string]interface {{}}"
         raise bad_request(f"error decoding patch: {why}")

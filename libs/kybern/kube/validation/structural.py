@@ -21,6 +21,7 @@ _BY_HAND = frozenset(
         "io.k8s.api.core.v1.ResourceQuotaSpec",
         "io.k8s.api.core.v1.ScopedResourceSelectorRequirement",
         "io.k8s.api.core.v1.Taint",
+        "io.k8s.api.networking.v1.NetworkPolicySpec",
         "io.k8s.api.resource.v1.ResourceClaimSpec",
         "io.k8s.api.resource.v1.ResourceSliceSpec",
         "io.k8s.apiextensions-apiserver.pkg.apis.apiextensions.v1.ValidationRule",

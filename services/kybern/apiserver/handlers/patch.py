@@ -46,7 +46,7 @@ async def _patch(request: Request, message: PatchRequest) -> tuple[bytes, bool]:
 
 
 async def _patch_scale(request: Request, patch_type: str, data: bytes) -> bytes:
-    wanted = patches.decode_patch(data, patch_type)
+    wanted = patches.decode_patch(data, patch_type, lenient=request.field_validation == "Ignore")
     found = patches.strict_problems(request, patch_type, wanted, data)
 
     async def produce(obj: Object) -> Object:

@@ -36,9 +36,9 @@ GVK = tuple[str, str, str]
 _IN_VALUE = re.compile(r"\[(\d+)\]\.value([.\[].*)")
 
 
-def decode_patch(data: bytes, patch_type: str = MERGE) -> Any:
-    """Raises StatusError (400, 413)."""
-    prefix = "" if patch_type == STRATEGIC else "error decoding patch: "
+def decode_patch(data: bytes, patch_type: str = MERGE, *, lenient: bool = False) -> Any:
+    """Raises StatusError (400, 413). `lenient`: with fieldValidation=Ignore nobody but the patching itself reads it."""
+    prefix = "" if patch_type == STRATEGIC or lenient else "error decoding patch: "
     if len(data) > LARGEST:
         raise request_entity_too_large(f"limit is {LARGEST}")
     try:
@@ -46,6 +46,8 @@ def decode_patch(data: bytes, patch_type: str = MERGE) -> Any:
         check_depth(decoded, data)
         return decoded
     except orjson.JSONDecodeError as error:
+        if lenient and patch_type == MERGE:
+            raise bad_request("Invalid JSON Patch") from None
         raise bad_request(f"{prefix}{loads_error(data, error)}") from None
     except TooDeep as error:
         raise bad_request(f"{prefix}{error}") from None
@@ -56,7 +58,7 @@ def apply_patch(patch_type: str, current: Object, patch: Any, gvk: GVK, *, lenie
     if patch_type == JSON:
         return json_patch.apply(current, patch, lenient=lenient)
     if patch_type == MERGE:
-        return merge_patch.apply(current, patch)
+        return merge_patch.apply(current, patch, lenient=lenient)
     if patch_type == STRATEGIC:
         name = schema_facts.definition_name(*gvk)
         if not name:
@@ -127,7 +129,7 @@ async def patch(request: Request, patch_type: str, data: bytes) -> bytes:
     served = request.served
     if request.served.storage.get(request.namespace, request.name) is None:
         raise unreadable.missing(served, request.namespace, request.name)
-    wanted = decode_patch(data, patch_type)
+    wanted = decode_patch(data, patch_type, lenient=request.field_validation == "Ignore")
     found = strict_problems(request, patch_type, wanted, data)
 
     async def produce(current: Object) -> Object:

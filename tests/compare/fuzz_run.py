@@ -1,0 +1,110 @@
+"""The fuzzer's loop: what is there before, one case asked of both, and which differences are left out on purpose."""
+
+import http.client
+import json
+import random
+import re
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import yaml
+from fuzz_known import OWN, compared
+from fuzz_requests import Ask, Base, base, case, load_objects
+from fuzz_values import as_json
+from same import ROOT_USER, Both, readable
+
+NAMESPACE = "fuzz"
+DEFINITION = yaml.safe_load((Path(__file__).parent / "fuzz_definition.yaml").read_text())
+
+
+def prepare(both: Both) -> tuple[list[Base], list[str]]:
+    """The objects that cases start from, stored in both; and how the answers to that differ."""
+    both.ask("POST", "/api/v1/namespaces", {"metadata": {"name": NAMESPACE}})
+    both.ask("POST", f"/api/v1/namespaces/{NAMESPACE}/serviceaccounts", {"metadata": {"name": "default"}})
+    both.ask("POST", "/apis/apiextensions.k8s.io/v1/customresourcedefinitions", DEFINITION)
+    found, wrong = [], []
+    for number, obj in enumerate(load_objects(NAMESPACE)):
+        made = base(obj, NAMESPACE, number)
+        found.append(made)
+        request = Ask("POST", made.collection, as_json(made.obj))
+        kube, kybern = ask(both, request)
+        for _ in range(100):  # until both serve what has just been defined
+            if made.kind != "Fuzz" or 404 not in (kube["status"], kybern["status"]):
+                break
+            time.sleep(0.1)
+            kube, kybern = ask(both, request)
+        wrong += _wrong(made.kind, kube, kybern)
+        if "status" in made.subresources and "status" in obj:
+            body = as_json({"status": obj["status"]})
+            asked = Ask("PATCH", f"{made.path}/status", body, {"Content-Type": "application/merge-patch+json"})
+            wrong += _wrong(f"{made.kind}/status", *ask(both, asked))
+    return found, wrong
+
+
+def _wrong(what: str, kube: Any, kybern: Any) -> list[str]:
+    """What is wrong with an object to start from: it has to be taken, by both alike."""
+    refused = [] if kube["status"] < 300 else [f"{what} is refused: {kube['body']}"]
+    return [*refused, *(f"{what}: {line}" for line in compared(kube, kybern))]
+
+
+def _version(both: Both, of: str) -> tuple[str, str]:
+    pair = both.ask("GET", of)
+    found = []
+    for answer in (pair.kube, pair.kybern):
+        metadata = json.loads(answer.body).get("metadata") or {}
+        found.append(str(metadata.get("resourceVersion", "1")))
+    return found[0], found[1]
+
+
+def ask(both: Both, request: Ask) -> tuple[Any, Any]:
+    """What both say, without what is known to differ."""
+    answers = []
+    bodies: list[bytes | None] = [request.body, request.body]
+    if request.body and b"@RV@" in request.body:
+        own = request.path.partition("?")[0].removesuffix("/status")
+        bodies = [request.body.replace(b"@RV@", version.encode()) for version in _version(both, own)]
+    for server, body in zip((both.kube, both.kybern), bodies, strict=True):
+        headers = {"User-Agent": "compare", **request.headers}
+        answer = server.ask(request.method, request.path, body, headers, ROOT_USER)
+        answers.append(readable(replace(answer, body=OWN.sub(b"OWN", answer.body))))
+    return answers[0], answers[1]
+
+
+def run_case(both: Both, bases: list[Base], seed: str) -> Iterator[tuple[Ask, list[str], int]]:
+    """A case: its requests, the differences of each; it ends with the first that differs."""
+    rng = random.Random(seed)
+    of = rng.choice(bases)
+    asked = case(rng, of)
+    for request in asked:
+        try:
+            kube, kybern = ask(both, request)
+        except http.client.HTTPException:  # kube-apiserver fell over it
+            return
+        lines = compared(kube, kybern)
+        yield request, lines, kube["status"]
+        if lines or (request is asked[0] and kube["status"] >= 400):
+            break
+    if len(asked) > 1:
+        name = json.loads(asked[0].body)["metadata"]["name"]
+        both.ask("PATCH", f"{of.collection}/{name}", {"metadata": {"finalizers": None}})
+        both.ask("DELETE", f"{of.collection}/{name}?gracePeriodSeconds=0&propagationPolicy=Background")
+
+
+def leftovers(both: Both, bases: list[Base]) -> list[str]:
+    """Whether dry runs changed anything."""
+    found = []
+    for of in bases:
+        if of.stored:
+            found += [f"{of.path} {line}" for line in compared(*ask(both, Ask("GET", of.path, None)))]
+    return found
+
+
+def group_key(request: Ask, lines: list[str]) -> str:
+    """Differences of one sort have one key."""
+    first = min(lines, key=lambda line: (".message" not in line, len(line)))
+    kind = request.headers.get("Content-Type", "").partition("/")[2]
+    text = re.sub(r"\d+", "0", re.sub(r'\\"([^"\\]|\\.)*?\\"', "Q", first))[:300]
+    return f"{request.method} {kind} {text}"
