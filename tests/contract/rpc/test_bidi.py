@@ -16,7 +16,7 @@ from kybern.rpc.bidi import SUFFIX
 from kybern.rpc.bidi.client import ClientStream
 from kybern.rpc.exchange.link import Link
 from kybern.rpc.grpc_transport import GrpcTransport
-from kybern.rpc.http2 import END_HEADERS, HEADERS, PREFACE, frame
+from kybern.rpc.http2.frames import END_HEADERS, HEADERS, PREFACE, frame
 from kybern.rpc.identity import peer
 from kybern.rpc.transport import Policy
 from kybern.telemetry import Telemetry

@@ -10,8 +10,8 @@ from urllib.parse import unquote
 import grpc
 import grpc.aio
 
-from kybern.rpc.bidi.connection import Connection
-from kybern.rpc.http2 import (
+from kybern.rpc.bidi.stream import MessageStream
+from kybern.rpc.http2.frames import (
     CANCEL,
     ENABLE_PUSH,
     END_HEADERS,
@@ -32,7 +32,7 @@ CODES = {str(code.value[0]): code for code in grpc.StatusCode}
 STREAM = 1
 
 
-class ClientStream(Connection):
+class ClientStream(MessageStream):
     """A stream that `connect` has opened: a connection of its own."""
 
     def __init__(self, method: str, authority: str) -> None:
@@ -109,7 +109,7 @@ class ClientStream(Connection):
     def _half_closed(self) -> None:
         self._end(rpc_error(grpc.StatusCode.INTERNAL, "the stream ended without a status"))
 
-    def _was_reset(self, code: int) -> None:
+    def _was_reset(self, stream: int, code: int) -> None:
         self._end(rpc_error(grpc.StatusCode.UNAVAILABLE, f"the stream was reset with error {code}"))
 
     def _end(self, error: grpc.aio.AioRpcError | None) -> None:

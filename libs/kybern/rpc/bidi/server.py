@@ -17,8 +17,8 @@ import grpc.aio
 from kybern.pki.contexts import renew, server_context
 from kybern.pki.source import CertificateSource
 from kybern.rpc.address import prepare
-from kybern.rpc.bidi.connection import Connection
-from kybern.rpc.http2 import (
+from kybern.rpc.bidi.stream import MessageStream
+from kybern.rpc.http2.frames import (
     END_HEADERS,
     END_STREAM,
     HEADER_TABLE_SIZE,
@@ -80,7 +80,7 @@ class Listener:
             await asyncio.wait(tasks)
 
 
-class ServerStream(Connection):
+class ServerStream(MessageStream):
     """One stream and its connection: both the requests and the context of its handler."""
 
     def __init__(self, listener: Listener) -> None:
@@ -199,8 +199,8 @@ class ServerStream(Connection):
         if not self._done.done():
             self._done.set_result(None)
 
-    def _was_reset(self, code: int) -> None:
-        if self.task is not None:
+    def _was_reset(self, stream: int, code: int) -> None:
+        if stream == self._number and self.task is not None:
             self.task.cancel()
 
     def _write(self, data: bytes) -> None:

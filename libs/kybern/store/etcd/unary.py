@@ -11,40 +11,27 @@ Answers may be as long as they like: our windows are as wide as the protocol all
 
 import asyncio
 import ssl
-import struct
 from functools import partial
 from typing import Any
 from urllib.parse import unquote
 
 import grpc
 import grpc.aio
-from hpack import HPACKError
 
 from kybern.rpc.exchange.deadlines import Deadlines
-from kybern.rpc.http2 import (
-    ACK,
+from kybern.rpc.http2.connection import Http2Connection
+from kybern.rpc.http2.frames import (
     CANCEL,
-    CONTINUATION,
     DATA,
     ENABLE_PUSH,
     END_HEADERS,
     END_STREAM,
-    FIRST_WINDOW,
-    GOAWAY,
-    HEAD,
     HEADER_TABLE_SIZE,
     HEADERS,
     INITIAL_WINDOW,
-    MAX_STREAMS,
-    PADDED,
-    PING,
     PREFACE,
-    PRIORITY,
     RST_STREAM,
-    SETTINGS,
     WIDEST,
-    WINDOW_UPDATE,
-    HeaderBlocks,
     frame,
     header_block,
     settings,
@@ -64,10 +51,11 @@ class Call:
         self.data = bytearray()
 
 
-class UnaryConnection(asyncio.Protocol):
+class UnaryConnection(Http2Connection):
     """See the module's docstring; made by `connect`."""
 
     def __init__(self, authority: str, scheme: str, timeout: float) -> None:
+        super().__init__()
         self._loop = asyncio.get_running_loop()
         self._timeout = timeout
         self._head = [
@@ -80,17 +68,10 @@ class UnaryConnection(asyncio.Protocol):
             ("hasleader", "true"),
         ]
         self._heads: dict[str, bytes] = {}
-        self._blocks = HeaderBlocks()
         self._calls: dict[int, Call] = {}
         self._deadlines = Deadlines(self._loop, self._late)
         self._next = 1
-        self._buffer = b""
-        self._block: tuple[int, int, bytes] | None = None  # headers that go on: stream, flags, so far
-        self._streams = 100  # how many the peer allows
-        self._room = self._stream_room = FIRST_WINDOW  # bytes that we may send: in all, and in a new stream
-        self._received = 0  # bytes since our window was last opened
         self._open, self._young = False, True  # young: the peer has said nothing yet
-        self.transport: Any = None
 
     # Calls
 
@@ -102,7 +83,7 @@ class UnaryConnection(asyncio.Protocol):
     def takes(self, size: int) -> bool:
         """Whether a request of so many bytes can be sent just now."""
         size += 5
-        room = size <= SMALL and size <= self._room and size <= self._stream_room
+        room = size <= SMALL and size <= self._room and size <= self._first_room
         return self._open and room and len(self._calls) < self._streams
 
     async def call(self, method: str, request: bytes) -> bytes:
@@ -146,7 +127,7 @@ class UnaryConnection(asyncio.Protocol):
     # The transport
 
     def connection_made(self, transport: Any) -> None:
-        self.transport = transport
+        super().connection_made(transport)
         transport.write(PREFACE + settings((HEADER_TABLE_SIZE, 0), (ENABLE_PUSH, 0), (INITIAL_WINDOW, WIDEST)))
 
     def connection_lost(self, error: Exception | None) -> None:
@@ -154,22 +135,6 @@ class UnaryConnection(asyncio.Protocol):
         calls, self._calls = self._calls, {}
         for call in calls.values():
             _fail(call, grpc.StatusCode.UNAVAILABLE, f"Socket closed ({error or 'by the peer'})")
-
-    def data_received(self, data: bytes) -> None:
-        buffer = self._buffer + data if self._buffer else data
-        at, end = 0, len(buffer)
-        try:
-            while end - at >= HEAD:
-                length = int.from_bytes(buffer[at : at + 3], "big")
-                if end - at - 9 < length:
-                    break
-                stream = int.from_bytes(buffer[at + 5 : at + 9], "big") & WIDEST
-                self._take(buffer[at + 3], buffer[at + 4], stream, buffer[at + 9 : at + 9 + length])
-                at += 9 + length
-        except (HPACKError, ValueError, IndexError, struct.error) as error:
-            self.close(f"what the peer sends is not understood: {error}")
-            return
-        self._buffer = buffer[at:]
 
     def close(self, why: str = "closed") -> None:
         """Fail what is open."""
@@ -180,63 +145,32 @@ class UnaryConnection(asyncio.Protocol):
         if self.transport is not None:
             self.transport.abort()
 
+    def give_up(self, why: str) -> None:
+        self.close(why)
+
     # Frames
 
-    def _take(self, kind: int, flags: int, stream: int, payload: bytes) -> None:
-        if kind == DATA:
-            if flags & PADDED:
-                raise ValueError("padding")
-            self._received += len(payload)
-            if self._received > WIDEST // 2:
-                self.transport.write(frame(4, WINDOW_UPDATE, 0, 0) + self._received.to_bytes(4, "big"))
-                self._received = 0
-            call = self._calls.get(stream)
-            if call is not None:
-                call.data += payload
-        elif kind in (HEADERS, CONTINUATION):
-            self._headers(kind, flags, stream, payload)
-        elif kind == WINDOW_UPDATE:
-            if not stream:
-                self._room += int.from_bytes(payload, "big") & WIDEST
-        elif kind == SETTINGS:
-            if not flags & ACK:
-                self._settings(payload)
-        elif kind == PING:
-            if not flags & ACK:
-                self.transport.write(frame(8, PING, ACK, 0) + payload)
-        elif kind == RST_STREAM:
-            call = self._calls.pop(stream, None)
-            if call is not None:
-                reset = f"the stream was reset with error {int.from_bytes(payload, 'big')}"
-                _fail(call, grpc.StatusCode.UNAVAILABLE, reset)
-        elif kind == GOAWAY:
-            self._open = False  # calls under way may still be answered
-            if not self._calls:
-                self.close()
+    def _data(self, stream: int, payload: memoryview, ends: bool) -> None:
+        call = self._calls.get(stream)
+        if call is not None:
+            call.data += payload
 
-    def _settings(self, payload: bytes) -> None:
-        for setting, value in struct.iter_unpack(">HI", payload):
-            if setting == MAX_STREAMS:
-                self._streams = value
-            elif setting == INITIAL_WINDOW:
-                self._stream_room = value
+    def _headers(self, stream: int, headers: dict[str, str], ends: bool) -> None:
+        if ends and (call := self._calls.pop(stream, None)) is not None:
+            _finish(call, headers)
+
+    def _was_reset(self, stream: int, code: int) -> None:
+        call = self._calls.pop(stream, None)
+        if call is not None:
+            _fail(call, grpc.StatusCode.UNAVAILABLE, f"the stream was reset with error {code}")
+
+    def _settled(self) -> None:
         self._open, self._young = self._open or self._young, False
-        self.transport.write(frame(0, SETTINGS, ACK, 0))
 
-    def _headers(self, kind: int, flags: int, stream: int, payload: bytes) -> None:
-        if kind == HEADERS:
-            if flags & (PADDED | PRIORITY):
-                raise ValueError("padding or priority")
-            first = flags
-        elif self._block is not None and self._block[0] == stream:
-            first, payload = self._block[1], self._block[2] + payload
-        else:
-            raise ValueError("a continuation of nothing")
-        self._block = None if flags & END_HEADERS else (stream, first, payload)
-        if self._block is None:
-            headers = self._blocks.decode(payload)
-            if first & END_STREAM and (call := self._calls.pop(stream, None)) is not None:
-                _finish(call, headers)
+    def _going_away(self) -> None:
+        self._open = False  # calls under way may still be answered
+        if not self._calls:
+            self.close()
 
 
 async def connect(endpoint: str, tls: ssl.SSLContext | None, timeout: float) -> UnaryConnection:

@@ -1,4 +1,4 @@
-"""HTTP/2 as far as gRPC over connections of our own needs it: frames, and header blocks that are decoded once.
+"""Frames, and header blocks that are decoded once.
 
 Peers are asked for no header compression by reference (HEADER_TABLE_SIZE 0), so equal blocks mean the same. Windows are
 as wide as the protocol allows: what arrives is held back by not reading the socket.

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kybern.rpc.bidi.client import STREAM, ClientStream
-from kybern.rpc.http2 import (
+from kybern.rpc.http2.frames import (
     DATA,
     END_HEADERS,
     FIRST_WINDOW,
