@@ -26,11 +26,12 @@ def fresh(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Both]:
     yield from pair(tmp_path_factory)
 
 
-def pair(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Both]:
+def pair(tmp_path_factory: pytest.TempPathFactory, *flags: str) -> Iterator[Both]:
+    """Both servers; the flags are kube-apiserver's."""
     if not PROGRAM.exists():
         pytest.skip("needs tests/compare/build.sh")
     folder = tmp_path_factory.mktemp("both")
-    with kybern(folder / "kybern") as ours, kube_apiserver(folder / "kube", ours.ca) as theirs:
+    with kybern(folder / "kybern") as ours, kube_apiserver(folder / "kube", ours.ca, *flags) as theirs:
         yield Both(theirs, ours)
 
 

@@ -188,3 +188,25 @@ async def test_connect_needs_a_choice_of_container(admin: Client, connecting: No
     await admin.patch(PODS, "p", "default", patch={"metadata": {"annotations": note}})
     assert (await connect(admin, "log")).container == "b"
     assert (await refused(connect(admin, "exec"))).message == "pod p does not have a host assigned"
+
+
+A_POD = {"metadata": {"name": "a", "namespace": "default"}, "spec": {"containers": [{"name": "c", "image": "i"}]}}
+
+
+async def test_an_eviction_names_its_pod(admin: Client) -> None:
+    await admin.create(PODS, A_POD)
+    for metadata in ({}, {"name": "b"}, {"name": "a", "namespace": "other"}):
+        eviction = {"apiVersion": "policy/v1", "kind": "Eviction", "metadata": metadata}
+        with pytest.raises(StatusError, match="does not match"):
+            await admin.create_subresource(PODS, "eviction", "a", eviction, "default")
+
+
+@pytest.mark.parametrize(("kind", "zone"), [("Node", "z"), ("", None)])
+async def test_zones_come_with_bindings_to_nodes(admin: Client, kind: str, zone: str | None) -> None:
+    label = "topology.kubernetes.io/zone"
+    await admin.create(NODES, {"metadata": {"name": "zoned", "labels": {label: "z"}}})
+    await admin.create(PODS, A_POD)
+    binding = {"metadata": {"name": "a", "namespace": "default"}, "target": {"kind": kind, "name": "zoned"}}
+    await admin.create_subresource(PODS, "binding", "a", binding, "default")
+    bound = await admin.get(PODS, "a", "default")
+    assert (bound["metadata"].get("labels") or {}).get(label) == zone

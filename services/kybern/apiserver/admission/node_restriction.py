@@ -157,7 +157,7 @@ def _claim(request: Request, operation: str, node: str, new: Object, old: Object
 
 def _changes(new: Object, old: Object) -> Iterator[str]:
     """The paths of what differs between two claims, but for what a node may tell."""
-    for member, ours in (("metadata", ("managedFields",)), ("spec", ()), ("status", TOLD)):
+    for member, ours in (("metadata", ("managedFields", "resourceVersion")), ("spec", ()), ("status", TOLD)):
         after, before = new.get(member) or {}, old.get(member) or {}
         for name in {*after, *before} - {*ours}:
             if after.get(name) != before.get(name):

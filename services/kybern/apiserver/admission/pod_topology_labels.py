@@ -7,16 +7,17 @@ COPIED = ("topology.kubernetes.io/zone", "topology.kubernetes.io/region")
 
 
 class PodTopologyLabels(Plugin):
-    """What the node says replaces what the pod says."""
+    """What the node says replaces what the pod says; a target without a kind, or `bindings`, brings nothing."""
 
     name = "PodTopologyLabels"
-    concerns = frozenset({("", "pods"), ("", "bindings")})
+    concerns = frozenset({("", "pods")})
 
     async def mutate(self, request: Request, operation: str, new: Object, old: Object | None) -> None:
         if operation != CREATE:
             return
-        if (request.resource, request.subresource) in (("pods", "binding"), ("bindings", "")):
-            name = (new.get("target") or {}).get("name")
+        if (request.resource, request.subresource) == ("pods", "binding"):
+            target = new.get("target") or {}
+            name = target.get("name") if target.get("kind") == "Node" else None
         elif (request.resource, request.subresource) == ("pods", ""):
             name = (new.get("spec") or {}).get("nodeName")
         else:

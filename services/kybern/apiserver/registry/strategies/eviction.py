@@ -5,6 +5,7 @@ from typing import Any
 
 import orjson
 
+from kybern.apiserver.registry import metadata
 from kybern.apiserver.registry.decode import decode
 from kybern.apiserver.registry.delete import check_preconditions, delete, read_options
 from kybern.apiserver.registry.request import Request
@@ -25,8 +26,9 @@ async def evict(request: Request, data: bytes) -> bytes:
     """POST of an Eviction to a pod."""
     eviction = decode(request, data, GVK)
     await request.server.admission.mutate(request, "CREATE", eviction, None)
-    name = eviction["metadata"].get("name") or request.name
-    if name != request.name:
+    metadata.place(request, eviction)
+    name = request.name
+    if eviction["metadata"].get("name") != name:
         raise bad_request("name in URL does not match name in Eviction object")
     options = read_options(orjson.dumps(eviction.get("deleteOptions") or {}))
     entry = request.served.storage.get(request.namespace, name)
@@ -72,7 +74,7 @@ async def _ask_budgets(request: Request, pod: Object) -> None:
         return
     if len(budgets) > 1:
         why = "This pod has more than one PodDisruptionBudget, which the eviction subresource does not support."
-        raise status_error(500, "InternalError", why)
+        raise status_error(500, "", why)
     budget = budgets[0]
     status, spec = budget.get("status") or {}, budget.get("spec") or {}
     if not conditions.is_condition_true(pod, "Ready"):
@@ -82,13 +84,13 @@ async def _ask_budgets(request: Request, pod: Object) -> None:
     table = request.server.table
     counting = Request(
         request.server, request.user, "update", table.find("policy", "v1", "poddisruptionbudgets"), request.namespace,
-        budget["metadata"]["name"], "status", request.traceparent, request.dry_run,
+        budget["metadata"]["name"], "status", request.traceparent, request.dry_run, "kube-apiserver",
     )  # fmt: skip
 
     async def produce(current: Object) -> Object:
         return _counted(request, current, pod["metadata"]["name"])
 
-    await change(counting, produce, tracked=True)
+    await change(counting, produce)
 
 
 def _matching(request: Request, labels: dict[str, str]) -> list[Object]:
@@ -117,6 +119,8 @@ def _counted(request: Request, budget: Object, pod: str) -> Object:
         raise forbidden("policy", "poddisruptionbudgets", name, why)
     if allowed == 0:
         wanted, healthy = status.get("desiredHealthy") or 0, status.get("currentHealthy") or 0
+        if healthy > wanted:
+            raise _later(f"The disruption budget {name} does not allow evicting pods currently", 0)
         raise _later(f"The disruption budget {name} needs {wanted} healthy pods and has {healthy} currently", 0)
     disrupted[pod] = meta.format_time(request.now)
     status |= {"disruptionsAllowed": allowed - 1, "disruptedPods": disrupted}
