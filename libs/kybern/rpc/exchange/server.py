@@ -28,7 +28,6 @@ from kybern.rpc.exchange.methods import FULL_METHODS, STREAMS
 from kybern.rpc.exchange.remembered import Remembered, Repeatable
 from kybern.rpc.exchange.replies import get_reply, reply
 from kybern.rpc.exchange.shared import SharedReply
-from kybern.rpc.identity import peer
 from kybern.rpc.metrics import ServerMetrics
 from kybern.rpc.transport import Identity
 
@@ -43,33 +42,6 @@ class By(Enum):
     DEADLINE = "too late"
     SERVER = "draining"
     GONE = "the stream broke"
-
-
-async def serve(
-    link: Link,
-    context: Any,
-    handlers: Handlers,
-    log: logging.Logger,
-    metrics: ServerMetrics | None = None,
-    draining: asyncio.Event | None = None,
-) -> None:
-    """Answer one Exchange until the client ends it.
-
-    Once `draining` is set no further call is taken, lists and watches end, and the other open calls are answered.
-    """
-    await context.send_initial_metadata(())  # tells the client that it is connected
-    exchange = Exchange(peer(context), handlers, log, metrics, link)
-    reader = asyncio.create_task(exchange.run(), name="exchange")
-    stopping = asyncio.create_task((draining or asyncio.Event()).wait(), name="exchange draining")
-    try:
-        await asyncio.wait((reader, stopping), return_when=asyncio.FIRST_COMPLETED)
-        if not reader.done():
-            exchange.stop()
-        else:
-            reader.result()
-        await exchange.drained()
-    finally:
-        await exchange.close(reader, stopping)
 
 
 class Exchange:

@@ -12,8 +12,9 @@ from kybern.protos.api.v1 import objects_pb2
 from kybern.rpc.exchange.context import CallContext, Handlers
 from kybern.rpc.exchange.link import Link, StreamLink
 from kybern.rpc.exchange.methods import FIELD_BY_REQUEST, METHODS, SERVICE, STREAMS
-from kybern.rpc.exchange.server import serve
+from kybern.rpc.exchange.server import Exchange
 from kybern.rpc.identity import peer
+from kybern.rpc.metrics import ServerMetrics
 from kybern.rpc.tracing import traceparent
 
 
@@ -36,6 +37,33 @@ def add_objects_to_server(handlers: Handlers, server: Any, log: logging.Logger) 
         exchange, request_deserializer=None, response_serializer=None
     )
     server.add_registered_method_handlers(SERVICE.strip("/"), methods)
+
+
+async def serve(
+    link: Link,
+    context: Any,
+    handlers: Handlers,
+    log: logging.Logger,
+    metrics: ServerMetrics | None = None,
+    draining: asyncio.Event | None = None,
+) -> None:
+    """Answer one Exchange until the client ends it.
+
+    Once `draining` is set no further call is taken, lists and watches end, and the other open calls are answered.
+    """
+    await context.send_initial_metadata(())  # tells the client that it is connected
+    exchange = Exchange(peer(context), handlers, log, metrics, link)
+    reader = asyncio.create_task(exchange.run(), name="exchange")
+    stopping = asyncio.create_task((draining or asyncio.Event()).wait(), name="exchange draining")
+    try:
+        await asyncio.wait((reader, stopping), return_when=asyncio.FIRST_COMPLETED)
+        if not reader.done():
+            exchange.stop()
+        else:
+            reader.result()
+        await exchange.drained()
+    finally:
+        await exchange.close(reader, stopping)
 
 
 def call_context(context: Any) -> CallContext:
