@@ -269,6 +269,8 @@ async def test_admission_cannot_spoil_managers(admin: Client, cluster: Any, monk
         ({"metadata": {"name": "a", "namespace": "other"}}, "does not match the namespace sent on the request"),
         ({"metadata": {"name": True}}, "(/; /v1, Kind=ConfigMap): .metadata.name: expected string, got"),
         ({"metadata": {"name": "b"}, "data": []}, "(/b; /v1, Kind=ConfigMap): .data: expected map, got &{[]}"),
+        ({"metadata": {"name": "a", "managedFields": [{}]}, "data": []}, "metadata.managedFields must be nil"),
+        ({"metadata": {"name": "a", "managedFields": ["x"]}}, ".metadata.managedFields[0]: expected map, got &{x}"),
         ({"apiVersion": 1}, "invalid object type: /, Kind=ConfigMap"),
         ({"kind": 1}, "invalid object type: /v1, Kind="),
         (

@@ -91,7 +91,8 @@ def _identity(config: Object) -> Object:
 
 def _check(kind: Kind, config: Object) -> None:
     metadata = config.get("metadata")
-    if isinstance(metadata, dict) and metadata.get("managedFields") is not None:
+    managers = metadata.get("managedFields") if isinstance(metadata, dict) else None
+    if managers is not None and not check(kind.type, {"metadata": {"managedFields": managers}}):
         raise bad_request("metadata.managedFields must be nil")
     wrong = check(kind.type, config)
     if wrong:

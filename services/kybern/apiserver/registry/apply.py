@@ -39,8 +39,8 @@ async def apply(request: Request, data: bytes, force: bool) -> tuple[bytes, bool
     async def produce(stored: Object) -> Object:
         live = schema.convert(stored, request.served.info.api_version)
         applied = await settled(request, lambda: _apply(request, live, config, force))
-        _check_strict(request)
         obj = _settled(request, live, config, applied)
+        _check_strict(request)
         _check_name(request, config)
         check_uid(request, obj, stored)
         return obj
@@ -156,8 +156,8 @@ async def _create(request: Request, config: Object) -> bytes:
     elif not request.served.strategy.create_on_update:
         raise not_found(request.group, request.resource, request.name)
     applied = _apply(request, None, config, False)
-    _check_strict(request)
     obj = _settled(request, None, config, applied)
+    _check_strict(request)
     if request.subresource:
         raise not_found(request.group, request.resource, request.name)
     if uid := config["metadata"].get("uid"):
