@@ -211,7 +211,7 @@ def validate_replication_controller(obj: Object) -> Errors:
     if selector and not from_labels(selector).matches(labels):
         yield invalid("spec.template.metadata.labels", labels or None, "`selector` does not match template `labels`")
     yield from validate_template(template, "spec.template")
-    yield from _always_restarts(template)
+    yield from _always_restarts(template, "ReplicationController")
 
 
 def validate_controller_revision(obj: Object) -> Errors:
@@ -225,9 +225,8 @@ def validate_controller_revision(obj: Object) -> Errors:
 
 
 def validate_controller_revision_update(obj: Object, old: Object) -> Errors:
-    if obj.get("data") is not None:
-        yield from validate_controller_revision(obj)
-    elif (obj.get("revision") or 0) < 0:
+    """The data of any kind is compared; what it was made of was looked at then."""
+    if (obj.get("revision") or 0) < 0:
         yield invalid("revision", obj["revision"], min_error(0))
     yield from immutable(obj.get("data"), old.get("data"), "data")
 

@@ -15,6 +15,11 @@ from kybern.kube.validation.job_policies import (
 )
 from kybern.kube.validation.job_status import validate_job_status_update
 from kybern.kube.validation.workload_status import deployment_status
+from kybern.kube.validation.workloads import (
+    validate_controller_revision,
+    validate_controller_revision_update,
+    validate_replication_controller,
+)
 
 INDEXES: dict[str, int | str] = {
     "": 0,
@@ -193,3 +198,17 @@ def test_status_of_a_deployment() -> None:
         "status.availableReplicas: Invalid value: 3: cannot be greater than status.replicas",
         "status.availableReplicas: Invalid value: 3: cannot be greater than readyReplicas",
     ]
+
+
+def test_what_revisions_hold() -> None:
+    new = validate_controller_revision({"data": "x", "revision": 1})
+    assert [str(error) for error in new] == ["data: Required value: data must be a valid JSON object"]
+    changed = validate_controller_revision_update({"data": "x", "revision": 1}, {"data": {}, "revision": 1})
+    assert [str(error) for error in changed] == ['data: Invalid value: "x": field is immutable']
+
+
+def test_replication_controllers_are_named() -> None:
+    template = {"metadata": {"labels": {"a": "b"}}, "spec": {"restartPolicy": "Always", "activeDeadlineSeconds": 1}}
+    spec = {"replicas": 1, "selector": {"a": "b"}, "template": template}
+    found = [error.detail for error in validate_replication_controller({"spec": spec})]
+    assert "activeDeadlineSeconds in ReplicationController is not Supported" in found
