@@ -10,8 +10,11 @@ import pytest
 from same import Both, Pair
 
 CRDS = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
-EXPRESSIONS = (Path(__file__).parent / "expressions.txt").read_text().splitlines()
+EXPRESSIONS = (Path(__file__).parent / "expressions.txt").read_text().split("\n")[:-1]
+PRICED = (Path(__file__).parent / "prices.txt").read_text().split("\n")[:-1]
+MOST = 1_000_000  # items of a list: so that the message has the price of one in it
 AT_ONCE = 60  # rules of a definition
+MADE_UP = re.compile(r"selfType\d+")  # how types of objects are called
 Object = dict[str, Any]
 Rules = dict[int, str]
 LONG, INT, OBJ = {"type": "string"}, {"type": "integer"}, {"type": "object"}
@@ -57,8 +60,11 @@ VALUE = {
 }  # fmt: skip
 
 
-def definition(plural: str, rules: dict[int, Object]) -> Object:
+def definition(plural: str, rules: dict[int, Object], most: int = 0) -> Object:
+    """Each rule is of a field of its own; of `most` items with such fields if that is given."""
     fields = {f"f{at}": {**SELF, "x-kubernetes-validations": [rule]} for at, rule in rules.items()}
+    if most:
+        fields = {"items": {"type": "array", "maxItems": most, "items": obj(**fields)}}
     names = {"plural": plural, "kind": plural[:-1].capitalize()}
     schema = {"openAPIV3Schema": obj(spec=obj(**fields))}
     return {
@@ -75,7 +81,8 @@ def causes(document: Object) -> dict[int, list[tuple[str, str]]]:
     for cause in (document.get("details") or {}).get("causes") or ():
         match = re.search(r"\bf(\d+)\b", cause["field"])
         if match is not None and "contributed to estimated rule cost" not in cause["message"]:
-            found.setdefault(int(match[1]), []).append((cause["reason"], cause["message"]))
+            said = MADE_UP.sub("selfType0", cause["message"])
+            found.setdefault(int(match[1]), []).append((cause["reason"], said))
     return found
 
 
@@ -125,4 +132,14 @@ def test_expressions(both: Both, start: int) -> None:
     pair = both.ask("POST", f"{path}?dryRun=All", thing)
     assert pair.kube.status == 422
     wrong += compare(pair, rules)[0]
+    assert not wrong, "\n".join(wrong)
+
+
+@pytest.mark.parametrize("start", range(0, len(PRICED), AT_ONCE))
+def test_prices(both: Both, start: int) -> None:
+    """What a rule costs at most: the message says how many times too much."""
+    rules = {at: f"dyn({text}) == 1" for at, text in enumerate(PRICED[start : start + AT_ONCE])}
+    priced = definition("priced", {at: {"rule": text} for at, text in rules.items()}, MOST)
+    wrong, theirs = compare(both.ask("POST", f"{CRDS}?dryRun=All", priced), rules)
+    assert len(theirs) > AT_ONCE // 4
     assert not wrong, "\n".join(wrong)

@@ -6,6 +6,7 @@ from typing import Any
 from kybern.kube.cel import ast
 from kybern.kube.cel.errors import CostExceeded, EvaluationError, no_overload
 from kybern.kube.cel.frame import Frame, Step
+from kybern.kube.cel.values import type_name
 
 
 def is_true(node: ast.Node) -> bool:
@@ -33,7 +34,8 @@ def _elements(value: Any) -> Sequence[Any]:
     if isinstance(value, Mapping):
         return list(value)
     if isinstance(value, (str, bytes)) or not isinstance(value, Sequence):
-        raise no_overload("comprehension range", value)
+        name = type_name(value).removesuffix("_type").rpartition(".")[2]
+        raise EvaluationError(f"got 'types.{name.capitalize()}', expected iterable type")
     return value
 
 

@@ -78,7 +78,8 @@ def _annotations(policy: Object, annotations: Any, composition: Composition) -> 
         elif len(expression) > LONGEST_VALUE:
             yield required(f"{at}.valueExpression", f"must not exceed {LONGEST_VALUE} bytes in length")
         else:
-            yield from _typed(composition, expression, f"{at}.valueExpression", ("string", "null_type"))
+            given = annotation["valueExpression"]
+            yield from _typed(composition, given, f"{at}.valueExpression", ("string", "null_type"))
 
 
 def _mutating(policy: Object) -> Errors:

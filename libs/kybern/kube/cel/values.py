@@ -134,7 +134,7 @@ def equal(left: Any, right: Any) -> bool:
         return _equal_lists(left, right)
     if one is Optional and other is Optional:
         return left.present == right.present and (not left.present or equal(left.value, right.value))
-    if one is not other and isinstance(left, Opaque):
+    if one is not other and right is not None and isinstance(left, Opaque):
         raise EvaluationError("no such overload")
     return one is other and bool(left == right)
 

@@ -20,7 +20,9 @@ from kybern.kube.cel.values import (
     type_name,
 )
 
-_INT, _FLOAT = re.compile(r"[+-]?[0-9]+"), re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?")
+_INT, _DIGITS = re.compile(r"[+-]?[0-9]+"), "[0-9]+(?:_[0-9]+)*"
+_FLOAT = re.compile(rf"[+-]?(?:{_DIGITS}(?:\.(?:{_DIGITS})?)?|\.{_DIGITS})(?:[eE][+-]?[0-9]+)?")
+_HEX = re.compile(r"[+-]?0[xX](?:[0-9a-fA-F]+\.?[0-9a-fA-F]*|\.[0-9a-fA-F]+)[pP][+-]?[0-9]+")
 SECOND = 10**9
 
 
@@ -34,6 +36,8 @@ def to_int(value: Any) -> int:
         if not _INT.fullmatch(value):
             raise _no_conversion("int")
         value = int(value)
+        if not INT_MIN <= value <= INT_MAX:
+            raise _no_conversion("int")
     elif type(value) is float:
         if not math.isfinite(value) or not INT_MIN < value < INT_MAX:
             raise EvaluationError("integer overflow")
@@ -53,6 +57,8 @@ def to_uint(value: Any) -> UInt:
         if not re.fullmatch("[0-9]+", value):
             raise _no_conversion("uint")
         value = int(value)
+        if value > UINT_MAX:
+            raise _no_conversion("uint")
     if type(value) is float and not math.isfinite(value):
         raise EvaluationError("unsigned integer overflow")
     if not 0 <= value <= UINT_MAX:
@@ -63,7 +69,11 @@ def to_uint(value: Any) -> UInt:
 def to_double(value: Any) -> float:
     """double(...). Raises EvaluationError."""
     if type(value) is str:
-        if _FLOAT.fullmatch(value) or value.lower().lstrip("+-") in ("inf", "infinity") or value.lower() == "nan":
+        if _HEX.fullmatch(value):
+            return float.fromhex(value)
+        if _FLOAT.fullmatch(value) and math.isfinite(float(value)):
+            return float(value)
+        if value.lower().lstrip("+-") in ("inf", "infinity") or value.lower() == "nan":
             return float(value)
         raise _no_conversion("double")
     return float(value)

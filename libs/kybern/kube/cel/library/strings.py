@@ -139,7 +139,7 @@ def _clause(kind: str, precision: int, value: Any) -> str:
         case "f" | "e" if value in _NO_NUMBERS or (isinstance(value, float) and not isfinite(value)):
             return _NO_NUMBERS.get(value) or _NO_NUMBERS[float_text(value).lstrip("+").replace("Inf", "Infinity")]
         case "f" if isinstance(value, float):
-            return f"{value:.{min(precision, MOST_DIGITS)}f}"
+            return f"{value + 0.0:,.{min(precision, MOST_DIGITS)}f}"  # thousands apart, no sign of nothing
         case "e" if isinstance(value, float):  # with six digits, whatever was asked for
             mantissa, _, exponent = f"{float(value):.6e}".partition("e")
             return f"{mantissa}×10{exponent.removeprefix('+').translate(_SUPERSCRIPT)}" if exponent else mantissa
@@ -205,7 +205,7 @@ def _inner(value: Any) -> str:
         case bytes():
             return f"b{_quote(_decoded(value))}"
         case float():
-            return f"{value:f}" if isfinite(value) else float_text(value)
+            return f"{value:f}" if isfinite(value) else _quote(float_text(value))
         case Duration():
             return f"duration({_quote(duration_text(value))})"
         case Timestamp():

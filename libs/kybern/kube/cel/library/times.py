@@ -20,7 +20,7 @@ _UNITS = {
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 LONGEST = (1 << 63) - 1
 FIRST, LAST = -62135596800 * SECOND, 253402300800 * SECOND
-_OFFSET = re.compile(r"([+-]?)(\d+):(\d+)", re.ASCII)
+_NUMBER = re.compile(r"[+-]?\d{1,9}", re.ASCII)
 
 
 def timestamp(text: str) -> Timestamp:
@@ -108,14 +108,20 @@ def zone(name: str) -> tzinfo:
         raise EvaluationError(f"unknown time zone {name}") from None
 
 
+def _number(text: str) -> int:
+    if not _NUMBER.fullmatch(text):
+        raise EvaluationError(f'strconv.Atoi: parsing "{text}": invalid syntax')
+    return int(text)
+
+
 def _local(value: Timestamp, where: str = "UTC") -> datetime:
     """The moment on the clocks of a zone, or of an offset like `-08:00`, which may be of days."""
-    match = _OFFSET.fullmatch(where)
+    hours, colon, minutes = where.partition(":")
     try:
         moment = _EPOCH + timedelta(seconds=value.nanos // SECOND)
-        if match is not None:
-            minutes = int(match[2]) * 60 + int(match[3])
-            return moment + timedelta(minutes=-minutes if match[1] == "-" else minutes)
+        if colon:
+            east, later = _number(hours), _number(minutes)
+            return moment + timedelta(hours=east, minutes=-later if where.startswith("-") else later)
         return moment.astimezone(zone(where))
     except OverflowError:
         raise EvaluationError("timestamp overflow") from None
