@@ -131,6 +131,16 @@ TRUE = {
         "image('a@sha256:6aefddb645ee6963afd681b1845c661d0ea4c3b20ab9db86d9e753b203d385f2').containsDigest() && image('a:t@sha256:6aefddb645ee6963afd681b1845c661d0ea4c3b20ab9db86d9e753b203d385f2').identifier().startsWith('sha256:')",
         "image('localhost/a', true).registry() == 'localhost' && image('a/b', true).repository() == 'a/b' && image('a/b').registry() == 'a'",
     ],
+    "as Go prints and reads": [
+        "'%f'.format([1234567.5]) == '1,234,567.500000'",
+        "'%s'.format([[1.5, b'a', duration('1m')]]) == '[1.500000, b\"a\", duration(\"60s\")]'".replace('\\"', '"'),
+        "string(timestamp('2020-01-01T00:00:00,5+02:00') + duration('1h')) == '2020-01-01T01:00:00.5+02:00'",
+        "timestamp('2020-01-01T00:00:00Z').getDate('+25:00') == 2",
+        "double('0x1p4') == 16.0 && double('1_0') == 10.0",
+        "'ab'.findAll('') == ['', '', ''] && 'abab'.findAll('b*') == ['', 'b', 'b']",
+        "!(quantity('1') == null)",
+        "quantity('0.1').sub(quantity('1u')).asApproximateFloat() == 0.09999899999999999",
+    ],
 }  # fmt: skip
 
 
