@@ -71,7 +71,13 @@ class ResourceQuota(Plugin):
     async def validate(self, request: Request, operation: str, new: Object | None, old: Object | None) -> None:
         served = request.served
         kind = (served.stored.group, served.stored.resource)
-        if new is None or not request.namespace or served.cacher is None or not served.info.namespaced or kind in IGNORED:
+        if (
+            new is None
+            or not request.namespace
+            or served.cacher is None
+            or not served.info.namespaced
+            or kind in IGNORED
+        ):
             return
         known = evaluator(*kind)
         if not known.handles(operation, request.subresource, new, old):

@@ -36,7 +36,9 @@ class AvailabilityMetrics(Collector):
         for name, reason in sorted((dict.fromkeys(self._names(), "") | self._reasons).items()):
             down.add_metric([name], 1 if reason else 0)
         yield down
-        times = CounterMetricFamily(NAME, "[ALPHA] How often APIServices became unavailable.", labels=["name", "reason"])
+        times = CounterMetricFamily(
+            NAME, "[ALPHA] How often APIServices became unavailable.", labels=["name", "reason"]
+        )
         for labels, count in sorted(self._times.items()):
             times.add_metric(list(labels), count)
         yield times
