@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from kybern.kube import quantity
+from kybern.kube.schema.decode_words import corrupt, cut_off, go_type, json_type, kind_of, short
 from kybern.kube.schema.go_types import put, shown
 from kybern.kube.schema.restore_errors import restore_error
 from kybern.kube.schema.table import Definition, dropped_zeros, load
@@ -127,7 +128,7 @@ class _Walk:
             reference = schema["$ref"]
             if reference == _RAW:
                 return
-            schema, name = self.definitions[reference], _short(reference)
+            schema, name = self.definitions[reference], short(reference)
             if "properties" in schema:
                 self.object(schema, value, path, owner, name)
                 return
@@ -151,7 +152,7 @@ class _Walk:
             self.mismatch(value, path, owner, name or "map[string]interface {}")
             return
         properties = schema["properties"]
-        inside = name.rpartition(".")[2] or _kind_of(schema)
+        inside = name.rpartition(".")[2] or kind_of(schema)
         dropped = self.dropped.get(id(schema), _NONE)
         for member, child in value.items():
             known = properties.get(member)
@@ -229,7 +230,7 @@ class _Walk:
             limit = _INTEGERS[form or "int64"]
             if isinstance(value, bool) or not isinstance(value, int) or not -limit <= value < limit:
                 if self.restored and type(value) in (int, float) and value == math.trunc(value):
-                    self.cut.append((path, _cut_off(value, limit)))
+                    self.cut.append((path, cut_off(value, limit)))
                 else:
                     self.wrong(schema, value, path, owner)
         elif kind == "boolean":
@@ -268,7 +269,7 @@ class _Walk:
             if text != value:
                 self.cut.append((path, text))
             return
-        problem = f"illegal base64 data at input byte {len(value[: _corrupt(value)].encode())}"
+        problem = f"illegal base64 data at input byte {len(value[: corrupt(value)].encode())}"
         self.restoring = self.restoring or f"error decoding from json: {problem}"
         self.errors.append(problem)
 
@@ -284,70 +285,11 @@ class _Walk:
         self.errors.append(self.worded(value, path, owner, wanted))
 
     def worded(self, value: Any, path: str, owner: str, wanted: str) -> str:
-        got = _json_type(value, wanted)
+        got = json_type(value, wanted)
         if not path:
             return f"json: cannot unmarshal {got} into Go value of type {wanted}"
         where, named = shown(self.root, path)
         return f"json: cannot unmarshal {got} into Go struct field {owner}.{where} of type {named or wanted}"
-
-
-def _corrupt(value: str) -> int:
-    """The character at which Go gives up reading base64."""
-    alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
-    at = next((i for i, char in enumerate(value) if char not in alphabet), len(value) // 4 * 4)
-    rest = value[at:]
-    if at % 4 == 3 and rest.startswith("="):
-        return at + 1
-    if at % 4 == 2 and rest.startswith("="):
-        return len(value) if rest == "=" else at + 2 if rest.startswith("==") else at
-    return at
-
-
-def _cut_off(value: float, limit: int) -> int:
-    """What is left of a whole number where upstream turns 64 bits into fewer; beyond these is the lowest."""
-    number = int(value) if -(2**63) <= value < 2**63 else -(2**63)
-    return (number + limit) % (2 * limit) - limit
-
-
-def go_type(schema: Definition) -> str:
-    """The Go type that decode errors name for a schema."""
-    if "$ref" in schema:
-        return _short(schema["$ref"])
-    match schema.get("type"):
-        case "array":
-            return "[]" + go_type(schema["items"])
-        case "object":
-            inner = schema.get("additionalProperties")
-            return "map[string]" + (go_type(inner) if inner else "interface {}")
-        case "integer":
-            return str(schema.get("format", "int64"))
-        case "boolean":
-            return "bool"
-        case "number":
-            return "float64"
-    return "[]uint8" if schema.get("format") == "byte" else "string"
-
-
-def _short(name: str) -> str:
-    return ".".join(name.rsplit(".", 2)[-2:])
-
-
-def _kind_of(schema: Definition) -> str:
-    gvks = schema.get("x-kubernetes-group-version-kind")
-    return str(gvks[0]["kind"]) if gvks else ""
-
-
-def _json_type(value: Any, wanted: str = "") -> str:
-    match value:
-        case bool():
-            return "bool"
-        case int() | float():
-            return f"number {getattr(value, 'written', value)}" if wanted.startswith(("int", "float")) else "number"
-        case str():
-            return "string"
-        case list():
-            return "array"
-    return "object"
 
 
 def _beyond(value: int | str) -> bool:

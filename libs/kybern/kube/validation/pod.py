@@ -1,7 +1,5 @@
 """Pod: its containers and volumes together, scheduling and DNS fields, and the references between them."""
 
-import re
-
 from kybern.kube.field import (
     Struct,
     duplicate,
@@ -15,38 +13,32 @@ from kybern.kube.field import (
 from kybern.kube.validation.container import Surroundings, host_port_conflicts, surroundings, validate_container
 from kybern.kube.validation.env import validate_env_volumes
 from kybern.kube.validation.ephemeral import validate_ephemeral_containers
-from kybern.kube.validation.fields import Errors, Object, child, chosen, in_range, items, one_of, text
+from kybern.kube.validation.fields import Errors, Object, child, in_range, items, one_of, text
 from kybern.kube.validation.metadata import validate_annotations, validate_labels
 from kybern.kube.validation.names import (
     dns1123_label,
     dns1123_subdomain,
     label_key,
-    range_error,
-    search_domain,
     strict_ip_address,
 )
 from kybern.kube.validation.pod_annotations import validate_profile_annotations
 from kybern.kube.validation.pod_os import validate_os
 from kybern.kube.validation.pod_resources import validate_pod_resources
+from kybern.kube.validation.pod_system import dns_config, security_context
 from kybern.kube.validation.probe import validate_lifecycle, validate_probe
 from kybern.kube.validation.resources import validate_overhead
 from kybern.kube.validation.scheduling import validate_affinity, validate_tolerations, validate_topology_spread
-from kybern.kube.validation.security import MAX_ID, validate_app_armor, validate_seccomp
 from kybern.kube.validation.volume import validate_volumes
 from kybern.kube.validation.windows import validate_host_processes, validate_windows_options
 
 RESTART_POLICIES = ("Always", "OnFailure", "Never")
 MAX_RESTART_RULES, MAX_EXIT_CODES = 20, 255
 _RESTART_ACTIONS = ("Restart", "RestartAllContainers")
-_EXIT_CODE_OPERATORS = ("In", "NotIn")
 _DNS_POLICIES = ("ClusterFirstWithHostNet", "ClusterFirst", "Default", "None")
+_EXIT_CODE_OPERATORS = ("In", "NotIn")
 _MAX_INT32 = 2**31 - 1
 MIRROR = "kubernetes.io/config.mirror"
 MAX_KERNEL_HOSTNAME = 64
-MAX_SEARCHES, MAX_SEARCH_CHARACTERS = 32, 2048
-SYSCTL_LENGTH = 253
-_SYSCTL_SEGMENT = "[a-z0-9]([-_a-z0-9]*[a-z0-9])?"
-SYSCTL = rf"({_SYSCTL_SEGMENT}[\./])*{_SYSCTL_SEGMENT}"
 
 
 def validate_pod(pod: Object) -> Errors:
@@ -101,9 +93,9 @@ def validate_pod_spec(spec: Object, path: str, pod_name: str = "", is_new: bool 
         yield not_supported(f"{path}.restartPolicy", spec["restartPolicy"], RESTART_POLICIES, in_order=True)
     yield from one_of(spec, "dnsPolicy", path, _DNS_POLICIES, must=True, in_order=True)
     yield from validate_labels(spec.get("nodeSelector"), f"{path}.nodeSelector")
-    yield from _security_context(spec, f"{path}.securityContext")
+    yield from security_context(spec, f"{path}.securityContext")
     yield from validate_affinity(child(spec, "affinity"), f"{path}.affinity")
-    yield from _dns_config(spec, f"{path}.dnsConfig")
+    yield from dns_config(spec, f"{path}.dnsConfig")
     yield from _readiness_gates(items(spec, "readinessGates"), f"{path}.readinessGates")
     yield from _scheduling_gates(items(spec, "schedulingGates"), f"{path}.schedulingGates")
     yield from validate_topology_spread(items(spec, "topologySpreadConstraints"), f"{path}.topologySpreadConstraints")
@@ -275,70 +267,6 @@ def _claims(claims: list[Object], path: str) -> Errors:
             yield invalid(at, shown, f"must specify one of: {listed}")
         for field in given:
             yield from text(claim[field], f"{at}.{field}", dns1123_subdomain)
-
-
-def _security_context(spec: Object, path: str) -> Errors:
-    context = child(spec, "securityContext")
-    yield from in_range(context, "fsGroup", path, 0, MAX_ID)
-    for name in ("runAsUser", "runAsGroup"):
-        yield from in_range(context, name, path, 0, MAX_ID)
-    for index, group in enumerate(items(context, "supplementalGroups")):
-        if not 0 <= (group or 0) <= MAX_ID:
-            yield invalid(f"{path}.supplementalGroups[{index}]", group, range_error(0, MAX_ID))
-    if spec.get("shareProcessNamespace") and spec.get("hostPID"):
-        yield invalid(f"{path}.shareProcessNamespace", True, "ShareProcessNamespace and HostPID cannot both be enabled")
-    yield from _sysctls(context, bool(spec.get("hostNetwork")), bool(spec.get("hostIPC")), f"{path}.sysctls")
-    yield from chosen(context, "fsGroupChangePolicy", path, ("Always", "OnRootMismatch"))
-    yield from validate_seccomp(context.get("seccompProfile"), f"{path}.seccompProfile")
-    yield from validate_app_armor(context.get("appArmorProfile"), f"{path}.appArmorProfile")
-    yield from chosen(context, "supplementalGroupsPolicy", path, ("Merge", "Strict"))
-    yield from chosen(context, "seLinuxChangePolicy", path, ("Recursive",))
-
-
-def _sysctls(context: Object, host_network: bool, host_ipc: bool, path: str) -> Errors:
-    names = set()
-    for index, sysctl in enumerate(items(context, "sysctls")):
-        at, name = f"{path}[{index}].name", sysctl.get("name") or ""
-        if not name:
-            yield required(at)
-        elif len(name) > SYSCTL_LENGTH or not re.fullmatch(SYSCTL, name):
-            why = f"must have at most {SYSCTL_LENGTH} characters and match regex ^{SYSCTL}$"
-            yield invalid(at, name, why)
-        elif name in names:
-            yield duplicate(at, name)
-        dotted = name.replace("/", ".") if "/" in name.partition(".")[0] else name
-        if host_network and dotted.startswith("net."):
-            yield invalid(at, name, "may not be specified when 'hostNetwork' is true")
-        if host_ipc and (dotted.startswith(("kernel.shm", "kernel.msg", "fs.mqueue.")) or dotted == "kernel.sem"):
-            yield invalid(at, name, "may not be specified when 'hostIPC' is true")
-        names.add(name)
-
-
-def _dns_config(spec: Object, path: str) -> Errors:
-    config = spec.get("dnsConfig")
-    if config is None:
-        if spec.get("dnsPolicy") == "None":
-            yield required(path, "must provide `dnsConfig` when `dnsPolicy` is None")
-        return
-    servers, searches = items(config, "nameservers"), items(config, "searches")
-    if spec.get("dnsPolicy") == "None" and not servers:
-        yield required(f"{path}.nameservers", "must provide at least one DNS nameserver when `dnsPolicy` is None")
-    if len(servers) > 3:
-        yield invalid(f"{path}.nameservers", servers, "must not have more than 3 nameservers")
-    for index, server in enumerate(servers):
-        yield from text(server, f"{path}.nameservers[{index}]", strict_ip_address)
-    if len(searches) > MAX_SEARCHES:
-        yield invalid(f"{path}.searches", searches, f"must not have more than {MAX_SEARCHES} search paths")
-    if len(" ".join(searches)) > MAX_SEARCH_CHARACTERS:
-        detail = f"must not have more than {MAX_SEARCH_CHARACTERS} characters (including spaces) in the search list"
-        yield invalid(f"{path}.searches", searches, detail)
-    for index, search in enumerate(searches):
-        if search != ".":
-            for problem in search_domain(search.removesuffix(".")):
-                yield invalid(f"{path}.searches[{index}]", search, problem)
-    for index, option in enumerate(items(config, "options")):
-        if not option.get("name"):
-            yield required(f"{path}.options[{index}]", "must not be empty")
 
 
 def _readiness_gates(gates: list[Object], path: str) -> Errors:

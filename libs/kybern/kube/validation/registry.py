@@ -6,12 +6,14 @@ from dataclasses import dataclass
 from kybern.kube.field import FieldError
 from kybern.kube.validation import (
     admission,
+    admission_policy,
     autoscaling,
     batch,
     certificates,
     conditions,
     config,
     devices,
+    endpoints,
     event,
     extension,
     flow_control,
@@ -32,6 +34,7 @@ from kybern.kube.validation import (
     resource_claim,
     resource_slice,
     service,
+    stateful_set,
     storage,
     storage_classes,
     workload_status,
@@ -63,7 +66,7 @@ _ADMISSION = "admissionregistration.k8s.io"
 
 RULES: dict[tuple[str, str], Rules] = {
     ("", "ConfigMap"): Rules(config.validate_config_map, config.validate_config_map_update, update_only=True),
-    ("", "Endpoints"): Rules(network.validate_endpoints),
+    ("", "Endpoints"): Rules(endpoints.validate_endpoints),
     ("", "Event"): Rules(event.validate_core_event),
     ("", "LimitRange"): Rules(quota.validate_limit_range),
     ("", "Namespace"): Rules(config.validate_namespace, name=dns1123_label),
@@ -80,10 +83,10 @@ RULES: dict[tuple[str, str], Rules] = {
     ("", "Service"): Rules(
         service.validate_service, service.validate_service_update, name=dns1123_label, update_only=True
     ),
-    (_ADMISSION, "MutatingAdmissionPolicy"): Rules(extension.validate_mutating_policy),
-    (_ADMISSION, "MutatingAdmissionPolicyBinding"): Rules(extension.validate_policy_binding),
-    (_ADMISSION, "ValidatingAdmissionPolicy"): Rules(extension.validate_admission_policy),
-    (_ADMISSION, "ValidatingAdmissionPolicyBinding"): Rules(extension.validate_policy_binding),
+    (_ADMISSION, "MutatingAdmissionPolicy"): Rules(admission_policy.validate_mutating_policy),
+    (_ADMISSION, "MutatingAdmissionPolicyBinding"): Rules(admission_policy.validate_policy_binding),
+    (_ADMISSION, "ValidatingAdmissionPolicy"): Rules(admission_policy.validate_admission_policy),
+    (_ADMISSION, "ValidatingAdmissionPolicyBinding"): Rules(admission_policy.validate_policy_binding),
     (_ADMISSION, "MutatingWebhookConfiguration"): Rules(admission.validate_webhooks),
     (_ADMISSION, "ValidatingWebhookConfiguration"): Rules(admission.validate_webhooks),
     ("apiextensions.k8s.io", "CustomResourceDefinition"): Rules(name=lambda _: []),  # its strategy checks it
@@ -95,10 +98,10 @@ RULES: dict[tuple[str, str], Rules] = {
     ("apps", "Deployment"): Rules(workloads.validate_deployment, workloads.validate_deployment_update),
     ("apps", "ReplicaSet"): Rules(workloads.validate_replica_set, workloads.validate_deployment_update),
     ("apps", "StatefulSet"): Rules(
-        workloads.validate_stateful_set,
-        workloads.validate_stateful_set_update,
+        stateful_set.validate_stateful_set,
+        stateful_set.validate_stateful_set_update,
         name=dns1123_label,
-        new=workloads.validate_stateful_set_create,
+        new=stateful_set.validate_stateful_set_create,
     ),
     ("autoscaling", "HorizontalPodAutoscaler"): Rules(autoscaling.validate_autoscaler),
     ("batch", "CronJob"): Rules(batch.validate_cron_job),
@@ -108,7 +111,7 @@ RULES: dict[tuple[str, str], Rules] = {
     ),
     ("coordination.k8s.io", "Lease"): Rules(policy.validate_lease),
     ("discovery.k8s.io", "EndpointSlice"): Rules(
-        network.validate_endpoint_slice, network.validate_endpoint_slice_update, update_only=True
+        endpoints.validate_endpoint_slice, endpoints.validate_endpoint_slice_update, update_only=True
     ),
     ("events.k8s.io", "Event"): Rules(event.validate_event, event.validate_event_update, update_only=True),
     (_FLOW, "FlowSchema"): Rules(flow_control.validate_flow_schema),
@@ -188,7 +191,7 @@ SUBRESOURCES: dict[tuple[str, str, str], ValidateUpdate] = {
     ("apps", "Deployment", "status"): workload_status.deployment_status,
     ("apps", "ReplicaSet", "status"): workload_status.replica_set_status,
     ("apps", "StatefulSet", "status"): workload_status.stateful_set_status,
-    (_ADMISSION, "ValidatingAdmissionPolicy", "status"): extension.validate_policy_status,
+    (_ADMISSION, "ValidatingAdmissionPolicy", "status"): admission_policy.validate_policy_status,
     (_DRA, "ResourceClaim", "status"): resource_claim.validate_claim_status,
     (_FLOW, "FlowSchema", "status"): conditions.validate_condition_types,
     (_FLOW, "PriorityLevelConfiguration", "status"): conditions.validate_condition_types,

@@ -1,10 +1,9 @@
-"""Deployment, ReplicaSet, StatefulSet, DaemonSet, ReplicationController, ControllerRevision, PodTemplate."""
+"""Deployment, ReplicaSet, DaemonSet, ReplicationController, ControllerRevision, PodTemplate."""
 
 from typing import Any
 
 from kybern.kube import intstr
 from kybern.kube.field import Struct, forbidden, invalid, not_supported, required
-from kybern.kube.go_struct import go_struct, same_struct
 from kybern.kube.selectors import from_label_selector, from_labels
 from kybern.kube.validation.fields import (
     IMMUTABLE,
@@ -15,14 +14,11 @@ from kybern.kube.validation.fields import (
     immutable,
     items,
     non_negative,
-    one_of,
     same,
-    text,
 )  # fmt: skip
 from kybern.kube.validation.metadata import matches_nothing, validate_selector
-from kybern.kube.validation.names import dns1123_label, min_error
-from kybern.kube.validation.persistent_volume_claim import validate_claim_spec
-from kybern.kube.validation.pod import validate_template, validate_template_metadata
+from kybern.kube.validation.names import min_error
+from kybern.kube.validation.pod import validate_template
 
 
 def validate_pod_template(template: Object) -> Errors:
@@ -60,12 +56,12 @@ def validate_daemon_set(obj: Object) -> Errors:
     problems = [*validate_selector(selector, "spec.selector")]
     yield from problems
     if not problems:
-        yield from _matching(selector, spec)
+        yield from matching(selector, spec)
     if selector is not None and matches_nothing(selector):
         yield invalid("spec.selector", selector, "empty selector is invalid for daemonset")
     template = child(spec, "template")
     yield from validate_template(template, "spec.template")
-    yield from _always_restarts(template)
+    yield from always_restarts(template)
     yield from non_negative(spec, "minReadySeconds", "spec")
     yield from _daemon_strategy(child(spec, "updateStrategy"), "spec.updateStrategy")
     yield from non_negative(spec, "revisionHistoryLimit", "spec")
@@ -102,98 +98,6 @@ def _shown_strategy(strategy: Object) -> Object:
     return Struct(Type=strategy.get("type") or "", RollingUpdate=shown)
 
 
-def validate_stateful_set(obj: Object) -> Errors:
-    spec = child(obj, "spec")
-    policy = spec.get("podManagementPolicy")
-    if not policy:
-        yield required("spec.podManagementPolicy")
-    elif policy not in ("OrderedReady", "Parallel"):
-        yield invalid("spec.podManagementPolicy", policy, "must be 'OrderedReady' or 'Parallel'")
-    strategy = child(spec, "updateStrategy")
-    yield from _stateful_strategy(strategy, "spec.updateStrategy")
-    retention, path = child(spec, "persistentVolumeClaimRetentionPolicy"), "spec.persistentVolumeClaimRetentionPolicy"
-    for name in ("whenDeleted", "whenScaled"):
-        yield from one_of(retention, name, path, ("Retain", "Delete"), in_order=True)
-    for name in ("replicas", "minReadySeconds"):
-        yield from non_negative(spec, name, "spec")
-    start = child(spec, "ordinals").get("start")
-    if start is not None and start < 0:
-        yield invalid("spec.ordinals.start", start, min_error(0))
-    yield from _stateful_template(spec)
-
-
-def _stateful_template(spec: Object) -> Errors:
-    """The template is looked at as its pods will be: with the volumes of the claim templates."""
-    selector = spec.get("selector")
-    if selector is None:
-        yield required("spec.selector")
-    else:
-        yield from validate_selector(selector, "spec.selector")
-        if matches_nothing(selector):
-            yield invalid("spec.selector", selector, "empty selector is invalid for statefulset")
-    problems = [*validate_selector(selector, "spec.selector")]
-    if problems:
-        yield invalid("spec.selector", shown_selector(selector), "")
-        return
-    yield from _matching(selector, spec)
-    template = child(spec, "template")
-    pod = child(template, "spec")
-    names = (child(claim, "metadata").get("name") or "" for claim in items(spec, "volumeClaimTemplates"))
-    claims = list(dict.fromkeys(names))
-    volumes = [{"name": name, "persistentVolumeClaim": {"claimName": name}} for name in claims]
-    kept = [volume for volume in items(pod, "volumes") if volume.get("name") not in claims]
-    seen = {**pod, "volumes": [*volumes, *kept], "hostname": "", "subdomain": ""}  # each pod has names of its own
-    yield from validate_template({**template, "spec": seen}, "spec.template")
-    yield from validate_template_metadata(template, "spec.template")  # told a second time
-    yield from _always_restarts(template, "StatefulSet")
-
-
-def validate_stateful_set_create(obj: Object) -> Errors:
-    """What old objects are not held to."""
-    spec = child(obj, "spec")
-    if spec.get("serviceName"):
-        yield from text(spec["serviceName"], "spec.serviceName", dns1123_label)
-    for index, claim in enumerate(items(spec, "volumeClaimTemplates")):
-        yield from validate_claim_spec(child(claim, "spec"), f"spec.volumeClaimTemplates[{index}].spec")
-
-
-def _stateful_strategy(strategy: Object, path: str) -> Errors:
-    kind, rolling = strategy.get("type"), strategy.get("rollingUpdate")
-    shown = rolling and Struct(Partition=rolling.get("partition", 0), MaxUnavailable=rolling.get("maxUnavailable"))
-    if not kind:
-        yield required(path)
-    elif kind == "OnDelete":
-        if rolling is not None:
-            yield invalid(f"{path}.rollingUpdate", shown, "only allowed for updateStrategy 'RollingUpdate'")
-    elif kind == "RollingUpdate":
-        partition = (rolling or {}).get("partition")
-        if partition is not None and partition < 0:
-            yield invalid(f"{path}.rollingUpdate.partition", partition, min_error(0))
-    else:
-        detail = "must be 'RollingUpdate' or 'OnDelete'"
-        yield invalid(path, Struct(Type=kind, RollingUpdate=shown), detail)
-
-
-_STATEFUL_SPEC = "k8s.io.api.apps.v1.StatefulSetSpec"
-_STATEFUL_UPDATABLE = (
-    "updates to statefulset spec for fields other than 'replicas', 'ordinals', 'template', 'updateStrategy', "
-    "'revisionHistoryLimit', 'persistentVolumeClaimRetentionPolicy' and 'minReadySeconds' are forbidden"
-)
-_STATEFUL_FIELDS = (
-    "replicas", "ordinals", "template", "updateStrategy", "revisionHistoryLimit",
-    "persistentVolumeClaimRetentionPolicy", "minReadySeconds",
-)  # fmt: skip
-
-
-def validate_stateful_set_update(obj: Object, old: Object) -> Errors:
-    def fixed(spec: Object) -> Object:
-        return {name: value for name, value in spec.items() if name not in _STATEFUL_FIELDS}
-
-    new, before = fixed(child(obj, "spec")), fixed(child(old, "spec"))
-    if new != before and not same_struct(go_struct(_STATEFUL_SPEC, new), go_struct(_STATEFUL_SPEC, before)):
-        yield forbidden("spec", _STATEFUL_UPDATABLE)
-
-
 def validate_replication_controller(obj: Object) -> Errors:
     spec = child(obj, "spec")
     yield from non_negative(spec, "minReadySeconds", "spec")
@@ -211,7 +115,7 @@ def validate_replication_controller(obj: Object) -> Errors:
     if selector and not from_labels(selector).matches(labels):
         yield invalid("spec.template.metadata.labels", labels or None, "`selector` does not match template `labels`")
     yield from validate_template(template, "spec.template")
-    yield from _always_restarts(template, "ReplicationController")
+    yield from always_restarts(template, "ReplicationController")
 
 
 def validate_controller_revision(obj: Object) -> Errors:
@@ -254,7 +158,7 @@ def shown_selector(selector: Object | None) -> Object | None:
     return shown
 
 
-def _matching(selector: Object | None, spec: Object) -> Errors:
+def matching(selector: Object | None, spec: Object) -> Errors:
     """A selector that is right selects the pods of the template; none at all selects nothing."""
     labels = _labels(child(spec, "template"))
     empty = selector is not None and matches_nothing(selector)
@@ -276,13 +180,13 @@ def _selector_and_template(spec: Object, kind: str) -> Errors:
     if problems:
         yield invalid("spec.selector", shown_selector(selector), "invalid label selector")
         return
-    yield from _matching(selector, spec)
+    yield from matching(selector, spec)
     template = child(spec, "template")
     yield from validate_template(template, "spec.template")
-    yield from _always_restarts(template)
+    yield from always_restarts(template)
 
 
-def _always_restarts(template: Object, kind: str = "ReplicaSet") -> Errors:
+def always_restarts(template: Object, kind: str = "ReplicaSet") -> Errors:
     spec = child(template, "spec")
     policy = spec.get("restartPolicy")
     if policy != "Always":

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from kybern.kube.validation.service import service_warnings, validate_service, validate_service_update
-from kybern.kube.validation.workloads import validate_stateful_set, validate_stateful_set_update
+from kybern.kube.validation.stateful_set import validate_stateful_set, validate_stateful_set_update
 
 Object = dict[str, Any]
 POD = {

@@ -2,7 +2,7 @@
 
 from kybern.apiserver.registry.request import Request
 from kybern.apiserver.registry.strategy import Object, Strategy
-from kybern.kube.validation.network import endpoint_slice_warnings
+from kybern.kube.validation.endpoints import endpoint_slice_warnings
 
 
 def without_topology(request: Request, new: Object) -> None:
