@@ -55,7 +55,7 @@ conformance: setup ## cases of Kubernetes' conformance suite, e.g. FOCUS=Statefu
 
 compare: setup ## the same requests to a kube-apiserver 1.36 and to Kybern: every difference is a failure
 	@sh tests/compare/build.sh
-	$(PYTEST) tests/compare
+	$(PYTEST) -n 2 --dist loadfile tests/compare
 
 bench: ## measure; docs/performance.md explains the figures
 	@for b in $$(ls bench/*.py | grep -v -e cluster.py -e load.py); do echo "== $$b"; $(VENV)/python $$b || exit 1; done
