@@ -15,7 +15,7 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-from kybern.kube.schema.decode import go_type
+from kybern.kube.schema.decode_words import go_type
 
 JSON = dict[str, Any]
 VERSION = "1.36"
