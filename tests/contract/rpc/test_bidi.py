@@ -125,12 +125,12 @@ async def test_a_client_on_grpc_aio(server: Server, alice: KeyPair, suffix: str)
     credentials = grpc.ssl_channel_credentials(alice.ca, alice.key, alice.cert)
     options = (("grpc.ssl_target_name_override", NAME), ("grpc.max_receive_message_length", 8 << 20))
     async with grpc.aio.secure_channel(f"unix:{server.path}{suffix}", credentials, options=options) as channel:
-        call: Any = channel.stream_stream(ECHO)()  # type: ignore[call-arg]
+        call: Any = channel.stream_stream(ECHO)()  # type: ignore[call-arg]  # the stubs want what has defaults
         for message in messages():
             await call.write(message)
             assert await call.read() == message
         await call.done_writing()
-        assert await call.read() is grpc.aio.EOF  # type: ignore[attr-defined]
+        assert await call.read() is grpc.aio.EOF  # type: ignore[attr-defined]  # not in the stubs
         assert await call.code() is grpc.StatusCode.OK
 
 

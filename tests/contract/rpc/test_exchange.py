@@ -227,7 +227,7 @@ async def test_replies_from_outside_a_handler(
     assert (push([one, two]), push([one])) == (True, False), "what does not fit is the handler's to send"
     assert [await first(streams[0]), await first(streams[0])] == [one, two]
     for stream in streams:
-        await stream.aclose()  # type: ignore[attr-defined]
+        await stream.aclose()  # type: ignore[attr-defined]  # an async generator
 
 
 class Clumsy:

@@ -5,7 +5,6 @@ import base64
 import ssl
 from collections.abc import Callable
 from typing import Any, Self
-from urllib.parse import unquote
 
 import grpc
 import grpc.aio
@@ -27,8 +26,8 @@ from kybern.rpc.http2.frames import (
     header_block,
     settings,
 )
+from kybern.rpc.http2.status import status_of
 
-CODES = {str(code.value[0]): code for code in grpc.StatusCode}
 STREAM = 1
 
 
@@ -101,10 +100,8 @@ class ClientStream(MessageStream):
             if not self._answered.done():
                 self._answered.set_result(None)
             return
-        code = CODES.get(headers.get("grpc-status", "2"), grpc.StatusCode.UNKNOWN)
-        self._end(
-            None if code is grpc.StatusCode.OK else rpc_error(code, unquote(headers.get("grpc-message", "")), headers)
-        )
+        code, details = status_of(headers)
+        self._end(None if code is grpc.StatusCode.OK else rpc_error(code, details, headers))
 
     def _half_closed(self) -> None:
         self._end(rpc_error(grpc.StatusCode.INTERNAL, "the stream ended without a status"))

@@ -6,6 +6,7 @@ less.
 """
 
 import asyncio
+from abc import abstractmethod
 from collections.abc import Callable
 from typing import Any
 
@@ -73,9 +74,9 @@ class MessageStream(Http2Connection):
         for message in early:
             received(message)
 
+    @abstractmethod
     def _half_closed(self) -> None:
         """The peer sends no more."""
-        raise NotImplementedError
 
     def _close_with(self, last: bytes) -> None:
         """Send this after everything else, and close."""

@@ -5,6 +5,7 @@ Subclasses say what data, headers and endings mean. Peers that do not speak HTTP
 
 import asyncio
 import struct
+from abc import ABC, abstractmethod
 from typing import Any
 
 from hpack import HPACKError
@@ -38,7 +39,7 @@ from kybern.rpc.http2.frames import (
 MAX_HEADERS = 2 << 20  # bytes
 
 
-class Http2Connection(asyncio.Protocol):
+class Http2Connection(asyncio.Protocol, ABC):
     """See the module's docstring. Our own windows are opened again as they are used."""
 
     def __init__(self) -> None:
@@ -53,14 +54,17 @@ class Http2Connection(asyncio.Protocol):
 
     # What subclasses add
 
+    @abstractmethod
     def _data(self, stream: int, payload: memoryview, ends: bool) -> None:
-        raise NotImplementedError
+        """What a stream carries; `ends`: the peer sends no more over it."""
 
+    @abstractmethod
     def _headers(self, stream: int, headers: dict[str, str], ends: bool) -> None:
-        raise NotImplementedError
+        """Headers or trailers of a stream."""
 
+    @abstractmethod
     def _was_reset(self, stream: int, code: int) -> None:
-        raise NotImplementedError
+        """The peer has given a stream up."""
 
     def _more_room(self, stream: int, size: int) -> None:
         """The peer takes more bytes: of a stream, or (0) than its windows or settings said."""

@@ -13,7 +13,6 @@ import asyncio
 import ssl
 from functools import partial
 from typing import Any
-from urllib.parse import unquote
 
 import grpc
 import grpc.aio
@@ -36,9 +35,9 @@ from kybern.rpc.http2.frames import (
     header_block,
     settings,
 )
+from kybern.rpc.http2.status import status_of
 
 SMALL = 16_000  # bytes of a request: one frame at the smallest limit that a peer may set
-CODES = {str(code.value[0]): code for code in grpc.StatusCode}
 
 
 class Call:
@@ -186,9 +185,9 @@ def _finish(call: Call, headers: dict[str, str]) -> None:
     """The stream has ended with these headers."""
     if call.answer.done():
         return
-    status, data = headers.get("grpc-status", "2"), call.data
-    if status != "0":
-        _fail(call, CODES.get(status, grpc.StatusCode.UNKNOWN), unquote(headers.get("grpc-message", "")))
+    (code, details), data = status_of(headers), call.data
+    if code is not grpc.StatusCode.OK:
+        _fail(call, code, details)
     elif len(data) < 5 or data[0] or int.from_bytes(data[1:5], "big") != len(data) - 5:
         _fail(call, grpc.StatusCode.INTERNAL, "the answer is not one message")
     else:

@@ -5,7 +5,6 @@ A kept connection that its server has closed meanwhile is replaced once.
 
 import asyncio
 import ssl
-import tempfile
 from collections import OrderedDict
 from dataclasses import dataclass, replace
 from urllib.parse import urlsplit
@@ -18,6 +17,7 @@ from kybern.apiserver.webhooks import failures
 from kybern.apiserver.webhooks.client import CallFailed
 from kybern.apiserver.webhooks.resolver import NoEndpoint, Resolver
 from kybern.apiserver.webhooks.target import Credentials, Target
+from kybern.pki.contexts import load
 
 REMEMBERED = 256  # TLS contexts
 LARGEST = 16 << 20  # bytes of an answer
@@ -160,8 +160,5 @@ def _tls(ca: str, credentials: Credentials) -> ssl.SSLContext:
         context.check_hostname = False
         context.verify_mode = ssl.CERT_NONE
     if credentials.certificate:
-        with tempfile.NamedTemporaryFile("w", suffix=".pem") as file:  # the ssl module reads files alone
-            file.write(credentials.certificate)
-            file.flush()
-            context.load_cert_chain(file.name)
+        load(context, credentials.certificate.encode(), b"")  # its key is in the same text
     return context
