@@ -62,6 +62,11 @@ async def test_what_a_pod_uses_is_counted_and_bounded(admin: Client) -> None:
     assert await used(admin) == {"pods": "1", "requests.cpu": "600m"}
     await admin.create(PODS, pod("c", {"cpu": "400m"}))
     assert await used(admin) == {"pods": "2", "requests.cpu": "1"}
+    taken = await refused(admin.create(PODS, pod("a", {"cpu": "1m"})))
+    assert (taken.code, taken.reason) == (403, "Forbidden")  # there is no room for it, whether it is there or not
+    managers = (await admin.get(RESOURCE_QUOTAS, "q", "default"))["metadata"]["managedFields"]
+    mine = next(entry for entry in managers if entry["manager"] == "kube-apiserver")
+    assert mine["fieldsV1"] == {"f:status": {"f:used": {"f:pods": {}, "f:requests.cpu": {}}}}
 
 
 async def test_a_quota_that_has_not_been_counted_limits_nothing(admin: Client) -> None:

@@ -2,6 +2,7 @@
 
 import copy
 
+from kybern.kube import quantity
 from kybern.kube.defaults.rules import Object, child
 from kybern.kube.schema import ResourceInfo
 
@@ -92,10 +93,16 @@ def qos_class(pod: Object) -> str:
         pairs += [(requests.get(name), limits.get(name)) for name in ("cpu", "memory")]
     if all(_none(request) and _none(limit) for request, limit in pairs):
         return "BestEffort"
-    if all(not _none(limit) and request in (None, limit) for request, limit in pairs):
+    if all(not _none(limit) and _equal(request, limit) for request, limit in pairs):
         return "Guaranteed"
     return "Burstable"
 
 
+def _equal(request: str | None, limit: str) -> bool:
+    return request is None or request == limit or quantity.parse(request) == quantity.parse(limit)
+
+
 def _none(amount: str | None) -> bool:
-    return amount in (None, "0") or amount.startswith("-")
+    if amount is None or amount[0] in "123456789":
+        return amount is None
+    return quantity.parse(amount) <= quantity.ZERO

@@ -106,6 +106,9 @@ def _selector(selector: Object, hard: Object) -> Errors:
         values = expression.get("values") or []
         if scope not in _SCOPES:
             yield invalid(f"{path}.scopeName", scope, "unsupported scope")
+        else:
+            for _ in (name for name in hard if not _fits(scope, name)):
+                yield invalid(path, shown, "unsupported scope applied to resource")
         if scope in _MUST_EXIST and operator != "Exists":
             yield invalid(f"{path}.operator", operator, _EXISTS_ONLY)
         if operator in ("In", "NotIn"):
@@ -118,9 +121,6 @@ def _selector(selector: Object, hard: Object) -> Errors:
                 yield invalid(f"{path}.values", values, what)
         else:
             yield invalid(f"{path}.operator", operator, "not a valid selector operator")
-        if scope in _SCOPES:
-            for _ in (name for name in hard if not _fits(scope, name)):
-                yield invalid(path, shown, "unsupported scope applied to resource")
     for pair in _CONFLICTS:
         if pair <= {expression.get("scopeName") for expression in expressions}:
             yield invalid(path, [expression.get("scopeName") for expression in expressions], "conflicting scopes")

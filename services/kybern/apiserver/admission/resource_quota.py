@@ -17,6 +17,7 @@ import orjson
 from kybern.apiserver.admission.plugin import CREATE, Object, Plugin
 from kybern.apiserver.registry import commit
 from kybern.apiserver.registry.commit import Stale
+from kybern.apiserver.registry.field_managers import track_update
 from kybern.apiserver.registry.request import Request
 from kybern.apiserver.storage.entry import Entry
 from kybern.apiserver.storage.selection import Selection
@@ -27,6 +28,7 @@ from kybern.kube.quota.total import total_usage
 from kybern.kube.status import StatusError, conflict, forbidden
 
 ATTEMPTS = 20
+MANAGER = "kube-apiserver"
 
 
 @dataclass
@@ -35,6 +37,7 @@ class Waiting:
 
     request: Request
     write: Write
+    counts: bool = True  # else it is judged alone: nothing will be written
     decided: bool = False
     error: StatusError | None = None
 
@@ -86,10 +89,12 @@ class ResourceQuota(Plugin):
             self._namespaces.pop(request.namespace, None)
             return
         taken = served.storage.get(request.namespace, request.name) is not None
-        if operation == CREATE and taken and not new["metadata"].get("generateName"):
-            raise commit.exists(request)  # nothing will be used
+        taken = taken and operation == CREATE and not new["metadata"].get("generateName")
         before = old if operation != CREATE else None
-        await self._decide(Waiting(request, Write(known, new, before, request.subresource)))
+        write = Write(known, new, before, request.subresource)
+        await self._decide(Waiting(request, write, counts=not (request.dry_run or taken)))
+        if taken:
+            raise commit.exists(request)
 
     async def _decide(self, mine: Waiting) -> None:
         """Whoever gets the lock first decides for all that wait. Raises StatusError."""
@@ -137,7 +142,7 @@ class ResourceQuota(Plugin):
                 of = waiting.request
                 waiting.error = forbidden(of.group, of.resource, of.name, str(refusal))
                 continue
-            if waiting.request.dry_run:
+            if not waiting.counts:
                 continue
             for name, used in charged.items():
                 quotas[name]["status"]["used"] = write(used)
@@ -149,7 +154,7 @@ class ResourceQuota(Plugin):
 
     def _remember(self, namespace: Namespace, batch: list[Waiting]) -> None:
         for waiting in batch:
-            if waiting.error is None and not waiting.request.dry_run:
+            if waiting.error is None and waiting.counts:
                 namespace.expect(waiting)
 
 
@@ -163,6 +168,8 @@ async def _put(request: Request, quota: Object, entry: Entry) -> int:
     served = request.server.table.find("", "v1", "resourcequotas")
     name = quota["metadata"]["name"]
     writing = Request(request.server, request.user, "update", served, request.namespace, name, "status")
+    writing.field_manager = MANAGER
+    track_update(writing, quota, entry.decode())
     quota["metadata"].pop("resourceVersion", None)
     stored = orjson.loads(await commit.put(writing, quota, entry.revision))
     return int(stored["metadata"]["resourceVersion"])  # the cache may hold somebody else's newer one

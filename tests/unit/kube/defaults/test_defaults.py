@@ -264,6 +264,8 @@ def test_creation_starts_a_deployment_at_generation_one() -> None:
         ({"limits": {"cpu": "1", "memory": "1Gi"}, "requests": {"cpu": "500m", "memory": "1Gi"}}, "Burstable"),
         ({"limits": {"cpu": "1"}, "requests": {"cpu": "1"}}, "Burstable"),
         ({"requests": {"example.com/gpu": "1"}}, "BestEffort"),
+        ({"limits": {"cpu": "500m", "memory": "1M"}, "requests": {"cpu": "0.5", "memory": "1e6"}}, "Guaranteed"),
+        ({"limits": {"cpu": "0.0"}, "requests": {"cpu": "0m"}}, "BestEffort"),
     ],
 )
 def test_qos_class(resources: dict[str, Any], wanted: str) -> None:
