@@ -98,8 +98,10 @@ def qos_class(pod: Object) -> str:
     return "Burstable"
 
 
-def _equal(request: str | None, limit: str) -> bool:
-    return request is None or request == limit or quantity.parse(request) == quantity.parse(limit)
+def _equal(request: str | None, limit: str | None) -> bool:
+    if request is None or limit is None or request == limit:
+        return limit is not None
+    return quantity.parse(request) == quantity.parse(limit)
 
 
 def _none(amount: str | None) -> bool:
