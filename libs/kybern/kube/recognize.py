@@ -8,6 +8,7 @@ import orjson
 
 from kybern.kube import schema
 from kybern.kube.go_json import loads_error
+from kybern.kube.go_values import quoted
 from kybern.kube.meta import group_version, join_group_version
 
 Object = dict[str, Any]
@@ -66,7 +67,8 @@ def summary(data: bytes) -> str:
 
 def not_registered(kind: str, api_version: str) -> str:
     """A kind that nobody has heard of."""
-    return f'no kind "{kind}" is registered for version "{api_version}" in scheme "pkg/runtime/scheme.go:111"'
+    version = join_group_version(*group_version(api_version))
+    return f'no kind {quoted(kind)} is registered for version {quoted(version)} in scheme "pkg/runtime/scheme.go:111"'
 
 
 def mismatch(kind: str, api_version: str, wanted: GVK) -> str:

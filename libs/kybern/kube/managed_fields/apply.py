@@ -20,6 +20,7 @@ from kybern.kube.managed_fields.managers import (
     write,
 )
 from kybern.kube.managed_fields.merge import merge, prune
+from kybern.kube.managed_fields.types import KeylessError
 from kybern.kube.managed_fields.update import (
     STRIPPED,
     Changes,
@@ -57,10 +58,13 @@ def apply(
     not fit, 409 for fields that other managers own. The result may hold nulls where the configuration does, and shares
     parts with the arguments.
     """
-    _check(kind, config)
+    _check_unmanaged(kind, config)
     who = manager_of(name, APPLY, kind.api_version, subresource)
     existing: Object = live if live is not None else {**_identity(config), "metadata": {}}
     managers = _managers(kind, existing, live is not None, subresource, now)
+    wrong = check(kind.type, config)
+    if wrong:
+        raise status_error(400, "", f"failed to create typed patch object ({described(config)}): {wrong}")
     try:
         try:
             merged, after = _applied(kind, existing, config, managers, who, now, force)
@@ -89,14 +93,11 @@ def _identity(config: Object) -> Object:
     return {key: config[key] for key in ("apiVersion", "kind") if key in config}
 
 
-def _check(kind: Kind, config: Object) -> None:
+def _check_unmanaged(kind: Kind, config: Object) -> None:
     metadata = config.get("metadata")
     managers = metadata.get("managedFields") if isinstance(metadata, dict) else None
     if managers is not None and not check(kind.type, {"metadata": {"managedFields": managers}}):
         raise bad_request("metadata.managedFields must be nil")
-    wrong = check(kind.type, config)
-    if wrong:
-        raise status_error(400, "", f"failed to create typed patch object ({described(config)}): {wrong}")
 
 
 def described(config: Object) -> str:
@@ -122,7 +123,11 @@ def _managers(kind: Kind, live: Object, exists: bool, subresource: str, now: str
     if managers or not exists:
         return in_shape(kind, managers)
     before = manager_name(kind, BEFORE_FIRST_APPLY, subresource)
-    return managers_after_update(kind, {}, live, {}, before, now)
+    try:
+        return managers_after_update(kind, {}, live, {}, before, now)
+    except KeylessError:
+        why = f"failed to convert new object ({described(live)}) to smd typed: {check(kind.type, live, once=False)}"
+        raise status_error(400, "", f"failed to create manager for existing fields: {why}") from None
 
 
 def _applied(

@@ -153,8 +153,17 @@ def _readable(part: str) -> str:
         return f".{body}"
     if kind == "k:":
         keys = orjson.loads(body)
-        return "[" + ",".join(f"{key}={orjson.dumps(keys[key]).decode()}" for key in sorted(keys)) + "]"
+        return "[" + ",".join(f"{key}={_as_text(keys[key])}" for key in sorted(keys)) + "]"
     return f"[={body}]" if kind == "v:" else f"[{body}]"
+
+
+def _as_text(value: Any) -> str:
+    """The value of a key; what is no scalar is no key, but named all the same."""
+    if type(value) is dict:
+        return "".join(f"{name}={_as_text(child)}" for name, child in sorted(value.items()))
+    if type(value) is list:
+        return "[" + ",".join(map(_as_text, value)) + "]"
+    return orjson.dumps(value).decode()
 
 
 def decode(raw: Any) -> FieldSet:

@@ -151,6 +151,8 @@ class Types:
         self.anything = self._scalar(ANYTHING)
         self.deduced = Type(self, MAP, True, {"x-kubernetes-preserve-unknown-fields": True})
         self.deduced._fields, self.deduced._element = {}, self.deduced
+        self.map = Type(self, MAP, True, {})
+        self.map._fields, self.map._element = {}, self.deduced
 
     def named(self, name: str) -> Type:
         """The type of a definition."""
@@ -194,7 +196,7 @@ class Types:
             return self._scalar(UNTYPED)
         if kind == "object" or (kind is None and ("properties" in given or "additionalProperties" in given)):
             if not given.get("properties") and not isinstance(given.get("additionalProperties"), Mapping):
-                return self.deduced
+                return self.map if kind else self.deduced
             return Type(self, MAP, given.get("x-kubernetes-map-type") != "atomic", given, name)
         if kind == "array":
             return Type(self, LIST, _is_associative(given), given, name)
@@ -231,6 +233,10 @@ def _list_keys(given: Definition) -> tuple[str, ...]:
     return tuple(given.get("x-kubernetes-list-map-keys", ()))
 
 
+class KeylessError(ValueError):
+    """An item of a list by keys that has none of them."""
+
+
 def list_element(of: Type, item: Any) -> str:
     """The path element of an item of a granular list: `k:{"name":"c"}`, `v:"x"`."""
     keys = of.keys
@@ -239,8 +245,10 @@ def list_element(of: Type, item: Any) -> str:
     found: dict[str, Any] = {}
     for key, default in keys:
         value = item.get(key, default)
-        if value is not None:
+        if value is not None or key in item:
             found[key] = value
+    if not found:
+        raise KeylessError
     return "k:" + orjson.dumps(found, option=orjson.OPT_SORT_KEYS).decode()
 
 

@@ -21,6 +21,8 @@ from kybern.kube.managed_fields.managers import (
     read_foreign,
     write,
 )
+from kybern.kube.managed_fields.types import KeylessError
+from kybern.kube.managed_fields.validate import check
 from kybern.kube.managed_fields.walk import compare, reconciled
 
 Object = dict[str, Any]
@@ -47,18 +49,27 @@ def track_update(kind: Kind, old: Object | None, new: Object, name: str, subreso
     """Set `new`'s managedFields as a create (`old` is None) or an update by `name` leaves them. `now` is a `Time`.
 
     A client may write managedFields itself, but not through a subresource; `[]` or `[{}]` resets them, ones that cannot
-    be read are ignored. Objects that are not tracked stay so until they are applied.
+    be read are ignored. Objects that are not tracked stay so until they are applied; one that does not fit its type (a
+    status may be written together with a spec that nobody looks at) is tracked no more.
     """
     if old is None and "managedFields" not in new["metadata"]:
-        fields = first_fields(kind, new)
+        try:
+            fields = first_fields(kind, new)
+        except KeylessError:
+            return
         if fields:
             first = Owned(kind.api_version, fields, now)
             new["metadata"]["managedFields"] = write({manager_name(kind, name, subresource): first})
         return
     managers = in_shape(kind, _known(old, new, subresource))
     if managers or old is None:
-        updated = managers_after_update(kind, old or {}, new, managers, manager_name(kind, name, subresource), now)
-        managers = cap(updated)
+        try:
+            updated = managers_after_update(kind, old or {}, new, managers, manager_name(kind, name, subresource), now)
+            managers = cap(updated)
+        except KeylessError:
+            managers = {}
+        if kind.changing and old is not None and check(kind.type, new, once=False):
+            managers = {}
     entries = write(managers)
     if entries:
         new["metadata"]["managedFields"] = entries

@@ -11,9 +11,11 @@ from kybern.kube.managed_fields.types import ANYTHING, BOOLEAN, LIST, MAP, NUMER
 _GO_TYPES = {bool: "bool", str: "string", dict: "map[string]interface {}", list: "[]interface {}"}
 
 
-def check(of: Type, config: Any) -> str:
-    """What is wrong, as upstream words it; empty if nothing is."""
+def check(of: Type, config: Any, *, once: bool = True) -> str:
+    """What is wrong, as upstream words it; empty if nothing is. `once`: no list may name an item twice."""
     errors = [f"{path}: {text}" if path else text for path, text in _errors(of, config, "")]
+    if not once:
+        errors = [error for error in errors if ": duplicate entries for key " not in error]
     if len(errors) < 2:
         return "".join(errors)
     return "errors:" + "".join(f"\n  {error}" for error in errors)

@@ -60,6 +60,8 @@ def prune(definition: Definition, obj: dict[str, Any], *, restored: bool = False
             del holder[name]
         else:
             holder[name] = value
+    if not all(left for _, left in walk.cut):  # zero is all that is left of it
+        prune(definition, obj)
     return walk.unknown
 
 

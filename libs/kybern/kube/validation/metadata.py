@@ -91,7 +91,8 @@ def _owner_references(meta: Object, path: str) -> Errors:
             controllers.append(owner.get("kind", "") + "/" + owner.get("name", ""))
             if len(controllers) > 1:
                 detail = 'Only one reference can have Controller set to true. Found "true" in references for '
-                yield invalid(path, meta["ownerReferences"], f"{detail}{controllers[0]} and {controllers[-1]}")
+                shown = [Struct({name: one[name] for name in _OWNER if name in one}) for one in meta["ownerReferences"]]
+                yield invalid(path, shown, f"{detail}{controllers[0]} and {controllers[-1]}")
 
 
 def validate_finalizers(meta: Object, path: str = "metadata") -> Errors:
