@@ -12,18 +12,21 @@ from kybern.kube.defaults.rules import Object, Rule, Rules
 from kybern.kube.schema import ResourceInfo, Zeros, load
 
 
-def apply_defaults(info: ResourceInfo, obj: Object) -> None:
-    """Fill every default of a built-in kind in place; a kind without a definition is left alone."""
+def apply_defaults(info: ResourceInfo, obj: Object, empty: list[str] | None = None) -> None:
+    """Fill every default of a built-in kind in place; a kind without a definition is left alone.
+
+    Stored, an empty list that is always written is none: such lists become null, or are left and put down in `empty`.
+    """
     name = load().names.get(info.gvk)
     if name is not None:
-        apply_definition_defaults(name, obj)
+        apply_definition_defaults(name, obj, empty)
 
 
-def apply_definition_defaults(name: str, obj: Object) -> None:
+def apply_definition_defaults(name: str, obj: Object, empty: list[str] | None = None) -> None:
     """As `apply_defaults`, for any definition by name, such as `io.k8s.api.core.v1.PodTemplateSpec`."""
     plan = _plan(name)
     if plan is not None:
-        _apply(plan, obj)
+        _apply(plan, obj, empty)
 
 
 class _Plan:
@@ -115,7 +118,7 @@ _UNKNOWN = "io.k8s.kube-aggregator."  # of whose structs the table of zero value
 _RECURSIVE = {"io.k8s.apiextensions-apiserver.pkg.apis.apiextensions.v1.JSONSchemaProps"}
 
 
-def _apply(plan: _Plan, obj: Object) -> None:
+def _apply(plan: _Plan, obj: Object, left: list[str] | None) -> None:
     rule = plan.rule
     for name in plan.structs:
         if name not in obj:
@@ -129,7 +132,10 @@ def _apply(plan: _Plan, obj: Object) -> None:
             function(obj)
     for name, value in plan.keeps:
         if obj.get(name, value) == []:
-            obj[name] = value  # stored, an empty list is none
+            if left is None:
+                obj[name] = value
+            else:
+                left.append(name)
         else:
             obj.setdefault(name, value)
     for member, shape, below in plan.members:
@@ -137,11 +143,11 @@ def _apply(plan: _Plan, obj: Object) -> None:
         if not value and value != {}:
             continue
         if shape == "object":
-            _apply(below, value)
+            _apply(below, value, left)
         else:
             for item in value if shape == "array" else value.values():
                 if item is not None:
-                    _apply(below, item)
+                    _apply(below, item, left)
 
 
 def _fresh(value: Any) -> Any:

@@ -71,13 +71,16 @@ def validate_api_service_status(obj: Object, old: Object) -> Errors:
             yield not_supported(f"status.conditions[{index}].status", given, _ANSWERS, in_order=True)
 
 
-def validate_ip_address(obj: Object) -> Errors:
-    name, parent = child(obj, "metadata").get("name") or "", child(obj, "spec").get("parentRef")
+def address_name(name: str) -> list[str]:
+    """An IPAddress is named after its address."""
     try:
-        if str(ipaddress.ip_address(name)) != name:
-            yield invalid("metadata.name", name, "must be in canonical form")
+        return [] if str(ipaddress.ip_address(name)) == name else ["must be in canonical form"]
     except ValueError:
-        yield invalid("metadata.name", name, "must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)")
+        return ["must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)"]
+
+
+def validate_ip_address(obj: Object) -> Errors:
+    parent = child(obj, "spec").get("parentRef")
     if parent is None:
         yield required("spec.parentRef")
         return

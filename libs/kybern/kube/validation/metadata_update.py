@@ -72,7 +72,9 @@ def metadata_errors(
     fixed = [*validate_metadata_update(metadata, before)]
     named = [] if subresource else [*validate_identity(metadata, info.namespaced, name)]  # a subresource has its name
     told = {FULL: [*named, *formats, *finalizers, *standard], CHANGE: [*fixed, *formats, *standard]}
-    taken = [] if subresource else [*validate_identity(metadata, info.namespaced, path_segment)]
+    taken = [*validate_identity(metadata, info.namespaced, path_segment)]
+    if subresource:
+        taken = [error for error in taken if error.field == "metadata.generateName"]
     first = [*taken, *formats, *finalizers, *fixed, *formats]
     parts = _own_rules(info, subresource)
     at = 1 if parts == _BOTH else len(parts)

@@ -117,7 +117,7 @@ RULES: dict[tuple[str, str], Rules] = {
     (_FLOW, "FlowSchema"): Rules(flow_control.validate_flow_schema),
     (_FLOW, "PriorityLevelConfiguration"): Rules(flow_control.validate_priority_level),
     ("networking.k8s.io", "IPAddress"): Rules(
-        extension.validate_ip_address, extension.validate_ip_address_update, name=path_segment
+        extension.validate_ip_address, extension.validate_ip_address_update, name=extension.address_name
     ),
     ("networking.k8s.io", "ServiceCIDR"): Rules(
         extension.validate_service_cidr, extension.validate_service_cidr_update, update_only=True

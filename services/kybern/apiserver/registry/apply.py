@@ -8,11 +8,10 @@ import yaml
 from kybern.apiserver.registry.create import create_object
 from kybern.apiserver.registry.decode import prune, repeated, to_storage
 from kybern.apiserver.registry.field_managers import kind_of, settled
-from kybern.apiserver.registry.patch import check_uid
 from kybern.apiserver.registry.request import Request
 from kybern.apiserver.registry.strategies.scale import GVK as SCALE
 from kybern.apiserver.registry.strategies.scale import replicas_of, scale_of, with_replicas
-from kybern.apiserver.registry.update import change
+from kybern.apiserver.registry.update import change, need_version, read_version
 from kybern.kube import managed_fields, meta, recognize, schema
 from kybern.kube.document_limits import TooDeep, check_depth, load_yaml, yaml_error
 from kybern.kube.field import required
@@ -42,7 +41,8 @@ async def apply(request: Request, data: bytes, force: bool) -> tuple[bytes, bool
         obj = _settled(request, live, config, applied)
         _check_strict(request)
         _check_name(request, config)
-        check_uid(request, obj, stored)
+        if "resourceVersion" in config["metadata"]:
+            need_version(request, obj)
         return obj
 
     return request.served.present(await change(request, produce, tracked=True)), False
@@ -167,6 +167,7 @@ async def _create(request: Request, config: Object) -> bytes:
     if not config["metadata"].get("name"):
         why = "was undeterminable: name must be provided"
         raise bad_request(f"the name of the object ({request.name} based on URL) {why}")
+    read_version(config["metadata"].get("resourceVersion") or "")
     return request.served.present(await create_object(request, obj, tracked=True))
 
 

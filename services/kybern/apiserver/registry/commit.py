@@ -44,7 +44,8 @@ async def _put(request: Request, obj: Object, expected: int) -> bytes:
     cacher = request.served.storage
     stored = encoding.encode(obj)
     if request.dry_run:
-        return encoding.splice(stored, cacher.head, expected) if expected else stored
+        shown = expected or _given(obj)
+        return encoding.splice(stored, cacher.head, shown) if shown else stored
     metadata = obj["metadata"]
     suffix = keys.suffix(metadata.get("namespace", ""), metadata["name"])
     lease = await request.server.leases.current(request.served.strategy.ttl)
@@ -114,6 +115,12 @@ async def create(request: Request, obj: Object) -> bytes:
         raise
     except Stale:
         raise exists(request) from None
+
+
+def _given(obj: Object) -> int:
+    """The version that who makes an object with a PUT or an apply says it has."""
+    version = obj["metadata"].get("resourceVersion") or ""
+    return int(version) if _is_version(version) else 0
 
 
 def _is_version(text: str) -> bool:

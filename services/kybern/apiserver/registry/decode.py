@@ -149,11 +149,13 @@ def to_storage(request: Request, obj: Object) -> Object:
         request.served.custom.default(obj)
         _note(request, obj)
         return request.served.to_storage(obj)
-    apply_defaults(request.served.info, obj)
+    empty: list[str] = []
+    apply_defaults(request.served.info, obj, empty)
     _note(request, obj)
     stored = request.served.to_storage(obj)
     if stored is not obj:
-        apply_defaults(request.served.stored, stored)
+        apply_defaults(request.served.stored, stored, empty)
+    request.has_empty = bool(empty)
     return stored
 
 

@@ -13,6 +13,7 @@ from kybern.kube.validation.names import path_segment
 Object = dict[str, Any]
 VERSION_BITS = (0xF << 76) | (0x3 << 62)  # version and variant of a UUID
 VERSION_4 = (0x4 << 76) | (0x2 << 62)
+NEVER_NEW = ("resourceVersion", "deletionTimestamp", "deletionGracePeriodSeconds", "selfLink")
 FIXED = ("uid", "creationTimestamp", "generation", "selfLink")
 
 
@@ -43,10 +44,14 @@ def check_key(name: str) -> None:
 
 
 def begin(request: Request, obj: Object) -> None:
-    """System fields of a new object; what a client wrote there is dropped."""
+    """System fields of a new object; what a client wrote there is dropped (most of it if it is made by a POST)."""
     metadata = obj["metadata"]
-    for member in ("resourceVersion", "deletionTimestamp", "deletionGracePeriodSeconds", "selfLink", "generation"):
-        metadata.pop(member, None)
+    if request.verb == "create":
+        for member in NEVER_NEW:
+            metadata.pop(member, None)
+    elif not request.dry_run:
+        metadata.pop("resourceVersion", None)
+        metadata.pop("selfLink", None)
     if not metadata.get("name") and metadata.get("generateName"):
         metadata["name"] = names.generate_name(metadata["generateName"], request.server.random)
         request.name_generated = True
@@ -91,9 +96,12 @@ def keep(request: Request, new: Object, old: Object) -> None:
         raise bad_request(f"the name of the object ({name}) does not match the name on the URL ({request.name})")
     metadata["name"] = name
     uid = metadata.get("uid")
-    if uid and uid != before.get("uid"):
-        raise other_uid(request, uid, before.get("uid", ""))
+    if is_other := bool(uid) and uid != before.get("uid"):
+        if request.verb != "patch":
+            raise other_uid(request, uid, before.get("uid", ""))
     for member in FIXED:
+        if member == "uid" and is_other:
+            continue  # what a patch makes is refused with all else that is wrong with it
         if member in before:
             metadata[member] = before[member]
         else:
@@ -106,8 +114,6 @@ def keep(request: Request, new: Object, old: Object) -> None:
         if added:
             request.warnings.append("finalizers added while the object is being deleted are ignored")
             metadata["finalizers"] = [f for f in metadata["finalizers"] if f not in added]
-    if before.get("generateName"):
-        metadata.setdefault("generateName", before["generateName"])
     for member in ("labels", "annotations", "finalizers", "ownerReferences"):
         if member in metadata and not metadata[member]:
             del metadata[member]

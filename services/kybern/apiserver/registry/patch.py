@@ -21,8 +21,6 @@ from kybern.kube.patch import member_order, schema_facts, strategic
 from kybern.kube.patch import merge as merge_patch
 from kybern.kube.schema.restore_errors import restore_error
 from kybern.kube.status import StatusError, bad_request, invalid, request_entity_too_large, unsupported_media_type
-from kybern.kube.validation.metadata_update import metadata_errors
-from kybern.kube.validation.registry import rules_for
 
 Object = dict[str, Any]
 JSON, MERGE, STRATEGIC = (
@@ -145,7 +143,6 @@ async def patch(request: Request, patch_type: str, data: bytes) -> bytes:
         obj = read_patched(request, patch_type, before, wanted, patched, body, served.info.gvk, found)
         need_name(request, obj)
         need_version(request, obj)
-        check_uid(request, obj, current)
         if obj["metadata"].get("resourceVersion") == current["metadata"]["resourceVersion"]:
             obj["metadata"].pop("resourceVersion")  # the patch names no version: another writer is no conflict
             if _names_version(wanted):
@@ -189,17 +186,6 @@ def _read(patch_type: str, patched: Object, body: bytes, gvk: GVK, refuse: Refus
         raise refuse(gvk, str(error)) from None
     except StatusError as error:
         raise refuse(gvk, error.message.rpartition(f" cannot be handled as a {gvk[2]}: ")[2]) from None
-
-
-def check_uid(request: Request, obj: Object, current: Object) -> None:
-    """Raises StatusError (422)."""
-    uid = obj["metadata"].get("uid")
-    if uid and uid != current["metadata"].get("uid"):
-        stored = request.served.stored
-        name = rules_for(stored.group, stored.kind).name
-        told = [error for part in metadata_errors(stored, request.subresource, obj, current, name) for error in part]
-        wrong = [error for error in told if error.field == "metadata.uid"]
-        raise invalid(stored.group, stored.kind, request.name, wrong)
 
 
 def _names_version(wanted: Any) -> bool:

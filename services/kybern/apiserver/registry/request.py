@@ -47,6 +47,8 @@ class Request:
     reinvocation: Reinvocation = field(default_factory=Reinvocation)
     unasked: bool = False  # of the server's own start: no webhook and no policy of the cluster's stands in its way
     sent_version: str = ""  # the resourceVersion in a new object's body
+    unsent: tuple[str, ...] = ()  # what the server knows of an object's metadata and a PUT does not say
+    has_empty: bool = False  # the body has empty lists that are none when stored, but whose sender manages them
     name_generated: bool = False  # from generateName, before admission
     validating: bool = False  # mutating admission is over
     of_collection: bool = False  # a deletion of many: admission is told of each, but no name

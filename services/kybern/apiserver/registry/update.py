@@ -20,6 +20,7 @@ from kybern.apiserver.registry.reset_fields import kept_metadata
 from kybern.apiserver.registry.strategy import Allocation
 from kybern.apiserver.registry.validation import check_update
 from kybern.apiserver.storage.entry import Entry
+from kybern.kube.defaults import apply_defaults
 from kybern.kube.defaults.create import GENERATION_KINDS
 from kybern.kube.disabled_fields import drop_disabled
 from kybern.kube.field import invalid as field_invalid
@@ -43,9 +44,13 @@ async def update(request: Request, data: bytes) -> tuple[bytes, bool]:
         if not request.served.strategy.create_on_update or request.subresource:
             raise unreadable.missing(request.served, request.namespace, request.name)
         request.check("create")
+        read_version(wanted["metadata"].get("resourceVersion") or "")
+        if uid := wanted["metadata"].get("uid"):
+            raise metadata.other_uid(request, uid, "")
         return request.served.present(await create.create_object(request, wanted)), True
 
     need_version(request, wanted)
+    request.unsent = tuple(member for member in metadata.FIXED if member not in wanted["metadata"])
 
     async def produce(_: Object) -> Object:
         return {**wanted, "metadata": dict(wanted["metadata"])}
@@ -85,7 +90,7 @@ async def change(request: Request, produce: Produce, tracked: bool = False, admi
             entry = await request.served.conversion.entry(entry, request.served.info.api_version)
         new = await produce(entry.decode())
         version = new["metadata"].get("resourceVersion") or ""
-        if version not in ("", "0") and _version(version) != entry.revision:
+        if version not in ("", "0") and read_version(version) != entry.revision:
             raise conflict(request.group, request.resource, request.name)
         try:
             return await _change(request, entry, new, tracked, NO_ADMISSION if admitted else request.server.admission)
@@ -97,8 +102,10 @@ async def change(request: Request, produce: Produce, tracked: bool = False, admi
     raise conflict(request.group, request.resource, request.name)
 
 
-def _version(text: str) -> int:
-    """A resourceVersion in an object. Raises StatusError (500)."""
+def read_version(text: str) -> int:
+    """A resourceVersion in an object; none is 0. Raises StatusError (400)."""
+    if not text:
+        return 0
     try:
         return revision_of(text, "")
     except StatusError as error:
@@ -110,6 +117,8 @@ async def _change(request: Request, entry: Entry, new: Object, tracked: bool, ad
     metadata.keep(request, new, old)
     if not tracked:
         await settled(request, lambda: track_update(request, new, old))
+    if request.has_empty:
+        apply_defaults(request.served.stored, new)
     recorded = new["metadata"].get("managedFields")
     with request.server.telemetry.span("admission", request.traceparent, attributes=commit.span_attributes(request)):
         await admission.mutate(request, "UPDATE", new, old)
