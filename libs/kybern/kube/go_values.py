@@ -1,13 +1,26 @@
 """Values about as Go's `%v` prints them, for messages that show one."""
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 from typing import Any
 
 from kybern.kube.go_float import go_float
 
 
+@dataclass(frozen=True, slots=True)
+class Foreign:
+    """What has no place in JSON, as Go prints it; `plain` stands for it where nobody minds."""
+
+    printed: str
+    syntax: str
+    type: str
+    plain: Any = None
+
+
 def printed(value: Any) -> str:
     """Maps by their sorted keys, lists in brackets, strings bare."""
+    if type(value) is Foreign:
+        return value.printed
     if type(value) is dict:
         return "map[" + " ".join(f"{name}:{printed(child)}" for name, child in sorted(value.items())) + "]"
     if type(value) is list:
@@ -21,6 +34,8 @@ def printed(value: Any) -> str:
 
 def in_go_syntax(value: Any) -> str:
     """A value of JSON about as Go's `%#v` prints it."""
+    if type(value) is Foreign:
+        return value.syntax
     if type(value) is dict:
         inner = ", ".join(f"{quoted(name)}:{_member(child)}" for name, child in sorted(value.items()))
         return f"map[string]interface {{}}{{{inner}}}"

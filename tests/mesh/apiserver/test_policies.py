@@ -508,7 +508,7 @@ MUTATIONS: dict[str, tuple[str, str, str]] = {
     "wrong type name": (
         "ApplyConfiguration", "Object{metadata: Object.spec{name: 'x'}}", 'unexpected type name "Object.spec"',
     ),
-    "no such path": ("JSONPatch", "[JSONPatch{op: 'remove', path: '/data/x'}]", "JSONPath: "),
+    "no such path": ("JSONPatch", "[JSONPatch{op: 'remove', path: '/data/x'}]", "JSON Patch: "),
     "error": ("JSONPatch", "[JSONPatch{op: object.nothing, path: '/data/x'}]", "no such key: nothing"),
 }  # fmt: skip
 

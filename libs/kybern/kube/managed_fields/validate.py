@@ -4,7 +4,7 @@ from typing import Any
 
 import orjson
 
-from kybern.kube.go_values import in_go_syntax, printed
+from kybern.kube.go_values import Foreign, in_go_syntax, printed
 from kybern.kube.managed_fields.field_set import readable
 from kybern.kube.managed_fields.types import ANYTHING, BOOLEAN, LIST, MAP, NUMERIC, STRING, Type, list_element
 
@@ -88,9 +88,9 @@ def _element_error(of: Type, item: Any) -> str:
 def _scalar_error(scalar: str, value: Any) -> str:
     kind = type(value)
     if scalar == NUMERIC and kind not in (int, float):
-        return f"expected numeric (int or float), got {_GO_TYPES[kind]}"
+        return f"expected numeric (int or float), got {value.type if kind is Foreign else _GO_TYPES[kind]}"
     if scalar == STRING and kind is not str:
         return f"expected string, got &value.valueUnstructured{{Value:{in_go_syntax(value)}}}"
     if scalar == BOOLEAN and kind is not bool:
         return f"expected boolean, got &{{{printed(value)}}}"
-    return f"expected any scalar, got &{{{printed(value)}}}" if kind in (dict, list) else ""
+    return f"expected any scalar, got &{{{printed(value)}}}" if kind in (dict, list, Foreign) else ""

@@ -4,6 +4,7 @@ A policy with reinvocationPolicy IfNeeded is carried out once more when somebody
 """
 
 import asyncio
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import orjson
@@ -12,7 +13,7 @@ from kybern.apiserver.admission.plugin import DELETE, Object
 from kybern.apiserver.admission.policy_metrics import INVALID, NO_ERROR
 from kybern.apiserver.admission.policy_plugin import PolicyPlugin
 from kybern.apiserver.admission.webhook_calls import Write, write_of
-from kybern.apiserver.admission.webhook_patch import hide, take_over
+from kybern.apiserver.admission.webhook_patch import check_identity, hide, take_over
 from kybern.apiserver.registry.field_managers import kind_of
 from kybern.apiserver.registry.request import Request
 from kybern.kube import managed_fields, meta, schema
@@ -20,7 +21,7 @@ from kybern.kube.status import StatusError
 
 if TYPE_CHECKING:
     from kybern.apiserver.admission.policy_dispatch import Denial, Invocation, Speaker
-    from kybern.apiserver.admission.policy_mutation import Mutating
+    from kybern.apiserver.admission.policy_mutation import Mutating, Mutation
 
 
 class MutatingAdmissionPolicy(PolicyPlugin["Mutating"]):
@@ -44,64 +45,97 @@ class MutatingAdmissionPolicy(PolicyPlugin["Mutating"]):
             await self._dispatch(write_of(request, DELETE, None, old), policies)
 
     async def _dispatch(self, write: Write, policies: "list[Mutating]") -> None:
-        """Carry out everything that concerns the write. Raises StatusError."""
+        """Carry out everything that concerns the write as it came. Raises StatusError."""
         from kybern.apiserver.admission.policy_dispatch import Denial, Speaker, invocations
-        from kybern.apiserver.admission.policy_mutation import MutationFailed
 
+        found = [one async for one in invocations(write, policies)]
         passes = write.request.reinvocation
         rounds = passes.begin(self.name, write.new)
         speaker: Speaker | None = None
-        denials: list[Denial] = []
-        async for invocation in invocations(write, policies):
-            if passes.again and invocation.key not in rounds.due:
+        denials = [
+            Denial(f"policy {_subject(one)} denied request: {one.error}")
+            for one in found
+            if one.error and not one.policy.fails_open
+        ]
+        ran = False
+        for invocation in found:
+            if invocation.error:
                 continue
             speaker = speaker or Speaker(write)
-            try:
-                if await self._counted(write, invocation, speaker):
-                    passes.changed(rounds)
-            except MutationFailed as error:
-                if not invocation.policy.fails_open:
-                    said = f"policy {invocation.subject} denied request: {error}"
-                    denials.append(Denial(said, "" if invocation.error else "Invalid"))
-            if invocation.policy.reinvocable:
+            again = not passes.again or invocation.key in rounds.due
+            outcome = await self._invoke(write, invocation, speaker, again)
+            if not invocation.policy.fails_open:
+                denials += [
+                    Denial(f"policy {_subject(invocation)} denied request: {why}", "Invalid") for why in outcome.failed
+                ]
+            if outcome.changed:
+                passes.changed(rounds)
+            ran = ran or outcome.ran
+            if outcome.took_part and invocation.policy.reinvocable:
                 rounds.invoked.add(invocation.key)
+        if ran:  # also where nothing has come of it
+            passes.changed(rounds)
         rounds.end(write.new)
         if denials:
             raise _refusal(write, denials)
+        if ran:
+            check_identity(write)
 
-    async def _counted(self, write: Write, invocation: "Invocation", speaker: "Speaker") -> bool:
-        """`_invoke`, with its time. Raises MutationFailed, StatusError."""
-        time, policy, binding = asyncio.get_running_loop().time, invocation.policy.name, invocation.bound
-        began, error = time(), INVALID
+    async def _invoke(self, write: Write, invocation: "Invocation", speaker: "Speaker", due: bool) -> "Outcome":
+        """All mutations of a policy, each on what those before it have made. Raises StatusError."""
+        policy, values = invocation.policy, await speaker.values(invocation)
+        decision = policy.conditions.decide(values)
+        if decision.failed:
+            return Outcome((decision.error,))
+        if not decision.matched or not due:
+            return Outcome()
+        shown = before = hide(write, values["object"]) or {}
+        failed: list[str] = []
+        ran = False
+        for mutation in policy.mutations if write.new is not None else ():
+            why = await self._mutate(write, invocation, mutation, {**values, "object": shown})
+            if why:
+                failed.append(why)
+                continue
+            ran = True
+            shown = hide(write, await write.seen(write.new, invocation.served)) or {}
+        return Outcome(tuple(failed), took_part=True, ran=ran, changed=shown != before)
+
+    async def _mutate(self, write: Write, invocation: "Invocation", mutation: "Mutation", values: Object) -> str:
+        """One mutation, counted with its time; why it fails. Raises StatusError."""
+        from kybern.apiserver.admission.policy_mutation import MutationFailed, mutate, reading_of
+
+        time, shown = asyncio.get_running_loop().time, values["object"]
+        began, why = time(), "not carried out"
         try:
-            changed = await _invoke(write, invocation, speaker)
-            error = NO_ERROR
-            return changed
+            of = _type_of(shown) or kind_of(invocation.served, write.request.subresource).type
+            found = mutate(invocation.policy, mutation, shown, values, of)
+            await take_over(write, invocation.served, orjson.loads(orjson.dumps(found)), reading_of(mutation))
+            why = ""
+        except MutationFailed as error:
+            why = str(error)
         finally:
-            self.metrics(write.request).count(policy, binding, time() - began, error)
+            counted = self.metrics(write.request).count
+            counted(invocation.policy.name, invocation.bound, time() - began, _error_type(why))
+        return why
 
 
-async def _invoke(write: Write, invocation: "Invocation", speaker: "Speaker") -> bool:
-    """Whether the policy has changed the object. Raises MutationFailed, StatusError."""
-    from kybern.apiserver.admission.policy_mutation import MutationFailed, mutate
+@dataclass(frozen=True)
+class Outcome:
+    """What came of a policy: why mutations failed, whether one of them ran, and whether the object is another one."""
 
-    policy = invocation.policy
-    if invocation.error:
-        raise MutationFailed(invocation.error)
-    values = await speaker.values(invocation)
-    decision = policy.conditions.decide(values)
-    if decision.failed:
-        raise MutationFailed(decision.error)
-    if not decision.matched or write.new is None:
-        return False
-    shown = found = hide(write, values["object"]) or {}
-    of = _type_of(shown) or kind_of(invocation.served, write.request.subresource).type
-    for mutation in policy.mutations:
-        found = mutate(policy, mutation, found, values, of)
-    if found == shown:
-        return False
-    await take_over(write, invocation.served, orjson.loads(orjson.dumps(found)))
-    return True
+    failed: tuple[str, ...] = ()
+    took_part: bool = False
+    ran: bool = False
+    changed: bool = False
+
+
+def _error_type(why: str) -> str:
+    return INVALID if why else NO_ERROR
+
+
+def _subject(invocation: "Invocation") -> str:
+    return invocation.subject if invocation.binding is not None else f'"{invocation.policy.name}"'
 
 
 def _refusal(write: Write, denials: "list[Denial]") -> StatusError:

@@ -16,7 +16,7 @@ from kybern.apiserver.admission.webhook_calls import (
     write_of,
 )
 from kybern.apiserver.admission.webhook_configurations import Webhook, WebhookPlugin
-from kybern.apiserver.admission.webhook_patch import hide, patched, take_over
+from kybern.apiserver.admission.webhook_patch import check_identity, hide, patched, take_over
 from kybern.apiserver.admission.webhook_review import Answer
 from kybern.apiserver.registry.request import Request
 from kybern.apiserver.registry.resource_table import Served
@@ -48,6 +48,7 @@ class MutatingAdmissionWebhook(WebhookPlugin):
                 continue
             if await _call(hook, write, served, f"round_{int(passes.again)}_index_{index}"):
                 passes.changed(rounds)
+                check_identity(write)
             if hook.reinvocable:
                 rounds.invoked.add(hook.uid)
         rounds.end(write.new)

@@ -5,14 +5,17 @@ from dataclasses import dataclass
 from typing import Any
 
 from kybern.apiserver.admission.policy_compiled import Broken, Policy, compiled, frame
-from kybern.kube import managed_fields
+from kybern.apiserver.admission.webhook_patch import STRICT, Reading
+from kybern.kube import managed_fields, schema
 from kybern.kube.cel import Budget, EvaluationError, Program
 from kybern.kube.cel.literals import to_object, to_operations
 from kybern.kube.cel.policy import Composition, Variables
 from kybern.kube.cel.policy_checks import APPLY, composition_of, expression_of
+from kybern.kube.go_values import Foreign
 from kybern.kube.managed_fields.merge import merge
 from kybern.kube.managed_fields.types import LIST, MAP
 from kybern.kube.patch import json as json_patch
+from kybern.kube.patch.json_steps import Inapplicable
 from kybern.kube.status import StatusError
 
 Object = dict[str, Any]
@@ -59,7 +62,7 @@ def _mutation(one: Object, composition: Composition) -> Mutation:
 def mutate(
     policy: Mutating, mutation: Mutation, shown: Object, values: Mapping[str, Any], of: managed_fields.Type
 ) -> Object:
-    """The object after one mutation; `values` has the object as `object`. Raises MutationFailed."""
+    """The object after one mutation, to be read as `reading_of` says. Raises MutationFailed."""
     budget = Budget()
     speaks = {**values, "object": shown}
     speaks["variables"] = Variables(policy.variables, speaks, budget)
@@ -77,9 +80,22 @@ def mutate(
         raise MutationFailed(str(error)) from None
 
 
+def reading_of(mutation: Mutation) -> Reading:
+    """What an ApplyConfiguration makes is restored from a map; what a JSON patch makes is decoded strictly."""
+    return RESTORED if mutation.kind == APPLY else STRICT
+
+
+def _refuse(error: schema.DecodeError, gvk: tuple[str, str, str]) -> MutationFailed:
+    group, version, kind = gvk
+    return MutationFailed(f"unable to convert unstructured object to {group}/{version}, Kind={kind}: {error.restoring}")
+
+
+RESTORED = Reading(False, _refuse)
+
+
 def _applied(shown: Object, config: Object, of: managed_fields.Type) -> Object:
     """Laid over the object as server-side apply does, except that nothing atomic may be replaced."""
-    config = {"apiVersion": shown["apiVersion"], "kind": shown["kind"], **config}
+    config = {**config, "apiVersion": shown["apiVersion"], "kind": shown["kind"]}
     wrong = managed_fields.check(of, config)
     if wrong:
         raise MutationFailed(f"error applying patch: failed to convert patch object to typed object: {wrong}")
@@ -89,8 +105,17 @@ def _applied(shown: Object, config: Object, of: managed_fields.Type) -> Object:
         raise MutationFailed(
             f"error applying patch: invalid ApplyConfiguration: may not mutate atomic arrays, maps or structs: {paths}"
         )
-    merged: Object = merge(of, shown, config)
+    merged: Object = merge(of, shown, _plain(config))
     return merged
+
+
+def _plain(value: Any) -> Any:
+    """The configuration in JSON, where its schema takes anything."""
+    if isinstance(value, dict):
+        return {name: _plain(part) for name, part in value.items()}
+    if isinstance(value, list):
+        return [_plain(part) for part in value]
+    return value.plain if isinstance(value, Foreign) else value
 
 
 def _atomic(of: managed_fields.Type, value: Any, path: str) -> Iterator[str]:
@@ -112,7 +137,7 @@ def _patched(shown: Object, operations: list[Object]) -> Object:
     try:
         return json_patch.apply(shown, operations)
     except StatusError as error:
-        note = next(iter(getattr(error, "__notes__", ())), error.message)
-        if note.endswith(json_patch.TEST_FAILED):
+        why = error.__cause__
+        if isinstance(why, Inapplicable) and why.failed:
             return shown
-        raise MutationFailed(f"JSONPath: {note}") from None
+        raise MutationFailed(f"JSON Patch: {why or error.message}") from None

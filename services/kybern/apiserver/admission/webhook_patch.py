@@ -1,8 +1,9 @@
-"""What a mutating webhook is shown of an object, and its patch carried over to the object that is being written."""
+"""What mutating webhooks and policies are shown of an object, and what they make of it carried over to the object that
+is being written."""
 
 from collections.abc import Callable
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 from kybern.apiserver.admission.plugin import CREATE, UPDATE
 from kybern.apiserver.admission.webhook_calls import Write
@@ -13,10 +14,22 @@ from kybern.apiserver.registry.strategies.scale import replicas_of, with_replica
 from kybern.kube import meta, schema
 from kybern.kube.defaults import apply_defaults
 from kybern.kube.patch import json as json_patch
-from kybern.kube.status import StatusError, internal
+from kybern.kube.status import StatusError, conflict, internal
 
 Object = dict[str, Any]
+GVK = tuple[str, str, str]
 KEPT = (*metadata_rules.FIXED, "resourceVersion")
+
+
+class Reading(NamedTuple):
+    """How what somebody has made of an object is read: `strict` knows no unknown fields; `refuse` a wrong type."""
+
+    strict: bool
+    refuse: Callable[[schema.DecodeError, GVK], Exception]
+
+
+LENIENT = Reading(False, lambda error, _: internal(str(error)))
+STRICT = Reading(True, LENIENT.refuse)
 
 
 def _is_whole(write: Write) -> bool:
@@ -37,6 +50,8 @@ def hide(write: Write, shown: Object | None) -> Object | None:
             metadata.pop("name", None)
     elif write.operation == UPDATE and request.verb == "patch" and write.old is not None:
         metadata.setdefault("resourceVersion", write.old["metadata"].get("resourceVersion"))
+    for member in request.unsent if write.operation == UPDATE else ():
+        metadata.pop(member, None)
     return {**shown, "metadata": metadata}
 
 
@@ -49,23 +64,38 @@ def patched(shown: Object, operations: Any) -> Object:
         raise internal(notes[0] if notes else error.message) from None
 
 
-async def take_over(write: Write, served: Served, wanted: Object) -> None:
-    """Make `write.new` what the webhook wants, given in the version of `served`. Raises StatusError."""
+async def take_over(write: Write, served: Served, wanted: Object, reading: Reading = LENIENT) -> None:
+    """Make `write.new` what is wanted, given in the version of `served`. Raises StatusError."""
     new, request = write.new, write.request
     assert new is not None
     is_scale = request.subresource == "scale" and _is_whole(write)
     if _is_whole(write) and not is_scale:
         _check_kind(wanted, served.info.gvk)
-        found = await _decoded(write, served, wanted)
+        found = await _decoded(write, served, wanted, reading)
     else:
         gvk = SCALE if is_scale else meta.gvk(new)
         _check_kind(wanted, gvk)
         definition = schema.definition(gvk)
         if definition is not None:
-            _prune(partial(schema.prune, definition), wanted)
+            _prune(partial(schema.prune, definition), wanted, gvk, reading)
         found = with_replicas(new, replicas_of(wanted) or 0, served.custom) if is_scale else wanted
     new.clear()
     new.update(found)
+
+
+def check_identity(write: Write) -> None:
+    """Whether the object still lies where the request is for, and is the one to be changed. Raises StatusError."""
+    request = write.request
+    if write.new is None or not _is_whole(write):
+        return
+    metadata_rules.place(request, write.new)
+    if write.old is None:
+        return
+    said = write.new["metadata"].get("resourceVersion")
+    if said not in (None, "", "0", write.old["metadata"].get("resourceVersion")):
+        raise conflict(request.group, request.resource, request.name)
+    if request.verb == "patch":  # which shows the version that it has read
+        write.new["metadata"].pop("resourceVersion", None)
 
 
 def _check_kind(wanted: Object, gvk: tuple[str, str, str]) -> None:
@@ -74,20 +104,21 @@ def _check_kind(wanted: Object, gvk: tuple[str, str, str]) -> None:
     expected = {"kind": kind, "apiVersion": meta.join_group_version(group, version)}
     said = {member: wanted.get(member) or value for member, value in expected.items()}
     if said != expected:
-        raise internal(f'no kind "{said["kind"]}" is registered for version "{said["apiVersion"]}"')
+        where = 'in scheme "pkg/runtime/scheme.go:111"'
+        raise internal(f'no kind "{said["kind"]}" is registered for version "{said["apiVersion"]}" {where}')
     wanted |= expected
 
 
-async def _decoded(write: Write, served: Served, wanted: Object) -> Object:
+async def _decoded(write: Write, served: Served, wanted: Object, reading: Reading) -> Object:
     """In the version in which the request is worked on, pruned and with defaults; system fields as they were."""
     request, new = write.request, write.new
     assert new is not None
     working = request.served.stored
     if served.custom is not None:
-        _prune(served.custom.prune, wanted)
+        _prune(served.custom.prune, wanted, served.info.gvk, LENIENT)
         served.custom.default(wanted)
     else:
-        _prune(partial(schema.prune, served.definition or {}), wanted)
+        _prune(partial(schema.prune, served.definition or {}), wanted, served.info.gvk, reading)
         apply_defaults(served.info, wanted)
     if not isinstance(wanted.get("metadata"), dict):
         wanted["metadata"] = {}
@@ -97,24 +128,38 @@ async def _decoded(write: Write, served: Served, wanted: Object) -> Object:
         found = schema.convert(wanted, working.api_version)
         if found is not wanted and served.custom is None:
             apply_defaults(working, found)
-    metadata, before = dict(found["metadata"]), new["metadata"]
+    return {**found, "metadata": metadata_rules.ordered(_metadata(write, dict(found["metadata"])))}
+
+
+def _metadata(write: Write, metadata: Object) -> Object:
+    """What was hidden is as it was; what may not change is refused later, or comes from the server."""
+    request, before = write.request, (write.new or {})["metadata"]
     for member in KEPT:
+        if write.operation == UPDATE and member in _CHECKED and metadata.get(member):
+            continue
         if member in before:
             metadata[member] = before[member]
         else:
             metadata.pop(member, None)
-    if not metadata.get("name"):
+    if not metadata.get("managedFields"):
+        metadata.pop("managedFields", None)
+    if not metadata.get("name") and (request.name_generated or write.operation == UPDATE):
         metadata["name"] = before.get("name", "")
-    elif metadata["name"] != before.get("name"):
+    elif metadata.get("name") != before.get("name"):
         request.name_generated = False
     if write.operation == CREATE:
-        request.name = metadata["name"]
-    return {**found, "metadata": metadata_rules.ordered(metadata)}
+        request.name = metadata.get("name") or ""
+    return metadata
 
 
-def _prune(prune: Callable[[Object], list[str]], obj: Object) -> None:
-    """Raises StatusError (500) for what is of a wrong type."""
+_CHECKED = ("uid", "resourceVersion")  # of an update
+
+
+def _prune(prune: Callable[[Object], list[str]], obj: Object, gvk: GVK, reading: Reading) -> None:
+    """Raises StatusError (500) for unknown fields if they count, and for what is of a wrong type."""
     try:
-        prune(obj)
+        unknown = prune(obj)
     except schema.DecodeError as error:
-        raise internal(str(error)) from None
+        raise reading.refuse(error, gvk) from None
+    if unknown and reading.strict:
+        raise internal(schema.strict_problem([f'unknown field "{path}"' for path in unknown]))
