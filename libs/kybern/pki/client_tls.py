@@ -7,6 +7,8 @@ import ssl
 from collections import OrderedDict
 from pathlib import Path
 
+from kybern.pki.trust import trust_as_go
+
 REMEMBERED = 64  # contexts
 
 
@@ -24,8 +26,7 @@ class ClientTls:
         found = self._contexts.get(key)
         if found is None:
             found = ssl.create_default_context(cadata=ca.decode("ascii", "replace") or None)
-            found.verify_flags &= ~ssl.VERIFY_X509_STRICT
-            found.hostname_checks_common_name = False  # as Go
+            trust_as_go(found)
             found.set_alpn_protocols(["http/1.1"])
             if insecure:
                 found.check_hostname, found.verify_mode = False, ssl.CERT_NONE

@@ -28,8 +28,8 @@ Convert = Callable[[Object, str], Object]  # (object, apiVersion wanted) → obj
 class WebhookServer:
     """See the module's docstring. `reviews` has every body received, `headers` what came with it, newest last."""
 
-    def __init__(self, port: int, ca: bytes) -> None:
-        self.port, self.ca = port, ca
+    def __init__(self, port: int, ca: bytes, certificate: bytes) -> None:
+        self.port, self.ca, self.certificate = port, ca, certificate
         self.reviews: list[Object] = []
         self.headers: list[Any] = []
         self.connections: set[Any] = set()
@@ -78,19 +78,19 @@ class WebhookServer:
 
         self._paths[path] = review
 
-    def raw(self, path: str, body: bytes, status: int = 200) -> None:
-        """Answer with these bytes whatever is asked."""
+    def raw(self, path: str, body: bytes, status: int = 200, location: str = "") -> None:
+        """Answer with these bytes whatever is asked; `location`: and send the caller on."""
 
         async def review(asked: Object) -> web.Response:
-            return web.Response(body=body, status=status)
+            return web.Response(body=body, status=status, headers={"Location": location} if location else {})
 
         self._paths[path] = review
 
     async def handle(self, request: web.BaseRequest) -> web.StreamResponse:
-        """One POST."""
+        """One request."""
         self.connections.add(request.transport)
         self.headers.append(request.headers)
-        asked = orjson.loads(await request.read())
+        asked = orjson.loads(await request.read() or b"{}")
         self.reviews.append(asked)
         answer = self._paths.get(request.path)
         return web.Response(status=404) if answer is None else await answer(asked)
@@ -117,7 +117,7 @@ async def webhook_server(
     await asyncio.to_thread(pem.write_bytes, pair.key + pair.cert)
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
     context.load_cert_chain(pem)
-    server = WebhookServer(0, ca.pem)
+    server = WebhookServer(0, ca.pem, pair.cert)
     runner = web.ServerRunner(web.Server(server.handle), shutdown_timeout=0.1)
     await runner.setup()
     site = web.TCPSite(runner, "127.0.0.1", port, ssl_context=context)

@@ -433,6 +433,34 @@ async def test_other_certificates(admin: Client, tmp_path: Path) -> None:
         )
 
 
+async def test_its_own_certificate_is_authority_enough(admin: Client, hooks: WebhookServer) -> None:
+    hooks.admit("/no", lambda request: {"allowed": False, "status": {"message": "seen"}})
+    bundle = base64.b64encode(hooks.certificate).decode()
+    await admin.create(VALIDATING, configuration(webhook({**hooks.client_config("/no"), "caBundle": bundle})))
+    error = await refused(admin.create(CONFIG_MAPS, config_map("a")))
+    assert error.message == 'admission webhook "x.example.com" denied the request: seen'
+
+
+async def test_redirects_are_followed(admin: Client, hooks: WebhookServer) -> None:
+    hooks.admit("/no", lambda request: {"allowed": False, "status": {"message": "seen"}})
+    hooks.raw("/moved", b"", 307, "/no")
+    hooks.raw("/round", b"", 308, f"https://127.0.0.1:{hooks.port}/round")
+    hooks.raw("/seen", b"", 303, "/none")
+    hooks.raw("/nowhere", b"", 307)
+    said = {
+        "/moved": 'admission webhook "x.example.com" denied the request: seen',
+        "/round": f'Post "https://127.0.0.1:{hooks.port}/round": stopped after 10 redirects',
+        "/seen": "the server could not find the requested resource",
+        "/nowhere": "the server responded with the status code 307 but did not return more information",
+    }
+    for path, message in said.items():
+        await admin.create(VALIDATING, configuration(webhook(hooks.client_config(path))))
+        error = await refused(admin.create(CONFIG_MAPS, config_map("a")))
+        assert error.message.endswith(message)
+        await admin.delete(VALIDATING, "x")
+    assert len([asked for asked in hooks.headers if "Referer" in asked]) == 12
+
+
 async def test_a_webhook_does_not_keep_the_server_from_starting(running: Any, tmp_path: Path) -> None:
     everything = {"operations": ["*"], "apiGroups": ["*"], "apiVersions": ["*"], "resources": ["*/*"]}
     gone = webhook({"url": "https://127.0.0.1:1/"}, rules=[everything])

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from kybern.pki.contexts import load
+from kybern.pki.trust import trust_as_go
 
 
 @dataclass(frozen=True)
@@ -28,7 +29,7 @@ class Tls:
     def context(self) -> ssl.SSLContext:
         """For HTTP/2. Raises ssl.SSLError for what is no certificate."""
         found = ssl.create_default_context(cadata=self.ca.decode("ascii", "replace") if self.ca else None)
-        found.verify_flags &= ~ssl.VERIFY_X509_STRICT
+        trust_as_go(found)
         found.set_alpn_protocols(["h2"])
         if self.cert and self.key:
             load(found, self.cert, self.key)

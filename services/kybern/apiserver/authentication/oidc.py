@@ -20,6 +20,7 @@ from kybern.apiserver.core.authentication.claims import ClaimsRefused, matching_
 from kybern.apiserver.core.authentication.jwt_config import Issuer
 from kybern.apiserver.core.user import authenticated
 from kybern.apiserver.waiting import MustWait
+from kybern.pki.trust import trust_as_go
 
 if TYPE_CHECKING:
     import aiohttp
@@ -127,7 +128,7 @@ class Keys:
         import aiohttp  # only where there are issuers
 
         context = ssl.create_default_context(cadata=issuer.ca or None)
-        context.hostname_checks_common_name = False  # as Go
+        trust_as_go(context)
         self._connector: Callable[[], aiohttp.TCPConnector] = lambda: aiohttp.TCPConnector(ssl=context)
 
     @property

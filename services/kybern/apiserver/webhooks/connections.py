@@ -15,9 +15,11 @@ from yarl import URL
 
 from kybern.apiserver.webhooks import failures
 from kybern.apiserver.webhooks.client import CallFailed
+from kybern.apiserver.webhooks.redirects import MOST, Hop, follow
 from kybern.apiserver.webhooks.resolver import NoEndpoint, Resolver
 from kybern.apiserver.webhooks.target import Credentials, Target
 from kybern.pki.contexts import load
+from kybern.pki.trust import trust_as_go
 
 REMEMBERED = 256  # TLS contexts
 LARGEST = 16 << 20  # bytes of an answer
@@ -32,6 +34,16 @@ class Where:
     host: str
     address: str
     server_name: str = ""  # if another than the URL's host
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What came back; `text` is whether it may be shown, `location` where it sends the call on."""
+
+    code: int
+    body: bytes
+    text: bool
+    location: str
 
 
 class Connections:
@@ -77,28 +89,35 @@ class Connections:
             raise CallFailed(f'Post "{shown}": {error}') from None
         except (ssl.SSLError, OSError, ValueError) as error:
             raise CallFailed(f"unable to load root certificates: {error}") from None
-        try:
-            return await self._send(where, body, headers, context)
-        except (ClientError, OSError) as error:
-            why = failures.of_connection(error, where.host, where.address)
-            raise CallFailed(f'Post "{shown}": {why}', reset=isinstance(error, ConnectionResetError)) from None
+        hop = Hop(URL(shown, encoded=True), "POST", body, headers)
+        for _ in range(MOST + 1):
+            try:
+                answer = await self._send(where, hop, context)
+                following = follow(hop, answer.code, answer.location)
+            except (ClientError, OSError, ValueError) as error:
+                why = failures.of_connection(error, where.host, where.address)
+                raise CallFailed(f'Post "{hop.url}": {why}', reset=isinstance(error, ConnectionResetError)) from None
+            if following is None:
+                return answer.code, answer.body, answer.text
+            where, hop = _onwards(where, hop.url, following.url), following
+        raise CallFailed(f'Post "{hop.url}": stopped after {MOST} redirects')
 
-    async def _send(
-        self, where: "Where", body: bytes, headers: dict[str, str], context: ssl.SSLContext
-    ) -> tuple[int, bytes, bool]:
+    async def _send(self, where: "Where", hop: Hop, context: ssl.SSLContext) -> "Answer":
         """Twice if the first try finds that the server has closed a kept connection."""
         for attempt in (1, 2):
             try:
-                async with self._open().post(
+                async with self._open().request(
+                    hop.method,
                     where.url,
-                    data=body,
-                    headers=headers,
+                    data=hop.body,
+                    headers=hop.headers,
                     ssl=context,
                     server_hostname=where.server_name or None,
                     allow_redirects=False,
                 ) as answer:
                     shown = answer.headers.get("Content-Type", "")
-                    return answer.status, await _read(answer), not shown or shown.startswith("text/")
+                    text = not shown or shown.startswith("text/")
+                    return Answer(answer.status, await _read(answer), text, answer.headers.get("Location", ""))
             except ClientConnectorError:
                 raise
             except (ServerDisconnectedError, ClientOSError):
@@ -152,10 +171,17 @@ def _at_endpoint(where: Where, name: str, ip: str, port: int) -> Where:
     return Where(url, name, _address(ip, port), name)
 
 
+def _onwards(where: Where, asked: URL, url: URL) -> Where:
+    """The way to where a redirect leads; another path of the same place is dialled as before."""
+    if url.origin() == asked.origin():
+        return replace(where, url=url.with_host(where.url.host or "").with_port(where.url.port))
+    host = url.host or ""
+    return Where(url, where.server_name or host, _address(host, url.port), where.server_name)
+
+
 def _tls(ca: str, credentials: Credentials) -> ssl.SSLContext:
     context = ssl.create_default_context(cadata=ca or None)
-    context.verify_flags &= ~ssl.VERIFY_X509_STRICT
-    context.hostname_checks_common_name = False  # as Go
+    trust_as_go(context)
     if credentials.insecure:
         context.check_hostname = False
         context.verify_mode = ssl.CERT_NONE

@@ -9,6 +9,7 @@ import ssl
 from pathlib import Path
 
 from kybern.pki.source import FileCertificateSource, KeyPair
+from kybern.pki.trust import trust_as_go
 
 
 def server_context(source: FileCertificateSource, further: str = "") -> ssl.SSLContext:
@@ -18,6 +19,7 @@ def server_context(source: FileCertificateSource, further: str = "") -> ssl.SSLC
     context.set_alpn_protocols(["http/1.1"])
     context.verify_mode = ssl.CERT_OPTIONAL
     context.num_tickets = 1
+    trust_as_go(context)
     if further:
         context.load_verify_locations(cadata=further)
     _load(context, source.path, source.current())
