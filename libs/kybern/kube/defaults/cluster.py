@@ -94,6 +94,13 @@ def _device_count(request: Object) -> None:
         request["count"] = 1
 
 
+def _stored_versions(definition: Object) -> None:
+    """Until anything else is known, what is stored is of the storage version."""
+    stored = [version.get("name") for version in definition["spec"].get("versions") or () if version.get("storage")]
+    if stored and not definition["status"].get("storedVersions"):
+        definition["status"]["storedVersions"] = stored[:1]
+
+
 RULES: Rules = {
     _CORE + "Namespace": rule(_namespace_label),
     _CORE + "Secret": rule(_secret_text, type="Opaque"),
@@ -112,6 +119,7 @@ RULES: Rules = {
     _ADMISSION + "MatchResources": rule(_absent(matchPolicy="Equivalent", namespaceSelector={}, objectSelector={})),
     _ADMISSION + "ValidatingAdmissionPolicySpec": rule(_absent(failurePolicy="Fail")),
     _ADMISSION + "MutatingAdmissionPolicySpec": rule(_absent(failurePolicy="Fail")),
+    _CRD + "CustomResourceDefinition": rule(_stored_versions),
     _CRD + "CustomResourceDefinitionSpec": rule(conversion={"strategy": "None"}),
     _CRD + "CustomResourceDefinitionNames": rule(_crd_names),
     _CRD + "ServiceReference": rule(port=443),

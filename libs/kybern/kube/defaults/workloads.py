@@ -44,8 +44,7 @@ def _stateful_set_strategy(strategy: Object) -> None:
 def _claim_templates(spec: Object) -> None:
     for claim in spec.get("volumeClaimTemplates") or ():
         if claim is not None:
-            claim.setdefault("kind", "PersistentVolumeClaim")
-            claim.setdefault("apiVersion", "v1")
+            claim["kind"], claim["apiVersion"] = "PersistentVolumeClaim", "v1"
 
 
 def _template_labels(obj: Object) -> dict[str, str]:

@@ -14,6 +14,8 @@ from kybern.kube.status import bad_request
 
 def identity(element: Any, key: str) -> Any:
     """What makes two elements the same one: the value under the merge key, or the primitive itself."""
+    if not key and isinstance(element, dict):
+        errors.merge_key({name: value for name, value in element.items() if name}, "")
     found = element.get(key) if key and isinstance(element, dict) else element
     if isinstance(found, dict | list):
         raise bad_request(f"invalid patch format of list: {found} identifies no element")

@@ -14,7 +14,9 @@ def apply(original: dict[str, Any], patch: Any, *, lenient: bool = False) -> dic
     `lenient`: nobody has looked at the patch before.
     """
     if not isinstance(patch, dict):
-        if patch is None or (lenient and not isinstance(patch, list)):
+        if lenient and isinstance(patch, list):
+            return patch  # which is what becomes of the object, until that is read
+        if patch is None or lenient:
             raise bad_request("Invalid JSON Patch")
         why = f"json: cannot unmarshal {go_type(patch)} into Go value of type map[string]interface {{}}"
         raise bad_request(f"error decoding patch: {why}")

@@ -56,7 +56,8 @@ def json_type(value: Any, wanted: str = "") -> str:
         case bool():
             return "bool"
         case int() | float():
-            return f"number {getattr(value, 'written', value)}" if wanted.startswith(("int", "float")) else "number"
+            is_told = wanted.startswith(("int", "float", "uint"))
+            return f"number {getattr(value, 'written', value)}" if is_told else "number"
         case str():
             return "string"
         case list():

@@ -27,6 +27,13 @@ class Names:
 
 
 _NONE = Names()
+RAW = "io.k8s.apimachinery.pkg.runtime.RawExtension"  # any JSON
+_AGGREGATOR = "io.k8s.kube-aggregator.pkg.apis.apiregistration.v1."
+_MORE = {
+    _AGGREGATOR + "APIServiceCondition": Names(
+        {"status": ["v1.ConditionStatus"], "type": ["v1.APIServiceConditionType"]}
+    ),
+}
 
 
 @cache
@@ -34,7 +41,7 @@ def _table() -> dict[str, Names]:
     rows: dict[str, dict[str, Any]] = orjson.loads(
         (files("kybern.kube.schema") / "data" / "go_types.json").read_bytes()
     )
-    return {name: Names(row.get("types", {}), row.get("inside", {})) for name, row in rows.items()}
+    return {**_MORE, **{name: Names(row.get("types", {}), row.get("inside", {})) for name, row in rows.items()}}
 
 
 def shown(root: Definition, path: str) -> tuple[str, str | None]:
@@ -57,6 +64,22 @@ def shown(root: Definition, path: str) -> tuple[str, str | None]:
             name = schema["$ref"]
             schema = load().definitions[name]
     return ".".join(parts), levels[0] if levels else None
+
+
+def is_raw(root: Definition, path: str) -> bool:
+    """Whether a path as errors write it lies in what may be any JSON."""
+    schema: Definition = root
+    for step in re.findall(r"\[\d+\]|[^.\[]+", path):
+        if schema.get("$ref") == RAW:
+            return True
+        if "$ref" in schema:
+            schema = load().definitions[schema["$ref"]]
+        inner = schema.get("items") if step[0] == "[" else None
+        found = inner or schema.get("properties", {}).get(step) or schema.get("additionalProperties")
+        if not isinstance(found, dict):
+            return False
+        schema = found
+    return False
 
 
 def put(obj: Any, path: str, value: Any) -> None:

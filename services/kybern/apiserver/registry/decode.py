@@ -84,12 +84,12 @@ def prune(
     *,
     restored: bool = False,
     found: Sequence[str] = (),
-    in_order: bool = False,
+    in_order: Callable[[list[str]], list[str]] | None = None,
 ) -> None:
     """Refuse wrong types, drop unknown fields; say so as fieldValidation asks, and what else is wrong in `data`.
 
     `restored`: the object has been made of a map, not read; `found`: what strict decoding found before;
-    `in_order`: unknown fields are told in the order of their names.
+    `in_order`: the order in which unknown fields are told, if not that in which they are met.
     Raises what `refuse` makes of it, and StatusError (400).
     """
     if request.field_validation not in VALIDATIONS:
@@ -105,12 +105,12 @@ def prune(
             error = schema.DecodeError(schema.reworded(definition or {}, data))
         raise refuse(gvk, error) from None
     if request.field_validation != "Ignore":
-        if in_order:
-            unknown.sort()
+        if in_order is not None:
+            unknown = in_order(unknown) if len(unknown) > 1 else unknown
             found = [
                 text for text in found if not any(text.startswith(f'duplicate field "{path}.') for path in unknown)
             ]
-        problems = [*found, *_problems(request, unknown, data, custom is None)]
+        problems = [*found, *_problems(request, unknown, data, custom is None, gvk)]
         if problems and request.field_validation == "Strict":
             raise refuse(gvk, schema.strict_problem(_as_one(request, problems)))
         request.warnings += problems
@@ -131,9 +131,12 @@ def _as_one(request: Request, problems: list[str]) -> list[str]:
     )
 
 
-def _problems(request: Request, unknown: list[str], data: bytes, in_order: bool) -> list[str]:
+def _problems(request: Request, unknown: list[str], data: bytes, in_order: bool, gvk: GVK) -> list[str]:
     """All that strict decoding finds; of built-in kinds in the order of the body."""
     duplicated = schema.duplicate_fields(data) if data else []
+    if duplicated and in_order:  # nor into what may be any JSON
+        definition = schema.definition(gvk) or {}
+        duplicated = [path for path in duplicated if not schema.is_raw(definition, path)]
     if in_order and unknown and duplicated:  # nobody looks into what is unknown
         duplicated = [path for path in duplicated if not path.startswith(tuple(f"{each}." for each in unknown))]
     found = [("duplicate", path) for path in duplicated] + [("unknown", path) for path in unknown]

@@ -96,9 +96,9 @@ def keep(request: Request, new: Object, old: Object) -> None:
         raise bad_request(f"the name of the object ({name}) does not match the name on the URL ({request.name})")
     metadata["name"] = name
     uid = metadata.get("uid")
-    if is_other := bool(uid) and uid != before.get("uid"):
-        if request.verb != "patch":
-            raise other_uid(request, uid, before.get("uid", ""))
+    is_other = bool(uid) and uid != before.get("uid")
+    if is_other and request.verb != "patch":
+        raise other_uid(request, uid, before.get("uid", ""))
     for member in FIXED:
         if member == "uid" and is_other:
             continue  # what a patch makes is refused with all else that is wrong with it

@@ -31,6 +31,7 @@ JSON, MERGE, STRATEGIC = (
 APPLY = "application/apply-patch+yaml"
 TYPES = (JSON, MERGE, STRATEGIC, APPLY)
 GVK = tuple[str, str, str]
+_PARTS = re.compile(r"[^.\[\]]+")
 _IN_VALUE = re.compile(r"\[(\d+)\]\.value([.\[].*)")
 
 
@@ -115,6 +116,8 @@ def refuse_patched(
 def _shown(patch_type: str, wanted: Any, patched: bytes) -> str:
     """The object in the order in which upstream's patching leaves it."""
     obj = orjson.loads(patched)
+    if not isinstance(obj, dict):
+        return patched.decode()
     metadata = obj.get("metadata")
     if isinstance(metadata, dict):
         obj["metadata"] = ordered(metadata)
@@ -134,6 +137,8 @@ async def patch(request: Request, patch_type: str, data: bytes) -> bytes:
         before = schema.convert(current, served.info.api_version) if not served.is_stored_version else current
         if request.subresource == "status" and before.get("status") is None and served.custom is None:
             before = {**before, "status": {}}  # a status is always there to be added to
+        if patch_type == JSON:
+            before = {**before, "metadata": ordered(before["metadata"])}  # which the patch may copy as it stands
         patched = apply_patch(patch_type, before, wanted, served.info.gvk, lenient=request.field_validation == "Ignore")
         try:
             body = orjson.dumps(patched)
@@ -168,8 +173,18 @@ def read_patched(
     """
     refuse = partial(refuse_patched, patch_type, before, wanted, body)
     obj = _read(patch_type, patched, body, gvk, refuse)
-    prune(request, obj, gvk, refuse=refuse, restored=patch_type == STRATEGIC, found=found, in_order=patch_type == JSON)
+    in_order = partial(_in_order, patch_type, wanted, body)
+    prune(request, obj, gvk, refuse=refuse, restored=patch_type == STRATEGIC, found=found, in_order=in_order)
     return obj
+
+
+def _in_order(patch_type: str, wanted: Any, patched: bytes, unknown: list[str]) -> list[str]:
+    """Unknown fields as they are told: sorted, but for what a JSON patch has put there as a whole."""
+    if patch_type != JSON:
+        return sorted(unknown, key=lambda path: [(part.isdigit(), int(part) if part.isdigit() else part)
+                                                 for part in _PARTS.findall(path)])  # fmt: skip
+    places = schema.appearances(_shown(patch_type, wanted, patched).encode())
+    return sorted(unknown, key=lambda path: places.get(("unknown", path), 0))
 
 
 def _read(patch_type: str, patched: Object, body: bytes, gvk: GVK, refuse: Refuse) -> Object:

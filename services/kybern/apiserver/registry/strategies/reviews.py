@@ -130,8 +130,13 @@ async def token(request: Request, data: bytes) -> bytes:
     spec = review.get("spec") or {}
     if not spec.get("token"):
         raise bad_request("token is required for TokenReview in authentication")
+    authenticator, audiences = request.server.authenticator, tuple(spec.get("audiences") or ())
+    words = f"Bearer {spec['token']}".strip().split(" ", 2)  # as it would come in a header
     try:
-        found = request.server.authenticator.verify(spec["token"], tuple(spec.get("audiences") or ()))
+        if len(words) > 1 and words[1]:
+            found = authenticator.verify(words[1], audiences)
+        else:
+            found = authenticator.nobody(audiences)
         status: Object = {"authenticated": True, "user": user_info(found.user)}
         if found.audiences:
             status["audiences"] = list(found.audiences)
