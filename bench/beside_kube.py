@@ -1,7 +1,8 @@
-"""A kube-apiserver 1.36 on etcd and Kybern on etcd and on SQLite, all three running, asked in turns; ratios of one run.
+"""A kube-apiserver 1.36 on etcd and Kybern on etcd and on SQLite, all running, asked in turns; ratios of one run.
 
-Every store is durable (fsync). The kube-apiserver runs alone; beside Kybern's gateway and apiserver there are all the
-services of a cluster. Needs `tests/compare/build.sh` and `tools/etcd.sh`; without them it says so and measures nothing.
+Every store is durable (fsync). The kube-apiserver runs alone, and so do Kybern's gateway and apiserver
+(`kybern up --api-only`); a fourth has all the services of a cluster beside them. Needs `tests/compare/build.sh` and
+`tools/etcd.sh`; without them it says so and measures nothing.
 """
 
 import asyncio
@@ -29,13 +30,13 @@ from kybern.testing.etcd import binary, new_member
 PODS = "/api/v1/namespaces/default/pods"
 CONFIG_MAPS = "/api/v1/namespaces/default/configmaps"
 ROUNDS, SECONDS = 3, 4.0
-NODES = ("--simulated-nodes", "1")
+ALONE, WHOLE = ("--api-only",), ("--simulated-nodes", "1")
 ROLE = "cluster-admin"  # "edit" is empty without the controller that aggregates it
 
 
 @dataclass(frozen=True)
 class Candidate:
-    """One of the three."""
+    """One of those that are compared."""
 
     name: str
     api: Api
@@ -108,24 +109,25 @@ def on_etcd(folder: Path) -> Iterator[Candidate]:
     etcd = new_member(folder, "etcd", program=binary(newer=True) or binary(), fsync=True)
     etcd.start()
     try:
-        with cluster(*NODES, "--store", f"etcd://{etcd.client}") as c:
-            yield Candidate("Kybern, etcd", api(c, ROLE), lambda: (c.api_memory_mb, pss_mb("--name=etcd", str(folder))))
+        with cluster(*ALONE, "--store", f"etcd://{etcd.client}") as c:
+            asked = api(c, ROLE, alone=True)
+            yield Candidate("Kybern, etcd", asked, lambda: (c.api_memory_mb, pss_mb("--name=etcd", str(folder))))
     finally:
         etcd.kill()
 
 
 @contextmanager
-def on_sqlite() -> Iterator[Candidate]:
-    """Kybern as it is by default."""
-    with cluster(*NODES) as c:
-        yield Candidate("Kybern, SQLite", api(c, ROLE), lambda: (c.api_memory_mb, 0.0))
+def on_sqlite(name: str, flags: Sequence[str]) -> Iterator[Candidate]:
+    """Kybern on its own store."""
+    with cluster(*flags) as c:
+        yield Candidate(name, api(c, ROLE, alone=flags == ALONE), lambda: (c.api_memory_mb, 0.0))
 
 
-def in_turns(name: str, three: list[Candidate], measure: Callable[[Candidate, int], float], unit: str = "/s") -> None:
+def in_turns(name: str, them: list[Candidate], measure: Callable[[Candidate, int], float], unit: str = "/s") -> None:
     """Measure each in each round; print the medians, and their ratios to the first's."""
-    found: dict[str, list[float]] = {c.name: [] for c in three}
+    found: dict[str, list[float]] = {c.name: [] for c in them}
     for number in range(ROUNDS):
-        for c in three:
+        for c in them:
             found[c.name].append(measure(c, number))
     row(name, [median(values) for values in found.values()], unit)
 
@@ -137,45 +139,45 @@ def row(name: str, values: list[float], unit: str) -> None:
     print("| " + " | ".join([name, *cells, *ratios]) + " |", flush=True)
 
 
-def get(three: list[Candidate]) -> None:
-    for c in three:
+def get(them: list[Candidate]) -> None:
+    for c in them:
         asyncio.run(post_all(c.api, PODS, [pod("bench")], 1))
     for connections in (1, 32):
 
         def once(c: Candidate, _: int, connections: int = connections) -> float:
             return wrk(f"{c.api.url}{PODS}/bench", connections, c.api.authorization, seconds=SECONDS)
 
-        in_turns(f"GET of a Pod, {connections} connection{'s' * (connections > 1)}", three, once)
+        in_turns(f"GET of a Pod, {connections} connection{'s' * (connections > 1)}", them, once)
 
 
-def post(three: list[Candidate]) -> None:
+def post(them: list[Candidate]) -> None:
     for connections in (1, 32):
 
         def once(c: Candidate, number: int, connections: int = connections) -> float:
             script = SCRIPT % f"c{connections}-{number}"
             return wrk(c.api.url + CONFIG_MAPS, connections, c.api.authorization, seconds=SECONDS, script=script)
 
-        in_turns(f"POST of a 0.5 KB ConfigMap, {connections} connection{'s' * (connections > 1)}", three, once)
+        in_turns(f"POST of a 0.5 KB ConfigMap, {connections} connection{'s' * (connections > 1)}", them, once)
 
 
-def watch(three: list[Candidate]) -> None:
-    late: list[list[float]] = [[] for _ in three]
+def watch(them: list[Candidate]) -> None:
+    late: list[list[float]] = [[] for _ in them]
 
     def once(c: Candidate, _: int) -> float:
         found = fan_out(c.api, {})
-        late[three.index(c)].append(found.late[1])
+        late[them.index(c)].append(found.late[1])
         return found.rate
 
-    in_turns("100 watchers, 16 writers: events", three, once)
+    in_turns("100 watchers, 16 writers: events", them, once)
     row("the same: late by (p99)", [median(values) for values in late], " ms")
 
 
-def list_pods(three: list[Candidate]) -> None:
-    for c in three:
+def list_pods(them: list[Candidate]) -> None:
+    for c in them:
         asyncio.run(post_all(c.api, PODS, [pod(f"pod-{i}") for i in range(5000)]))
     in_turns(
         "LIST of 5,000 Pods, 4 connections",
-        three,
+        them,
         lambda c, _: wrk(c.api.url + PODS, 4, c.api.authorization, seconds=SECONDS),
     )
 
@@ -183,13 +185,13 @@ def list_pods(three: list[Candidate]) -> None:
 PARTS = {"get": get, "list": list_pods, "post": post, "watch": watch}
 
 
-def measure(three: list[Candidate], parts: Sequence[str]) -> None:
+def measure(them: list[Candidate], parts: Sequence[str]) -> None:
     """The table; `parts` names its rows, all if there are none."""
-    print("| | " + " | ".join([c.name for c in three] + [f"{c.name} against kube" for c in three[1:]]) + " |")
-    print("|" + "---|" * (2 * len(three)))
+    print("| | " + " | ".join([c.name for c in them] + [f"{c.name} against kube" for c in them[1:]]) + " |")
+    print("|" + "---|" * (2 * len(them)))
     for part in parts or PARTS:
-        PARTS[part](three)
-        memory = [c.memory_mb() for c in three]
+        PARTS[part](them)
+        memory = [c.memory_mb() for c in them]
         row("memory of the API after that", [api_mb for api_mb, _ in memory], " MB")
         row("with etcd", [api_mb + store for api_mb, store in memory], " MB")
 
@@ -200,5 +202,10 @@ if __name__ == "__main__":
         sys.exit()
     with tempfile.TemporaryDirectory(prefix="kb") as name, ExitStack() as stack:
         folder = Path(name)
-        three = [kube(folder / "kube"), on_etcd(folder / "etcd"), on_sqlite()]
-        measure([stack.enter_context(candidate) for candidate in three], sys.argv[1:])
+        them = [
+            kube(folder / "kube"),
+            on_etcd(folder / "etcd"),
+            on_sqlite("Kybern, SQLite", ALONE),
+            on_sqlite("whole cluster, SQLite", WHOLE),
+        ]
+        measure([stack.enter_context(candidate) for candidate in them], sys.argv[1:])

@@ -39,6 +39,11 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--bind-address", metavar="IP", help="address of the HTTPS port")
     parser.add_argument("--nodes", type=int, metavar="N", help="nodes that run containers (default: 1 where possible)")
     parser.add_argument("--simulated-nodes", type=int, metavar="N", help="nodes that only pretend to run containers")
+    parser.add_argument(
+        "--api-only",
+        action=argparse.BooleanOptionalAction,
+        help="apiserver and gateway alone: no controllers, no scheduler, no nodes",
+    )
     parser.add_argument("--runtime-endpoint", metavar="unix://…", help="CRI runtime to use (default: own containerd)")
     parser.add_argument("--store", metavar="STORE", help="sqlite:PATH or etcd://HOST:PORT,… (default: SQLite)")
     for name in ("cafile", "certfile", "keyfile"):

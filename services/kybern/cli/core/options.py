@@ -42,6 +42,7 @@ class ClusterOptions:
     bind_address: str = ""  # "" is all addresses for real nodes, loopback for a simulated cluster
     nodes: int | None = None
     simulated_nodes: int = 0
+    api_only: bool = False
     runtime_endpoint: str = ""
     store: str = ""  # "" is SQLite in the data dir
     etcd_cafile: str = ""
@@ -85,7 +86,8 @@ def known_members(document: dict[str, Any]) -> dict[str, Any]:
         if name == "apiserver_flags" and isinstance(value, list) and all(isinstance(one, str) for one in value):
             value = tuple(value)
         allowed = (int, float) if name == "certificate_hours" else type(defaults[name])
-        if isinstance(value, bool) or not (isinstance(value, allowed) or (name == "nodes" and value is None)):
+        is_one = isinstance(value, allowed) and isinstance(value, bool) is (allowed is bool)
+        if not is_one and not (name == "nodes" and value is None):
             raise TypeError(f"{name} is {value!r}")
         found[name] = value
     return found
@@ -98,6 +100,8 @@ def check_options(options: ClusterOptions) -> ClusterOptions:
     for flag, value in (("--nodes", options.nodes or 0), ("--simulated-nodes", options.simulated_nodes)):
         if value < 0:
             raise UsageError(f"{flag} cannot be negative")
+    if options.api_only and (options.nodes or options.simulated_nodes):
+        raise UsageError("--api-only has no nodes; leave out --nodes and --simulated-nodes, or give --no-api-only")
     if (options.nodes or 0) > 20:
         raise UsageError("--nodes above 20 does not fit on one host; use --simulated-nodes for scale")
     if options.certificate_hours < SHORTEST_HOURS:

@@ -139,6 +139,16 @@ def control_plane(options: ClusterOptions, layout: Layout, host_address: str, bi
     ]
 
 
+def api_alone(specs: list[ProcessSpec], layout: Layout) -> list[ProcessSpec]:
+    """Apiserver and gateway, with nobody to send spans to."""
+    traces = ("--traces", layout.socket("traces"))
+    return [
+        replace(spec, arguments=tuple(part for part in spec.arguments if part not in traces))
+        for spec in specs
+        if spec.name in ("apiserver", "gateway")
+    ]
+
+
 def node_processes(node: Node, layout: Layout, program: str) -> list[ProcessSpec]:
     """containerd, the node agent and the service proxy of one real node."""
     containerd = ContainerdLayout(layout.node(node.name) / "containerd")
@@ -202,6 +212,8 @@ def make_plan(
     """Every process of the cluster. `host_address` is where pods reach the host, `containerd` the program to run."""
     bind = options.bind_address or ("0.0.0.0" if nodes else LOOPBACK)
     specs = control_plane(options, layout, host_address, bind)
+    if options.api_only:
+        specs = api_alone(specs, layout)
     for node in nodes:
         specs += node_processes(node, layout, containerd)
     if options.simulated_nodes:

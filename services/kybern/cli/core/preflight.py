@@ -40,6 +40,8 @@ def missing_packages(facts: HostFacts) -> list[str]:
 
 def decide_nodes(options: ClusterOptions, facts: HostFacts) -> NodesDecision:
     """Real nodes where they can run, else simulated ones with a sentence; UsageError if real ones were asked for."""
+    if options.api_only:
+        return NodesDecision(replace(options, nodes=0), ("The API alone: objects are kept, nothing acts on them.",))
     packages = missing_packages(facts)
     reasons = []
     if not facts.root:

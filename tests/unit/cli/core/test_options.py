@@ -29,6 +29,12 @@ def test_a_saved_document_of_a_later_version_keeps_what_is_known() -> None:
     assert merge_options('{"secure_port": 7443, "colour": "blue"}', {}).secure_port == 7443
 
 
+def test_the_api_alone_is_kept_until_told_otherwise() -> None:
+    saved = save_options(merge_options("", {"api_only": True}))
+    assert merge_options(saved, {}).api_only
+    assert not merge_options(saved, {"api_only": False, "simulated_nodes": 1}).api_only
+
+
 @pytest.mark.parametrize(
     ("saved", "given", "words"),
     [
@@ -49,6 +55,9 @@ def test_a_saved_document_of_a_later_version_keeps_what_is_known() -> None:
         ("", {"secure_port": 70000}, "is not a port"),
         ("", {"nodes": -1}, "cannot be negative"),
         ("", {"nodes": 21}, "use --simulated-nodes"),
+        ("", {"api_only": True, "simulated_nodes": 1}, "--api-only has no nodes"),
+        ('{"api_only": true}', {"nodes": 1}, "give --no-api-only"),
+        ('{"api_only": 1}', {}, "cannot be read"),
         ("", {"store": "mysql://x"}, "neither sqlite:PATH nor etcd://"),
         ("", {"runtime_endpoint": "/run/c.sock"}, "must be a unix:// address"),
         ("", {"runtime_endpoint": "unix:///c.sock", "nodes": 2}, "serves one node"),

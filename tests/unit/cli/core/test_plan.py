@@ -21,6 +21,12 @@ def test_a_simulated_cluster_has_no_program_and_listens_on_loopback() -> None:
     assert gateway.arguments[gateway.arguments.index("--bind-address") + 1] == "127.0.0.1"
 
 
+def test_the_api_alone_is_two_services_without_traces() -> None:
+    plan = make_plan(ClusterOptions(api_only=True, nodes=0), LAYOUT, (), "127.0.0.1")
+    assert [s.name for s in plan.specs] == ["apiserver", "gateway"]
+    assert not any("traces" in part for s in plan.specs for part in s.arguments)
+
+
 def test_a_real_node_brings_containerd_agent_and_proxy_in_its_namespace() -> None:
     node = Node("node-2", "10.245.0.2", "kybern-node-2")
     plan = make_plan(ClusterOptions(nodes=1), LAYOUT, (node,), "192.0.2.1")

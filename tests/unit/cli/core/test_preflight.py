@@ -21,6 +21,8 @@ BARE = HostFacts(root=True, tools=frozenset(TOOLS) - {"containerd", "ctr"})
         (ClusterOptions(simulated_nodes=4), USER, 0, 4),
         (ClusterOptions(), BARE, 0, 1),
         (ClusterOptions(nodes=0), FULL, 0, 0),
+        (ClusterOptions(api_only=True), FULL, 0, 0),
+        (ClusterOptions(api_only=True), BARE, 0, 0),
     ],
 )
 def test_decision(options: ClusterOptions, facts: HostFacts, nodes: int, simulated: int) -> None:
