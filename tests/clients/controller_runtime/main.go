@@ -64,7 +64,7 @@ func run(namespace string) error {
 	config.Wrap(func(inner http.RoundTripper) http.RoundTripper {
 		return counted{seen, inner}
 	})
-	lease, renew, retry := 2*time.Second, 1500*time.Millisecond, 300*time.Millisecond
+	lease, renew, retry := 5*time.Second, 4*time.Second, 300*time.Millisecond // a busy machine may stall for seconds
 	manager, err := ctrl.NewManager(config, ctrl.Options{
 		Scheme:                        scheme,
 		Cache:                         cache.Options{DefaultNamespaces: map[string]cache.Config{namespace: {}}},
