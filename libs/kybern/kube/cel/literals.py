@@ -37,7 +37,10 @@ def to_operations(value: Any) -> list[dict[str, Any]]:
     for one in value:
         if not isinstance(one, Message) or one.name != JSON_PATCH:
             raise EvaluationError(f"must evaluate to list of JSONPatch but got list of {type_name(one)}")
-        found.append({name: part if name in ("op", "path", "from") else _value(part) for name, part in one.items()})
+        operation = {name: _value(part) if name == "value" else part for name, part in one.items()}
+        if not operation.get("from"):
+            operation.pop("from", None)
+        found.append({"op": "", "path": "", **operation})
     return found
 
 

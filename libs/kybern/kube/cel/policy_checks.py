@@ -7,11 +7,11 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-from kybern.kube.cel.errors import CompileError
+from kybern.kube.cel.errors import CompileError, InstantiationError
 from kybern.kube.cel.policy import Composition, Scope
 from kybern.kube.cel.program import Program
 from kybern.kube.cel.wording import runtime_name
-from kybern.kube.field import FieldError, duplicate, invalid, required, too_many
+from kybern.kube.field import FieldError, duplicate, internal, invalid, required, too_many
 from kybern.kube.validation.names import label_key, qualified_name
 
 Object = dict[str, Any]
@@ -97,7 +97,7 @@ def _mutating(policy: Object) -> Errors:
         try:
             found = composition.compile(expression)
         except CompileError as error:
-            yield invalid(at, expression, f"compilation failed: {error}")
+            yield _broken(at, expression, error)
             continue
         yield from _of_type(found, expression, at, ("Object",) if kind == APPLY else ("list(JSONPatch)",))
 
@@ -147,7 +147,7 @@ def _variables(spec: Object, composition: Composition) -> Errors:
         try:
             composition.add(name, expression)
         except CompileError as error:
-            yield invalid(f"{at}.expression", expression, f"compilation failed: {error}")
+            yield _broken(f"{at}.expression", expression, error)
 
 
 def _typed(
@@ -165,9 +165,15 @@ def _typed(
     try:
         program = composition.compile(expression, authorizer=authorizer, variables=variables)
     except CompileError as error:
-        yield invalid(path, expression, f"compilation failed: {error}")
+        yield _broken(path, expression, error)
         return
     yield from _of_type(program, expression, path, wanted)
+
+
+def _broken(path: str, expression: str, error: CompileError) -> FieldError:
+    if isinstance(error, InstantiationError):
+        return internal(path, f"program instantiation failed: {error}")
+    return invalid(path, expression, f"compilation failed: {error}")
 
 
 def _of_type(program: Program, expression: str, path: str, wanted: tuple[str, ...]) -> Errors:

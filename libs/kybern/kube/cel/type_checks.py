@@ -3,7 +3,8 @@
 It warns and refuses nothing: a policy is evaluated on values, whatever their kind.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import product
 from typing import Any
 
 from kybern.kube import schema
@@ -14,7 +15,7 @@ from kybern.kube.cel.shapes import DYN, ListOf, MapOf, Scalar, Shape, Struct
 Object = dict[str, Any]
 GVK = tuple[str, str, str]
 MOST_KINDS = 10
-_TEXTS = {"date-time": "timestamp", "byte": "bytes"}
+_TEXTS = {"date-time": "timestamp", "micro-time": "timestamp", "byte": "bytes"}
 _SCALARS = {"string": "string", "boolean": "bool", "integer": "int", "number": "double"}
 
 
@@ -24,48 +25,67 @@ def shape_of(gvk: GVK) -> Shape | None:
     return None if definition is None else _shape(definition, {})
 
 
-def _shape(definition: Mapping[str, Any], known: dict[str, Shape]) -> Shape:
+def with_metadata(shape: Shape) -> Shape:
+    """The shape of a custom resource, whose schema says nothing of metadata, with all of it."""
+    known = shape_of(("", "v1", "ConfigMap"))
+    if not isinstance(shape, Struct) or not isinstance(known, Struct):
+        return shape
+    return Struct({**shape.fields, "metadata": known.fields["metadata"]}, shape.name)
+
+
+def _shape(definition: Mapping[str, Any], known: dict[str, Shape | None]) -> Shape | None:
+    """None for what has no type of its own, as quantities and any JSON: it is no field at all."""
     name = definition.get("$ref")
     if name:
         if name not in known:
             inner = schema.load().definitions[name]
             if inner.get("properties"):
                 known[name] = found = Struct()
-                found.fields.update({field: _shape(one, known) for field, one in inner["properties"].items()})
+                found.fields.update(_fields(inner["properties"], known))
             else:
                 known[name] = _shape(inner, known)
         return known[name]
     kind, form = definition.get("type"), definition.get("format")
-    if form == "int-or-string" or kind is None:
+    if form == "int-or-string":
         return DYN
+    if kind is None or form == "quantity":
+        return None
     if kind == "array":
-        return ListOf(_shape(definition.get("items") or {}, known))
+        element = _shape(definition.get("items") or {}, known)
+        return None if element is None else ListOf(element)
     if kind == "object":
-        if definition.get("properties"):
-            return Struct({name: _shape(one, known) for name, one in definition["properties"].items()})
         more = definition.get("additionalProperties")
-        return MapOf(_shape(more, known)) if isinstance(more, Mapping) else DYN
+        if not isinstance(more, Mapping):
+            return Struct(_fields(definition.get("properties") or {}, known))
+        value = _shape(more, known)
+        return None if value is None else MapOf(value)
     return Scalar(_TEXTS.get(form or "", "string") if kind == "string" else _SCALARS.get(kind, "dyn"))
 
 
-def resources_named(policy: Object) -> list[tuple[str, str, str]]:
-    """(group, version, resource) of rules that name them without wildcards, sorted."""
-    found = set()
+def _fields(properties: Mapping[str, Any], known: dict[str, Shape | None]) -> dict[str, Shape]:
+    shapes = {field: _shape(one, known) for field, one in properties.items()}
+    return {field: shape for field, shape in shapes.items() if shape is not None}
+
+
+def resources_named(policy: Object) -> Iterator[list[tuple[str, str, str]]]:
+    """Of each rule: (group, version, resource) that it names without wildcards, sorted; no group stands for any."""
     constraints = (policy.get("spec") or {}).get("matchConstraints") or {}
     for rule in constraints.get("resourceRules") or ():
         groups, versions = rule.get("apiGroups") or (), rule.get("apiVersions") or ()
         if any("*" in one for one in (*groups, *versions)):
             continue
         resources = [one for one in rule.get("resources") or () if "*" not in one and "/" not in one]
-        found |= {(group, version, one) for group in groups for version in versions for one in resources}
-    return sorted(found)
+        yield [*product(sorted(groups), sorted(versions), sorted(resources))]
 
 
-def expression_warnings(policy: Object, kinds: Sequence[tuple[GVK, Shape]], param: Shape | None) -> list[Object]:
-    """The policy's status.typeChecking.expressionWarnings."""
+def expression_warnings(
+    policy: Object, kinds: Sequence[tuple[GVK, Shape]], param: Shape | None, mark: int = 0
+) -> list[Object]:
+    """The policy's status.typeChecking.expressionWarnings. `mark` is what a kind's name is told with where it is one of
+    a type."""
     spec = policy.get("spec") or {}
-    kinds = sorted(kinds, key=lambda one: one[0])[:MOST_KINDS]
-    places = [(gvk, _composition(spec, shape, param)) for gvk, shape in kinds]
+    kinds = sorted(kinds, key=lambda one: one[0])
+    places = [(gvk, _composition(spec, _named(shape, f"{gvk[2]}{mark}"), param)) for gvk, shape in kinds]
     found = []
     for index, validation in enumerate(spec.get("validations") or ()):
         for member in ("expression", "messageExpression"):
@@ -75,6 +95,11 @@ def expression_warnings(policy: Object, kinds: Sequence[tuple[GVK, Shape]], para
             if said:
                 found.append({"fieldRef": f"spec.validations[{index}].{member}", "warning": said})
     return found
+
+
+def _named(shape: Shape, name: str) -> Shape:
+    """`object` and `oldObject` are of one type."""
+    return Struct(shape.fields, name) if isinstance(shape, Struct) else shape
 
 
 def _composition(spec: Object, shape: Shape, param: Shape | None) -> Composition:

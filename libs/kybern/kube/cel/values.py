@@ -189,9 +189,11 @@ def less(left: Any, right: Any, function: str = "_<_") -> bool:
             return bool(left < right)
     elif one in _NUMBERS and other in _NUMBERS:
         return bool(left < right)
-    raise no_overload() if one in _ORDERED else no_overload(function)
+    receiver = other if function in _TURNED else one
+    raise no_overload() if receiver in _ORDERED else no_overload(function)
 
 
+_TURNED = frozenset({"_<=_", "_>_"})  # operators that ask whether the second is less than the first
 _ORDERED = frozenset({str, int, bool, float, bytes, UInt, Timestamp, Duration})
 
 

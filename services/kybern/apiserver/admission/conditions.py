@@ -15,7 +15,7 @@ BUDGET = 2_500_000  # units that the conditions of one webhook or policy may cos
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """`failed` names the condition without a value, with its error; it counts if `matched` is False and it is set."""
+    """`failed` names the first condition without a value; `error` has those of all. It counts if `matched` is False."""
 
     matched: bool
     failed: str = ""
@@ -49,7 +49,7 @@ class Conditions:
 
     def decide(self, values: Mapping[str, Any]) -> Decision:
         """`values` has every variable: None for an object that there is not."""
-        failed: Decision | None = None
+        failed: dict[str, str] = {}
         budget = Budget(BUDGET)
         for name, expression, program in self._programs:
             try:
@@ -58,8 +58,11 @@ class Conditions:
                 if program.evaluate(values, budget) is not True:
                     return NOT_MATCHED
             except EvaluationError as error:
-                failed = failed or Decision(False, name, f"expression '{expression}' resulted in error: {error}")
-        return failed or MATCHED
+                failed.setdefault(f"expression '{expression}' resulted in error: {error}", name)
+        if not failed:
+            return MATCHED
+        told = next(iter(failed)) if len(failed) == 1 else f"[{', '.join(failed)}]"
+        return Decision(False, next(iter(failed.values())), told)
 
 
 def _compiled(condition: Mapping[str, Any], compiler: Callable[[str], Program]) -> Program | CompileError:

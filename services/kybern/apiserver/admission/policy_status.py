@@ -1,12 +1,15 @@
 """The status of ValidatingAdmissionPolicies: each is type-checked against the kinds it is about, once per change."""
 
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
+
+import orjson
 
 from kybern.apiserver.core.user import APISERVER
 from kybern.apiserver.reconciler import Reconciler
+from kybern.apiserver.registry.apply import apply
 from kybern.apiserver.registry.request import Request
 from kybern.apiserver.registry.resource_table import Served
-from kybern.apiserver.registry.update import change
 from kybern.kube.status import allowing
 
 if TYPE_CHECKING:
@@ -15,7 +18,7 @@ if TYPE_CHECKING:
 
 Object = dict[str, Any]
 GROUP, VERSION, RESOURCE = "admissionregistration.k8s.io", "v1", "validatingadmissionpolicies"
-MANAGER = "kube-controller-manager"
+MANAGER = "validatingadmissionpolicy-status"
 
 
 class PolicyStatusController(Reconciler):
@@ -31,39 +34,50 @@ class PolicyStatusController(Reconciler):
             return False
         policy = entry.decode()
         generation = policy["metadata"].get("generation") or 0
-        if (policy.get("status") or {}).get("observedGeneration") == generation:
+        if generation <= ((policy.get("status") or {}).get("observedGeneration") or 0):
             return False
-        checked = self._check(policy)
-
-        async def produce(current: Object) -> Object:
-            if (current["metadata"].get("generation") or 0) != generation:
-                return current  # it has changed meanwhile and will be looked at again
-            status = {**(current.get("status") or {}), "observedGeneration": generation, "typeChecking": checked}
-            return {**current, "status": status}
-
+        checked = self._check(policy, entry.revision)
+        config = {
+            "apiVersion": f"{GROUP}/{VERSION}", "kind": "ValidatingAdmissionPolicy", "metadata": {"name": name},
+            "status": {"observedGeneration": generation, "typeChecking": checked},
+        }  # fmt: skip
         served = self.server.table.find(GROUP, VERSION, RESOURCE)
         request = Request(
-            self.server, APISERVER, "update", served, "", name, subresource="status", field_manager=MANAGER
+            self.server, APISERVER, "patch", served, "", name, subresource="status", field_manager=MANAGER
         )
         with allowing(404):
-            await change(request, produce)
+            await apply(request, orjson.dumps(config), force=True)
         return False
 
-    def _check(self, policy: Object) -> Object:
+    def _check(self, policy: Object, mark: int) -> Object:
         from kybern.kube.cel import type_checks  # CEL is loaded when first needed
 
-        kinds = []
-        for group, version, resource in type_checks.resources_named(policy):
-            served = self.server.table.served.get((group, version, resource))
-            shape = None if served is None else _shape(served)
-            if served is not None and shape is not None:
-                kinds.append((served.info.gvk, shape))
+        kinds = {}
+        for served in self._named(policy):
+            shape = _shape(served)
+            if shape is not None:
+                kinds[served.info.gvk] = shape
         param, kind = None, (policy.get("spec") or {}).get("paramKind")
         if kind:
-            served = self.server.table.of_kind(kind.get("apiVersion") or "", kind.get("kind") or "")
-            param = None if served is None else _shape(served)
-        warnings = type_checks.expression_warnings(policy, kinds, param)
+            found = self.server.table.of_kind(kind.get("apiVersion") or "", kind.get("kind") or "")
+            param = None if found is None else _shape(found)
+        warnings = type_checks.expression_warnings(policy, [*kinds.items()], param, mark)
         return {"expressionWarnings": warnings} if warnings else {}
+
+    def _named(self, policy: Object) -> Iterator[Served]:
+        """What the rules of a policy name, as far as it is served; none after a rule that names very many."""
+        from kybern.kube.cel import type_checks
+
+        table = self.server.table.served
+        for resources in type_checks.resources_named(policy):
+            found = 0
+            for group, version, resource in resources:
+                for at, served in table.items():
+                    if at[1:] == (version, resource) and group in ("", at[0]):
+                        found += 1
+                        yield served
+                        if found == type_checks.MOST_KINDS:
+                            return
 
 
 def _shape(served: Served) -> "Shape | None":
@@ -73,4 +87,4 @@ def _shape(served: Served) -> "Shape | None":
     if served.custom is None:
         return type_checks.shape_of(served.info.gvk)
     declared = declare(served.custom.schema, True)
-    return None if declared is None else declared.shape
+    return None if declared is None else type_checks.with_metadata(declared.shape)

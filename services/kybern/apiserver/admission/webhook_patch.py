@@ -70,11 +70,11 @@ async def take_over(write: Write, served: Served, wanted: Object, reading: Readi
     assert new is not None
     is_scale = request.subresource == "scale" and _is_whole(write)
     if _is_whole(write) and not is_scale:
-        _check_kind(wanted, served.info.gvk)
+        _check_kind(wanted, served.info.gvk, reading)
         found = await _decoded(write, served, wanted, reading)
     else:
         gvk = SCALE if is_scale else meta.gvk(new)
-        _check_kind(wanted, gvk)
+        _check_kind(wanted, gvk, reading)
         definition = schema.definition(gvk)
         if definition is not None:
             _prune(partial(schema.prune, definition), wanted, gvk, reading)
@@ -98,12 +98,16 @@ def check_identity(write: Write) -> None:
         write.new["metadata"].pop("resourceVersion", None)
 
 
-def _check_kind(wanted: Object, gvk: tuple[str, str, str]) -> None:
+def _check_kind(wanted: Object, gvk: GVK, reading: Reading) -> None:
     """An object stays of its kind, said or not. Raises StatusError (500)."""
     group, version, kind = gvk
     expected = {"kind": kind, "apiVersion": meta.join_group_version(group, version)}
     said = {member: wanted.get(member) or value for member, value in expected.items()}
     if said != expected:
+        readable = reading.strict and all(isinstance(one, str) for one in said.values())
+        definition = schema.definition(meta.gvk(said)) if readable else None
+        if definition is not None:
+            _prune(partial(schema.prune, definition), wanted, gvk, reading)
         where = 'in scheme "pkg/runtime/scheme.go:111"'
         raise internal(f'no kind "{said["kind"]}" is registered for version "{said["apiVersion"]}" {where}')
     wanted |= expected
@@ -143,7 +147,7 @@ def _metadata(write: Write, metadata: Object) -> Object:
             metadata.pop(member, None)
     if not metadata.get("managedFields"):
         metadata.pop("managedFields", None)
-    if not metadata.get("name") and (request.name_generated or write.operation == UPDATE):
+    if not metadata.get("name") and request.name_generated:
         metadata["name"] = before.get("name", "")
     elif metadata.get("name") != before.get("name"):
         request.name_generated = False

@@ -133,15 +133,13 @@ def test_kinds_are_checked() -> None:
         "validations": [
             {"expression": "object.metadata.name == 'a'"},
             {"expression": "object.spec.replicas > 1"},
-            {
-                "expression": "object.spec.containers.all(c, c.resources.limits['cpu'] == '1' && c.ports[0].containerPort < 3)"
-            },
+            {"expression": "object.spec.containers.all(c, c.image == '1' && c.ports[0].containerPort < 3)"},
             {"expression": "object.metadata.labels.x == '' && object.spec.volumes[0].hostPath.path == 1"},
         ],
     }
-    assert type_checks.resources_named({"spec": spec}) == [
+    assert [*type_checks.resources_named({"spec": spec})] == [[
         ("", "v1", "deployments"), ("", "v1", "pods"), ("apps", "v1", "deployments"), ("apps", "v1", "pods"),
-    ]  # fmt: skip
+    ]]  # fmt: skip
     pod, deployment = ("", "v1", "Pod"), ("apps", "v1", "Deployment")
     kinds = [(gvk, shape) for gvk in (deployment, pod) if (shape := type_checks.shape_of(gvk)) is not None]
     warnings = type_checks.expression_warnings({"spec": spec}, kinds, None)
@@ -151,6 +149,28 @@ def test_kinds_are_checked() -> None:
         "apps/v1, Kind=Deployment: ERROR: <input>:1:12: undefined field 'containers'"
     )
     assert "'_==_' applied to '(string, int)'" in warnings[2]["warning"]
+
+
+MISTYPED = {
+    "object == oldObject && object.metadata.creationTimestamp < timestamp(0)": "",
+    "object.spec == object.status": "'(Deployment7.spec, Deployment7.status)'",
+    "object.spec.template.spec.containers[0].resources.limits['cpu'] == '1'": "undefined field 'limits'",
+    "object.metadata.managedFields[0].fieldsV1.x == 1": "undefined field 'x'",
+    "object.metadata.managedFields[0].time == 1": "'(timestamp, int)'",
+    "object.spec.strategy.rollingUpdate.maxSurge == 1": "",
+}
+
+
+@pytest.mark.parametrize("expression", MISTYPED)
+def test_types_of_members(expression: str) -> None:
+    """What has no type in a schema is no member; `object` and `oldObject` are of one type."""
+    gvk = ("apps", "v1", "Deployment")
+    shape = type_checks.shape_of(gvk)
+    assert shape is not None
+    spec = {"validations": [{"expression": expression}]}
+    said = "".join(one["warning"] for one in type_checks.expression_warnings({"spec": spec}, [(gvk, shape)], None, 7))
+    assert MISTYPED[expression] in said
+    assert bool(said) == bool(MISTYPED[expression])
 
 
 def test_a_kind_that_contains_itself() -> None:

@@ -88,10 +88,10 @@ def _path(authorizer: Authorizer, path: str) -> PathCheck:
 
 
 def _service_account(authorizer: Authorizer, namespace: str, name: str) -> Authorizer:
-    if errors := dns1123_subdomain(name):
-        raise EvaluationError(f"Invalid service account name: {', '.join(errors)}")
-    if errors := dns1123_label(namespace):
-        raise EvaluationError(f"Invalid service account namespace: {', '.join(errors)}")
+    if dns1123_subdomain(name):
+        raise EvaluationError("Invalid service account name")
+    if dns1123_label(namespace):
+        raise EvaluationError("Invalid service account namespace")
     return replace(authorizer, user=f"system:serviceaccount:{namespace}:{name}")
 
 
