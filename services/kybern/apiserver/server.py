@@ -16,7 +16,7 @@ from kybern.apiserver.aggregation.aggregator import Aggregator
 from kybern.apiserver.aggregation.client import ExtensionClient
 from kybern.apiserver.audit.flags import AuditSettings
 from kybern.apiserver.audit.log import AuditLog
-from kybern.apiserver.authentication.authenticator import Authenticator, Verify
+from kybern.apiserver.authentication.authenticator import Authenticator, Verify, for_anybody
 from kybern.apiserver.authentication.bootstrap_token import BootstrapTokens
 from kybern.apiserver.authentication.flags import AuthenticationSettings
 from kybern.apiserver.authentication.legacy_tokens import LegacyTokens
@@ -135,6 +135,7 @@ class ApiServer:
             settings.authentication.anonymous,
             self._verifiers(settings),
             settings.authentication.basic,
+            (settings.issuer,),
         )
 
     def judges(self, settings: AuthorizationSettings) -> list[WebhookAuthorizer]:
@@ -152,9 +153,9 @@ class ApiServer:
             audiences, registry = (settings.issuer,), self.telemetry.registry
             found.append(LegacyTokens(settings.keys, audiences, self._lookup, self.clock.now, mark, registry).verify)
         if settings.authentication.bootstrap_tokens:
-            found.append(BootstrapTokens(self._lookup, self.clock.now).verify)
+            found.append(for_anybody(BootstrapTokens(self._lookup, self.clock.now).verify, (settings.issuer,)))
         if settings.authentication.issuers or settings.authentication.file is not None:
-            found.append(self.oidc.verify)
+            found.append(for_anybody(self.oidc.verify, (settings.issuer,)))
         if settings.token_webhook is not None:
             found.append(TokenWebhook(settings.token_webhook, self.webhooks, (settings.issuer,)).verify)
         return found

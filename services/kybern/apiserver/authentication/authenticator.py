@@ -6,6 +6,7 @@ has verified, or a bearer token that is verified here. Impersonation comes last 
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -41,6 +42,7 @@ class Authenticator:
         anonymous: Anonymous | None = None,
         further: Sequence[Verify] = (),
         basic: Mapping[str, User] | None = None,
+        audiences: Sequence[str] = (),
     ) -> None:
         self._log = telemetry.log
         self._now = now
@@ -49,7 +51,9 @@ class Authenticator:
         self._static = static_tokens or {}
         self._anonymous = anonymous or Anonymous()
         self._basic = basic or {}
-        self._verifiers: tuple[Verify, ...] = (self._static_token, self._service_account, *further)
+        self._audiences = tuple(audiences)
+        static = for_anybody(self._static_token, audiences)
+        self._verifiers: tuple[Verify, ...] = (static, self._service_account, *further)
         self._peers: dict[Identity, User] = {}
         self._named: dict[tuple[str, ...], User] = {}
         self._tokens: dict[str, tuple[float, TokenUser]] = {}
@@ -148,6 +152,12 @@ class Authenticator:
             raise TokenUnknown("no authenticator knows this token")
         raise TokenInvalid(", ".join(errors))
 
+    def nobody(self, audiences: tuple[str, ...] = ()) -> TokenUser:
+        """Whom those are taken for who show nothing, whatever they ask for. Raises TokenUnknown."""
+        if not self._anonymous.enabled or self._anonymous.paths is not None:
+            raise TokenUnknown("nobody")
+        return for_anybody(lambda token, wanted: TokenUser(ANONYMOUS_USER), self._audiences)("", audiences)
+
     def _static_token(self, token: str, audiences: tuple[str, ...]) -> TokenUser:
         found = self._static.get(token)
         if found is None:
@@ -159,6 +169,18 @@ class Authenticator:
             raise TokenUnknown("service account tokens are off")
         found = self.service_accounts.verify(token, self._now(), audiences)
         return TokenUser(authenticated(found.user), found.audiences)
+
+
+def for_anybody(verify: Verify, own: Sequence[str]) -> Verify:
+    """Tokens that name no audience of this server's: they are for `own`, unknown to whoever asks for none of these."""
+
+    def judged(token: str, audiences: tuple[str, ...]) -> TokenUser:
+        matching = tuple(one for one in own if not audiences or one in audiences)
+        if audiences and not matching:
+            raise TokenUnknown("no authenticator knows this token")
+        return replace(verify(token, audiences), audiences=matching)
+
+    return judged
 
 
 def _bound(remembered: dict[tuple[str, ...], User] | dict[str, tuple[float, TokenUser]] | dict[Identity, User]) -> None:

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from datetime import datetime
 
-from kybern.apiserver.authentication.service_account import Lookup, TokenInvalid, TokenUnknown, TokenUser
+from kybern.apiserver.authentication.service_account import Lookup, TokenUnknown, TokenUser
 from kybern.apiserver.core.authentication.bootstrap_token import NAMESPACE, PREFIX, Refused, split, user_of
 from kybern.apiserver.core.user import authenticated
 
@@ -16,7 +16,7 @@ class BootstrapTokens:
         self._now = now
 
     def verify(self, token: str, audiences: tuple[str, ...] = ()) -> TokenUser:
-        """Raises TokenInvalid."""
+        """Raises TokenUnknown: what is wrong with a token's Secret is not told."""
         parts = split(token)
         if parts is None:
             raise TokenUnknown("not a bootstrap token")
@@ -26,4 +26,4 @@ class BootstrapTokens:
         try:
             return TokenUser(authenticated(user_of(entry.decode(), *parts, self._now())), audiences)
         except Refused as error:
-            raise TokenInvalid(f"bootstrap token {parts[0]}: {error}") from None
+            raise TokenUnknown(f"bootstrap token {parts[0]}: {error}") from None

@@ -8,11 +8,17 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-import jwt
-
 from kybern.apiserver.authentication.service_account import TokenInvalid
-from kybern.apiserver.core.authentication.claims import ClaimsRefused, check_times, matching_audiences
 from kybern.apiserver.core.authentication.distributed_claims import COULD_NOT, Source, source_of
+from kybern.apiserver.core.authentication.id_token import (
+    Claims,
+    ClaimsRefused,
+    IdToken,
+    check_audience,
+    check_times,
+    issuer_of,
+    take_apart,
+)
 from kybern.apiserver.core.authentication.jwt_config import Issuer, Mapped
 from kybern.apiserver.waiting import MustWait
 from kybern.apiserver.webhooks.asked_once import AskedOnce
@@ -22,7 +28,7 @@ if TYPE_CHECKING:
 
 REMEMBERED = 4096
 SECONDS = 1.0  # for which an answer holds
-Claims = dict[str, Any]
+VERIFY = "verify distributed claim token: "
 
 
 class DistributedClaims:
@@ -32,11 +38,11 @@ class DistributedClaims:
         self,
         own: "Keys",
         keys_of: Callable[[Issuer], "Keys"],
-        decode: Callable[["Keys", str, str, str], Any],
+        verified: Callable[["Keys", IdToken], Claims],
         now: Callable[[], datetime],
     ) -> None:
         self._own, self._issuer = own, own.issuer
-        self._keys_of, self._decode, self._now = keys_of, decode, now
+        self._keys_of, self._verified, self._now = keys_of, verified, now
         self._keys: dict[str, Keys] = {}
         self._answers: AskedOnce[Source, Any] = AskedOnce(self._answer, REMEMBERED)
 
@@ -64,27 +70,29 @@ class DistributedClaims:
     async def _ask(self, source: Source) -> Any:
         headers = {"Authorization": f"Bearer {source.access_token}"} if source.access_token else {}
         token = (await self._own.read(source.endpoint, headers)).decode("utf-8", "replace").strip()
-        try:
-            header = jwt.get_unverified_header(token)
-            url = str(jwt.decode(token, options={"verify_signature": False}).get("iss") or "")
-        except jwt.PyJWTError as error:
-            raise ClaimsRefused(f"verify distributed claim token: oidc: malformed jwt: {error}") from None
-        if header.get("alg") not in self._issuer.algorithms:
-            raise ClaimsRefused("verify distributed claim token: id token signed with unsupported algorithm")
+        url = issuer_of(token)
+        if url is None:
+            raise ClaimsRefused(f"{VERIFY}oidc: malformed jwt")
         if url not in self._keys:
-            about = Issuer(url, self._issuer.audiences, Mapped(), ca=self._issuer.ca)
+            own = self._issuer
+            about = Issuer(url, own.audiences, Mapped(), ca=own.ca, algorithms=own.algorithms)
             self._keys[url] = self._keys_of(about)
-        keys = self._keys[url]
-        while True:
-            try:
-                found: Claims = self._decode(keys, token, str(header.get("kid") or ""), str(header["alg"]))
-                break
-            except MustWait as wait:
-                await wait.over()
-        check_times(found, self._now().timestamp())
-        matching_audiences(self._issuer, found)
+        try:
+            found = await self._claims(self._keys[url], token)
+            check_audience(self._issuer.audiences, found)
+            check_times(found, self._now())
+        except ClaimsRefused as error:
+            raise ClaimsRefused(f"{VERIFY}{error.full}") from None
         if source.claim not in found:
             raise ClaimsRefused(
                 f'jwt returned by distributed claim endpoint "{source.endpoint}" did not contain claim: {source.claim}'
             )
         return found[source.claim]
+
+    async def _claims(self, keys: "Keys", token: str) -> Claims:
+        """Those of the answer, which this issuer's algorithms have signed. Raises ClaimsRefused, TokenInvalid."""
+        while True:
+            try:
+                return self._verified(keys, take_apart(token))
+            except MustWait as wait:
+                await wait.over()

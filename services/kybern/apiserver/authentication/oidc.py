@@ -16,10 +16,21 @@ import orjson
 
 from kybern.apiserver.authentication.distributed_claims import DistributedClaims
 from kybern.apiserver.authentication.service_account import TokenInvalid, TokenUnknown, TokenUser
-from kybern.apiserver.core.authentication.claims import ClaimsRefused, matching_audiences, user_of
+from kybern.apiserver.core.authentication.claims import user_of
+from kybern.apiserver.core.authentication.id_token import (
+    Claims,
+    ClaimsRefused,
+    IdToken,
+    check_audience,
+    check_times,
+    check_types,
+    issuer_of,
+    take_apart,
+)
 from kybern.apiserver.core.authentication.jwt_config import Issuer
 from kybern.apiserver.core.user import authenticated
 from kybern.apiserver.waiting import MustWait
+from kybern.kube.go_values import quoted, quoted_list
 from kybern.pki.trust import trust_as_go
 
 if TYPE_CHECKING:
@@ -29,7 +40,6 @@ TIMEOUT = 10.0  # seconds of one request
 RETRY = 10.0  # seconds between attempts to reach an issuer
 FRESH = 5.0  # seconds for which keys are not fetched again
 LARGEST = 1 << 20  # bytes of a document
-UNCHECKED: Any = {"verify_exp": False, "verify_nbf": False, "verify_iat": False, "verify_aud": False}
 
 
 class OidcAuthenticator:
@@ -61,7 +71,7 @@ class OidcAuthenticator:
             for issuer in issuers
         }
         self._distributed = {
-            url: DistributedClaims(keys, lambda one: Keys(one, self._log, self._fresh), self._decode, self._now)
+            url: DistributedClaims(keys, lambda one: Keys(one, self._log, self._fresh), self._verified, self._now)
             for url, keys in self._issuers.items()
         }
         self._changed.set()
@@ -80,39 +90,42 @@ class OidcAuthenticator:
                 continue
 
     def verify(self, token: str, audiences: tuple[str, ...] = ()) -> TokenUser:
-        """Raises TokenInvalid; MustWait, where keys have to be fetched first."""
-        try:
-            header = jwt.get_unverified_header(token)
-            claims = jwt.decode(token, options={"verify_signature": False})
-        except jwt.PyJWTError as error:
-            raise TokenUnknown(f"oidc: malformed jwt: {error}") from None
-        url = claims.get("iss")
-        keys = self._issuers.get(url) if isinstance(url, str) else None
+        """Whatever the audience: see Authenticator. Raises TokenInvalid; MustWait, where keys are to be fetched first."""
+        token = "".join(token.split())
+        keys = self._issuers.get(issuer_of(token) or "")
         if keys is None:
             raise TokenUnknown("oidc: no issuer of that name")
-        issuer, algorithm = keys.issuer, header.get("alg")
-        if algorithm not in issuer.algorithms:
-            raise TokenInvalid(f"oidc: id token signed with unsupported algorithm {algorithm!r}")
-        found = self._decode(keys, token, str(header.get("kid") or ""), str(algorithm))
+        issuer = keys.issuer
         try:
-            matching = matching_audiences(issuer, found)
-            found = self._distributed[issuer.url].expanded(found)
-            user = user_of(issuer, found, self._now().timestamp())
+            claims = self._verified(keys, take_apart(token))
+            check_audience(issuer.audiences, claims)
+            check_times(claims, self._now())
         except ClaimsRefused as error:
-            raise TokenInvalid(f"oidc: {error}") from None
-        if audiences and not set(audiences) & set(matching):
-            raise TokenInvalid(f"oidc: token audiences {list(matching)} is invalid for {list(audiences)}")
-        return TokenUser(authenticated(user), tuple(one for one in matching if not audiences or one in audiences))
+            raise TokenInvalid(f"oidc: verify token: {error.full}") from None
+        try:
+            user = user_of(issuer, self._distributed[issuer.url].expanded(claims))
+        except ClaimsRefused as error:
+            raise TokenInvalid(error.full) from None
+        return TokenUser(authenticated(user), audiences)
 
-    def _decode(self, keys: "Keys", token: str, kid: str, algorithm: str) -> Any:
-        """The claims, once the signature is found good."""
-        why = "no key to verify it with"
-        for key in keys.candidates(kid):
+    def _verified(self, keys: "Keys", token: IdToken) -> Claims:
+        """The claims, once the signature is found good. Raises ClaimsRefused, TokenInvalid, MustWait."""
+        algorithms = keys.issuer.algorithms
+        if token.algorithm not in algorithms:
+            expected = quoted_list(sorted(algorithms))
+            raise ClaimsRefused(
+                f"id token signed with unsupported algorithm, expected {expected} got {quoted(token.algorithm)}"
+            )
+        for key in keys.candidates(token.key_id):
             try:
-                return jwt.decode(token, key, algorithms=[algorithm], options=UNCHECKED)
-            except (jwt.PyJWTError, TypeError, ValueError) as error:
-                why = str(error)
-        raise TokenInvalid(f"oidc: failed to verify signature: {why}")
+                jwt.PyJWS().decode(token.text, key, algorithms=[token.algorithm])
+            except (jwt.PyJWTError, TypeError, ValueError):
+                continue
+            check_types(token.claims)
+            return token.claims
+        if not keys.initialized:
+            raise TokenInvalid("oidc: authenticator not initialized")
+        raise ClaimsRefused("failed to verify signature: failed to verify id token signature", by="")
 
 
 class Keys:
@@ -122,6 +135,7 @@ class Keys:
         self.issuer = issuer
         self._log = log
         self._fresh = fresh
+        self.initialized = False  # whether it has ever said where its keys are
         self._known: dict[str, Any] = {}  # by key id; without one by their place
         self._fetched = float("-inf")  # loop.time() of the last attempt
         self._fetching = asyncio.Lock()
@@ -177,7 +191,8 @@ class Keys:
             document = await _json(session, self.issuer.document_url)
             if document.get("issuer") != self.issuer.url:
                 raise ValueError(f"the issuer calls itself {document.get('issuer')!r}")
-            listed = (await _json(session, str(document["jwks_uri"]))).get("keys")
+            where, self.initialized = str(document["jwks_uri"]), True
+            listed = (await _json(session, where)).get("keys")
         return usable_keys(listed, self.issuer.url, self._log)
 
 

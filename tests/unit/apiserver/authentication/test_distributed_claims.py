@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from kybern.apiserver.core.authentication.claims import ClaimsRefused
 from kybern.apiserver.core.authentication.distributed_claims import Source, source_of
+from kybern.apiserver.core.authentication.id_token import ClaimsRefused
 
 ENDPOINT = {"endpoint": "https://a", "access_token": "t"}
 

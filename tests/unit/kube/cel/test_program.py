@@ -28,6 +28,8 @@ ERRORS: dict[str, tuple[Any, str]] = {
     "self[3] == 1": ([], "index out of bounds: 3"),
     "1 / self == 1": (0, "division by zero"),
     "self + 'a' == ''": (1, "no such overload"),
+    "self > 5": (None, "no such overload: _>_"),
+    "5 >= self": ([], "no such overload"),
 }
 BEYOND = {  # what Python does not convert
     "uint(self) == 1u": "9" * 5000,

@@ -1,108 +1,128 @@
-"""From the claims of a verified JWT to a user, as its issuer's configuration says."""
+"""From the claims of a verified JWT to a user, as its issuer's configuration says.
 
-from collections.abc import Mapping
+First the user is made (name, groups, uid, extra), then the rules over claims are asked, those over the user last.
+"""
+
 from typing import Any
 
+from kybern.apiserver.core.authentication.id_token import Claims, ClaimsRefused, kind_of
 from kybern.apiserver.core.authentication.jwt_config import Issuer, Mapped, Rule
 from kybern.apiserver.core.user import User
 from kybern.kube.cel import EvaluationError, Program
 
-Claims = Mapping[str, Any]
+NEITHER = "expression must return a string or a list of strings"
 
 
-class ClaimsRefused(Exception):
-    """Why a token whose signature is good is not accepted."""
-
-
-def user_of(issuer: Issuer, claims: Claims, now: float) -> User:
+def user_of(issuer: Issuer, claims: Claims) -> User:
     """Raises ClaimsRefused."""
-    check_times(claims, now)
+    username = _username(issuer.username, claims)
+    groups = tuple(_groups(issuer.groups, claims)) if issuer.groups else ()
+    uid = _text(issuer.uid, claims, "uid claim") if issuer.uid else ""
+    found = User(username, groups, uid, _extra(issuer, claims))
     for name, value in issuer.required.items():
-        if claims.get(name) != value:
-            raise ClaimsRefused(f'required claim {name} does not have the value "{value}"')
-    _check_rules(issuer.claim_rules, "claims", claims)
-    username = _text(issuer.username, claims, "username")
-    if not username:
-        raise ClaimsRefused("the username is empty")
-    if issuer.username.claim == "email" and claims.get("email_verified", True) is not True:
-        raise ClaimsRefused("email not verified")
-    found = User(
-        issuer.username.prefix + username,
-        tuple(issuer.groups.prefix + group for group in _texts(issuer.groups, claims, "groups")),
-        _text(issuer.uid, claims, "uid") if issuer.uid else "",
-        {key: values for key, program in issuer.extra if (values := _values(program, claims, key))},
-    )
+        _check_required(claims, name, value)
+    _check_rules(issuer.claim_rules, "claims", claims, "error evaluating claim validation expression")
     about = {
         "username": found.name,
         "uid": found.uid,
         "groups": list(found.groups),
         "extra": {key: list(values) for key, values in found.extra.items()},
     }
-    _check_rules(issuer.user_rules, "user", about)
+    _check_rules(issuer.user_rules, "user", about, "error evaluating user info validation rule")
     return found
 
 
-def matching_audiences(issuer: Issuer, claims: Claims) -> tuple[str, ...]:
-    """Those of the issuer's audiences that the token is for. Raises ClaimsRefused."""
-    given = claims.get("aud")
-    given = [given] if isinstance(given, str) else given or []
-    found = tuple(audience for audience in issuer.audiences if audience in given)
+def _username(mapped: Mapped, claims: Claims) -> str:
+    found = _text(mapped, claims, "username claim", "username claims")
     if not found:
-        raise ClaimsRefused(f"expected audience in {list(issuer.audiences)} got {given}")
-    return found
+        through = " via CEL expression" if mapped.expression is not None else ""
+        raise ClaimsRefused(f"empty username{through} is not allowed")
+    if mapped.claim == "email" and "email_verified" in claims:
+        verified = claims["email_verified"]
+        if not isinstance(verified, bool | None):
+            what = f"json: cannot unmarshal {kind_of(verified)} into Go value of type bool"
+            raise ClaimsRefused(f"parse 'email_verified' claim: {what}")
+        if not verified:
+            raise ClaimsRefused("email not verified")
+    return mapped.prefix + found
 
 
-def check_times(claims: Claims, now: float) -> None:
-    """Raises ClaimsRefused for a token that has ended, or not begun."""
-    expires, begins = claims.get("exp"), claims.get("nbf")
-    if not isinstance(expires, int | float) or isinstance(expires, bool):
-        raise ClaimsRefused("token has no expiry")
-    if expires <= now:
-        raise ClaimsRefused("token is expired")
-    if isinstance(begins, int | float) and begins > now + 300:  # clocks differ
-        raise ClaimsRefused("current time is before the token's nbf (not before) time")
+def _groups(mapped: Mapped, claims: Claims) -> list[str]:
+    """A string, a list of strings, or nothing."""
+    if mapped.expression is not None:
+        what = "error evaluating group claim expression"
+        return _strings(_evaluated(mapped.text, mapped.expression, "claims", claims, what), what)
+    value = claims.get(mapped.claim)
+    listed = value if isinstance(value, list) else [] if value is None else [value]
+    if not all(isinstance(one, str | None) for one in listed):
+        raise ClaimsRefused(f'parse groups claim "{mapped.claim}": {_no_text(value)}')
+    return [mapped.prefix + (one or "") for one in listed]
 
 
-def _check_rules(rules: tuple[Rule, ...], variable: str, value: Any) -> None:
+def _extra(issuer: Issuer, claims: Claims) -> dict[str, tuple[str, ...]]:
+    values = {}
+    for key, text, program in issuer.extra:
+        try:
+            values[key, text] = program.evaluate({"claims": claims})
+        except EvaluationError as error:
+            raise ClaimsRefused(_resulted(text, error), by="") from None
+    found = {
+        key: tuple(_strings(value, f"error evaluating extra claim expression: {text}"))
+        for (key, text), value in values.items()
+    }
+    return {key: texts for key, texts in found.items() if texts}
+
+
+def _check_required(claims: Claims, name: str, value: str) -> None:
+    if name not in claims:
+        raise ClaimsRefused(f"required claim {name} not present in ID token")
+    found = claims[name]
+    if not isinstance(found, str | None):
+        raise ClaimsRefused(f"parse claim {name}: {_no_text(found)}")
+    if (found or "") != value:
+        raise ClaimsRefused(f"required claim {name} value does not match. Got = {found or ''}, want = {value}")
+
+
+def _check_rules(rules: tuple[Rule, ...], variable: str, value: Any, what: str) -> None:
     for rule in rules:
-        if _evaluate(rule.expression, variable, value) is not True:
-            raise ClaimsRefused(rule.message)
+        if _evaluated(rule.text, rule.expression, variable, value, what) is not True:
+            raise ClaimsRefused(f"{what}: validation expression '{rule.text}' failed: {rule.message}")
 
 
-def _evaluate(program: Program, variable: str, value: Any) -> Any:
+def _evaluated(text: str, program: Program, variable: str, value: Any, what: str) -> Any:
     try:
         return program.evaluate({variable: value})
     except EvaluationError as error:
-        raise ClaimsRefused(f"expression failed: {error}") from None
+        raise ClaimsRefused(f"{what}: {_resulted(text, error)}") from None
 
 
-def _value(mapped: Mapped, claims: Claims) -> Any:
+def _resulted(text: str, error: EvaluationError) -> str:
+    return f"expression '{text}' resulted in error: {error}"
+
+
+def _text(mapped: Mapped, claims: Claims, what: str, plural: str = "") -> str:
     if mapped.expression is not None:
-        return _evaluate(mapped.expression, "claims", claims)
-    return claims.get(mapped.claim)
+        failed = f"error evaluating {what} expression"
+        found = _evaluated(mapped.text, mapped.expression, "claims", claims, failed)
+        if not isinstance(found, str):
+            raise ClaimsRefused(f"{failed}: {what} expression must return a string")
+        return found
+    at = f'parse {plural or what} "{mapped.claim}"'
+    if mapped.claim not in claims:
+        raise ClaimsRefused(f"{at}: claim not present")
+    value = claims[mapped.claim]
+    if not isinstance(value, str | None):
+        raise ClaimsRefused(f"{at}: {_no_text(value)}")
+    return value or ""
 
 
-def _text(mapped: Mapped, claims: Claims, what: str) -> str:
-    value = _value(mapped, claims)
-    if not isinstance(value, str):
-        raise ClaimsRefused(f"{what}: {mapped.claim or 'the expression'} is no string")
-    return value
-
-
-def _texts(mapped: Mapped, claims: Claims, what: str) -> list[str]:
-    """A string, a list of strings, or nothing."""
-    return _strings(_value(mapped, claims), what) if mapped else []
-
-
-def _values(program: Program, claims: Claims, key: str) -> tuple[str, ...]:
-    return tuple(_strings(_evaluate(program, "claims", claims), f"extra {key}"))
+def _no_text(value: Any) -> str:
+    return f"json: cannot unmarshal {kind_of(value)} into Go value of type string"
 
 
 def _strings(value: Any, what: str) -> list[str]:
-    if value is None or value == "":
-        return []
-    if isinstance(value, str):
-        return [value]
-    if not isinstance(value, list) or not all(isinstance(one, str) for one in value):
-        raise ClaimsRefused(f"{what}: neither a string nor a list of strings")
-    return [one for one in value if one]
+    """What an expression gives that may give several texts: empty ones are none."""
+    listed = value if isinstance(value, list) else [] if value is None else [value]
+    if not all(isinstance(one, str) for one in listed):
+        raise ClaimsRefused(f"{what}: {NEITHER}")
+    return [one for one in listed if one]

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from kybern.apiserver.core.authentication.claims import ClaimsRefused
+from kybern.apiserver.core.authentication.id_token import ClaimsRefused
 
 NAMES, SOURCES = "_claim_names", "_claim_sources"
 COULD_NOT = "could not expand distributed claims: "

@@ -27,6 +27,7 @@ class Mapped:
     claim: str = ""
     prefix: str = ""
     expression: Program | None = None
+    text: str = ""  # of the expression
 
     def __bool__(self) -> bool:
         return bool(self.claim) or self.expression is not None
@@ -38,6 +39,7 @@ class Rule:
 
     expression: Program
     message: str
+    text: str
 
 
 @dataclass(frozen=True)
@@ -49,7 +51,7 @@ class Issuer:
     username: Mapped
     groups: Mapped = Mapped()
     uid: Mapped = Mapped()
-    extra: tuple[tuple[str, Program], ...] = ()
+    extra: tuple[tuple[str, str, Program], ...] = ()  # key, expression, compiled
     required: Mapping[str, str] = field(default_factory=dict)
     claim_rules: tuple[Rule, ...] = ()
     user_rules: tuple[Rule, ...] = ()
@@ -162,23 +164,24 @@ def _mapped(path: str, entry: Object | None, prefixed: bool = False) -> Mapped:
     if expression:
         if prefix is not None:
             raise ConfigurationInvalid(f"{path}: prefix can't be set when expression is set")
-        return Mapped(expression=_compiled(f"{path}.expression", expression, "claims"))
+        return Mapped(expression=_compiled(f"{path}.expression", expression, "claims"), text=expression)
     if claim and prefixed and prefix is None:
         raise ConfigurationInvalid(f"{path}.prefix: Required value: prefix is required when claim is set")
     return Mapped(claim, prefix or "")
 
 
-def _extra(path: str, entry: Object) -> tuple[str, Program]:
+def _extra(path: str, entry: Object) -> tuple[str, str, Program]:
     key = entry.get("key") or ""
     if "/" not in key or key != key.lower() or key.partition("/")[0].endswith(("kubernetes.io", "k8s.io")):
         raise ConfigurationInvalid(f'{path}.key: Invalid value: "{key}": must be a lower-case domain-prefixed path')
-    return key, _compiled(f"{path}.valueExpression", entry.get("valueExpression") or "", "claims")
+    expression = entry.get("valueExpression") or ""
+    return key, expression, _compiled(f"{path}.valueExpression", expression, "claims")
 
 
 def _rule(path: str, entry: Object, variable: str) -> Rule:
     expression = entry.get("expression") or ""
     program = _compiled(f"{path}.expression", expression, variable)
-    return Rule(program, entry.get("message") or f"validation expression '{expression}' failed")
+    return Rule(program, entry.get("message") or "", expression)
 
 
 def _compiled(path: str, expression: str, variable: str) -> Program:
