@@ -1,15 +1,18 @@
 """The keys of ServiceAccount tokens: one that signs, and those that verify, by key id."""
 
 import hashlib
+import re
 from base64 import urlsafe_b64encode
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import jwt
+from cryptography import x509
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
+_PEM = re.compile(rb"-----BEGIN ([A-Z ]+)-----.+?-----END \1-----\n?", re.DOTALL)
 PrivateKey = ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey
 
 
@@ -30,10 +33,29 @@ class TokenKeys:
             raise ValueError("neither an EC nor an RSA private key")
         return cls(key)
 
+    def trust(self, pem: bytes) -> None:
+        """Verify with these, too: public keys, private keys or certificates. Raises ValueError."""
+        found = [_public(block.group(0), block.group(1)) for block in _PEM.finditer(pem)]
+        if not found:
+            raise ValueError("no key and no certificate in PEM")
+        self.public.update((key_id(public), public) for public in found)
+
     def sign(self, claims: Mapping[str, Any]) -> str:
         """A token that says this."""
         headers: dict[str, Any] = {"kid": self.key_id, "typ": None}  # None: not there
         return jwt.encode(dict(claims), self.private, algorithm=self.algorithm, headers=headers)
+
+
+def _public(block: bytes, kind: bytes) -> Any:
+    if kind == b"CERTIFICATE":
+        public: Any = x509.load_pem_x509_certificate(block).public_key()
+    elif kind.endswith(b"PRIVATE KEY"):
+        public = serialization.load_pem_private_key(block, None).public_key()
+    else:
+        public = serialization.load_pem_public_key(block)
+    if not isinstance(public, ec.EllipticCurvePublicKey | rsa.RSAPublicKey):
+        raise ValueError("neither an EC nor an RSA key")
+    return public
 
 
 def key_id(public: Any) -> str:

@@ -44,6 +44,13 @@ def add_flags(parser: ArgumentParser) -> None:
     """Flags beyond the shared ones."""
     opening.add_flags(parser)
     parser.add_argument("--service-account-key", default="", metavar="FILE", help="private key that signs tokens")
+    parser.add_argument(
+        "--service-account-key-file",
+        action="append",
+        default=[],
+        metavar="FILE",
+        help="further keys that verify tokens: public keys, private ones or certificates; may be repeated",
+    )
     parser.add_argument("--service-account-issuer", default=DEFAULT_ISSUER, metavar="URL", help="issuer of tokens")
     parser.add_argument("--service-cluster-ip-range", default="10.96.0.0/16", metavar="CIDR", help="cluster IPs")
     parser.add_argument("--advertise-address", default="", metavar="HOST:PORT", help="endpoint of `kubernetes`")
@@ -63,10 +70,7 @@ def add_flags(parser: ArgumentParser) -> None:
 
 def read_settings(options: Namespace) -> Settings:
     """Flags and the files they name. Raises ServiceFailure."""
-    try:
-        keys = TokenKeys.read(Path(options.service_account_key)) if options.service_account_key else None
-    except (OSError, ValueError) as error:
-        raise ServiceFailure(f"--service-account-key {options.service_account_key}: {error}") from error
+    keys = _read_keys(options) if options.service_account_key else None
     try:
         tokens = read_token_file(Path(options.token_auth_file)) if options.token_auth_file else {}
     except (OSError, ValueError) as error:
@@ -105,6 +109,19 @@ def read_settings(options: Namespace) -> Settings:
         max_requests_inflight=options.max_requests_inflight,
         max_mutating_requests_inflight=options.max_mutating_requests_inflight,
     )
+
+
+def _read_keys(options: Namespace) -> TokenKeys:
+    """Raises ServiceFailure."""
+    flag, file = "--service-account-key", options.service_account_key
+    try:
+        keys = TokenKeys.read(Path(file))
+        flag = "--service-account-key-file"
+        for file in options.service_account_key_file:
+            keys.trust(Path(file).read_bytes())
+    except (OSError, ValueError) as error:
+        raise ServiceFailure(f"{flag} {file}: {error}") from error
+    return keys
 
 
 async def run(options: Namespace, env: Env) -> None:

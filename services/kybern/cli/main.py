@@ -18,6 +18,7 @@ COMMANDS = {
     "backup": "write everything the cluster holds to a file",
     "restore": "make a new cluster's store from a backup",
     "reencrypt": "write objects anew with the present encryption key",
+    "envtest": "print a folder for KUBEBUILDER_ASSETS: tests of operators run on Kybern",
 }
 
 

@@ -1,0 +1,1 @@
+"""The flags of kube-apiserver, and what they say to Kybern's services."""

@@ -1,0 +1,76 @@
+"""The two services in one event loop: the apiserver first, the gateway once that is ready, and both until a signal."""
+
+import asyncio
+import logging
+import signal
+from argparse import Namespace
+from random import Random, SystemRandom
+
+import uvloop
+
+from kybern.clock import SystemClock
+from kybern.envtest.core.services import ControlPlane
+from kybern.rpc.memory import MemoryNetwork, MemoryTransport
+from kybern.rpc.transport import Identity
+from kybern.runtime.main import build_parser, load_service, service_failures
+from kybern.runtime.service import Env, Service
+from kybern.telemetry import Telemetry
+
+APISERVER, GATEWAY = "apiserver:1", "gateway:1"  # addresses in the memory's network
+ALONE = {"apiserver": ("--store", ":")}  # what a service cannot do without
+log = logging.getLogger("kybern.envtest")
+
+
+def flag_names(service: str) -> frozenset[str]:
+    """The flags that a service has."""
+    arguments = ("--address", "", "--pki", "", *ALONE.get(service, ()))
+    return frozenset(name.replace("_", "-") for name in vars(build_parser(load_service(service)).parse_args(arguments)))
+
+
+class Running:
+    """Both services."""
+
+    def __init__(self, plan: ControlPlane) -> None:
+        self.plan = plan
+        self.network = MemoryNetwork()
+
+    def run(self) -> int:
+        """Until SIGTERM or SIGINT; the exit status."""
+        try:
+            with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+                runner.run(self._serve())
+        except asyncio.CancelledError:
+            return 0
+        except Exception as error:
+            failures = list(service_failures(error))
+            for failure in failures:
+                log.error("%s", failure)
+            if not failures:
+                log.exception("crashed")
+            return 1
+        return 0
+
+    async def _serve(self) -> None:
+        work = asyncio.current_task()
+        assert work is not None
+        for number in (signal.SIGTERM, signal.SIGINT):
+            asyncio.get_running_loop().add_signal_handler(number, work.cancel)
+        async with asyncio.TaskGroup() as tasks:
+            ready = asyncio.Event()
+            first, second = load_service("apiserver"), load_service("gateway")
+            tasks.create_task(self._run(first, self._options(first, APISERVER, self.plan.apiserver), ready))
+            await ready.wait()
+            tasks.create_task(self._run(second, self._options(second, GATEWAY, self.plan.gateway), asyncio.Event()))
+
+    def _options(self, service: Service, address: str, arguments: tuple[str, ...]) -> Namespace:
+        shared = ("--address", address, "--apiserver", APISERVER)
+        return build_parser(service).parse_args((*shared, *arguments))
+
+    async def _run(self, service: Service, options: Namespace, ready: asyncio.Event) -> None:
+        clock, random = SystemClock(), Random(SystemRandom().getrandbits(128))
+        telemetry = Telemetry(service.name, clock)
+        transport = MemoryTransport(self.network, Identity(service.user, service.groups), telemetry)
+        try:
+            await service.run(options, Env(clock, random, transport, telemetry, ready.set))
+        finally:
+            await transport.close()
