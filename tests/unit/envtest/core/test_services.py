@@ -23,7 +23,8 @@ def value(arguments: tuple[str, ...], flag: str) -> str:
 def test_what_envtest_asks_for() -> None:
     found = decide(
         "--allow-privileged=true --authorization-mode=RBAC --bind-address=127.0.0.1 --cert-dir=/x "
-        "--client-ca-file=/x/ca --disable-admission-plugins=ServiceAccount --etcd-servers=http://127.0.0.1:1 --secure-port=2 "
+        "--client-ca-file=/x/ca --disable-admission-plugins=ServiceAccount "
+        "--etcd-servers=http://h:1 --secure-port=2 "
         "--service-account-issuer=https://127.0.0.1:2/ --service-account-key-file=/x/sa.crt "
         "--service-account-signing-key-file=/x/sa.key --service-cluster-ip-range=10.0.0.0/24"
     )
