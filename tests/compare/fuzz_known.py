@@ -9,7 +9,9 @@ from same import differences
 
 OWN = re.compile(rb"X509SHA256=[0-9a-f]+|kube-apiserver(-1\.36)?\b")  # certificates of clients; the name of the program
 EMPTY = re.compile(r"\{\}|\[\]")  # is shown as null
-UNLIKE = re.compile(r"line \d+: |\"\d+-x|yaml: (did not|found).*", re.IGNORECASE)  # lines of broken YAML, versions
+UNLIKE = re.compile(
+    r"line \d+: |\"\d+-x|yaml: (did not|found).*|record \(\d+\)", re.IGNORECASE
+)  # lines of broken YAML, versions
 PATCHED = re.compile(r'(patch: Invalid value: ")\{.*|(patch: Invalid value: "map\[.*\]": ).*', re.DOTALL)
 GENERATED = (
     "DeviceClass",
@@ -57,12 +59,16 @@ def _order_managers(body: Any) -> None:
     """Managers by their names: those of the same time are, and times differ."""
     managers = (body.get("metadata") or {}).get("managedFields")
     if managers:
-        managers.sort(key=lambda entry: json.dumps({**entry, "time": None, "fieldsV1": None}))
+        managers.sort(key=lambda entry: json.dumps({**entry, "time": None, "fieldsV1": None}, sort_keys=True))
 
 
 def _is_raw(body: Any) -> bool:
     """The data of a revision may not change by a byte, and is shown as it was sent."""
-    return body.get("kind") == "Status" and "ControllerRevision" in body["message"] and " data: " in body["message"]
+    return (
+        body.get("kind") == "Status"
+        and "ControllerRevision" in body.get("message", "")
+        and " data: " in body["message"]
+    )
 
 
 def _is_random(message: str) -> bool:

@@ -52,7 +52,8 @@ DRY_ONLY = frozenset((
 # To whose status the servers themselves write, each in its own time.
 FOLLOWED = ("FlowSchema", "ValidatingAdmissionPolicy")
 NAMED = ("APIService", "CustomResourceDefinition", "IPAddress")  # by what they are of
-SCALED = ("Deployment", "ReplicaSet", "StatefulSet", "ReplicationController", "Fuzz")
+SCALED = ("Deployment", "ReplicaSet", "StatefulSet", "ReplicationController", "Fuzz", "Rich")
+CUSTOM = {"Fuzz": "fuzzes", "Rich": "riches"}
 
 
 @dataclass(frozen=True)
@@ -100,6 +101,7 @@ def load_objects(namespace: str) -> list[Object]:
     text = (HERE / "fuzz_objects.yaml").read_text().replace("NAMESPACE", namespace)
     found = [copied(each) for each in yaml.load_all(text, Loader)]
     found.append(yaml.load((HERE / "whole_pod.yaml").read_text(), Loader))
+    found.append(list(yaml.load_all((HERE / "fuzz_rich.yaml").read_text(), Loader))[1])
     specs = yaml.load((HERE / "workloads.yaml").read_text(), Loader)
     for kind, spec in specs.items():
         if kind != "ReplicationController":
@@ -113,8 +115,8 @@ def base(obj: Object, namespace: str, number: int) -> Base:
     prefix = f"/apis/{obj['apiVersion']}" if group else "/api/v1"
     if info is None:
         return Base(
-            {**obj, "metadata": {"name": f"x{number}", **obj.get("metadata", {})}},
-            f"{prefix}/namespaces/{namespace}/fuzzes",
+            {**obj, "metadata": {**obj.get("metadata", {}), "name": f"x{number}"}},
+            f"{prefix}/namespaces/{namespace}/{CUSTOM[obj['kind']]}",
             f"x{number}",
             None,
             ("status", "scale"),

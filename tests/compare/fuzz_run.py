@@ -6,28 +6,34 @@ import json
 import random
 import re
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import yaml
 from fuzz_known import OWN, compared
-from fuzz_requests import Ask, Base, base, case, load_objects
+from fuzz_requests import CUSTOM, Ask, Base, Loader, base, case, load_objects
 from fuzz_values import as_json
 from same import ROOT_USER, Both, readable
 from servers import Server
 
 NAMESPACE = "fuzz"
+Maker = Callable[[random.Random, Base], list[Ask]]
 TIMES = 8  # that a refusal is asked for again until it says the same
-DEFINITION = yaml.safe_load((Path(__file__).parent / "fuzz_definition.yaml").read_text())
+HERE = Path(__file__).parent
+DEFINITIONS = [
+    yaml.safe_load((HERE / "fuzz_definition.yaml").read_text()),
+    next(yaml.safe_load_all((HERE / "fuzz_rich.yaml").read_text())),
+]
 
 
 def prepare(both: Both) -> tuple[list[Base], list[str]]:
     """The objects that cases start from, stored in both; and how the answers to that differ."""
     both.ask("POST", "/api/v1/namespaces", {"metadata": {"name": NAMESPACE}})
     both.ask("POST", f"/api/v1/namespaces/{NAMESPACE}/serviceaccounts", {"metadata": {"name": "default"}})
-    both.ask("POST", "/apis/apiextensions.k8s.io/v1/customresourcedefinitions", DEFINITION)
+    for definition in DEFINITIONS:
+        both.same("POST", "/apis/apiextensions.k8s.io/v1/customresourcedefinitions", definition)
     found, wrong = [], []
     for number, obj in enumerate(load_objects(NAMESPACE)):
         made = base(obj, NAMESPACE, number)
@@ -35,7 +41,7 @@ def prepare(both: Both) -> tuple[list[Base], list[str]]:
         request = Ask("POST", made.collection, as_json(made.obj))
         kube, kybern = ask(both, request)
         for _ in range(100):  # until both serve what has just been defined
-            if made.kind != "Fuzz" or 404 not in (kube["status"], kybern["status"]):
+            if made.kind not in CUSTOM or 404 not in (kube["status"], kybern["status"]):
                 break
             time.sleep(0.1)
             kube, kybern = ask(both, request)
@@ -53,34 +59,41 @@ def _wrong(what: str, kube: Any, kybern: Any) -> list[str]:
     return [*refused, *(f"{what}: {line}" for line in compared(kube, kybern))]
 
 
-def _version(both: Both, of: str) -> tuple[str, str]:
-    pair = both.ask("GET", of)
-    found = []
+def _filled(both: Both, request: Ask) -> list[bytes | None]:
+    """The bodies for both, with what each has stored."""
+    body = request.body
+    if body is None or not (b"@RV@" in body or b"@UID@" in body):
+        return [body, body]
+    pair = both.ask("GET", re.sub(r"\?.*|/(status|scale)(?=\?|$)", "", request.path))
+    found: list[bytes | None] = []
     for answer in (pair.kube, pair.kybern):
         metadata = json.loads(answer.body).get("metadata") or {}
-        found.append(str(metadata.get("resourceVersion", "1")))
-    return found[0], found[1]
+        version, uid = (str(metadata.get(name, "1")).encode() for name in ("resourceVersion", "uid"))
+        found.append(body.replace(b"@RV@", version).replace(b"@UID@", uid))
+    return found
+
+
+def _as_json(body: bytes, headers: Mapping[str, str]) -> bytes:
+    """The body, if it is YAML, as JSON."""
+    return json.dumps(yaml.load(body, Loader)).encode() if "yaml" in headers.get("content-type", "") else body
 
 
 def ask(both: Both, request: Ask, servers: tuple[Server, ...] = ()) -> list[Any]:
     """What both (or those named) say, without what is known to differ."""
     answers = []
-    bodies: list[bytes | None] = [request.body, request.body]
-    if request.body and b"@RV@" in request.body:
-        own = request.path.partition("?")[0].removesuffix("/status")
-        bodies = [request.body.replace(b"@RV@", version.encode()) for version in _version(both, own)]
+    bodies = _filled(both, request)
     for server, body in zip(servers or (both.kube, both.kybern), bodies, strict=False):
         headers = {"User-Agent": "compare", **request.headers}
         answer = server.ask(request.method, request.path, body, headers, ROOT_USER)
-        answers.append(readable(replace(answer, body=OWN.sub(b"OWN", answer.body))))
+        answers.append(readable(replace(answer, body=_as_json(OWN.sub(b"OWN", answer.body), answer.headers))))
     return answers
 
 
-def run_case(both: Both, bases: list[Base], seed: str) -> Iterator[tuple[Ask, list[str], int]]:
+def run_case(both: Both, bases: list[Base], seed: str, make: Maker = case) -> Iterator[tuple[Ask, list[str], int]]:
     """A case: its requests, the differences of each; it ends with the first that differs."""
     rng = random.Random(seed)
     of = rng.choice(bases)
-    asked = case(rng, of)
+    asked = make(rng, of)
     for request in asked:
         try:
             kube, kybern = ask(both, request)
@@ -96,7 +109,7 @@ def run_case(both: Both, bases: list[Base], seed: str) -> Iterator[tuple[Ask, li
         if lines or (request is asked[0] and kube["status"] >= 400):
             break
     if len(asked) > 1:
-        name = json.loads(asked[0].body)["metadata"]["name"]
+        name = json.loads(asked[0].body or b"")["metadata"]["name"]
         both.ask("PATCH", f"{of.collection}/{name}", {"metadata": {"finalizers": None}})
         both.ask("DELETE", f"{of.collection}/{name}?gracePeriodSeconds=0&propagationPolicy=Background")
 

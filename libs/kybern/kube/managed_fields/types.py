@@ -20,6 +20,7 @@ Definition = Mapping[str, Any]
 SCALAR, MAP, LIST = "scalar", "map", "list"
 NUMERIC, STRING, BOOLEAN, UNTYPED, ANYTHING = "numeric", "string", "boolean", "untyped", "anything"
 
+_TEXTS = {None: STRING, "byte": STRING}
 _SCALARS = {"integer": NUMERIC, "number": NUMERIC, "boolean": BOOLEAN}
 _ZERO = {"string": "", "integer": 0, "number": 0, "boolean": False}
 
@@ -193,7 +194,7 @@ class Types:
         if given.get("x-kubernetes-embedded-resource"):
             given = _embedded(given)
         if given.get("x-kubernetes-int-or-string"):
-            return self._scalar(UNTYPED)
+            return self.anything
         if kind == "object" or (kind is None and ("properties" in given or "additionalProperties" in given)):
             if not given.get("properties") and not isinstance(given.get("additionalProperties"), Mapping):
                 return self.map if kind else self.deduced
@@ -203,7 +204,8 @@ class Types:
         if kind is None:
             return self.deduced if given.get("x-kubernetes-preserve-unknown-fields") else self.anything
         if kind == "string":
-            return self._scalar(STRING if given.get("format") in (None, "byte") else UNTYPED)
+            form = given.get("format")
+            return self.anything if form == "int-or-string" else self._scalar(_TEXTS.get(form, UNTYPED))
         return self._scalar(_SCALARS.get(kind, UNTYPED))
 
     def _scalar(self, scalar: str) -> Type:

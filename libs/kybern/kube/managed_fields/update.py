@@ -61,7 +61,7 @@ def track_update(kind: Kind, old: Object | None, new: Object, name: str, subreso
             first = Owned(kind.api_version, fields, now)
             new["metadata"]["managedFields"] = write({manager_name(kind, name, subresource): first})
         return
-    managers = in_shape(kind, _known(old, new, subresource))
+    managers = in_shape(kind, _known(kind, old, new, subresource))
     if managers or old is None:
         try:
             updated = managers_after_update(kind, old or {}, new, managers, manager_name(kind, name, subresource), now)
@@ -97,12 +97,12 @@ def in_shape(kind: Kind, managers: Managers) -> Managers:
     return {who: owned._replace(fields=reconciled(kind.type, owned.fields)) for who, owned in managers.items()}
 
 
-def _known(old: Object | None, new: Object, subresource: str) -> Managers:
+def _known(kind: Kind, old: Object | None, new: Object, subresource: str) -> Managers:
     given = new["metadata"].get("managedFields")
     before = (old or {"metadata": {}})["metadata"].get("managedFields")
     try:
         if given is not None and not subresource and given != before:
-            if is_reset(given):
+            if is_reset(given) and (given or not kind.changing):  # of a custom resource an empty list says nothing
                 return {}
             try:
                 managers = read_foreign(given)

@@ -73,7 +73,7 @@ class _Comparison:
         self.tidy = tidy
 
     def values(self, of: Type, old: Any, new: Any) -> tuple[FieldSet | None, FieldSet | None]:
-        """Two values that differ: ({}, None) if there is nothing below to tell apart."""
+        """Two values that differ: ({}, None) if there is nothing below to tell apart, all of both if one has parts."""
         if of.granular and (old or new):
             if of.shape == MAP and type(old or {}) is dict and type(new or {}) is dict:
                 changed, removed = self.maps(of, old or {}, new or {})
@@ -81,6 +81,7 @@ class _Comparison:
             if of.shape == LIST and type(old or []) is list and type(new or []) is list:
                 changed, removed = self.lists(of, old or [], new or [])
                 return changed or None, removed or None
+            return _whole(of, new), _whole(of, old) or None
         return {}, None
 
     def maps(self, of: Type, old: Object, new: Object) -> tuple[FieldSet, FieldSet]:

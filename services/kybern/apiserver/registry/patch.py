@@ -138,7 +138,7 @@ async def patch(request: Request, patch_type: str, data: bytes) -> bytes:
         if request.subresource == "status" and before.get("status") is None and served.custom is None:
             before = {**before, "status": {}}  # a status is always there to be added to
         if patch_type == JSON:
-            before = {**before, "metadata": ordered(before["metadata"])}  # which the patch may copy as it stands
+            before = _as_written(before, served.custom is not None)
         patched = apply_patch(patch_type, before, wanted, served.info.gvk, lenient=request.field_validation == "Ignore")
         try:
             body = orjson.dumps(patched)
@@ -155,6 +155,13 @@ async def patch(request: Request, patch_type: str, data: bytes) -> bytes:
         return to_storage(request, obj)
 
     return served.present(await change(request, produce))
+
+
+def _as_written(obj: Object, custom: bool) -> Object:
+    """The object with its members in the order in which a JSON patch may copy them."""
+    if custom:
+        obj = orjson.loads(orjson.dumps(obj, option=orjson.OPT_SORT_KEYS))
+    return {**obj, "metadata": ordered(obj["metadata"])}
 
 
 def read_patched(

@@ -49,6 +49,7 @@ async def update(request: Request, data: bytes) -> tuple[bytes, bool]:
             raise metadata.other_uid(request, uid, "")
         return request.served.present(await create.create_object(request, wanted)), True
 
+    _need_uid(request, wanted)
     need_version(request, wanted)
     request.unsent = tuple(member for member in metadata.FIXED if member not in wanted["metadata"])
 
@@ -56,6 +57,14 @@ async def update(request: Request, data: bytes) -> tuple[bytes, bool]:
         return {**wanted, "metadata": dict(wanted["metadata"])}
 
     return request.served.present(await change(request, produce)), False
+
+
+def _need_uid(request: Request, wanted: Object) -> None:
+    """Who means another object of the name is told so first. Raises StatusError (409)."""
+    uid = wanted["metadata"].get("uid")
+    entry = request.served.storage.get(request.namespace, request.name) if uid else None
+    if entry is not None and (found := entry.decode()["metadata"].get("uid", "")) != uid:
+        raise metadata.other_uid(request, uid, found)
 
 
 def need_version(request: Request, obj: Object) -> None:

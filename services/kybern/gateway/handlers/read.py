@@ -44,6 +44,8 @@ def table_view(request: Request, media: MediaType, served: Served, subresource: 
 def check_view(media: MediaType, served: Served, subresource: str = "", *, of_list: bool) -> None:
     """Refuse one object in the form of a list, and a list in that of one object. Raises StatusError (406)."""
     if media.view == ("PartialObjectMetadata" if of_list else "PartialObjectMetadataList"):
+        if served.custom and not of_list and subresource != "scale":
+            raise status_error(400, "", "content is not a list")
         kind = "Scale" if subresource == "scale" else served.kind
         what = f"a list (*{_in_go(served, kind, 'List')})" if of_list else f"not a list (*{_in_go(served, kind)})"
         message = f"you requested {media.view}, but the requested object is {what}"
