@@ -590,8 +590,8 @@ async def test_invalid_mutations(name: str, admin: Client) -> None:
 
 async def test_scale_is_judged_and_mutated(admin: Client) -> None:
     rule = {**DEPLOYMENT_RULE, "resources": ["deployments/scale"]}
-    at_most = "Object{spec: Object.spec{replicas: object.spec.replicas > 3 ? 3 : object.spec.replicas}}"
-    await mutate(admin, ("ApplyConfiguration", at_most), match={"resourceRules": [rule]})
+    at_most = "object.spec.replicas > 3 ? [JSONPatch{op: 'add', path: '/spec/replicas', value: 3}] : []"
+    await mutate(admin, ("JSONPatch", at_most), match={"resourceRules": [rule]})
     await validate(
         admin,
         {"expression": "object.kind == 'Scale' && object.spec.replicas != 2", "message": "not two"},
@@ -608,6 +608,9 @@ async def test_scale_is_judged_and_mutated(admin: Client) -> None:
     scaled["spec"]["replicas"] = 2
     error = await refused(admin.patch(DEPLOYMENTS, "web", "default", patch=scaled, subresource="scale"))
     assert error.message.endswith("not two")
+    await mutate(admin, ("ApplyConfiguration", "Object{}"), name="q", match={"resourceRules": [rule]})
+    error = await refused(admin.patch(DEPLOYMENTS, "web", "default", patch=scaled, subresource="scale"))
+    assert error.message.endswith("no corresponding type for autoscaling/v1, Kind=Scale")
 
 
 async def test_custom_objects_are_mutated(admin: Client) -> None:
@@ -656,7 +659,7 @@ async def test_connections_and_evictions(admin: Client) -> None:
         {"expression": "request.operation != 'CREATE' || request.kind.kind != 'Eviction'", "message": "it stays"},
         match={"resourceRules": rules},
     )
-    await mutate(admin, ("ApplyConfiguration", "Object{}"), match={"resourceRules": rules})
+    await mutate(admin, ("JSONPatch", "true ? [] : [JSONPatch{}]"), match={"resourceRules": rules})
     spec = {"containers": [{"name": "c", "image": "c"}], "automountServiceAccountToken": False}
     await admin.create(PODS, {"metadata": {"name": "p", "namespace": "default"}, "spec": spec})
     connect = pb.ConnectRequest(
@@ -679,6 +682,54 @@ async def test_status_is_judged_apart(admin: Client) -> None:
     made = await admin.create(PODS, {"metadata": {"name": "p", "namespace": "default"}, "spec": spec})
     error = await refused(admin.update_status(PODS, {**made, "status": {"phase": "Running"}}))
     assert error.message.endswith("no status")
+
+
+APPEND = "Object{data: {'n': (has(object.data.n) ? object.data.n : '') + 'LETTER'}}"
+ROUNDS: dict[str, tuple[str, str]] = {  # letters of policies in order, in upper case if they may be invoked again
+    "once": ("a", "a"), "it alone": ("A", "aa"), "the first": ("Ab", "aba"), "the last": ("aB", "abb"),
+    "both": ("AB", "abab"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", ROUNDS)
+async def test_policies_are_invoked_again(name: str, admin: Client) -> None:
+    """Once for all that ran: each that may be is invoked a second time."""
+    letters, wanted = ROUNDS[name]
+    for letter in letters:
+        again = "IfNeeded" if letter.isupper() else "Never"
+        text = APPEND.replace("LETTER", letter.lower())
+        await mutate(admin, ("ApplyConfiguration", text), name=letter.lower(), reinvocationPolicy=again)
+    made = await admin.create(CONFIG_MAPS, config_map("one", k="v"))
+    assert made["data"]["n"] == wanted
+
+
+async def test_each_mutation_fails_by_itself(admin: Client) -> None:
+    bad = "Object{data: {'x': string(1/0)}}"
+    texts = [APPEND.replace("LETTER", "a"), bad, APPEND.replace("LETTER", "b")]
+    await mutate(admin, *[("ApplyConfiguration", text) for text in texts], failurePolicy="Ignore")
+    assert (await admin.create(CONFIG_MAPS, config_map("one", k="v")))["data"] == {"k": "v", "n": "ab"}
+    twice = [("ApplyConfiguration", bad), ("ApplyConfiguration", bad.replace("1/0", "2/0"))]
+    await mutate(admin, *twice, name="q")
+    error = await refused(admin.create(CONFIG_MAPS, config_map("two")))
+    assert len(error.details["causes"]) == 2
+    assert error.message == error.details["causes"][0]["message"]
+
+
+async def test_what_a_policy_may_not_make_of_an_object(admin: Client) -> None:
+    strange = [("uid", "x", 422), ("resourceVersion", "1", 409), ("namespace", "other", 400)]
+    await admin.create(CONFIG_MAPS, config_map("one"))
+    for member, value, code in strange:
+        text = f"[JSONPatch{{op: 'add', path: '/metadata/{member}', value: '{value}'}}]"
+        await mutate(admin, ("JSONPatch", text), name=member.lower())
+        error = await refused(admin.patch(CONFIG_MAPS, "one", "default", patch={"data": {"a": "b"}}))
+        assert (member, error.code) == (member, code)
+        await admin.delete(MUTATING_BINDINGS, member.lower())
+    await mutate(admin, ("JSONPatch", "[JSONPatch{op: 'add', path: '/nope', value: 1}]"), failurePolicy="Ignore")
+    error = await refused(admin.create(CONFIG_MAPS, config_map("two")))
+    assert (error.code, error.message) == (
+        500,
+        'Internal error occurred: strict decoding error: unknown field "nope"',
+    )
 
 
 async def test_server_side_apply_keeps_its_owners(admin: Client) -> None:

@@ -84,6 +84,8 @@ class MutatingAdmissionPolicy(PolicyPlugin["Mutating"]):
     async def _invoke(self, write: Write, invocation: "Invocation", speaker: "Speaker", due: bool) -> "Outcome":
         """All mutations of a policy, each on what those before it have made. Raises StatusError."""
         policy, values = invocation.policy, await speaker.values(invocation)
+        if invocation.param is not None and not invocation.is_custom:  # it does not say what it is
+            values["params"] = {name: one for name, one in invocation.param.items() if name not in _TYPE}
         decision = policy.conditions.decide(values)
         if decision.failed:
             return Outcome((decision.error,))
@@ -108,8 +110,7 @@ class MutatingAdmissionPolicy(PolicyPlugin["Mutating"]):
         time, shown = asyncio.get_running_loop().time, values["object"]
         began, why = time(), "not carried out"
         try:
-            of = _type_of(shown) or kind_of(invocation.served, write.request.subresource).type
-            found = mutate(invocation.policy, mutation, shown, values, of)
+            found = mutate(invocation.policy, mutation, shown, values, _type_of(write, invocation, shown))
             await take_over(write, invocation.served, orjson.loads(orjson.dumps(found)), reading_of(mutation))
             why = ""
         except MutationFailed as error:
@@ -118,6 +119,9 @@ class MutatingAdmissionPolicy(PolicyPlugin["Mutating"]):
             counted = self.metrics(write.request).count
             counted(invocation.policy.name, invocation.bound, time() - began, _error_type(why))
         return why
+
+
+_TYPE = ("kind", "apiVersion")
 
 
 @dataclass(frozen=True)
@@ -148,7 +152,10 @@ def _refusal(write: Write, denials: "list[Denial]") -> StatusError:
     return error
 
 
-def _type_of(shown: Object) -> managed_fields.Type | None:
-    """How parts of a built-in kind are merged: a Scale or an Eviction is not of its resource's kind."""
-    name = schema.load().names.get(meta.gvk(shown))
-    return None if name is None else managed_fields.built_in().named(name)
+def _type_of(write: Write, invocation: "Invocation", shown: Object) -> managed_fields.Type | None:
+    """How parts of the object are merged; None for what is no resource by itself: a Scale, an Eviction, options."""
+    gvk = meta.gvk(shown)
+    if gvk == invocation.served.info.gvk:
+        return kind_of(invocation.served, write.request.subresource).type
+    served = write.request.server.table.of_kind(shown["apiVersion"], shown["kind"])
+    return None if served is None else managed_fields.built_in().named(schema.load().names[gvk])

@@ -30,6 +30,7 @@ class Invocation:
     served: Served
     param: Object | None = None
     error: str = ""
+    is_custom: bool = False  # the parameter
 
     @property
     def bound(self) -> str:
@@ -72,7 +73,8 @@ async def invocations(write: Write, policies: Sequence[P]) -> AsyncIterator[Invo
                 yield Invocation(policy, binding, served, error=str(error))
                 continue
             for param in params:
-                yield Invocation(policy, binding, served, param)
+                is_custom = resource is not None and resource.custom is not None
+                yield Invocation(policy, binding, served, param, is_custom=is_custom)
 
 
 def _matches(write: Write, match: Match) -> Served | None:

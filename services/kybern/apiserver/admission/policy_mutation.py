@@ -12,6 +12,7 @@ from kybern.kube.cel.literals import to_object, to_operations
 from kybern.kube.cel.policy import Composition, Variables
 from kybern.kube.cel.policy_checks import APPLY, composition_of, expression_of
 from kybern.kube.go_values import Foreign
+from kybern.kube.managed_fields import gvk_text
 from kybern.kube.managed_fields.merge import merge
 from kybern.kube.managed_fields.types import LIST, MAP
 from kybern.kube.patch import json as json_patch
@@ -60,9 +61,12 @@ def _mutation(one: Object, composition: Composition) -> Mutation:
 
 
 def mutate(
-    policy: Mutating, mutation: Mutation, shown: Object, values: Mapping[str, Any], of: managed_fields.Type
+    policy: Mutating, mutation: Mutation, shown: Object, values: Mapping[str, Any], of: managed_fields.Type | None
 ) -> Object:
-    """The object after one mutation, to be read as `reading_of` says. Raises MutationFailed."""
+    """The object after one mutation, to be read as `reading_of` says; `of` is how configurations are merged into it.
+
+    Raises MutationFailed.
+    """
     budget = Budget()
     speaks = {**values, "object": shown}
     speaks["variables"] = Variables(policy.variables, speaks, budget)
@@ -93,8 +97,11 @@ def _refuse(error: schema.DecodeError, gvk: tuple[str, str, str]) -> MutationFai
 RESTORED = Reading(False, _refuse)
 
 
-def _applied(shown: Object, config: Object, of: managed_fields.Type) -> Object:
+def _applied(shown: Object, config: Object, of: managed_fields.Type | None) -> Object:
     """Laid over the object as server-side apply does, except that nothing atomic may be replaced."""
+    if of is None:
+        why = f"no corresponding type for {gvk_text(shown)}"
+        raise MutationFailed(f"error applying patch: failed to convert patch object to typed object: {why}")
     config = {**config, "apiVersion": shown["apiVersion"], "kind": shown["kind"]}
     wrong = managed_fields.check(of, config)
     if wrong:

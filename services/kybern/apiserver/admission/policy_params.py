@@ -78,10 +78,11 @@ def _entries(request: Request, ref: Object, served: Served) -> list[Entry]:
 async def _in_version(entry: Entry, served: Served) -> Object:
     if served.conversion is not None:
         entry = await served.conversion.entry(entry, served.info.api_version)
-        return _untracked(decoded(entry.data))
-    return _untracked(decoded(served.present(entry.data)))
+        return decoded(entry.data)
+    found = decoded(served.present(entry.data))
+    return _untracked(found) if served.custom is None else found
 
 
 def _untracked(obj: Object) -> Object:
-    """An object without its managed fields, as Kubernetes keeps parameters."""
+    """An object without its managed fields, as Kubernetes keeps parameters of its own kinds."""
     return {**obj, "metadata": {name: one for name, one in obj["metadata"].items() if name != "managedFields"}}

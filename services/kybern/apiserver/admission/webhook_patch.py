@@ -149,7 +149,7 @@ def _metadata(write: Write, metadata: Object) -> Object:
         metadata.pop("managedFields", None)
     if not metadata.get("name") and request.name_generated:
         metadata["name"] = before.get("name", "")
-    elif metadata.get("name") != before.get("name"):
+    elif metadata.setdefault("name", "") != before.get("name"):
         request.name_generated = False
     if write.operation == CREATE:
         request.name = metadata.get("name") or ""

@@ -121,6 +121,7 @@ async def bind(request: Request, data: bytes) -> bytes:
     name = metadata.get("name") or ""
     if request.name and name != request.name:
         raise bad_request("name in URL does not match name in Binding object")
+    request.name = name
     await admit(request, binding)
     target = binding.get("target") or {}
     problems = [*_target_problems(target)]

@@ -35,6 +35,9 @@ async def create_token(request: Request, data: bytes) -> bytes:
         request.audit.saw({**wanted, "spec": {"audiences": None, **spec}, **unset})
     track_body(request, wanted, GVK)
     await request.server.admission.mutate(request, "CREATE", wanted, None)
+    spec = wanted.setdefault("spec", {})
+    seconds = spec.setdefault("expirationSeconds", DEFAULT)
+    spec.setdefault("boundObjectRef", None)
     tokens = request.server.authenticator.service_accounts
     if tokens is None:
         raise service_unavailable("this server has no key to sign service account tokens with")
