@@ -16,9 +16,8 @@ from kybern.apiserver.core.authentication.jwt_config import (
     ConfigurationInvalid,
     Issuer,
     Mapped,
-    check_url,
-    read_configuration,
 )
+from kybern.apiserver.core.authentication.jwt_validation import check_url, read_configuration
 from kybern.apiserver.core.user import User
 from kybern.apiserver.core.well_formed import well_formed
 
@@ -89,10 +88,9 @@ def _issuer(options: Namespace) -> Issuer:
     algorithms = tuple(one.strip() for one in options.oidc_signing_algs.split(","))
     if unknown := [one for one in algorithms if one not in ALGORITHMS]:
         raise ValueError(f"--oidc-signing-algs: {unknown[0]!r} is not one of {', '.join(ALGORITHMS)}")
-    try:
-        url = check_url("--oidc-issuer-url", options.oidc_issuer_url)
-    except ConfigurationInvalid as error:
-        raise ValueError(str(error)) from None
+    url = options.oidc_issuer_url
+    if wrong := check_url("--oidc-issuer-url", url):
+        raise ValueError(str(wrong[0]))
     prefix = options.oidc_username_prefix
     if not prefix and options.oidc_username_claim != "email":
         prefix = f"{url}#"

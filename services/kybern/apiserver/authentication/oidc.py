@@ -90,7 +90,7 @@ class OidcAuthenticator:
                 continue
 
     def verify(self, token: str, audiences: tuple[str, ...] = ()) -> TokenUser:
-        """Whatever the audience: see Authenticator. Raises TokenInvalid; MustWait, where keys are to be fetched first."""
+        """Whatever the audience: see Authenticator. Raises TokenInvalid; MustWait, where keys must be fetched."""
         token = "".join(token.split())
         keys = self._issuers.get(issuer_of(token) or "")
         if keys is None:

@@ -10,8 +10,8 @@ from kybern.apiserver.core.authentication.jwt_config import (
     Anonymous,
     ConfigurationInvalid,
     Issuer,
-    read_configuration,
 )
+from kybern.apiserver.core.authentication.jwt_validation import read_configuration
 
 CLAIMS = {"iss": "https://issuer", "aud": "kybern", "sub": "alice", "exp": 2000, "groups": ["devs", "ops"], "team": "a"}
 
@@ -146,21 +146,47 @@ def test_refusals(members: dict[str, Any], claims: dict[str, Any], why: str) -> 
         ({"issuer": {"url": "https://x?a=b", "audiences": ["a"]}}, "must not contain a query"),
         ({"issuer": {"url": "https://x"}}, "at least one"),
         ({"issuer": {"url": "https://x", "audiences": ["a", "b"]}}, "must be MatchAny"),
+        ({"issuer": {"url": "https://x", "audiences": ["a", "a"], "audienceMatchPolicy": "MatchAny"}}, "Duplicate"),
+        ({"issuer": {"url": "https://x", "audiences": ["a"], "certificateAuthority": "x"}}, "valid RSA or ECDSA"),
+        ({"issuer": {"url": "https://u@x", "audiences": ["a"]}}, "must not contain a username or password"),
+        (
+            {"issuer": {"url": "https://x", "audiences": "a"}},
+            r"struct field Issuer.jwt.issuer.audiences of type \[\]string",
+        ),
+        ({"issuer": {"uri": "https://x"}}, r'strict decoding error: unknown field "jwt\[0\].issuer.uri"'),
         ({"claimMappings": {}}, "claim or expression is required"),
         ({"claimMappings": {"username": {"claim": "sub"}}}, "prefix is required when claim is set"),
         ({"claimMappings": {"username": {"claim": "s", "expression": "claims.s"}}}, "can't both be set"),
         ({"claimMappings": {"username": {"expression": "claims."}}}, "compilation failed"),
-        ({"claimValidationRules": [{}]}, "exactly one of claim and expression"),
-        ({"userValidationRules": [{"expression": ""}]}, "expression is required"),
+        ({"claimMappings": {"username": {"expression": "claims.email"}}}, "claims.email_verified must be used in"),
+        ({"claimMappings": {"username": {"expression": "claims.?email.orValue('')"}}}, "email_verified must be used"),
+        ({"claimValidationRules": [{}]}, "Required value: claim or expression is required"),
+        ({"claimValidationRules": [{"expression": "claims.a"}]}, "must evaluate to bool"),
+        ({"claimValidationRules": [{"claim": "a"}, {"claim": "a"}]}, "Duplicate value"),
+        ({"userValidationRules": [{"expression": ""}]}, "expression: Required value"),
+        ({"userValidationRules": [{"expression": "user.name == ''"}]}, "undefined field 'name'"),
         (
             {"claimMappings": {"username": USERNAME, "extra": [{"key": "plain", "valueExpression": "'a'"}]}},
-            "must be a lower-case domain-prefixed path",
+            "must be a domain-prefixed path",
+        ),
+        (
+            {"claimMappings": {"username": USERNAME, "extra": [{"key": "a.k8s.io/x", "valueExpression": "'a'"}]}},
+            "are reserved for Kubernetes use",
+        ),
+        (
+            {"issuer": {"url": "http://x"}, "claimMappings": {}},
+            r"^\[jwt\[0\].issuer.url: .*, jwt\[0\].issuer.audiences: .*, jwt\[0\].claimMappings.username: .*\]$",
         ),
     ],
 )
 def test_mistakes_are_named(members: dict[str, Any], message: str) -> None:
     with pytest.raises(ConfigurationInvalid, match=message):
         read_configuration(document(**members))
+
+
+def test_an_address_that_is_looked_at() -> None:
+    mappings = {"username": {"expression": "claims.email_verified ? claims.email : ''"}}
+    assert issuer(claimMappings=mappings).username.text == mappings["username"]["expression"]
 
 
 def test_anonymous_paths() -> None:
