@@ -103,7 +103,7 @@ def source_ips(request: Request) -> list[str]:
     """Where a request says that it comes from, hop by hop, and where it does come from."""
     said = [*request.header(b"x-forwarded-for").split(","), request.header(b"x-real-ip")]
     found = [text for one in said if is_ip(text := one.strip())]
-    return list(dict.fromkeys([*found, request.connection.peer_address]))
+    return list(dict.fromkeys([*found, request.client.peer_address]))
 
 
 def is_ip(text: str) -> bool:
@@ -117,22 +117,22 @@ def is_ip(text: str) -> bool:
 def requester(request: Request) -> Requester:
     """On whose behalf a call is made: the client certificate's user, or whoever a token names; kept per connection."""
     headers = request.headers
-    connection = request.connection
+    client = request.client
     authorization, agent = headers.get(b"authorization"), headers.get(b"user-agent")
     impersonates = any(_impersonating(name) and value for name, value in headers.items())
     if authorization is not None and authorization.startswith(SPACED):
         request.warning = SPACED_WARNING
-    known = connection.memory.get(_REQUESTER)
+    known = client.memory.get(_REQUESTER)
     if known is not None and not impersonates and known[0] == (authorization, agent):
         kept: Requester = known[1]
         return kept
-    identity, proxy = connection.identity, connection.front_proxy
+    identity, proxy = client.identity, client.front_proxy
     found = Requester(
         user=identity.user,
         groups=identity.groups,
         user_agent=request.header(b"user-agent"),
-        source_ip=connection.peer_address,
-        credential_id=connection.credential_id,
+        source_ip=client.peer_address,
+        credential_id=client.credential_id,
     )
     if proxy is not None:
         _named(found, proxy.user(request))
@@ -140,7 +140,7 @@ def requester(request: Request) -> Requester:
     if impersonates:
         _impersonate(found, request)
     elif proxy is None:
-        connection.memory[_REQUESTER] = ((authorization, agent), found)
+        client.memory[_REQUESTER] = ((authorization, agent), found)
     return found
 
 

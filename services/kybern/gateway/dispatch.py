@@ -10,17 +10,16 @@ import orjson
 
 from kybern.gateway import answers
 from kybern.gateway.api import SPACED_WARNING, Api
+from kybern.gateway.core.budget import Budget
 from kybern.gateway.core.router import ResourcePath, resource_path
-from kybern.gateway.core.trace_budget import TraceBudget
 from kybern.gateway.handlers import aggregated, logs, port_forward, proxy, read, remote_command, watch, write
-from kybern.gateway.handlers.fast_create import METHOD as POST
 from kybern.gateway.handlers.fast_create import FastCreate
 from kybern.gateway.handlers.fast_get import FastGet
 from kybern.gateway.handlers.health import NOT_FOUND, Readiness
 from kybern.gateway.handlers.others import GatewayOptions, Others
 from kybern.gateway.handlers.target import Target, find, resource_of
 from kybern.gateway.heads import Heads
-from kybern.gateway.http.connection import Connection
+from kybern.gateway.http.handler import Said
 from kybern.gateway.http.message import Request, Response
 from kybern.gateway.metrics import ANSWERED, Labels, RequestMetrics, labels_of, other_labels
 from kybern.kube.status import StatusError, bad_request, internal, request_entity_too_large, service_unavailable
@@ -67,23 +66,20 @@ class Gateway:
         self._others = Others(api, front, server_address, options)
         self.metrics = RequestMetrics(api.env.telemetry.registry, api.sizes)
         self._labels: dict[tuple[ResourcePath, str], Labels] = {}
-        self._traces = TraceBudget(TRACES_PER_SECOND, TRACES_AT_ONCE)
+        self._traces = Budget(TRACES_PER_SECOND, TRACES_AT_ONCE)
         self.gets = FastGet(api, self._series_of)
         self.creates = FastCreate(api, self._series_of, self._traces)
         heads = Heads(api.env)
-        self.standard_headers, self.plain_head = heads.standard, heads.plain
+        self.standard_headers, self.plain_head, self.audit_id = heads.standard, heads.plain, heads.audit_id
+        self.get_again, self.create_again = self.gets.again, self.creates.again  # the shortest way: known words
 
-    def again(self, connection: Connection, data: bytes) -> bool:
-        """Whether a request went the shortest way: its bytes are known."""
-        return (self.creates if data.startswith(POST) else self.gets).again(connection, data)
-
-    def begin(self, request: Request, received: bytes) -> bool:
+    def begin(self, request: Request, said: Said | None) -> bool:
         """Whether the request went the short way."""
         if not self._api.loaded.is_set():
             return False
         if request.method == "POST":
-            self.creates.learn(request, received)
-        return self.gets.begin(request, received)
+            self.creates.learn(request, said)
+        return self.gets.begin(request, said)
 
     def passes_on(self, target: bytes) -> bool:
         """Whether the body of a request goes on to another server, and so is read while it comes."""

@@ -1,4 +1,4 @@
-"""Status lines and headers that every answer has: Audit-Id, Date, the flow that a request was put in."""
+"""Headers that every answer has: Audit-Id, Date, the flow that a request was put in."""
 
 from __future__ import annotations
 
@@ -6,8 +6,12 @@ import asyncio
 from functools import lru_cache
 
 from kybern.gateway import answers
-from kybern.gateway.http.message import JSON, Request, status_line
+from kybern.gateway.http.handler import Render
+from kybern.gateway.http.message import JSON, Headers, Request
+from kybern.gateway.http.reply import UNCACHED
 from kybern.runtime.service import Env
+
+REMEMBERED = 1024  # heads
 
 
 class Heads:
@@ -21,26 +25,27 @@ class Heads:
         self._audited = 0
         self._date = b""
         self._date_until = 0.0
-        self._plain = (b"", b"")
+        self._plain: dict[tuple[Render, str, int], bytes] = {}  # of this second
 
-    def standard(self, request: Request) -> bytes:
+    def standard(self, request: Request) -> Headers:
         """Headers of every response."""
-        audit_id = request.audit_id.encode() or request.headers.get(b"audit-id") or self._new_audit_id()
-        headers = b"Audit-Id: %b\r\nDate: %b\r\n%b" % (audit_id, self._http_date(), flow_headers(request.flow))
-        if request.warning:
-            (warning,) = answers.warning_headers([request.warning])
-            headers += b"%b: %b\r\n" % warning
-        return headers
+        audit_id = request.audit_id.encode() or request.headers.get(b"audit-id") or self.audit_id()
+        headers = ((b"Audit-Id", audit_id), (b"Date", self._http_date()), *flow_headers(request.flow))
+        return (*headers, *answers.warning_headers([request.warning])) if request.warning else headers
 
-    def plain(self, flow: str, status: int) -> bytes:
-        """Status line and headers of a JSON object, without its length."""
+    def plain(self, flow: str, status: int, render: Render) -> bytes:
+        """Status and headers of a JSON object, all but its length and Audit-Id, as the protocol writes them."""
         date = self._http_date()
-        if self._plain[0] is not date:
-            self._plain = (date, b"Date: %b\r\nCache-Control: no-cache, private\r\nContent-Type: %b\r\n" % (date, JSON))
-        parts = (status_line(status), self._new_audit_id(), flow_headers(flow), self._plain[1])
-        return b"%bAudit-Id: %b\r\n%b%b" % parts
+        head = self._plain.get((render, flow, status))
+        if head is None:
+            if len(self._plain) >= REMEMBERED:
+                self._plain.clear()
+            headers = (*flow_headers(flow), (b"Date", date), UNCACHED, (b"Content-Type", JSON))
+            head = self._plain[render, flow, status] = render(status, headers)
+        return head
 
-    def _new_audit_id(self) -> bytes:
+    def audit_id(self) -> bytes:
+        """A new one."""
         self._audited += 1
         return b"%b%012x" % (self._audit_prefix, self._audited)
 
@@ -49,13 +54,14 @@ class Heads:
         if now >= self._date_until:
             self._date = self._clock.now().strftime("%a, %d %b %Y %H:%M:%S GMT").encode()
             self._date_until = now + 1.0
+            self._plain.clear()
         return self._date
 
 
 @lru_cache(maxsize=4096)
-def flow_headers(flow: str) -> bytes:
+def flow_headers(flow: str) -> Headers:
     """Which FlowSchema and priority level a request fell under; nothing where the apiserver does not say."""
     schema, _, level = flow.encode().partition(b" ")
     if not schema or not level:
-        return b""
-    return b"X-Kubernetes-Pf-Flowschema-Uid: %b\r\nX-Kubernetes-Pf-Prioritylevel-Uid: %b\r\n" % (schema, level)
+        return ()
+    return (b"X-Kubernetes-Pf-Flowschema-Uid", schema), (b"X-Kubernetes-Pf-Prioritylevel-Uid", level)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import errno
 import os
-from argparse import SUPPRESS, ArgumentParser, Namespace
+from argparse import SUPPRESS, ArgumentParser, BooleanOptionalAction, Namespace
 from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any
@@ -19,8 +19,9 @@ from kybern.gateway.core.patience import Limits, Patience
 from kybern.gateway.core.resources import Resources
 from kybern.gateway.dispatch import Gateway
 from kybern.gateway.handlers.others import GatewayOptions
-from kybern.gateway.http.connection import Connection
+from kybern.gateway.http.client import Client
 from kybern.gateway.http.front_proxy import add_request_header_flags, read_front_proxies
+from kybern.gateway.http.negotiated import Negotiated
 from kybern.gateway.http.tls import server_context
 from kybern.gateway.workers import keep_worker
 from kybern.kube.duration import parse_go
@@ -54,6 +55,12 @@ def add_flags(parser: ArgumentParser) -> None:
     parser.add_argument("--idle-timeout", type=float, default=90.0, help="seconds that an idle connection is kept")
     parser.add_argument("--read-header-timeout", type=float, default=32.0, help="seconds for a request's headers")
     parser.add_argument("--read-body-timeout", type=float, default=60.0, help="seconds without a byte of a body")
+    parser.add_argument(
+        "--disable-http2-serving", action=BooleanOptionalAction, default=False, help="speak HTTP/1.1 alone"
+    )
+    parser.add_argument(
+        "--http2-max-streams-per-connection", type=int, default=0, metavar="N", help="requests at once; 0: 100"
+    )
     add_request_header_flags(parser)
     parser.add_argument("--workers", type=int, default=1, metavar="N", help="processes that share the port")
     parser.add_argument("--worker", action="store_true", help=SUPPRESS)  # started by a gateway with --workers
@@ -106,13 +113,14 @@ async def follow_resources(api: Api, front: Front) -> None:
         await asyncio.sleep(RETRY_SECONDS)
 
 
-async def close_idle(connections: set[Connection], limits: Limits) -> None:
+async def close_idle(connections: set[Client], limits: Limits) -> None:
     """Close connections whose client is silent for too long."""
     loop, watch = asyncio.get_running_loop(), Patience(limits)
     while True:
         await asyncio.sleep(LOOK_SECONDS)
-        for connection in watch.overdue(connections, loop.time()):
-            connection.give_up()
+        silent = [one for connection in connections for one in connection.silent()]
+        for one in watch.overdue(silent, loop.time()):
+            one.give_up()
 
 
 async def follow_certificate(source: FileCertificateSource, env: Env) -> None:
@@ -136,7 +144,7 @@ def client_tls(folder: str) -> ClientTls:
 
 
 async def listen(
-    options: Namespace, gateway: Gateway, connections: set[Connection], source: FileCertificateSource
+    options: Namespace, gateway: Gateway, connections: set[Client], source: FileCertificateSource
 ) -> asyncio.Server:
     """Open the HTTPS port. Raises ServiceFailure when it cannot be had."""
     from kybern.runtime.main import ServiceFailure
@@ -149,10 +157,12 @@ async def listen(
         ) from error
     try:
         return await asyncio.get_running_loop().create_server(
-            lambda: Connection(gateway, connections, proxies),
+            lambda: Negotiated(gateway, connections, proxies, options.http2_max_streams_per_connection),
             options.bind_address,
             options.secure_port,
-            ssl=server_context(source, proxies.pem if proxies is not None else ""),
+            ssl=server_context(
+                source, proxies.pem if proxies is not None else "", http2=not options.disable_http2_serving
+            ),
             backlog=BACKLOG,
             ssl_handshake_timeout=options.read_header_timeout or None,
             reuse_port=True if options.worker or options.workers > 1 else None,
@@ -166,7 +176,7 @@ async def listen(
         raise ServiceFailure(f"cannot listen on {where}: {os.strerror(error.errno or 0)}") from error
 
 
-async def drain(connections: set[Connection]) -> None:
+async def drain(connections: set[Client]) -> None:
     """Let requests under way end, then close what is left."""
     for connection in list(connections):
         connection.stop()
@@ -198,7 +208,7 @@ async def run(options: Namespace, env: Env) -> None:
     source = FileCertificateSource(Path(options.pki))
     channel = env.transport.channel(options.apiserver, APISERVER)
     grpc_server = env.transport.server(options.address, Policy())
-    front, connections = Front(), set[Connection]()
+    front, connections = Front(), set[Client]()
     address = options.external_address or f"{options.bind_address}:{options.secure_port}"
     async with AsyncExitStack() as stack:
         calls = await stack.enter_async_context(ExchangeClient(channel))

@@ -13,6 +13,13 @@ from collections.abc import Iterator
 from kybern.gateway.http.front_proxy import FLAGS
 from kybern.runtime.service import Env
 
+SAME = (
+    "request_timeout",
+    "idle_timeout",
+    "read_header_timeout",
+    "read_body_timeout",
+    "http2_max_streams_per_connection",
+)
 FIRST_BACKOFF, LAST_BACKOFF = 0.2, 10.0  # seconds before a worker that ended is started again
 STEADY_SECONDS = 30.0  # that a worker must have run for its back-off to start over
 STOP_SECONDS = 5.0  # that a worker may take to drain
@@ -35,8 +42,10 @@ def worker_arguments(options: Namespace, index: int) -> list[str]:
         yield "--worker"
         if options.traces:
             yield from ("--traces", options.traces)
-        for name in ("request_timeout", "idle_timeout", "read_header_timeout", "read_body_timeout", *FLAGS):
+        for name in (*SAME, *FLAGS):
             yield from (f"--{name.replace('_', '-')}", str(getattr(options, name)))
+        if options.disable_http2_serving:
+            yield "--disable-http2-serving"
         if options.logs_dir:
             yield from ("--logs-dir", options.logs_dir)
         if options.proxy_client:

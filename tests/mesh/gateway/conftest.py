@@ -116,6 +116,8 @@ async def front(
         read_header_timeout=32.0,
         read_body_timeout=60.0,
         request_timeout="1m0s",
+        disable_http2_serving=False,
+        http2_max_streams_per_connection=0,
         requestheader_client_ca_file="",
         requestheader_allowed_names="",
         requestheader_username_headers="X-Remote-User",

@@ -44,7 +44,7 @@ async def connect(gateway: Any) -> Any:
 @pytest.fixture(autouse=True)
 async def no_traces(monkeypatch: pytest.MonkeyPatch) -> None:
     """What begins a trace takes the long way."""
-    monkeypatch.setattr("kybern.gateway.core.trace_budget.TraceBudget.has", lambda self, now: False)
+    monkeypatch.setattr("kybern.gateway.core.budget.Budget.has", lambda self, now: False)
 
 
 def config_map(name: str, **more: Any) -> dict[str, Any]:

@@ -17,7 +17,7 @@ def request(**headers: str) -> Request:
         credential_id="",
     )
     named = {name.replace("_", "-").lower().encode(): value.encode() for name, value in headers.items()}
-    return Request(connection, "GET", b"/", named, {}, b"")
+    return Request(SimpleNamespace(client=connection), "GET", b"/", named, {}, b"")
 
 
 def test_keys_of_extra_values_are_percent_encoded() -> None:

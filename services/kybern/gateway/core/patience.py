@@ -39,6 +39,8 @@ class Silent(Hashable, Protocol):
     @property
     def position(self) -> tuple[State, int]: ...
 
+    def give_up(self) -> None: ...
+
 
 C = TypeVar("C", bound=Silent)
 

@@ -15,8 +15,9 @@ from kybern.gateway.core.sniffed import sniffed
 from kybern.gateway.forward.pool import Pool
 from kybern.gateway.forward.upstream import Destination, Head, Upstream, UpstreamError
 from kybern.gateway.http.message import Request, Response
+from kybern.gateway.http.reply import UNCACHED
+from kybern.gateway.http.reply import Head as AnswerHead
 
-UNCACHED = b"Cache-Control: no-cache, private\r\n"
 CHUNK = 64 << 10
 REPEATABLE = frozenset({"GET", "HEAD", "OPTIONS"})  # on a kept connection, which may be dead by now
 
@@ -51,7 +52,7 @@ async def relay(request: Request, job: Job, pool: Pool) -> Response | None:
 async def _exchange(request: Request, job: Job, upstream: Upstream, pool: Pool, *, upgrade: bool) -> Response | None:
     """One request and its answer on one connection, which goes to the pool if it can be used again."""
     headers = forwarding.request_headers(
-        request.headers, request.repeated, request.connection.peer_address, upgrade=upgrade
+        request.headers, request.repeated, request.client.peer_address, upgrade=upgrade
     )
     ours = {name.lower() for name, _ in job.headers}
     headers = [one for one in headers if one[0] not in ours]
@@ -90,7 +91,7 @@ async def _exchange(request: Request, job: Job, upstream: Upstream, pool: Pool, 
 
 def _framing(request: Request) -> Header | None:
     length = request.headers.get(b"content-length")
-    if b"transfer-encoding" in request.headers:
+    if b"transfer-encoding" in request.headers or (length is None and request.incoming is not None):
         return b"transfer-encoding", b"chunked"
     if length is None:
         return (b"content-length", b"0") if request.method in ("POST", "PUT", "PATCH") else None
@@ -123,21 +124,17 @@ class Answer:
 
     async def write(self, body: AsyncIterator[bytes]) -> None:
         """Raises ConnectionResetError when the client is gone; a body that breaks off breaks the connection."""
-        request, connection = self._request, self._request.connection
+        request = self._request
         empty = request.method == "HEAD" or self._head.status in (204, 304)
         length = b"" if self._page else self._head.length
-        chunked = not empty and not length
-        if chunked and not connection.speaks_chunked:
-            chunked, request.keep_alive = False, False
         first, broken = b"", False
         if not empty and not self._head.value(b"content-type") and not self._head.value(b"content-encoding"):
             try:
                 first = await anext(body, b"")
             except UpstreamError:
                 broken = True
-        stream = connection.stream_after(
-            self._top(length, chunked, first), chunked=chunked, endless=chunked and self._job.endless
-        )
+        head = AnswerHead(self._head.status, self._headers(first), self._head.reason, length, empty)
+        stream = request.reply.begin(request, head, endless=self._job.endless and not empty and not length)
         if broken:
             stream.abort()
             return
@@ -151,28 +148,17 @@ class Answer:
             return
         stream.end()
 
-    def _top(self, length: bytes, chunked: bool, first: bytes) -> bytes:
-        """Status line and headers; `first` is the begin of a body that the other server has given no type."""
-        request, head = self._request, self._head
-        parts = [b"HTTP/1.1 %d %b\r\n" % (head.status, head.reason)]
-        parts.append(request.connection.handler.standard_headers(request))
-        parts.append(UNCACHED)
+    def _headers(self, first: bytes) -> list[Header]:
+        """Headers; `first` is the begin of a body that the other server has given no type."""
+        found = [*self._request.client.handler.standard_headers(self._request), UNCACHED]
         if first:
-            parts.append(b"Content-Type: %b\r\n" % sniffed(first).encode())
-        for name, value in forwarding.response_headers(head.headers):
+            found.append((b"Content-Type", sniffed(first).encode()))
+        for name, value in forwarding.response_headers(self._head.headers):
             if name.lower() == b"location" and self._job.rewrite is not None:
                 value = self._job.rewrite(value.decode("latin-1")).encode("latin-1", "replace")
-            if self._page and name.lower() == b"content-encoding":
-                continue
-            parts += (name, b": ", value, b"\r\n")
-        if length:
-            parts += (b"Content-Length: ", length, b"\r\n")
-        elif chunked:
-            parts.append(b"Transfer-Encoding: chunked\r\n")
-        if not request.keep_alive or request.connection.leaves_http:
-            request.keep_alive = False
-            parts.append(b"Connection: close\r\n")
-        return b"".join((*parts, b"\r\n"))
+            if not self._page or name.lower() != b"content-encoding":
+                found.append((name, value))
+        return found
 
     async def _rewritten(self, body: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
         """A page with its links brought below the proxy's path; it goes on without compression."""
@@ -205,7 +191,7 @@ async def _tunnel(request: Request, upstream: Upstream, head: Head) -> None:
     """Bytes both ways until one side ends."""
     lines = [b"HTTP/1.1 101 Switching Protocols"]
     lines += (name + b": " + value for name, value in head.headers if name.lower() not in forwarding.CORS)
-    tunnel = request.connection.tunnel(b"\r\n".join((*lines, b"", b"")))
+    tunnel = request.reply.tunnel(b"\r\n".join((*lines, b"", b"")))
 
     async def outwards() -> None:
         while data := await tunnel.read():

@@ -7,32 +7,30 @@ differs only in its body is not parsed: its line and headers stand for the same 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from typing import Any, NamedTuple
 
 from kybern.gateway import answers
 from kybern.gateway.api import Api, requester
 from kybern.gateway.core import bodies
+from kybern.gateway.core.budget import Budget
 from kybern.gateway.core.negotiation import content_type
 from kybern.gateway.core.resources import Resources
 from kybern.gateway.core.router import resource_path
-from kybern.gateway.core.trace_budget import TraceBudget
 from kybern.gateway.handlers import fast_get
 from kybern.gateway.handlers.target import Target, find
 from kybern.gateway.handlers.write import write_options
-from kybern.gateway.http.connection import Connection
+from kybern.gateway.http.handler import Said
 from kybern.gateway.http.message import Request
+from kybern.gateway.http.reply import Reply
 from kybern.kube.status import StatusError
 from kybern.protos.api.v1.objects_pb2 import CreateRequest, CreateResponse
 from kybern.rpc.exchange.prepared import create_part, requester_part
 from kybern.telemetry.observations import Observations
 from kybern.telemetry.series import Series
 
-METHOD, END = b"POST ", b"\r\n\r\n"
-LENGTH = b"\r\nContent-Length: "  # as Go, Python and C clients write it
 OPTIONS = frozenset({"fieldManager", "fieldValidation"})  # parameters that are understood
 UNUSUAL = frozenset({b"expect", b"transfer-encoding"})
-LONGEST = 64 << 10  # bytes of a request
 
 SeriesOf = Callable[[Target], Series]
 
@@ -52,36 +50,33 @@ class Known(NamedTuple):
 class FastCreate:
     """Requests that took the short way and are not answered yet."""
 
-    def __init__(self, api: Api, series: SeriesOf, traces: TraceBudget) -> None:
+    def __init__(self, api: Api, series: SeriesOf, traces: Budget) -> None:
         self._api = api
         self._series = series
         self._traces = traces
         self._open: dict[int, Created] = {}
         self._loop = asyncio.get_running_loop()
 
-    def again(self, connection: Connection, data: bytes) -> bool:
-        """Send a request on its way whose line and headers came before; False when it has to be parsed."""
-        parts = split(data)
-        if parts is None:
-            return False
-        known: Known | None = connection.heads.get(parts[0])
+    def again(self, reply: Reply, said: Hashable, body: bytes) -> bool:
+        """Send a request on its way whose line and headers came before; False when it has to be looked at."""
+        known: Known | None = reply.client.heads.get(said)
         if known is None or known.resources is not self._api.resources or self._traces.has(self._loop.time()):
             return False
-        created = Created(self, connection, known)
-        call_id = self._api.calls.submit(created, known.requester, create_part(known.request, parts[1]))
+        created = Created(self, reply, known)
+        call_id = self._api.calls.submit(created, known.requester, create_part(known.request, body))
         if call_id is None:
             return False
-        known.sizes.observe(len(parts[1]))
+        known.sizes.observe(len(body))
         created.call_id, created.started = call_id, self._loop.time()
         self._open[call_id] = created
         return True
 
-    def learn(self, request: Request, received: bytes) -> None:
-        """Remember what a parsed request says, if the next one like it may go the short way."""
-        parts, headers = split(received), request.headers
-        if parts is None or request.repeated or not request.keep_alive or not fast_get.plain(request, self._api):
+    def learn(self, request: Request, said: Said | None) -> None:
+        """Remember what a request says, if the next one like it may go the short way."""
+        headers = request.headers
+        if said is None or request.repeated or not request.keep_alive or not fast_get.plain(request, self._api):
             return
-        if not request.connection.reused or not UNUSUAL.isdisjoint(headers):
+        if not request.client.reused or not UNUSUAL.isdisjoint(headers):
             return
         path = resource_path(request.path)
         if path is None or path.subresource or not OPTIONS.issuperset(request.query):
@@ -99,31 +94,29 @@ class FastCreate:
         part = requester_part(requester(request), self._api.request_timeout)
         counted = self._series(target), self._api.sizes.of_bodies(path, "create")
         known = Known(self._api.resources, request.target, headers, part, asked, *counted)
-        fast_get.remember(request.connection, parts[0], known)
+        fast_get.remember(request.client, said.head, known)
 
     def done(self, created: Created, response: CreateResponse) -> None:
         """Answer with the object, and count the request."""
         body = response.object
         if response.warnings or len(body) > answers.GZIP_FROM:
             request, warnings = self._close(created, 201), answers.warning_headers(list(response.warnings))
-            created.connection.answer_later(
-                request, lambda: answers.answer(request, body, status=201, headers=warnings)
-            )
+            created.reply.answer_later(request, lambda: answers.answer(request, body, status=201, headers=warnings))
             return
         self._open.pop(created.call_id, None)
         created.known.series.record(201, self._loop.time() - created.started)
-        created.connection.answer_plainly(body, True, created.flow, 201)
+        created.reply.answer_plainly(body, True, created.flow, 201)
 
     def failed(self, created: Created, error: StatusError) -> None:
         """Answer with an error."""
         request = self._close(created, error.code)
-        created.connection.answer(request, answers.failure(request, error))
+        created.reply.answer(request, answers.failure(request, error))
 
     def _close(self, created: Created, code: int) -> Request:
         """Count the request; it as a handler sees it."""
         self._open.pop(created.call_id, None)
         created.known.series.record(code, self._loop.time() - created.started)
-        request = Request(created.connection, "POST", created.known.target, created.known.headers, {}, b"")
+        request = Request(created.reply, "POST", created.known.target, created.known.headers, {}, b"")
         request.started, request.flow = created.started, created.flow
         return request
 
@@ -140,11 +133,11 @@ class FastCreate:
 class Created:
     """Waits for the reply to one call, as the Exchange's waiters do."""
 
-    __slots__ = ("_owner", "call_id", "connection", "flow", "known", "started")
+    __slots__ = ("_owner", "call_id", "flow", "known", "reply", "started")
 
-    def __init__(self, owner: FastCreate, connection: Connection, known: Known) -> None:
+    def __init__(self, owner: FastCreate, reply: Reply, known: Known) -> None:
         self._owner = owner
-        self.connection = connection
+        self.reply = reply
         self.known = known
         self.started = 0.0
         self.call_id = 0
@@ -161,18 +154,3 @@ class Created:
 
     def fail(self, error: StatusError) -> None:
         self._owner.failed(self, error)
-
-
-def split(data: bytes) -> tuple[bytes, bytes] | None:
-    """Line and headers without the length, and the body; None unless the bytes are exactly one request."""
-    end = data.find(END)
-    if end < 0 or len(data) > LONGEST:
-        return None
-    at = data.find(LENGTH, 0, end)
-    if at < 0:
-        return None
-    after = data.find(b"\r\n", at + len(LENGTH), end + 2)
-    body = data[end + len(END) :]
-    if data[at + len(LENGTH) : after] != b"%d" % len(body):
-        return None
-    return data[:at] + data[after:end], body

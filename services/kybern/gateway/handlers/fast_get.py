@@ -9,7 +9,7 @@ same user, share a call (`flight.py`).
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from typing import Any, NamedTuple
 
 from kybern.gateway import answers
@@ -18,8 +18,10 @@ from kybern.gateway.core.resources import Resources
 from kybern.gateway.core.router import resource_path
 from kybern.gateway.handlers.flight import Flight, Key, Passenger
 from kybern.gateway.handlers.target import Target, find
-from kybern.gateway.http.connection import Connection
+from kybern.gateway.http.client import Client
+from kybern.gateway.http.handler import Said
 from kybern.gateway.http.message import Request
+from kybern.gateway.http.reply import Reply
 from kybern.kube.status import StatusError
 from kybern.protos.api.v1.objects_pb2 import GetRequest
 from kybern.rpc.exchange.prepared import request_part, requester_part
@@ -30,8 +32,6 @@ LONG_WAY = frozenset({b"audit-id", b"traceparent", b"impersonate-user", b"impers
 PEOPLE = (b"curl", b"Wget", b"Mozilla")
 REMEMBERED = 8192  # request lines
 HEADS = 64  # heads of one connection
-LONGEST = 8 << 10  # bytes of a request worth remembering
-METHOD, VERSION, END = b"GET ", b" HTTP/1.1", b"\r\n\r\n"
 SWEEP_SECONDS = 1.0  # between looks at calls that take too long
 
 SeriesOf = Callable[[Target], Series]
@@ -64,36 +64,30 @@ class FastGet:
         self._flights: dict[Key, Flight] = {}
         self._loop = asyncio.get_running_loop()
 
-    def again(self, connection: Connection, data: bytes) -> bool:
-        """Send a request on its way whose line and head came before; False when it has to be parsed."""
-        at = data.find(b"\r\n")
-        known = self._lines.get(data[:at])
+    def again(self, reply: Reply, line: bytes, said: Hashable) -> bool:
+        """Send a request on its way whose line and head came before; False when it has to be looked at."""
+        known = self._lines.get(line)
         if known is None or self._lines_of is not self._api.resources:
             return False
-        head = connection.heads.get(data[at:])
-        return head is not None and self._send(connection, known, head)
+        head = reply.client.heads.get(said)
+        return head is not None and self._send(reply, known, head)
 
-    def begin(self, request: Request, received: bytes) -> bool:
-        """Send a parsed request on its way; False when it has to go the long way.
-
-        `received` are its bytes, if they came alone and in one piece.
-        """
+    def begin(self, request: Request, said: Said | None) -> bool:
+        """Send a request on its way; False when it has to go the long way. `said`: its words, to be remembered."""
         if request.method != "GET" or request.raw_query or not plain(request, self._api):
             return False
         if self._lines_of is not self._api.resources:
             self._lines_of, self._lines = self._api.resources, {}
-        line, break_, rest = received.partition(b"\r\n")
-        known = self._lines.get(line) or self._learn(request)
+        known = (self._lines.get(said.line) if said is not None else None) or self._learn(request)
         if known is None:
             return False
         head = self._head(request)
-        alone = received.find(END) == len(received) - len(END) and len(received) <= LONGEST
-        if alone and line.startswith(METHOD) and line.endswith(VERSION):
-            self._remember(request.connection, line, known, break_ + rest, head)
-        return self._send(request.connection, known, head)
+        if said is not None:
+            self._remember(request.client, said, known, head)
+        return self._send(request.reply, known, head)
 
-    def _send(self, connection: Connection, known: Known, head: Head) -> bool:
-        passenger = Passenger(connection, known, head, self._loop.time())
+    def _send(self, reply: Reply, known: Known, head: Head) -> bool:
+        passenger = Passenger(reply, known, head, self._loop.time())
         key = (head.requester, known.request)
         flight = self._flights.get(key)
         if flight is None:
@@ -110,11 +104,11 @@ class FastGet:
         self._flights[key] = flight
         return True
 
-    def _remember(self, connection: Connection, line: bytes, known: Known, rest: bytes, head: Head) -> None:
+    def _remember(self, client: Client, said: Said, known: Known, head: Head) -> None:
         if len(self._lines) >= REMEMBERED:
             self._lines.clear()
-        self._lines[line] = known
-        remember(connection, rest, head)
+        self._lines[said.line] = known
+        remember(client, said.head, head)
 
     def _learn(self, request: Request) -> Known | None:
         """What a path asks for, if it is that of an object to get."""
@@ -132,7 +126,7 @@ class FastGet:
 
     def _head(self, request: Request) -> Head:
         """What the headers say; as long as they name the user in the same words, the same bytes go out."""
-        memory, headers = request.connection.memory, request.headers
+        memory, headers = request.client.memory, request.headers
         key = (headers.get(b"authorization"), headers.get(b"user-agent"))
         part: bytes | None = memory.get(key)
         if part is None:
@@ -158,31 +152,31 @@ class FastGet:
         if len(body) > answers.GZIP_FROM:  # it may be worth compressing
             request = self._request(passenger, flow)
             self._count(passenger, 200, len(body))
-            passenger.connection.answer_later(request, lambda: answers.answer(request, body))
+            passenger.reply.answer_later(request, lambda: answers.answer(request, body))
             return
         passenger.known.series.record(200, self._loop.time() - passenger.started, len(body))
-        passenger.connection.answer_plainly(body, passenger.head.keep_alive, flow)
+        passenger.reply.answer_plainly(body, passenger.head.keep_alive, flow)
 
     def failed(self, passenger: Passenger, error: StatusError, flow: str) -> None:
         """Answer with an error."""
         request = self._request(passenger, flow)
         response = answers.failure(request, error)
         self._count(passenger, error.code, len(response.body))
-        passenger.connection.answer(request, response)
+        passenger.reply.answer(request, response)
 
     def _count(self, passenger: Passenger, code: int, size: int) -> None:
         passenger.known.series.record(code, self._loop.time() - passenger.started, size)
 
     def _request(self, passenger: Passenger, flow: str = "") -> Request:
-        request = Request(passenger.connection, "GET", passenger.known.target, passenger.head.headers, {}, b"")
+        request = Request(passenger.reply, "GET", passenger.known.target, passenger.head.headers, {}, b"")
         request.started, request.keep_alive = passenger.started, passenger.head.keep_alive
         request.flow = flow
         return request
 
     def _go_the_long_way(self, passenger: Passenger) -> None:
         """There is no room for a call now: wait for it as others do."""
-        connection, request = passenger.connection, self._request(passenger)
-        connection.answer_later(request, lambda: connection.handler.handle(request))
+        request = self._request(passenger)
+        passenger.reply.answer_later(request, lambda: request.client.handler.handle(request))
 
     async def sweep(self) -> None:
         """Fail calls that take too long; runs for the life of the gateway."""
@@ -199,7 +193,7 @@ def plain(request: Request, api: Api) -> bool:
     headers = request.headers
     return not (
         api.resources.table.audited
-        or request.connection.front_proxy is not None
+        or request.client.front_proxy is not None
         or headers.get(b"accept") not in PLAIN_ACCEPTS
         or not LONG_WAY.isdisjoint(headers)
         or headers.get(b"user-agent", b"").startswith(PEOPLE)
@@ -207,8 +201,8 @@ def plain(request: Request, api: Api) -> bool:
     )
 
 
-def remember(connection: Connection, received: bytes, said: Any) -> None:
-    """Keep what a connection's bytes said."""
-    if len(connection.heads) >= HEADS:
-        connection.heads.clear()
-    connection.heads[received] = said
+def remember(client: Client, said: Hashable, known: Any) -> None:
+    """Keep what a connection's words mean."""
+    if len(client.heads) >= HEADS:
+        client.heads.clear()
+    client.heads[said] = known

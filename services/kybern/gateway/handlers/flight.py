@@ -12,7 +12,7 @@ from kybern.protos.api.v1.objects_pb2 import GetResponse
 
 if TYPE_CHECKING:
     from kybern.gateway.handlers.fast_get import FastGet, Head, Known
-    from kybern.gateway.http.connection import Connection
+    from kybern.gateway.http.reply import Reply
 
 Key = tuple[bytes, bytes]  # on whose behalf, and what is asked: the parts of a call
 
@@ -20,7 +20,7 @@ Key = tuple[bytes, bytes]  # on whose behalf, and what is asked: the parts of a 
 class Passenger(NamedTuple):
     """A request that is not answered yet; `started` is the loop's time."""
 
-    connection: Connection
+    reply: Reply
     known: Known
     head: Head
     started: float

@@ -26,7 +26,7 @@ async def host_logs(request: Request, folder: Path | None) -> Response | None:
             return Response(b"", 301, b"", ((b"Location", f"{quote(request.path)}/".encode()),))
         return Response(await asyncio.to_thread(listing, found), 200, HTML)
     kind = mimetypes.guess_type(found.name)[0]
-    stream = request.connection.stream(request, 200, kind.encode() if kind and found.suffix != ".log" else TEXT)
+    stream = request.reply.stream(request, 200, kind.encode() if kind and found.suffix != ".log" else TEXT)
     request.answered = 200
     if request.method != "HEAD":
         pieces = read(found)

@@ -44,7 +44,7 @@ async def logs(api: Api, request: Request, target: Target) -> Response | None:
         if request.headers.get(b"upgrade", b"").lower() == b"websocket":
             await _send_messages(api, request, lines, container.pod)
             return None
-        stream = request.connection.stream(request, 200, PLAIN_TEXT, endless=True)
+        stream = request.reply.stream(request, 200, PLAIN_TEXT, endless=True)
         try:
             async for chunk in lines:
                 await stream.write(chunk.data)
@@ -60,7 +60,7 @@ async def _send_messages(api: Api, request: Request, lines: Ahead[LogsResponse],
     """The log as WebSocket messages; a client that goes away ends it."""
     need_handshake(request)
     protocol = channels.choose(request.header(b"sec-websocket-protocol"), channels.LOG) or ""
-    socket = request.connection.upgrade(request, protocol)
+    socket = request.reply.upgrade(request, protocol)
     try:
         async for chunk in lines:
             await socket.send(b64encode(chunk.data) if protocol == channels.LOG_BASE64 else chunk.data)

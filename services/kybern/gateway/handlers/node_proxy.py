@@ -6,8 +6,7 @@ from kybern.gateway.api import Api
 from kybern.gateway.handlers.ahead import Ahead, replies
 from kybern.gateway.handlers.port_forward import node_port_forward
 from kybern.gateway.handlers.remote_command import node_command
-from kybern.gateway.http.message import Request, Response
-from kybern.gateway.http.reader import MAX_BODY
+from kybern.gateway.http.message import MAX_BODY, Request, Response
 from kybern.kube.status import request_entity_too_large, service_unavailable
 from kybern.protos.api.v1.objects_pb2 import ConnectResponse
 from kybern.protos.node.v1.node_pb2 import ContainerRef, ServeRequest, ServeResponse
@@ -37,7 +36,7 @@ async def node_proxy(api: Api, request: Request, found: ConnectResponse, path: s
         if first is None:
             raise service_unavailable("the node agent gave no answer")
         request.answered = first.status
-        answer = request.connection.stream(request, first.status, first.content_type.encode(), endless=True)
+        answer = request.reply.stream(request, first.status, first.content_type.encode(), endless=True)
         if request.method != "HEAD":
             await answer.write(first.data)
             async for part in parts:

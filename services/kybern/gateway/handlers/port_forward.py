@@ -74,7 +74,7 @@ def _websocket(request: Request, parameter: str) -> tuple[str, list[int]]:
 
 
 async def _switch(request: Request, protocol: str, ports: list[int], agent: Any, container: ContainerRef) -> None:
-    socket = request.connection.upgrade(request, protocol)
+    socket = request.reply.upgrade(request, protocol)
     if protocol == channels.TUNNEL:
         await _serve(socket, agent, container, lambda socket, forwards: Tunnel(socket, forwards).run())
     else:

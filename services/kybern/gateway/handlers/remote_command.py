@@ -92,7 +92,7 @@ def _websocket(request: Request) -> Callable[[], CommandStreams]:
     protocol = channels.choose(request.header(b"sec-websocket-protocol"), channels.REMOTE_COMMAND)
     if protocol is None:
         raise bad_request(f"unable to negotiate protocol: supported are {', '.join(channels.REMOTE_COMMAND)}")
-    return lambda: WebSocketChannels(request.connection.upgrade(request, protocol), protocol)
+    return lambda: WebSocketChannels(request.reply.upgrade(request, protocol), protocol)
 
 
 def _start(request: Request, kind: str, streams: Mapping[str, str]) -> Any:

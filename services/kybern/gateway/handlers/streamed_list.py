@@ -11,7 +11,7 @@ from kybern.gateway.core.frames import chunk_data, http_chunk
 from kybern.gateway.core.held_lists import LARGEST, HeldList
 from kybern.gateway.core.resources import Served
 from kybern.gateway.http.message import Request
-from kybern.gateway.http.stream import ResponseStream
+from kybern.gateway.http.reply import ResponseStream
 from kybern.kube.meta import Object
 from kybern.kube.status import StatusError
 from kybern.protos.api.v1.objects_pb2 import ListResponse
@@ -87,7 +87,7 @@ def _open(served: Served) -> bytes:
 
 def _begin(request: Request, compress: bool) -> ResponseStream:
     headers = ((b"Content-Encoding", b"gzip"), *answers.VARY) if compress else ()
-    return request.connection.stream(request, 200, b"application/json", headers)
+    return request.reply.stream(request, 200, b"application/json", headers)
 
 
 async def _end(stream: ResponseStream, packer: zlib._Compress | None, metadata: Object) -> None:

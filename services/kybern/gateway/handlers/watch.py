@@ -69,7 +69,7 @@ async def watch(api: Api, request: Request, target: Target, traceparent: str) ->
         except StatusError as error:
             if error.code not in TOLD_LATE:
                 raise
-        stream = request.connection.stream(request, 200, media.stream_type, endless=True)
+        stream = request.reply.stream(request, 200, media.stream_type, endless=True)
         try:
             async for batch in events:
                 begun = True
@@ -94,7 +94,7 @@ async def _plain(api: Api, request: Request, target: Target, wanted: WatchReques
         except StatusError as error:
             if error.code not in TOLD_LATE:
                 raise
-        stream = request.connection.stream(request, 200, b"application/json", endless=True)
+        stream = request.reply.stream(request, 200, b"application/json", endless=True)
         try:
             await sink.follow(stream)
         except StatusError as error:

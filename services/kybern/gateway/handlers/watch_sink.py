@@ -11,7 +11,7 @@ from collections import deque
 from typing import Any
 
 from kybern.gateway.core.frames import Frames
-from kybern.gateway.http.stream import ResponseStream
+from kybern.gateway.http.reply import ResponseStream
 from kybern.kube.status import StatusError
 from kybern.protos.api.v1.objects_pb2 import WatchResponse
 from kybern.rpc.exchange.waiters import Note

@@ -1,1 +1,1 @@
-"""HTTP/1.1 and WebSocket on asyncio transports: httptools parses, wsproto frames."""
+"""HTTP on asyncio transports: what handlers see of requests and answers, and below it HTTP/1.1, HTTP/2, WebSockets."""

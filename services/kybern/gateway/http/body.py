@@ -5,20 +5,27 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import AsyncIterator, Callable
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from kybern.gateway.http.connection import Connection
+from typing import Protocol
 
 HIGH_WATER = 256 << 10  # bytes that wait before reading stops
+
+
+class Sender(Protocol):
+    """Whoever sends the body."""
+
+    def hold(self) -> None: ...
+
+    def go_on(self) -> None: ...
+
+    def cut_off(self) -> None: ...
 
 
 class IncomingBody:
     """Fed by the connection; iterate once."""
 
-    def __init__(self, connection: Connection) -> None:
+    def __init__(self, sender: Sender) -> None:
         self.complete = False
-        self._connection = connection
+        self._sender = sender
         self._pieces: deque[bytes] = deque()
         self._size = 0
         self._arrived = asyncio.Event()
@@ -34,16 +41,18 @@ class IncomingBody:
 
     def feed(self, data: bytes) -> None:
         """Bytes from the network."""
+        if not data:
+            return  # to whoever carries it on an empty piece is the end
         self._size += len(data)
         if self._then is not None:
             if self._size > HIGH_WATER:
-                self._connection.close()
+                self._sender.cut_off()
             return
         self._pieces.append(data)
         self._arrived.set()
         if self._size > HIGH_WATER and not self.paused:
             self.paused = True
-            self._connection.transport.pause_reading()
+            self._sender.hold()
 
     def end(self) -> None:
         """The body is whole."""
@@ -55,7 +64,7 @@ class IncomingBody:
     def _resume(self) -> None:
         if self.paused:
             self.paused = False
-            self._connection.transport.resume_reading()
+            self._sender.go_on()
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
         while True:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from functools import cached_property
 from http import HTTPStatus
@@ -10,21 +11,19 @@ from urllib.parse import parse_qs, unquote
 
 if TYPE_CHECKING:
     from kybern.gateway.http.body import IncomingBody
-    from kybern.gateway.http.connection import Connection
-    from kybern.gateway.http.stream import ResponseStream
+    from kybern.gateway.http.client import Client
+    from kybern.gateway.http.reply import Reply, ResponseStream
 
 JSON = b"application/json"
 TEXT = b"text/plain; charset=utf-8"
 NOSNIFF = ((b"X-Content-Type-Options", b"nosniff"),)
+MAX_BODY = 3 << 20  # bytes of a body that is read before its request is begun, as upstream
+MAX_HEADERS = 1 << 20  # bytes of one request's header names and values
+BAD_ESCAPE = re.compile(rb"^[^?]*%(?![0-9A-Fa-f]{2})")  # in a path
 REASONS = {status.value: status.phrase for status in HTTPStatus}
-_STATUS_LINES = {code: f"HTTP/1.1 {code} {phrase}\r\n".encode() for code, phrase in REASONS.items()}
 
 Query = dict[str, list[str]]
 Headers = Sequence[tuple[bytes, bytes]]
-
-
-def status_line(code: int) -> bytes:
-    return _STATUS_LINES.get(code) or f"HTTP/1.1 {code} Unknown\r\n".encode()
 
 
 class Request:
@@ -34,14 +33,14 @@ class Request:
 
     def __init__(
         self,
-        connection: Connection,
+        reply: Reply,
         method: str,
         target: bytes,
         headers: dict[bytes, bytes],
         repeated: dict[bytes, list[bytes]],
         body: bytes,
     ) -> None:
-        self.connection = connection
+        self.reply = reply
         self.method = method
         self.target = target
         self.headers = headers
@@ -58,6 +57,11 @@ class Request:
         self.raw_query = raw_query
         path = raw_path.decode("latin-1")
         self.path = unquote(path) if "%" in path else path
+
+    @property
+    def client(self) -> Client:
+        """Whose request it is."""
+        return self.reply.client
 
     @cached_property
     def query(self) -> Query:

@@ -41,7 +41,7 @@ class SpdySocket:
             "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: SPDY/3.1\r\n"
             f"X-Stream-Protocol-Version: {protocol}\r\n\r\n"
         )
-        self._tunnel: Tunnel = request.connection.tunnel(head.encode())
+        self._tunnel: Tunnel = request.reply.tunnel(head.encode())
 
     async def next(self) -> bytes:
         """Raises WebSocketClosed once the client is gone."""

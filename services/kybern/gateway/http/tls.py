@@ -12,11 +12,11 @@ from kybern.pki.source import FileCertificateSource, KeyPair
 from kybern.pki.trust import trust_as_go
 
 
-def server_context(source: FileCertificateSource, further: str = "") -> ssl.SSLContext:
+def server_context(source: FileCertificateSource, further: str = "", *, http2: bool = True) -> ssl.SSLContext:
     """A server context that follows `source`, which its owner polls; `further`: more authorities of clients."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
-    context.set_alpn_protocols(["http/1.1"])
+    context.set_alpn_protocols(["h2", "http/1.1"] if http2 else ["http/1.1"])
     context.verify_mode = ssl.CERT_OPTIONAL
     context.num_tickets = 1
     trust_as_go(context)

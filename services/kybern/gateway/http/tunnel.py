@@ -7,7 +7,7 @@ from collections import deque
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from kybern.gateway.http.connection import Connection
+    from kybern.gateway.http.http1.connection import Connection
 
 HIGH_WATER = 256 << 10  # bytes that wait before reading stops
 

@@ -18,7 +18,7 @@ from wsproto.frame_protocol import CloseReason
 from wsproto.utilities import LocalProtocolError, RemoteProtocolError
 
 if TYPE_CHECKING:
-    from kybern.gateway.http.connection import Connection
+    from kybern.gateway.http.http1.connection import Connection
 
 _GUID = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
 HIGH_WATER = 1 << 20  # bytes of messages that wait before reading stops

@@ -4,7 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kybern.gateway.handlers.fast_create import LONGEST, split
+from kybern.gateway.http.http1.lines import LONGEST_POST as LONGEST
+from kybern.gateway.http.http1.lines import split
 from kybern.protos.api.v1.objects_pb2 import Call, CreateRequest, Resource, WriteOptions
 from kybern.rpc.exchange.prepared import create_part
 

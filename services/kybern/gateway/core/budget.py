@@ -1,7 +1,7 @@
 """How many writes a second begin a trace: people's always do, and a flood of them costs no more than the budget."""
 
 
-class TraceBudget:
+class Budget:
     """A token bucket: `burst` traces at once, `rate` a second after that."""
 
     def __init__(self, rate: float, burst: float) -> None:

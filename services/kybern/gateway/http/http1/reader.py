@@ -6,20 +6,16 @@ any size, and its request is begun early.
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING, Any
 
 import httptools
 
 from kybern.gateway.http.body import IncomingBody
-from kybern.gateway.http.message import Request
+from kybern.gateway.http.message import BAD_ESCAPE, MAX_BODY, MAX_HEADERS, Request
 
 if TYPE_CHECKING:
-    from kybern.gateway.http.connection import Connection
+    from kybern.gateway.http.http1.connection import Connection
 
-MAX_BODY = 3 << 20  # bytes, as upstream
-MAX_HEADERS = 1 << 20  # bytes of one request's header names and values
-BAD_ESCAPE = re.compile(rb"^[^?]*%(?![0-9A-Fa-f]{2})")  # in a path
 CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 
 
@@ -120,6 +116,6 @@ class RequestReader:
     def _request(self) -> Request:
         body = self._body[0] if len(self._body) == 1 else b"".join(self._body)
         method = self._parser.get_method().decode("latin-1")
-        request = Request(self._connection, method, self._target, self._headers, self._repeated, body)
+        request = Request(self._connection.reply, method, self._target, self._headers, self._repeated, body)
         request.keep_alive = self._parser.should_keep_alive()
         return request

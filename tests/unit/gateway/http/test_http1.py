@@ -1,7 +1,7 @@
 """The HTTP/1.1 port over real sockets: keep-alive, pipelining, limits, streams, WebSockets."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Hashable
 from contextlib import asynccontextmanager, suppress
 
 import pytest
@@ -9,9 +9,12 @@ from wsproto import ConnectionType, WSConnection
 from wsproto.events import AcceptConnection, BytesMessage, CloseConnection, Ping, Pong, RejectConnection
 from wsproto.events import Request as Handshake
 
+from kybern.gateway.http.client import Client
 from kybern.gateway.http.closed import CLOSED
-from kybern.gateway.http.connection import Connection
-from kybern.gateway.http.message import Request, Response
+from kybern.gateway.http.handler import Render, Said
+from kybern.gateway.http.http1.connection import Connection
+from kybern.gateway.http.message import Headers, Request, Response
+from kybern.gateway.http.reply import Reply
 from kybern.gateway.http.websocket import WebSocketClosed
 
 
@@ -21,28 +24,31 @@ class Echo:
     def __init__(self) -> None:
         self.cancelled = asyncio.Event()
 
-    def again(self, connection: Connection, data: bytes) -> bool:
+    def get_again(self, reply: Reply, line: bytes, head: Hashable) -> bool:
         return False
 
-    def begin(self, request: Request, received: bytes = b"") -> bool:
+    def create_again(self, reply: Reply, head: Hashable, body: bytes) -> bool:
+        return False
+
+    def begin(self, request: Request, said: Said | None) -> bool:
         if request.path != "/fast":
             return False
-        asyncio.get_running_loop().call_soon(request.connection.answer, request, Response(b"fast"))
+        asyncio.get_running_loop().call_soon(request.reply.answer, request, Response(b"fast"))
         return True
 
     async def handle(self, request: Request) -> Response | None:
         match request.path:
             case "/stream":
-                stream = request.connection.stream(request, 200, b"text/plain")
+                stream = request.reply.stream(request, 200, b"text/plain")
                 for part in (b"one", b"two"):
                     await stream.write(part)
                 stream.end()
                 return None
             case "/broken":
-                await request.connection.stream(request, 200, b"text/plain").write(b"one")
+                await request.reply.stream(request, 200, b"text/plain").write(b"one")
                 return Response(b"an error that came too late", 500)
             case "/ws":
-                socket = request.connection.upgrade(request, "v4.channel.k8s.io")
+                socket = request.reply.upgrade(request, "v4.channel.k8s.io")
                 try:
                     while True:
                         await socket.send((await socket.next())[::-1])
@@ -54,7 +60,7 @@ class Echo:
             case "/early-refused":
                 return Response(b"no", 403)
             case "/raw":
-                tunnel = request.connection.tunnel(b"HTTP/1.1 101 Switching Protocols\r\n\r\n")
+                tunnel = request.reply.tunnel(b"HTTP/1.1 101 Switching Protocols\r\n\r\n")
                 while data := await tunnel.read():
                     await tunnel.write(data.upper())
                 return None
@@ -71,13 +77,19 @@ class Echo:
     def refuse(self, request: Request, code: int) -> Response:
         return Response(b"refused", code)
 
-    def standard_headers(self, request: Request) -> bytes:
-        return b"Audit-Id: a\r\n"
+    def standard_headers(self, request: Request) -> Headers:
+        return ((b"Audit-Id", b"a"),)
+
+    def plain_head(self, flow: str, status: int, render: Render) -> bytes:
+        return render(status, ())
+
+    def audit_id(self) -> bytes:
+        return b"a"
 
 
 @asynccontextmanager
 async def client(handler: Echo | None = None) -> AsyncIterator[tuple[asyncio.StreamReader, asyncio.StreamWriter]]:
-    connections: set[Connection] = set()
+    connections: set[Client] = set()
     used = handler or Echo()
     server = await asyncio.get_running_loop().create_server(lambda: Connection(used, connections), "127.0.0.1", 0)
     reader, writer = await asyncio.open_connection("127.0.0.1", server.sockets[0].getsockname()[1])
@@ -229,9 +241,9 @@ class WsClient:
 
 async def test_a_lost_connection_lets_its_transport_go() -> None:
     class Last(Echo):
-        def begin(self, request: Request, received: bytes = b"") -> bool:
-            self.connection = request.connection
-            return super().begin(request, received)
+        def begin(self, request: Request, said: Said | None) -> bool:
+            self.connection = request.client
+            return super().begin(request, said)
 
     last = Last()
     async with client(last) as (reader, writer):
@@ -314,7 +326,7 @@ async def test_any_other_upgrade_is_a_tunnel() -> None:
 
 
 async def test_where_a_client_stands() -> None:
-    connections: set[Connection] = set()
+    connections: set[Client] = set()
     server = await asyncio.get_running_loop().create_server(lambda: Connection(Echo(), connections), "127.0.0.1", 0)
     reader, writer = await asyncio.open_connection("127.0.0.1", server.sockets[0].getsockname()[1])
     while not connections:
