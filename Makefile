@@ -93,3 +93,7 @@ lock: setup ## pin the dependencies anew
 
 clean: ## remove what was built
 	rm -rf build .venv libs/kybern/protos
+
+.PHONY: envtest
+envtest: setup-tests ## controller-runtime's own test suites on Kybern, all of them (six minutes)
+	KYBERN_ENVTEST=all $(PYTEST) tests/clients/envtest

@@ -4,7 +4,7 @@ import itertools
 import os
 import shutil
 import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -93,11 +93,11 @@ def build_go(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., str]:
     With the flags of tools/kubectl.sh, so that all share what Go has compiled.
     """
 
-    def build(folder: Path, *arguments: str, output: Path | None = None) -> str:
+    def build(folder: Path, *arguments: str, output: Path | None = None, command: Sequence[str] = ("build",)) -> str:
         if shutil.which("go") is None:
             pytest.skip(f"{folder.name}: Go is not installed")
         output = output or tmp_path_factory.mktemp("go") / folder.name
-        line = ["go", "build", "-trimpath", "-buildvcs=false", "-o", str(output), *(arguments or (".",))]
+        line = ["go", *command, "-trimpath", "-buildvcs=false", "-o", str(output), *(arguments or (".",))]
         env = {**os.environ, "GOFLAGS": "-mod=readonly"}
         built = subprocess.run(line, cwd=folder, env=env, capture_output=True, text=True, timeout=BUILD_WITHIN)
         if built.returncode:
