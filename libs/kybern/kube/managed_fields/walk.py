@@ -7,6 +7,7 @@ from kybern.kube.managed_fields.types import LIST, MAP, SCALAR, Type, list_eleme
 
 Object = dict[str, Any]
 _ABSENT = object()
+_MAPS, _LISTS = (dict, type(None)), (list, type(None))
 
 
 def field_set(of: Type, obj: Object) -> FieldSet:
@@ -74,11 +75,13 @@ class _Comparison:
 
     def values(self, of: Type, old: Any, new: Any) -> tuple[FieldSet | None, FieldSet | None]:
         """Two values that differ: ({}, None) if there is nothing below to tell apart, all of both if one has parts."""
+        if of.element_is_itself and (old is None or new is None):  # then null is a value like others
+            return _whole(of, new), _whole(of, old) or None
         if of.granular and (old or new):
-            if of.shape == MAP and type(old or {}) is dict and type(new or {}) is dict:
+            if of.shape == MAP and type(old) in _MAPS and type(new) in _MAPS:
                 changed, removed = self.maps(of, old or {}, new or {})
                 return changed or None, removed or None
-            if of.shape == LIST and type(old or []) is list and type(new or []) is list:
+            if of.shape == LIST and type(old) in _LISTS and type(new) in _LISTS:
                 changed, removed = self.lists(of, old or [], new or [])
                 return changed or None, removed or None
             return _whole(of, new), _whole(of, old) or None

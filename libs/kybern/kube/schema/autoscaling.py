@@ -21,6 +21,7 @@ _KINDS = {"Resource": "resource", "ContainerResource": "containerResource", "Pod
 _CURRENT_AMOUNTS = {"averageUtilization": "currentAverageUtilization", "averageValue": "currentAverageValue",
                     "value": "currentValue"}  # fmt: skip
 _CONDITION = ("type", "status", "lastTransitionTime", "reason", "message")
+_REFERENCE = ("kind", "name", "apiVersion")
 _RULES = ("stabilizationWindowSeconds", "selectPolicy", "policies", "tolerance")
 _POLICY = ("type", "value", "periodSeconds")
 # The members of v1's metrics, as its structs have them; AMOUNT is `target` in a spec and `current` in a status.
@@ -63,7 +64,7 @@ def v2_to_v1(obj: Object) -> Object:
         if current is not None:
             status["currentCPUUtilizationPercentage"] = current
     _note(annotations, _CURRENT, [_old_metric(metric, "current", _CURRENT_AMOUNTS) for metric in seen])
-    _note(annotations, _CONDITIONS, [_in_order(one) for one in status.pop("conditions", None) or ()])
+    _note(annotations, _CONDITIONS, [_in_order(one, _CONDITION) for one in status.pop("conditions", None) or ()])
     return _assemble(obj, spec, status, annotations)
 
 
@@ -79,6 +80,8 @@ def v1_to_v2(obj: Object) -> Object:
         spec["metrics"] = metrics
     if behavior := _noted(annotations, _BEHAVIOR):
         spec["behavior"] = _read_behavior(behavior)
+    if not status.get("currentReplicas"):
+        status.pop("currentReplicas", None)
     percent = status.pop("currentCPUUtilizationPercentage", None)
     current = [_new_metric(metric, "current", _CURRENT_AMOUNTS) for metric in _noted(annotations, _CURRENT) or ()]
     if not current and percent is not None:
@@ -104,12 +107,12 @@ def _old_metric(metric: Object, amounts: str, names: dict[str, str]) -> Object:
     source = metric.get(kind) or {}
     flat: Object = {key: source[key] for key in ("name", "container") if key in source}
     if "describedObject" in source:
-        flat["target"] = source["describedObject"]
+        flat["target"] = _in_order(source["describedObject"], _REFERENCE)
     identifier = source.get("metric") or {}
     if "name" in identifier:
         flat["metricName"] = identifier["name"]
     if "selector" in identifier:
-        flat["metricSelector" if kind == "external" else "selector"] = identifier["selector"]
+        flat["metricSelector" if kind == "external" else "selector"] = _selector(identifier["selector"])
     given = {**_ALWAYS.get((kind, amounts), {}), **(source.get(amounts) or {})}
     flat.update((_object_amount(kind, names[key]), value) for key, value in given.items() if key in names)
     ordered = (member.replace("AMOUNT", amounts) for member in _ORDER.get(kind, ()))
@@ -148,8 +151,15 @@ def _target_type(given: Object) -> str:
     return "AverageValue" if "averageValue" in given else "Value"
 
 
-def _in_order(condition: Object) -> Object:
-    return {name: condition[name] for name in _CONDITION if name in condition}
+def _in_order(given: Object, members: tuple[str, ...]) -> Object:
+    return {name: given[name] for name in members if name in given}
+
+
+def _selector(selector: Object) -> Object:
+    shown = _in_order(selector, ("matchLabels", "matchExpressions"))
+    if expressions := shown.get("matchExpressions"):
+        shown["matchExpressions"] = [_in_order(one, ("key", "operator", "values")) for one in expressions]
+    return shown
 
 
 def _go_behavior(behavior: Object | None) -> Object | None:

@@ -22,8 +22,6 @@ def validate_config_map(obj: Object) -> Errors:
         size += len(value.encode())
     for key, value in binary.items():
         yield from text(key, f"binaryData[{key}]", config_map_key)
-        if key in data:
-            yield invalid(f"binaryData[{key}]", key, "duplicate of key present in data")
         size += len(value) * 3 // 4
     if size > MAX_SIZE:
         yield too_long("[]", MAX_SIZE)

@@ -11,7 +11,6 @@ from kybern.kube.validation.fields import (
     Object,
     child,
     count_or_percent,
-    immutable,
     items,
     non_negative,
     same,
@@ -132,7 +131,8 @@ def validate_controller_revision_update(obj: Object, old: Object) -> Errors:
     """The data of any kind is compared; what it was made of was looked at then."""
     if (obj.get("revision") or 0) < 0:
         yield invalid("revision", obj["revision"], min_error(0))
-    yield from immutable(obj.get("data"), old.get("data"), "data")
+    if obj.get("data") != old.get("data"):
+        yield invalid("data", obj.get("data"), IMMUTABLE)
 
 
 def _labels(template: Object) -> dict[str, str]:

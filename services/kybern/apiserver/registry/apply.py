@@ -38,7 +38,17 @@ async def apply(request: Request, data: bytes, force: bool) -> tuple[bytes, bool
     async def produce(stored: Object) -> Object:
         live = schema.convert(stored, request.served.info.api_version)
         applied = await settled(request, lambda: _apply(request, live, config, force))
-        obj = _settled(request, live, config, applied)
+        if request.served.custom is None and _same(applied, live):  # nor is it read in the request's version
+            managed = (
+                {"managedFields": applied["metadata"]["managedFields"]}
+                if applied["metadata"].get("managedFields")
+                else {}
+            )
+            rest = {name: value for name, value in stored["metadata"].items() if name != "managedFields"}
+            obj = {**stored, "metadata": {**rest, **managed}}
+            obj["metadata"].pop("resourceVersion", None)
+        else:
+            obj = _settled(request, live, config, applied)
         _check_strict(request)
         _check_name(request, config)
         if "resourceVersion" in config["metadata"]:

@@ -117,6 +117,9 @@ async def create(request: Request, obj: Object) -> bytes:
         raise exists(request) from None
 
 
+DELETED = "object is being deleted: "  # opens the message about a name whose holder is on its way out
+
+
 def _given(obj: Object) -> int:
     """The version that who makes an object with a PUT or an apply says it has."""
     version = obj["metadata"].get("resourceVersion") or ""
@@ -132,5 +135,5 @@ def exists(request: Request) -> StatusError:
     error = already_exists(request.group, request.resource, request.name)
     entry = request.served.storage.get(request.namespace, request.name)
     if entry is not None and entry.decode()["metadata"].get("deletionTimestamp"):
-        error.status["message"] = f"object is being deleted: {error.status['message']}"
+        error.status["message"] = DELETED + error.status["message"]
     return error

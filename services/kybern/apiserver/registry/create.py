@@ -117,5 +117,8 @@ async def _commit(request: Request, obj: Object) -> bytes:
                 raise
             left -= 1
             if not left:
-                raise generate_name_conflict(request.group, request.resource, request.name) from None
+                conflict = generate_name_conflict(request.group, request.resource, request.name)
+                if error.message.startswith(commit.DELETED):
+                    conflict.status["message"] = commit.DELETED + conflict.status["message"]
+                raise conflict from None
         request.name = obj["metadata"]["name"] = names.generate_name(base, request.server.random)

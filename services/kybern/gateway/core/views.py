@@ -130,7 +130,8 @@ def view(obj: bytes, media: MediaType, tables: TableView | None, now: datetime) 
     if tables is not None:
         decoded: Any = orjson.loads(obj)
         meta = decoded.get("metadata") or {}
-        return orjson.dumps(tables.table([decoded], {"resourceVersion": meta.get("resourceVersion", "")}, now))
+        version = {"resourceVersion": meta["resourceVersion"]} if meta.get("resourceVersion") else {}
+        return orjson.dumps(tables.table([decoded], version, now))
     if media.metadata_only:
         return orjson.dumps(partial(orjson.loads(obj), media.version))
     return obj

@@ -10,7 +10,7 @@ from kybern.gateway import answers
 from kybern.gateway.api import Api, behind, timeout
 from kybern.gateway.core import bodies, options, views
 from kybern.gateway.core.negotiation import MediaType, content_type
-from kybern.gateway.handlers.read import table_view
+from kybern.gateway.handlers.read import check_view, table_view
 from kybern.gateway.handlers.target import Target
 from kybern.gateway.http.message import Request, Response
 from kybern.kube import recognize
@@ -165,6 +165,7 @@ async def _object(api: Api, request: Request, target: Target, media: MediaType, 
     """What a write left, or the Status of a deletion, which has no views."""
     body = reply.object
     if media.view and not views.is_status(body):
+        check_view(media, target.served, target.path.subresource, of_list=False)
         tables = table_view(request, media, target.served, target.path.subresource)
         body = views.view(body, media, tables, api.env.clock.now())
     headers = answers.warning_headers(list(reply.warnings)) if reply.warnings else ()
