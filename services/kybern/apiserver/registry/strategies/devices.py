@@ -1,6 +1,7 @@
 """ResourceClaims, their templates, slices and classes: access as an administrator is for namespaces that allow it."""
 
 from collections.abc import Sequence
+from typing import Any
 
 from kybern.apiserver.registry.request import Request
 from kybern.apiserver.registry.strategy import Object, Strategy
@@ -54,10 +55,32 @@ def _time_new_taints(request: Request, new: Object, old: Object) -> None:
     _time_taints(request, new)
 
 
+def drop_deallocated(request: Request, new: Object, old: Object) -> None:
+    """What drivers said of devices goes with their allocation."""
+    status = new.get("status") or {}
+    freed = _allocated(old) - _allocated(new)
+    kept = [device for device in status.get("devices") or () if _key(device) not in freed]
+    if kept:
+        status["devices"] = kept
+    else:
+        status.pop("devices", None)
+
+
+def _allocated(claim: Object) -> set[tuple[Any, ...]]:
+    allocation = (claim.get("status") or {}).get("allocation") or {}
+    return set(map(_key, (allocation.get("devices") or {}).get("results") or ()))
+
+
+def _key(device: Object) -> tuple[Any, ...]:
+    return tuple(device.get(name) for name in ("driver", "pool", "device", "shareID"))
+
+
 KEPT = Strategy(returns_deleted=True)
 DEVICES = {
     ("resource.k8s.io", "deviceclasses"): KEPT,
-    ("resource.k8s.io", "resourceclaims"): Strategy(returns_deleted=True, check_here=check_claim),
+    ("resource.k8s.io", "resourceclaims"): Strategy(
+        returns_deleted=True, check_here=check_claim, status_update=(drop_deallocated,)
+    ),
     ("resource.k8s.io", "resourceclaimtemplates"): Strategy(returns_deleted=True, check_here=check_template),
     ("resource.k8s.io", "resourceslices"): Strategy(
         returns_deleted=True, prepare_create=(_time_taints,), prepare_update=(_time_new_taints,), warn=slice_warnings
