@@ -102,11 +102,23 @@ class Telemetry:
 
     def span(
         self, name: str, traceparent: str = "", *, root: bool = False, attributes: Attributes | None = None
-    ) -> "Step":
+    ) -> "Step | NoStep":
         """A step around a block; an exception marks it as failed and passes on."""
         if not root and not traceparent:
             return NO_STEP
         return Step(self.start_span(name, traceparent, root=root, attributes=attributes))
+
+
+class NoStep:
+    """The context manager of what is not recorded."""
+
+    __slots__ = ()
+
+    def __enter__(self) -> Span:
+        return NO_SPAN
+
+    def __exit__(self, kind: object, error: object, trace: object) -> None:
+        pass
 
 
 class Step:
@@ -126,4 +138,4 @@ class Step:
         self._span.end()
 
 
-NO_STEP = Step(NO_SPAN)
+NO_STEP = NoStep()

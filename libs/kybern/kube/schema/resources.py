@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 from kybern.kube.meta import join_group_version
@@ -45,7 +46,7 @@ class ResourceInfo:
     subresources: Mapping[str, SubresourceInfo] = field(default_factory=dict, hash=False)
     own_list_kind: str = ""  # where its definition names one
 
-    @property
+    @cached_property
     def api_version(self) -> str:
         """As in an object's `apiVersion`: `v1`, `apps/v1`."""
         return join_group_version(self.group, self.version)
@@ -54,11 +55,11 @@ class ResourceInfo:
     def list_kind(self) -> str:
         return self.own_list_kind or f"{self.kind}List"
 
-    @property
+    @cached_property
     def gvk(self) -> tuple[str, str, str]:
         return self.group, self.version, self.kind
 
-    @property
+    @cached_property
     def gvr(self) -> tuple[str, str, str]:
         return self.group, self.version, self.resource
 

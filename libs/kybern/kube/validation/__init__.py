@@ -55,7 +55,8 @@ def validate_update(
 
 
 def _validate_metadata(info: ResourceInfo, metadata: Object, name: Check) -> Errors:
-    return validate_metadata(metadata, info.namespaced, name, any_finalizer=any_finalizer(info))
+    anything = bool(metadata.get("finalizers")) and any_finalizer(info)
+    return validate_metadata(metadata, info.namespaced, name, any_finalizer=anything)
 
 
 def validate_subresource_update(info: ResourceInfo, subresource: str, new: Object, old: Object) -> list[FieldError]:

@@ -18,10 +18,12 @@ def validate_metadata(
     A finalizer without a domain must be a standard one, except with `any_finalizer`.
     """
     yield from validate_identity(meta, namespaced, name_check, path)
-    yield from validate_formats(meta, path)
-    yield from validate_finalizers(meta, path)
-    if not any_finalizer:
-        yield from validate_standard_finalizers(meta, path)
+    if meta.get("labels") or meta.get("annotations") or meta.get("ownerReferences"):
+        yield from validate_formats(meta, path)
+    if meta.get("finalizers"):
+        yield from validate_finalizers(meta, path)
+        if not any_finalizer:
+            yield from validate_standard_finalizers(meta, path)
 
 
 def validate_identity(meta: Object, namespaced: bool, name_check: Check, path: str = "metadata") -> Errors:

@@ -79,43 +79,47 @@ class Exchange:
                 self._record("get", "OK", started)
                 return
         call = Call.FromString(data)
-        self.dispatch(call)
-        if self._repeat is not None and call_id and call.WhichOneof("request") == "get" and not call.traceparent:
+        field = self.dispatch(call)
+        if field == "get" and self._repeat is not None and call_id and not call.traceparent:
             context = CallContext(self._identity, call.requester if call.HasField("requester") else None)
             answer = self._repeat(call.get, context)
             if answer is not None:
                 self._remembered.add(rest, answer, context)
 
-    def dispatch(self, call: Call) -> None:
-        """Start one call; it may be answered before this returns."""
-        field = call.WhichOneof("request")
+    def dispatch(self, call: Call) -> str:
+        """Start one call; it may be answered before this returns. What is asked for."""
+        field: str = call.WhichOneof("request") or ""
         if field == "cancel":
             self._end(call.id, By.CLIENT)
-            return
-        started, seconds = self._loop.time(), call.timeout_millis / 1000
-        handler = self._handlers.get(field) if field is not None else None
-        if handler is None or field is None:
-            self._fail(call.id, field or "", statuses.bad_request("the call holds no known request"), started)
+        else:
+            self._start(call, field)
+        return field
+
+    def _start(self, call: Call, field: str) -> None:
+        call_id, started, seconds = call.id, self._loop.time(), call.timeout_millis / 1000
+        handler = self._handlers.get(field)
+        if handler is None:
+            self._fail(call_id, field, statuses.bad_request("the call holds no known request"), started)
             return
         requester = call.requester if call.HasField("requester") else None
         context = CallContext(self._identity, requester, call.traceparent, started + seconds if seconds else None)
         if field == "watch" and call.watch.shared:
-            context.shared, context.push = True, partial(self._push, call.id, context)
+            context.shared, context.push = True, partial(self._push, call_id, context)
         if call.HasField("origin"):
             context.origin = call.origin
         try:
             result = handler(getattr(call, field), context)
         except Exception as error:  # the boundary: one failed call never ends the stream
-            self._fail(call.id, field, error, started, context)
+            self._fail(call_id, field, error, started, context)
             return
         if field in STREAMS:
-            self._stream(call.id, field, result, seconds, started, context)
+            self._stream(call_id, field, result, seconds, started, context)
         elif inspect.isawaitable(result):
-            task = eager.start(self._loop, self._answer(call.id, field, result, started, context))
+            task = eager.start(self._loop, self._answer(call_id, field, result, started, context))
             if task is not None:
-                self._track(call.id, task, seconds or DEFAULT_TIMEOUT)
+                self._track(call_id, task, seconds or DEFAULT_TIMEOUT)
         else:
-            self._reply(call.id, field, result, context)
+            self._reply(call_id, field, result, context)
             self._record(field, "OK", started)
 
     def _stream(

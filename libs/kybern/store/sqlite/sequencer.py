@@ -33,16 +33,17 @@ class Decision:
     values: dict[int, bytes] = field(default_factory=dict)
     told: bool = False  # the caller of `submit` is who watches
 
-    def result(self, visible: int, events: Sequence[Event]) -> TxnResult:
+    def result(self, visible: int, current: list[KeyValue | None], events: Sequence[Event]) -> TxnResult:
         """What the caller is told."""
-        return TxnResult(self.succeeded, self.revision or visible, self._current(), False, events)
+        return TxnResult(self.succeeded, self.revision or visible, current, False, events)
 
-    def events(self) -> list[Event]:
+    def events(self, current: list[KeyValue | None]) -> list[Event]:
         """What watchers are told."""
-        pairs = zip(self.writes, self._current(), strict=True)
+        pairs = zip(self.writes, current, strict=True)
         return [e for write, prev in pairs if (e := event_of(write, prev, self.revision)) is not None]
 
-    def _current(self) -> list[KeyValue | None]:
+    def current(self) -> list[KeyValue | None]:
+        """The versions that it was decided upon."""
         pairs = zip(self.writes, self.heads, strict=True)
         return [key_value(w.key, head, self.values[head.id]) if head else None for w, head in pairs]
 
@@ -133,13 +134,14 @@ class Sequencer:
         if item.values:
             decision.values.update(item.values)
         events: Sequence[Event] = ()
+        current = decision.current()
         if decision.revision:
-            events = decision.events()
+            events = decision.events(current)
             self.visible = decision.revision
             self._undecided.popleft()
             self._on_commit(events, decision.told and not future.done())
         if not future.done():
-            future.set_result(decision.result(self.visible, events))
+            future.set_result(decision.result(self.visible, current, events))
 
     def _take_back(self, epoch: int) -> None:
         """Undo all decisions that are not durable, once per failure."""

@@ -21,13 +21,11 @@ class NamespaceLifecycle(Plugin):
 
 
 def _check(request: Request, operation: str) -> None:
-    if operation == DELETE and request.resource == "namespaces" and not request.group:
+    if operation == DELETE and request.served.group_resource == ("", "namespaces"):
         if request.name in IMMORTAL:
             raise forbidden("", "namespaces", request.name, "this namespace may not be deleted")
         return
-    if operation != CREATE or not request.served.info.namespaced or request.resource in ALLOWED:
-        return
-    if request.subresource:
+    if operation != CREATE or request.subresource or not request.served.info.namespaced or request.resource in ALLOWED:
         return
     namespace = request.server.table.cacher("", "namespaces").get("", request.namespace)
     if namespace is None:

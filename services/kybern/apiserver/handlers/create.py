@@ -15,7 +15,8 @@ async def create_object(server: ApiServer, message: CreateRequest, call: CallCon
     resource = message.resource
     name = message.name if resource.subresource else ""
     request = begin(server, call, "create", resource, name)
-    request.take(message.options)
+    if message.HasField("options"):
+        request.take(message.options)
     if request.served.info.namespaced and not request.namespace:
         raise bad_request("an empty namespace may not be set during creation")
     with warned(request):

@@ -1,5 +1,6 @@
 """Commit: one object's write to the store, under the request's trace, in the caches before it is acknowledged."""
 
+from contextlib import AbstractContextManager
 from typing import Any
 
 from kybern.apiserver.core import encoding, keys
@@ -9,6 +10,7 @@ from kybern.apiserver.storage.entry import Entry
 from kybern.kube.status import StatusError, already_exists, service_unavailable, status_error
 from kybern.store.contract import Delete, Put, TxnResult, Write
 from kybern.store.errors import LeaseNotFoundError
+from kybern.telemetry.telemetry import NO_STEP, Span
 
 Object = dict[str, Any]
 
@@ -73,8 +75,7 @@ def _claims(request: Request, new: Object | None, old: Entry | None) -> tuple[Wr
 
 async def _txn(request: Request, write: Write, obj: Object | None, claims: tuple[Write, ...]) -> TxnResult:
     server = request.server
-    attributes = span_attributes(request)
-    with server.telemetry.span("commit", request.traceparent, attributes=attributes):
+    with span(request, "commit"):
         try:
             result = await server.feed.commit([write, *claims], obj, request.traceparent)
         except LeaseNotFoundError as error:
@@ -91,21 +92,21 @@ async def _txn(request: Request, write: Write, obj: Object | None, claims: tuple
     raise Stale
 
 
-def span_attributes(request: Request) -> dict[str, str]:
-    """How spans name the object of a request."""
+def span(request: Request, name: str) -> AbstractContextManager[Span]:
+    """A step of a request, if that is traced; it names the object."""
     if not request.traceparent:
-        return {}
+        return NO_STEP
     found = {"k8s.resource": request.resource, "k8s.object.name": request.name}
     if request.namespace:
         found["k8s.namespace.name"] = request.namespace
     if request.resource == "pods" and not request.group:
         found["k8s.pod.name"] = request.name
-    return found
+    return request.server.telemetry.span(name, request.traceparent, attributes=found)
 
 
 async def create(request: Request, obj: Object) -> bytes:
     """Write a new object. Raises StatusError (409 AlreadyExists; 500 for one that says that it has been written)."""
-    if not request.dry_run and _is_version(request.sent_version):
+    if request.sent_version and not request.dry_run and _is_version(request.sent_version):
         raise status_error(400, "", "resourceVersion should not be set on objects to be created")
     if request.dry_run and request.served.storage.get(request.namespace, request.name) is not None:
         raise exists(request)

@@ -6,7 +6,7 @@ from kybern.apiserver.registry import commit, metadata
 from kybern.apiserver.registry.decode import decode, to_storage
 from kybern.apiserver.registry.field_managers import check_admitted, settled, track_create
 from kybern.apiserver.registry.request import Request
-from kybern.apiserver.registry.strategy import Allocation
+from kybern.apiserver.registry.strategy import NOTHING_TAKEN, Allocation
 from kybern.apiserver.registry.validation import check_create
 from kybern.apiserver.storage.failure import StorageFailed
 from kybern.kube import names
@@ -49,7 +49,7 @@ async def create_object(request: Request, obj: Object, tracked: bool = False) ->
         else:
             await settled(request, lambda: track_create(request, obj))
     admission, recorded = request.server.admission, obj["metadata"].get("managedFields")
-    with request.server.telemetry.span("admission", request.traceparent, attributes=commit.span_attributes(request)):
+    with commit.span(request, "admission"):
         await admission.mutate(request, "CREATE", obj, None)
     metadata.one_of_each_owner(request, obj, ADMITTED)
     check_admitted(request, obj, recorded)
@@ -68,7 +68,7 @@ async def _allocated(request: Request, obj: Object) -> bytes:
     """Take what the object needs and write it; again when another apiserver has just taken the same."""
     allocate, first = request.served.strategy.allocate, True
     while True:
-        allocation = allocate(request, obj, None) if allocate is not None else Allocation()
+        allocation = allocate(request, obj, None) if allocate is not None else NOTHING_TAKEN
         try:
             check_create(request, obj)
             if first:

@@ -103,7 +103,8 @@ class Request:
             raise invalid("meta.k8s.io", f"{self.verb.capitalize()}Options", "", errors)
         self.dry_run = options.dry_run
         self.field_validation = options.field_validation
-        self.strict_errors = tuple(options.strict_errors)
+        if options.strict_errors:
+            self.strict_errors = tuple(options.strict_errors)
 
 
 def attributes(served: Served, verb: str, subresource: str, namespace: str, name: str) -> Attributes:

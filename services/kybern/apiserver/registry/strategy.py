@@ -28,6 +28,9 @@ class Allocation:
     done: Callable[[], None] = lambda: None
 
 
+NOTHING_TAKEN = Allocation()
+
+
 @dataclass(frozen=True)
 class Strategy:
     """Defaults are what most kinds do."""

@@ -17,7 +17,7 @@ from kybern.apiserver.registry.delete import is_finished
 from kybern.apiserver.registry.field_managers import check_admitted, settled, track_update
 from kybern.apiserver.registry.request import Request
 from kybern.apiserver.registry.reset_fields import kept_metadata
-from kybern.apiserver.registry.strategy import Allocation
+from kybern.apiserver.registry.strategy import NOTHING_TAKEN
 from kybern.apiserver.registry.validation import check_update
 from kybern.apiserver.storage.entry import Entry
 from kybern.kube.defaults import apply_defaults
@@ -129,13 +129,13 @@ async def _change(request: Request, entry: Entry, new: Object, tracked: bool, ad
     if request.has_empty:
         apply_defaults(request.served.stored, new)
     recorded = new["metadata"].get("managedFields")
-    with request.server.telemetry.span("admission", request.traceparent, attributes=commit.span_attributes(request)):
+    with commit.span(request, "admission"):
         await admission.mutate(request, "UPDATE", new, old)
     metadata.one_of_each_owner(request, new, ADMITTED)
     check_admitted(request, new, recorded)
     prepare(request, new, old)
     allocate = request.served.strategy.allocate if not request.subresource else None
-    allocation = allocate(request, new, old) if allocate is not None else Allocation()
+    allocation = allocate(request, new, old) if allocate is not None else NOTHING_TAKEN
     try:
         check_update(request, new, old)
         await admission.validate(request, "UPDATE", new, old)

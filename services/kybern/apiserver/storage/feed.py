@@ -115,6 +115,8 @@ class Feed:
                 async for batch in watch:
                     if self.store.exclusive:
                         await asyncio.sleep(0)  # writers, who know the trace context, come first
+                        if batch.revision <= self.revision:  # and have told all of it
+                            continue
                     since_pause = 0
                     for revision, grouped in groupby(batch.events, key=lambda event: event.kv.mod_revision):
                         events = list(grouped)

@@ -90,10 +90,10 @@ class FastCreate:
             return
         if target.verb != "create" or target.served.warning or media_type != bodies.JSON_TYPE:
             return
-        asked = CreateRequest(resource=target.resource(), options=options).SerializeToString()
+        asked = CreateRequest(resource=target.resource(), options=options if options.ByteSize() else None)
         part = requester_part(requester(request), self._api.request_timeout)
         counted = self._series(target), self._api.sizes.of_bodies(path, "create")
-        known = Known(self._api.resources, request.target, headers, part, asked, *counted)
+        known = Known(self._api.resources, request.target, headers, part, asked.SerializeToString(), *counted)
         fast_get.remember(request.client, said.head, known)
 
     def done(self, created: Created, response: CreateResponse) -> None:

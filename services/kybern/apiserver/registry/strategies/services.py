@@ -19,7 +19,7 @@ from kybern.apiserver.registry.strategies.node_ports import (
     wrong_value,
 )
 from kybern.apiserver.registry.strategies.service_allocations import free_unused, released
-from kybern.apiserver.registry.strategy import Allocation, Object, Strategy
+from kybern.apiserver.registry.strategy import NOTHING_TAKEN, Allocation, Object, Strategy
 from kybern.kube.field import FieldError
 from kybern.kube.field import invalid as field_invalid
 from kybern.kube.status import internal, invalid
@@ -36,7 +36,7 @@ def allocate(request: Request, new: Object, old: Object | None) -> Allocation:
     """Fill clusterIP(s), ipFamilies and nodePorts, if the addresses can be. Raises StatusError (422)."""
     spec = new.get("spec")
     if not isinstance(spec, dict):
-        return Allocation()
+        return NOTHING_TAKEN
     given = deepcopy(spec)
     undo: Undo = [lambda: spec.clear(), lambda: spec.update(given)]
     before = (old or {}).get("spec") or {}
