@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 from kybern.apiserver.core.flowcontrol.limits import Demand, Level, Limits
 from kybern.apiserver.core.flowcontrol.queue_set import Item, QueueSet, Rejection
+from kybern.apiserver.core.flowcontrol.retry_after import Refusals
 
 BUCKETS = (0.0, 0.005, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 15.0, 30.0)
 
@@ -34,6 +35,7 @@ class LevelState:
         self.current = limits.nominal  # seats until the next adjustment, before pressure
         self.samples: list[float] = []
         self.demand = Demand()
+        self.refusals = Refusals()
 
     @property
     def name(self) -> str:

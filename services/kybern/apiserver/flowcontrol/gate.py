@@ -23,14 +23,13 @@ from kybern.rpc.exchange.context import CallContext
 REMEMBERED = 20_000  # shapes of requests
 DEFAULT_SECONDS = 60.0  # of a request that has no deadline
 LONG_RUNNING = frozenset({"attach", "exec", "log", "portforward", "proxy"})
-RETRY_AFTER = 1  # seconds
 Shape = tuple[User, str, str, str, str, str]
 Passes = Callable[[CallContext, User], bool]  # whether a call may be answered now
 
 
-def refused() -> StatusError:
-    """The answer to a request that is not served now."""
-    return too_many_requests("Too many requests, please try again later.", RETRY_AFTER)
+def refused(retry_after: int = 1) -> StatusError:
+    """The answer to a request that is not served now; after so many seconds it may be."""
+    return too_many_requests("Too many requests, please try again later.", retry_after)
 
 
 class FlowControl:
@@ -166,7 +165,7 @@ class FlowControl:
         item = flow.state.queues.enqueue(self._time(), width, flow.hash)
         if isinstance(item, Rejection):
             flow.series.reject(item)
-            raise refused()
+            raise refused(flow.state.refusals.record(int(self._time())))
         held = Held(flow, width, item, asyncio.get_running_loop().create_future(), after)
         item.waiter = held
         flow.series.waiting += 1
@@ -195,7 +194,7 @@ class FlowControl:
             else:
                 self._end(held)
             if late:
-                raise refused() from None
+                raise refused(flow.state.refusals.record(int(self._time()))) from None
             raise
         flow.series.waited.observe(self._time() - item.arrived)
         call.seat = held

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from kybern.apiserver.core import fields as field_labels
 from kybern.apiserver.flowcontrol.width import WRITES, list_width, write_work
-from kybern.apiserver.registry.request import Request, attributes, nameless, namespace_of
+from kybern.apiserver.registry.request import UNKNOWN, Request, attributes, nameless, namespace_of
 from kybern.apiserver.registry.resource_table import Served, supports
 from kybern.apiserver.server import ApiServer
 from kybern.apiserver.storage.selection import Selection, renamed
@@ -62,7 +62,7 @@ def begin(
     if call.audit is not None:
         request.audit, request.audit_annotations = call.audit, call.audit.annotations
     if call.requester is not None:
-        request.user_agent = call.requester.user_agent
+        request.user_agent = call.requester.user_agent or UNKNOWN
     return request
 
 

@@ -5,7 +5,7 @@ from functools import lru_cache
 from typing import Any, TypeVar
 
 from kybern.apiserver.crd.conversion import Conversion, Unconverted
-from kybern.apiserver.registry.request import Request
+from kybern.apiserver.registry.request import UNKNOWN, Request
 from kybern.apiserver.registry.reset_fields import reset_fields
 from kybern.apiserver.registry.resource_table import Served
 from kybern.kube import managed_fields, meta, schema
@@ -37,8 +37,13 @@ def kind_of(served: Served, subresource: str) -> Kind:
             return Lens(_type_of(other.gvk))
         return Lens(_type_of(other.gvk), lambda obj: schema.convert(obj, api_version))
 
+    def back(obj: Object) -> Object:
+        if served.conversion is not None:
+            return served.conversion.converted(obj, info.api_version)
+        return schema.convert(obj, info.api_version)
+
     reset = reset_fields(served.stored, subresource, served.custom is not None)
-    return Kind(_type(served), info.api_version, reset, lens, served.custom is not None)
+    return Kind(_type(served), info.api_version, reset, lens, served.custom is not None, back)
 
 
 @lru_cache(maxsize=1024)
@@ -77,10 +82,10 @@ def _type_of(gvk: tuple[str, str, str]) -> Type:
 
 
 def writer(request: Request) -> str:
-    """The manager of a request: its fieldManager, else the first word of its user agent, else who its user is."""
+    """The manager of a request: its fieldManager, else the first word of its user agent; of services who they are."""
     name = request.field_manager or name_from_user_agent(request.user_agent)
-    if name:
-        return name
+    if name or request.user_agent:
+        return name or UNKNOWN
     return KUBELET if request.user.node else request.user.name.rpartition(":")[2]
 
 

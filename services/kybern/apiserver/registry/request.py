@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from kybern.apiserver.server import ApiServer
 
 Object = dict[str, Any]
+UNKNOWN = "unknown"  # the program of whoever does not name it
 
 
 @dataclass
@@ -47,6 +48,7 @@ class Request:
     reinvocation: Reinvocation = field(default_factory=Reinvocation)
     unasked: bool = False  # of the server's own start: no webhook and no policy of the cluster's stands in its way
     sent_version: str = ""  # the resourceVersion in a new object's body
+    sent_metadata: Object | None = None  # of a PUT, as it came
     unsent: tuple[str, ...] = ()  # what the server knows of an object's metadata and a PUT does not say
     has_empty: bool = False  # the body has empty lists that are none when stored, but whose sender manages them
     name_generated: bool = False  # from generateName, before admission

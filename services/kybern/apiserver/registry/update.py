@@ -51,6 +51,7 @@ async def update(request: Request, data: bytes) -> tuple[bytes, bool]:
 
     _need_uid(request, wanted)
     need_version(request, wanted)
+    request.sent_metadata = wanted["metadata"]
     request.unsent = tuple(member for member in metadata.FIXED if member not in wanted["metadata"])
 
     async def produce(_: Object) -> Object:

@@ -11,6 +11,7 @@ from kybern.kube.status import StatusError, bad_request, forbidden, not_found, s
 GROUP = "rbac.authorization.k8s.io"
 RESOURCE = {"Role": "roles", "ClusterRole": "clusterroles"}
 _OF_COLLECTOR = ("finalizers", "ownerReferences")
+_OF_SERVER = ("uid", "creationTimestamp", "resourceVersion", "generation")
 _EVERYTHING: list[Object] = [
     {"verbs": ["*"], "apiGroups": ["*"], "resources": ["*"]},
     {"verbs": ["*"], "nonResourceURLs": ["*"]},
@@ -24,7 +25,7 @@ def create_role(request: Request, role: Object) -> None:
 
 def update_role(request: Request, new: Object, old: Object) -> None:
     """Check all rules, whatever is changed; but the garbage collector may do its work."""
-    if not _collecting(new, old):
+    if not _collecting(request, new, old):
         _check_role(request, new, new.get("aggregationRule") or old.get("aggregationRule"))
 
 
@@ -47,7 +48,7 @@ def create_binding(request: Request, binding: Object) -> None:
 
 def update_binding(request: Request, new: Object, old: Object) -> None:
     """Check the rules of the role, whatever is changed; but the garbage collector may do its work."""
-    if not _collecting(new, old):
+    if not _collecting(request, new, old):
         _check_binding(request, new)
 
 
@@ -78,8 +79,11 @@ def _rules_of(request: Request, binding: Object) -> list[Object]:
     return rules
 
 
-def _collecting(new: Object, old: Object) -> bool:
-    """Whether a change concerns the garbage collector alone."""
+def _collecting(request: Request, new: Object, old: Object) -> bool:
+    """Whether a change concerns the garbage collector alone; who replaces all but what the server knows does more."""
+    sent = old["metadata"] if request.sent_metadata is None else request.sent_metadata
+    if any(sent.get(member) != old["metadata"].get(member) for member in _OF_SERVER):
+        return False
     before, after = ({**one, "metadata": _beyond_collector(one["metadata"])} for one in (old, new))
     return before == after
 
