@@ -169,7 +169,8 @@ class _Walk:
             elif known.get("$ref") == _QUANTITY:
                 self.quantity(value, member, child)
             else:
-                self.value(known, child, f"{path}.{member}" if path else member, inside)
+                if type(child) is not str or known.get("type") != "string" or "format" in known:
+                    self.value(known, child, f"{path}.{member}" if path else member, inside)
                 if not child and member in dropped:
                     self.fixes.append((value, member, None))
 

@@ -31,6 +31,12 @@ class Steps(NamedTuple):
     operation: str
     times: Observations
 
+    def settle(self) -> None:
+        """Count what the plugins put aside, if it is much."""
+        for step in self.steps:
+            if len(step.times.kept[2]) >= AT_ONCE // 2:
+                step.times.settle()
+
 
 class ByResource:
     """The plugins of one phase that look at a resource, found once for each resource and operation."""
@@ -120,14 +126,16 @@ class Chain:
             for act, name, times in steps.steps:  # noqa: B007
                 await act(*given)
                 now = time()
-                waiting = times.kept[2]
-                waiting.append(now - at)
-                if len(waiting) >= AT_ONCE:
-                    times.settle()
+                times.kept[2].append(now - at)
                 at = now
         except StatusError:
             now, of = time(), self._times.of
+            steps.settle()
             of(steps.phase, steps.operation, name, refused=True).observe(now - at)
             of(steps.phase, steps.operation, refused=True).observe(now - began)
             raise
-        steps.times.observe(at - began)
+        waiting = steps.times.kept[2]
+        waiting.append(at - began)
+        if len(waiting) >= AT_ONCE:  # what each plugin put aside is as much
+            steps.times.settle()
+            steps.settle()

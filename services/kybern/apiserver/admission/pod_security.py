@@ -2,6 +2,7 @@
 
 from kybern.apiserver.admission.plugin import CREATE, UPDATE, Object, Plugin
 from kybern.apiserver.core.pod_security.evaluate import (
+    TEMPLATED,
     Template,
     describe,
     is_significant_update,
@@ -51,7 +52,7 @@ class PodSecurity(Plugin):
             if operation == UPDATE and old is not None and not is_significant_update(new, old):
                 return
             self._evaluate(request, Template(new["metadata"], new.get("spec") or {}), enforce=True)
-        elif not request.subresource:
+        elif kind in TEMPLATED and not request.subresource:
             template = template_of(*kind, new)
             if template is not None:
                 self._evaluate(request, template, enforce=False)

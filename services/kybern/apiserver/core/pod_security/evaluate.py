@@ -46,6 +46,20 @@ class Template:
     spec: Object
 
 
+TEMPLATED = frozenset(
+    (
+        ("", "podtemplates"),
+        ("", "replicationcontrollers"),
+        ("apps", "daemonsets"),
+        ("apps", "deployments"),
+        ("apps", "replicasets"),
+        ("apps", "statefulsets"),
+        ("batch", "cronjobs"),
+        ("batch", "jobs"),
+    )
+)
+
+
 def template_of(group: str, resource: str, obj: Object) -> Template | None:
     """The pod template of a workload; None if it has none."""
     spec = obj.get("spec") or {}
