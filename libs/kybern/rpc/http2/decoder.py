@@ -20,7 +20,7 @@ FIRST = len(STATIC) + 1  # index of the newest entry of the dynamic table
 OVERHEAD = 32  # bytes that a field counts beyond its name and value
 TABLE = 4096  # bytes of the dynamic table, as SETTINGS have it unless told otherwise
 REMEMBERED = 256  # blocks
-LONGEST_REMEMBERED = 4096  # bytes of a block
+LONGEST_REMEMBERED = 16 << 10  # bytes of a list
 
 
 class TableDecoder(Generic[T]):
@@ -39,7 +39,7 @@ class TableDecoder(Generic[T]):
             return found
         fields, size, changed = self._fields(block)
         found = self._make(fields, size)
-        if not changed and len(block) <= LONGEST_REMEMBERED:
+        if not changed and size <= LONGEST_REMEMBERED:
             if len(self._known) >= REMEMBERED:
                 self._known.clear()
             self._known[block] = found

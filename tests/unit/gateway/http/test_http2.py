@@ -433,10 +433,11 @@ def changed(**values: str | None) -> bytes:
     return frame(1, 5, 1, block([(name, value) for name, value in headers if value is not None]))
 
 
+PING_AND_BYE = frame(7, 0, 0, bytes(8))
 GET = frame(1, 5, 1, block(HEADERS))
 POST = frame(1, 4, 1, block(HEADERS))
 UPDATE = struct.pack(">I", 1 << 30)
-BIG = b"\x00\x01a\x7f\x81\xfe\x03" + b"b" * 65536  # one field of 65,536 bytes, as a literal
+BIG = b"\x00\x01a\x7f\x81\xff\x03" + b"b" * 65536  # one field of 65,536 bytes, as a literal
 ON_CONNECTIONS = [
     pytest.param(frame(1, 5, 2, block(HEADERS)), Code.PROTOCOL_ERROR, id="a stream with an even number"),
     pytest.param(frame(1, 5, 0, block(HEADERS)), Code.PROTOCOL_ERROR, id="headers of the connection"),
@@ -499,6 +500,7 @@ ON_STREAMS = [
     pytest.param(changed(path=None), Code.PROTOCOL_ERROR, id="no path"),
     pytest.param(changed(path=""), Code.PROTOCOL_ERROR, id="an empty path"),
     pytest.param(changed(path="x"), Code.PROTOCOL_ERROR, id="a relative path"),
+    pytest.param(changed(path="/a HTTP/1.1"), Code.PROTOCOL_ERROR, id="a path with a space"),
     pytest.param(changed(path="/%zz"), Code.PROTOCOL_ERROR, id="a malformed escape"),
     pytest.param(changed(method="CONNECT"), Code.PROTOCOL_ERROR, id="CONNECT"),
     pytest.param(changed(method="G T"), Code.PROTOCOL_ERROR, id="a method with a space"),
@@ -576,6 +578,29 @@ async def test_what_upstream_answers_is_answered() -> None:
     sent = frame(1, 5, 1, block([*HEADERS, ("upgrade", "websocket")]))
     found = await said_to(PREFACE + frame(4, 0, 0) + sent, last=frame(7, 0, 0, bytes(8)))
     assert (0, 1, 1, b'request header "Upgrade" is not valid in HTTP/2\n') in found
+
+
+async def test_too_many_headers() -> None:
+    many = b"".join(frame(9, 0, 1, BIG) for _ in range(15)) + frame(9, 4, 1, BIG)
+    found = await said_to(PREFACE + frame(4, 0, 0) + frame(1, 1, 1, block(HEADERS)) + many + PING_AND_BYE)
+    assert (0, 1, 1, b"<h1>HTTP Error 431</h1><p>Request Header Field(s) Too Large</p>") in found
+
+
+async def test_answers_that_nobody_takes_are_not_kept() -> None:
+    async with listening(Echo()) as (port, connections):
+        _, writer = await asyncio.open_connection("127.0.0.1", port)
+        large = block([*HEADERS[:3], (":path", "/large")])
+        writer.write(PREFACE + frame(4, 0, 0))
+        for number in range(1, 401, 2):
+            writer.write(frame(1, 5, number, large))
+            await asyncio.sleep(0)
+            writer.write(frame(3, 0, number, bytes(4)))
+        await asyncio.sleep(0.1)
+        (connection,) = connections
+        assert isinstance(connection, Connection)
+        assert not connection.streams
+        assert not connection.outlet._ready
+        writer.transport.abort()
 
 
 async def test_pings_and_unknown_frames() -> None:

@@ -101,6 +101,15 @@ class Body(ResponseStream):
                 self._drained.set_result(None)
             self._drained = None
 
+    def drop(self) -> None:
+        """Nobody takes the rest."""
+        self._pieces.clear()
+        self.waiting = 0
+        if self.queued:
+            self.queued = False
+            self._outlet.forget(self)
+        self.release()
+
     async def _drain(self) -> None:
         while self.waiting > HIGH_WATER and not self._stream.closed:
             if self._drained is None:

@@ -25,15 +25,15 @@ OF_CONNECTIONS = {
 
 
 class Fields(NamedTuple):
-    """`head`: all but the path and length; `said`: its words; `length`: of the body as announced, -1 if it is not;
-    `refused`: why, and the status."""
+    """`head`: all but the path and length; `said`: its words, if they are worth it; `length`: of the body as announced,
+    -1 if it is not; `refused`: why, and the status."""
 
     method: str
     target: bytes
     headers: dict[bytes, bytes]
     repeated: dict[bytes, list[bytes]]
     head: tuple[Field, ...]
-    said: Said
+    said: Said | None
     length: int = -1
     refused: tuple[int, str] | None = None
 
@@ -99,17 +99,19 @@ def _request(
         headers[b"host"] = pseudo[b":authority"]
     if b"cookie" in repeated:
         headers[b"cookie"] = b"; ".join(repeated.pop(b"cookie"))
-    said = _said(method.decode("latin-1"), target, head)
+    said = _said(method.decode("latin-1"), target, head, size)
     number = -1 if length is None else int(length)
     return Fields(method.decode("latin-1"), target, headers, repeated, head, said, number, _refusal(headers, size))
 
 
 def is_target(target: bytes) -> bool:
-    """Whether it is a path, and one without malformed escapes."""
-    return target.startswith(b"/") and not (b"%" in target and BAD_ESCAPE.match(target))
+    """Whether it is a path, and one without malformed escapes or spaces (which others take for its end)."""
+    return target.startswith(b"/") and b" " not in target and not (b"%" in target and BAD_ESCAPE.match(target))
 
 
-def _said(method: str, target: bytes, head: tuple[Field, ...]) -> Said:
+def _said(method: str, target: bytes, head: tuple[Field, ...], size: int) -> Said | None:
+    if size > WORTH:
+        return None
     line = b"%b %b" % (method.encode("latin-1"), target)
     return Said(line, (line, head)) if method == "POST" else Said(line, head)
 
@@ -123,16 +125,15 @@ class Requests:
 
     def of(self, fields: list[Field], size: int) -> Fields | Malformed:
         """`size` is that of the list."""
-        for at, field in enumerate(fields):
-            if field[0] == b":path":
-                break
-        else:
+        names = [name for name, _ in fields]
+        if b":path" not in names:
             return request_of(fields, size)
-        target = field[1]
+        at = names.index(b":path")
+        target = fields[at][1]
         rest = (*fields[:at], *fields[at + 1 :])
         known = self._known.get(rest)
         if known is not None and is_target(target) and _VALUE.fullmatch(target):
-            said = _said(known.method, target, known.head)
+            said = _said(known.method, target, known.head, size)
             return known._replace(target=target, said=said)
         found = request_of(fields, size)
         if size <= WORTH and isinstance(found, Fields) and found.refused is None:
@@ -144,10 +145,10 @@ class Requests:
 
 def _refusal(headers: dict[bytes, bytes], size: int) -> tuple[int, str] | None:
     if size > MAX_HEADERS:
-        return 431, ""
+        return 431, "<h1>HTTP Error 431</h1><p>Request Header Field(s) Too Large</p>"
     if headers.get(b"te", b"trailers") not in (b"trailers", b""):
-        return 400, 'request header "TE" may only be "trailers" in HTTP/2'
+        return 400, 'request header "TE" may only be "trailers" in HTTP/2\n'
     if not OF_CONNECTIONS.keys().isdisjoint(headers):
         name = next(shown for name, shown in OF_CONNECTIONS.items() if name in headers)
-        return 400, f'request header "{name}" is not valid in HTTP/2'
+        return 400, f'request header "{name}" is not valid in HTTP/2\n'
     return None

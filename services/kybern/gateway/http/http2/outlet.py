@@ -108,6 +108,10 @@ class Outlet:
         self._ready.append(body)
         self.pump()
 
+    def forget(self, body: Body) -> None:
+        """A body that is not sent."""
+        self._ready.remove(body)
+
     def pump(self) -> None:
         """Send what bodies have, a frame of each in turn, as long as the client takes it."""
         while self._ready and self.room > 0 and not self._paused:

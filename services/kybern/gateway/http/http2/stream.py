@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 WINDOW = 1 << 18  # bytes of a body that the client may send ahead, as kube-apiserver says
 REPEATED = 64 << 10  # bytes of a body that may go the short way
+HTML = b"text/html; charset=utf-8"
 BODILESS = frozenset((204, 304))
 
 
@@ -115,7 +116,7 @@ class Stream(Reply):
         self.closed = True
         self.client.forget(self)
         if self.body is not None:
-            self.body.release()
+            self.body.drop()
         if self.task is not None:
             self.task.cancel()
 
@@ -171,12 +172,13 @@ class Stream(Reply):
         self.answer(request, self.client.handler.refuse(request, code))
 
     def _refuse_fields(self, code: int, why: str) -> None:
-        """What is no HTTP/2 is answered all the same, and then it ends as RFC 9113 has it."""
-        if not why:
-            self._refuse(code)
+        """Answered in upstream's words; what is no HTTP/2 then ends as RFC 9113 has it, too."""
+        self._asked = True
+        if code == 431:
+            self.answer(self._request(b""), Response(why.encode(), code, HTML))
             return
-        self._asked = self.heard = True
-        self.answer(self._request(b""), Response(why.encode() + b"\n", code, TEXT, NOSNIFF))
+        self.heard = True
+        self.answer(self._request(b""), Response(why.encode(), code, TEXT, NOSNIFF))
         raise StreamViolation(self.number, Code.PROTOCOL_ERROR)
 
     # The answer
