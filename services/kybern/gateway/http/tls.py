@@ -8,6 +8,7 @@ from __future__ import annotations
 import ssl
 from pathlib import Path
 
+from kybern.pki.client_authorities import name_authorities
 from kybern.pki.source import FileCertificateSource, KeyPair
 from kybern.pki.trust import trust_as_go
 
@@ -22,11 +23,12 @@ def server_context(source: FileCertificateSource, further: str = "", *, http2: b
     trust_as_go(context)
     if further:
         context.load_verify_locations(cadata=further)
-    _load(context, source.path, source.current())
-    source.on_change(lambda pair: _load(context, source.path, pair))
+    _load(context, source.path, source.current(), further)
+    source.on_change(lambda pair: _load(context, source.path, pair, further))
     return context
 
 
-def _load(context: ssl.SSLContext, bundle: Path, pair: KeyPair) -> None:
+def _load(context: ssl.SSLContext, bundle: Path, pair: KeyPair, further: str) -> None:
     context.load_cert_chain(bundle)
     context.load_verify_locations(cadata=pair.ca.decode())
+    name_authorities(context, pair.ca + b"\n" + further.encode())
