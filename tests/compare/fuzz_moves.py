@@ -17,7 +17,7 @@ from fuzz_requests import (
     subset,
     update,
 )
-from fuzz_values import Object, as_json, as_yaml, at, copied, places, plausible
+from fuzz_values import Object, as_json, as_yaml, at, copied, places
 
 Move = Callable[[random.Random, Base], Ask]
 APPLY = {"Content-Type": "application/apply-patch+yaml"}
@@ -29,6 +29,17 @@ OTHER_VERSIONS = {
     "autoscaling/v2": ("autoscaling/v1",),
     "fuzz.example.com/v1": ("fuzz.example.com/v2",),
 }
+OF_METADATA: tuple[Any, ...] = (
+    {"resourceVersion": "@RV@"}, {"resourceVersion": "1"}, {"resourceVersion": None}, {"resourceVersion": ""},
+    {"uid": "@UID@"}, {"uid": "x"}, {"finalizers": ["a.b/c"]}, {"managedFields": []}, {"managedFields": [{}]},
+    {"managedFields": None}, {"labels": None}, {"name": "x"}, None,
+)  # fmt: skip
+PRECONDITIONS: tuple[Object, ...] = (
+    {"uid": "@UID@"}, {"uid": "x"}, {"resourceVersion": "@RV@"}, {"resourceVersion": "1"}, {},
+    {"uid": "@UID@", "resourceVersion": "1"},
+)  # fmt: skip
+QUERIES = ("", "", "?propagationPolicy=Orphan", "?gracePeriodSeconds=0", "?dryRun=All", "?orphanDependents=true")
+BODIES = ("application/json", "application/json; charset=utf-8", "application/cbor", "text/plain", "")
 LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
 ACCEPTED = (
     "application/json;as=Table;v=v1;g=meta.k8s.io",
@@ -81,24 +92,27 @@ def applied(rng: random.Random, of: Base) -> Ask:
         config = _emptied(rng, config, rng.choice((1, 1, 2)))
     force = "&force=true" if rng.random() < 0.5 else ""
     path = of.path
-    if others := OTHER_VERSIONS.get(str(of.obj["apiVersion"])):
-        if rng.random() < 0.3:
-            other = rng.choice(others)
-            path = path.replace(f"/{of.obj['apiVersion']}/", f"/{other}/")
-            config["apiVersion"] = other
+    manager = _manager(rng)
+    if (others := OTHER_VERSIONS.get(str(of.obj["apiVersion"]))) and rng.random() < 0.3:
+        other = rng.choice(others)
+        path = path.replace(f"/{of.obj['apiVersion']}/", f"/{other}/")
+        config["apiVersion"] = other
+        if of.definition is not None:  # nobody applies two shapes
+            manager = "?fieldManager=other"
     body = (as_yaml if rng.random() < 0.3 else as_json)(config)
-    return Ask("PATCH", f"{path}{_sub(rng, of)}{_manager(rng)}{force}", body, APPLY)
+    return Ask("PATCH", f"{path}{_sub(rng, of)}{manager}{force}", body, APPLY)
 
 
 def applied_scale(rng: random.Random, of: Base) -> Ask:
     if "scale" not in of.subresources or of.definition is None:  # which Kubernetes cannot do for custom resources
         return applied(rng, of)
-    body = {"apiVersion": "autoscaling/v1", "kind": "Scale", "metadata": {"name": of.name}, "spec": {"replicas": rng.choice((0, 1, 5, 99))}}  # fmt: skip
+    spec = {"replicas": rng.choice((0, 1, 5, 99))}
+    body = {"apiVersion": "autoscaling/v1", "kind": "Scale", "metadata": {"name": of.name}, "spec": spec}
     body = _emptied(rng, body) if rng.random() < 0.2 else body
     force = "&force=true" if rng.random() < 0.5 else ""
     if rng.random() < 0.4:
-        return Ask("PATCH", f"{of.path}/scale{_manager(rng)}", as_json({"spec": body.get("spec")}), MERGE)
-    return Ask("PATCH", f"{of.path}/scale{_manager(rng)}{force}", as_json(body), APPLY)
+        return Ask("PATCH", f"{of.path}/scale{_manager(rng)}&dryRun=All", as_json({"spec": body.get("spec")}), MERGE)
+    return Ask("PATCH", f"{of.path}/scale{_manager(rng)}{force}&dryRun=All", as_json(body), APPLY)
 
 
 def replaced(rng: random.Random, of: Base) -> Ask:
@@ -114,10 +128,11 @@ def replaced(rng: random.Random, of: Base) -> Ask:
     if rng.random() < 0.15:
         metadata["managedFields"] = rng.choice(([], [{}], None, [{"manager": "x"}]))
     if rng.random() < 0.1:
-        metadata["annotations"] = {**(metadata.get("annotations") or {}), LAST_APPLIED: as_json(subset(rng, of.obj, of.definition, 0.6)).decode()}  # fmt: skip
+        last = as_json(subset(rng, of.obj, of.definition, 0.6)).decode()
+        metadata["annotations"] = {**(metadata.get("annotations") or {}), LAST_APPLIED: last}
     is_yaml = rng.random() < 0.15
-    kind = rng.choice(("application/json", "application/json", "application/json; charset=utf-8", "application/cbor", "text/plain", ""))  # fmt: skip
-    headers = {"Content-Type": "application/yaml" if is_yaml else kind if rng.random() < 0.1 else "application/json"}
+    kind = rng.choice(BODIES) if rng.random() < 0.1 else "application/json"
+    headers = {"Content-Type": "application/yaml" if is_yaml else kind}
     return Ask("PUT", f"{of.path}{_sub(rng, of)}{_manager(rng)}", (as_yaml if is_yaml else as_json)(obj), headers)
 
 
@@ -129,7 +144,7 @@ def merged(rng: random.Random, of: Base) -> Ask:
     part = _emptied(rng, part, rng.choice((1, 1, 2, 3)))
     kind = MERGE if of.definition is None or rng.random() < 0.5 else STRATEGIC
     if rng.random() < 0.15:
-        part = {**part, "metadata": rng.choice(({"resourceVersion": rng.choice(("@RV@", "1", "0", None, ""))}, {"uid": rng.choice(("@UID@", "x", None))}, {"finalizers": ["a.b/c"]}, {"managedFields": rng.choice(([], [{}], None))}, {"labels": None}, {"name": "x"}, None))}  # fmt: skip
+        part = {**part, "metadata": rng.choice(OF_METADATA)}
     return Ask("PATCH", f"{of.path}{_sub(rng, of)}{_manager(rng)}", as_json(part), kind)
 
 
@@ -170,7 +185,7 @@ def deleted(rng: random.Random, of: Base) -> Ask:
     }
     roll = rng.random()
     if roll < 0.5:
-        options["preconditions"] = rng.choice(({"uid": "@UID@"}, {"uid": "x"}, {"resourceVersion": "@RV@"}, {"resourceVersion": "1"}, {}, {"uid": "@UID@", "resourceVersion": "1"}))  # fmt: skip
+        options["preconditions"] = rng.choice(PRECONDITIONS)
     if rng.random() < 0.4:
         options["propagationPolicy"] = rng.choice(("Foreground", "Orphan", "Background", "x", ""))
     if rng.random() < 0.2:
@@ -180,12 +195,9 @@ def deleted(rng: random.Random, of: Base) -> Ask:
     if rng.random() < 0.5:
         options["dryRun"] = ["All"]
     if rng.random() < 0.1:
-        options[rng.choice(("unknown", "dryRun", "ignoreStoreReadErrorWithClusterBreakingPotential"))] = rng.choice(
-            (True, "x", [])
-        )
-    query = rng.choice(
-        ("", "", "?propagationPolicy=Orphan", "?gracePeriodSeconds=0", "?dryRun=All", "?orphanDependents=true")
-    )
+        member = rng.choice(("unknown", "dryRun", "ignoreStoreReadErrorWithClusterBreakingPotential"))
+        options[member] = rng.choice((True, "x", []))
+    query = rng.choice(QUERIES)
     body = None if rng.random() < 0.2 else as_json(options)
     return Ask("DELETE", of.path + query, body, {"Content-Type": "application/json"} if body else {})
 
@@ -220,7 +232,8 @@ def odd(rng: random.Random, of: Base) -> Ask:
 
 
 MOVES: tuple[Move, ...] = (
-    applied, applied, applied, applied, applied_scale, replaced, replaced, merged, merged, stepped, deleted, looked_at, again, odd,
+    applied, applied, applied, applied, applied_scale, replaced, replaced, merged, merged, stepped, deleted,
+    looked_at, again, odd,
 )  # fmt: skip
 
 
@@ -238,6 +251,3 @@ def moves(rng: random.Random, of: Base) -> list[Ask]:
     for _ in range(rng.choice((2, 3, 4, 5))):
         found += [rng.choice(MOVES)(rng, own), Ask("GET", own.path, None)]
     return found
-
-
-__all__ = ["moves", "plausible"]

@@ -9,12 +9,13 @@ import random
 import time
 
 import pytest
-from fuzz_requests import NAMED, base, load_objects
-from fuzz_run import NAMESPACE, leftovers, prepare, run_case
+from fuzz_moves import moves
+from fuzz_requests import DRY_ONLY, NAMED, Base, base, case, load_objects
+from fuzz_run import NAMESPACE, Maker, leftovers, prepare, run_case
 from fuzz_values import as_json, as_yaml, mutated
 from same import Both
 
-CASES = 1500
+CASES, SEQUENCES = 1500, 150
 SEED = os.environ.get("FUZZ_SEED", "kybern")
 SECONDS = float(os.environ.get("FUZZ_SECONDS", "0"))
 
@@ -25,18 +26,38 @@ def both(fresh: Both) -> Both:
     return fresh
 
 
-@pytest.mark.timeout(SECONDS + 300)
-def test_requests(both: Both) -> None:
-    bases, wrong = prepare(both)
+@pytest.fixture(scope="module")
+def bases(both: Both) -> list[Base]:
+    made, wrong = prepare(both)
     assert not wrong, "\n".join(wrong)
+    return made
+
+
+def differing(both: Both, bases: list[Base], cases: int, make: Maker = case) -> tuple[list[str], int]:
+    """(what differs, how many cases were asked)."""
     found, end, number = list[str](), time.monotonic() + SECONDS, 0
-    while number < CASES or time.monotonic() < end:
-        for request, lines, _ in run_case(both, bases, f"{SEED}-{number}"):
+    while number < cases or time.monotonic() < end:
+        for request, lines, _ in run_case(both, bases, f"{SEED}-{number}", make):
             if lines:
                 body = (request.body or b"").decode("utf-8", "replace")
                 found.append("\n".join([f"{SEED}-{number}: {request.method} {request.path}", body[:1000], *lines[:4]]))
         number += 1
+    return found, number
+
+
+@pytest.mark.timeout(SECONDS + 300)
+def test_requests(both: Both, bases: list[Base]) -> None:
+    found, number = differing(both, bases, CASES)
     found += leftovers(both, bases)
+    assert not found, f"{len(found)} of {number} differ\n" + "\n\n".join(found[:20])
+
+
+@pytest.mark.timeout(SECONDS + 300)
+@pytest.mark.parametrize("rich", [False, True], ids=["of any kind", "of custom resources"])
+def test_moves(both: Both, bases: list[Base], rich: bool) -> None:
+    """Sequences of writes by several managers, and what is there after each."""
+    chosen = [of for of in bases if of.stored and of.kind not in DRY_ONLY and (of.kind == "Rich" or not rich)]
+    found, number = differing(both, chosen, SEQUENCES, moves)
     assert not found, f"{len(found)} of {number} differ\n" + "\n\n".join(found[:20])
 
 

@@ -74,7 +74,8 @@ class Struct(dict[str, Any]):
 def _quote(value: Any) -> str:
     if isinstance(value, str) and not value.isprintable():
         return quoted(value)
-    return orjson.dumps(value, option=orjson.OPT_SORT_KEYS if type(value) is dict else 0).decode()
+    shown = orjson.dumps(value, option=orjson.OPT_SORT_KEYS if type(value) is dict else 0).decode()
+    return shown.replace("\u2028", "\\u2028").replace("\u2029", "\\u2029")
 
 
 def required(path: str, detail: str = "") -> FieldError:

@@ -18,7 +18,7 @@ paths when they are equal: the cost of a write follows what it changes.
 from kybern.kube.managed_fields.apply import apply, described, gvk_text
 from kybern.kube.managed_fields.conflicts import Conflicts
 from kybern.kube.managed_fields.field_set import FieldSet, from_paths
-from kybern.kube.managed_fields.kind import Kind, Lens
+from kybern.kube.managed_fields.kind import Kind, Lens, NoSuchVersion
 from kybern.kube.managed_fields.managers import (
     ManagedFieldsError,
     Manager,
@@ -40,6 +40,7 @@ __all__ = [
     "Lens",
     "ManagedFieldsError",
     "Manager",
+    "NoSuchVersion",
     "Owned",
     "Type",
     "Types",

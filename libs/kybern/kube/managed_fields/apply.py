@@ -6,7 +6,7 @@ import orjson
 
 from kybern.kube.managed_fields.conflicts import Conflicts
 from kybern.kube.managed_fields.field_set import FieldSet, difference, union, without
-from kybern.kube.managed_fields.kind import Kind
+from kybern.kube.managed_fields.kind import Kind, NoSuchVersion
 from kybern.kube.managed_fields.managers import (
     APPLY,
     BEFORE_FIRST_APPLY,
@@ -31,6 +31,7 @@ from kybern.kube.managed_fields.update import (
     others_after,
 )
 from kybern.kube.managed_fields.validate import check
+from kybern.kube.managed_fields.versions import of_one_shape, owned_by_version, prune_across
 from kybern.kube.managed_fields.walk import compare, field_set
 from kybern.kube.status import bad_request, status_error
 
@@ -121,7 +122,10 @@ def _managers(kind: Kind, live: Object, exists: bool, subresource: str, now: str
     except ManagedFieldsError as error:
         raise status_error(500, "", f"failed to decode managed fields: {error}") from None
     if managers or not exists:
-        return in_shape(kind, managers)
+        try:
+            return in_shape(kind, managers)
+        except NoSuchVersion as error:
+            raise status_error(500, "", str(error)) from None
     before = manager_name(kind, BEFORE_FIRST_APPLY, subresource)
     try:
         return managers_after_update(kind, {}, live, {}, before, now)
@@ -151,20 +155,18 @@ def _applied(
 
 def _pruned(kind: Kind, merged: Object, managers: Managers, last: Owned | None) -> Object:
     """Without what was applied last time, is not now, and nobody else owns."""
-    if last is None:
+    if last is None or not last.fields:
         return merged
-    if last.api_version != kind.api_version:
-        lens = kind.lens(last.api_version)
-        if lens is None or lens.convert is not None:
-            return merged
-    owned: FieldSet = {}
-    for mine in managers.values():
-        lens = kind.lens(mine.api_version) if mine.api_version != kind.api_version else None
-        if mine.api_version == kind.api_version or (lens is not None and lens.convert is None):
-            owned = union(owned, mine.fields)
-        elif lens is not None:
-            owned = union(owned, field_set(kind.type, merged))  # another shape: rather keep too much
-    pruned: Object = prune(kind.type, merged, last.fields, owned)
+    if last.api_version != kind.api_version and kind.lens(last.api_version) is None:
+        return merged
+    if of_one_shape(kind, managers, last):
+        owned: FieldSet = {}
+        for version, fields in owned_by_version(managers).items():
+            if version == kind.api_version or kind.lens(version) is not None:
+                owned = union(owned, fields)
+        pruned: Object = prune(kind.type, merged, last.fields, owned)
+    else:
+        pruned = prune_across(kind, merged, managers, last)
     return {**pruned, "metadata": pruned.get("metadata") or merged.get("metadata") or {}}
 
 

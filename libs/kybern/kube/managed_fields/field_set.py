@@ -10,6 +10,8 @@ from typing import Any
 
 import orjson
 
+from kybern.kube.go_values import printed
+
 FieldSet = dict[str, Any]
 Path = tuple[str, ...]
 DOT = "."
@@ -163,7 +165,7 @@ def _as_text(value: Any) -> str:
         return "".join(f"{name}={_as_text(child)}" for name, child in sorted(value.items()))
     if type(value) is list:
         return "[" + ",".join(map(_as_text, value)) + "]"
-    return orjson.dumps(value).decode()
+    return printed(value) if type(value) in (int, float) else orjson.dumps(value).decode()
 
 
 def decode(raw: Any) -> FieldSet:

@@ -75,8 +75,8 @@ def prune(of: Type, merged: Object, last: FieldSet, owned: FieldSet) -> Object:
     """
     if not difference(last, owned):
         return merged
-    left: Object = _leave_owned(of, merged, last, owned, False)
-    gone: Object = _take(of, merged, last, field_set(of, merged), field_set(of, left))
+    left: Object = leave_owned(of, merged, last, owned, False)
+    gone: Object = take(of, merged, last, field_set(of, merged), field_set(of, left))
     return gone
 
 
@@ -104,7 +104,7 @@ def _rebuilt(value: Any, parts: list[tuple[str, Any]]) -> Any:
     return dict(parts) if type(value) is dict else [item for _, item in parts]
 
 
-def _leave_owned(of: Type, value: Any, last: FieldSet, owned: FieldSet, under: bool) -> Any:
+def leave_owned(of: Type, value: Any, last: FieldSet, owned: FieldSet, under: bool) -> Any:
     """Without what lies in `last` and is not in `owned`."""
     kept: list[tuple[str, Any]] = []
     for part, name, child, inner, declared in _parts(of, value):
@@ -114,12 +114,12 @@ def _leave_owned(of: Type, value: Any, last: FieldSet, owned: FieldSet, under: b
         if inside and not _is_member(theirs, declared) and not nothing:
             continue
         if (inside or mine) and _has_parts(inner, child):
-            child = _leave_owned(inner, child, mine or {}, theirs or {}, inside)
+            child = leave_owned(inner, child, mine or {}, theirs or {}, inside)
         kept.append((name, child))
     return _rebuilt(value, kept)
 
 
-def _take(of: Type, value: Any, last: FieldSet, whole: FieldSet, left: FieldSet) -> Any:
+def take(of: Type, value: Any, last: FieldSet, whole: FieldSet, left: FieldSet) -> Any:
     """Without what is in `last`, and in the set of the whole object but not in that of what is left."""
     kept: list[tuple[str, Any]] = []
     for part, name, child, inner, declared in _parts(of, value):
@@ -127,6 +127,6 @@ def _take(of: Type, value: Any, last: FieldSet, whole: FieldSet, left: FieldSet)
         if _is_member(mine, declared) and _is_member(there, declared) and not _is_member(here, declared):
             continue
         if mine and _has_parts(inner, child):
-            child = _take(inner, child, mine, there or {}, here or {})
+            child = take(inner, child, mine, there or {}, here or {})
         kept.append((name, child))
     return _rebuilt(value, kept)

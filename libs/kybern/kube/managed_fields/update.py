@@ -7,7 +7,7 @@ from typing import Any
 
 from kybern.kube.managed_fields.conflicts import Conflicts
 from kybern.kube.managed_fields.field_set import FieldSet, difference, from_paths, intersection, union, without
-from kybern.kube.managed_fields.kind import Kind
+from kybern.kube.managed_fields.kind import Kind, NoSuchVersion
 from kybern.kube.managed_fields.managers import (
     UPDATE,
     ManagedFieldsError,
@@ -53,6 +53,8 @@ def track_update(kind: Kind, old: Object | None, new: Object, name: str, subreso
     status may be written together with a spec that nobody looks at) is tracked no more.
     """
     if old is None and "managedFields" not in new["metadata"]:
+        if kind.changing and "status" in new and check(kind.type, new, once=False):
+            return  # nobody has looked at it, as the status of a new object counts for nothing
         try:
             fields = first_fields(kind, new)
         except KeylessError:
@@ -61,7 +63,12 @@ def track_update(kind: Kind, old: Object | None, new: Object, name: str, subreso
             first = Owned(kind.api_version, fields, now)
             new["metadata"]["managedFields"] = write({manager_name(kind, name, subresource): first})
         return
-    managers = in_shape(kind, _known(kind, old, new, subresource))
+    known = _known(kind, old, new, subresource)
+    try:
+        managers = in_shape(kind, known)
+    except NoSuchVersion:  # as upstream, which forgets all of them
+        new["metadata"].pop("managedFields", None)
+        return
     if managers or old is None:
         try:
             updated = managers_after_update(kind, old or {}, new, managers, manager_name(kind, name, subresource), now)
@@ -91,9 +98,11 @@ def manager_name(kind: Kind, name: str, subresource: str) -> Manager:
 
 
 def in_shape(kind: Kind, managers: Managers) -> Managers:
-    """The managers as the schema has it now."""
+    """The managers as the schema has it now. Raises NoSuchVersion."""
     if not kind.changing:
         return managers
+    for version in {owned.api_version for owned in managers.values()} - {kind.api_version}:
+        kind.lens(version)
     return {who: owned._replace(fields=reconciled(kind.type, owned.fields)) for who, owned in managers.items()}
 
 

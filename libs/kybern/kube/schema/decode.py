@@ -15,7 +15,7 @@ from typing import Any
 
 from kybern.kube import quantity
 from kybern.kube.schema.decode_words import corrupt, cut_off, go_type, json_type, kind_of, short
-from kybern.kube.schema.go_types import RAW, put, shown
+from kybern.kube.schema.go_types import FIELDS, RAW, put, shown
 from kybern.kube.schema.restore_errors import restore_error
 from kybern.kube.schema.table import Definition, dropped_zeros, load
 from kybern.kube.schema.times import time_error
@@ -128,7 +128,7 @@ class _Walk:
         name = ""
         if "$ref" in schema:
             reference = schema["$ref"]
-            if reference == RAW:
+            if reference in (RAW, FIELDS):
                 return
             schema, name = self.definitions[reference], short(reference)
             if "properties" in schema:
@@ -247,7 +247,9 @@ class _Walk:
 
     def formatted(self, form: str, schema: Definition, value: Any, path: str, owner: str) -> None:
         if form == "int-or-string":
-            if isinstance(value, bool) or not isinstance(value, int | str) or _beyond(value):
+            if self.restored and type(value) is float and value == math.trunc(value):
+                self.cut.append((path, int(value)))
+            elif isinstance(value, bool) or not isinstance(value, int | str) or _beyond(value):
                 self.end(self.worded(value, path, owner, "int32"), self.worded(value, "", "", "int32"))
         elif not isinstance(value, str):
             if form == "byte" and isinstance(value, list):
@@ -260,6 +262,8 @@ class _Walk:
             self.bytes(value, path)
         elif problem := time_error(value, micro=form == "micro-time"):
             self.end(problem)
+        elif value == "0001-01-01T00:00:00Z":  # the time that is none
+            self.cut.append((path, None))
 
     def quantity(self, holder: Any, member: str | int, value: Any) -> None:
         try:

@@ -28,6 +28,7 @@ class Names:
 
 _NONE = Names()
 RAW = "io.k8s.apimachinery.pkg.runtime.RawExtension"  # any JSON
+FIELDS = "io.k8s.apimachinery.pkg.apis.meta.v1.FieldsV1"  # read when it is needed
 _AGGREGATOR = "io.k8s.kube-aggregator.pkg.apis.apiregistration.v1."
 _MORE = {
     _AGGREGATOR + "APIServiceCondition": Names(

@@ -33,7 +33,7 @@ def check(node: Node, value: Any, path: str, errors: list[FieldError], old: Any 
         if node.types and not node.nullable:
             errors.append(_wrong_type(path, ",".join(node.types), name))
         if node.enum:
-            errors.append(not_supported(path, value, [_shown(allowed) for allowed in node.enum]))
+            errors.append(not_supported(path, value, [_shown(allowed) for allowed in node.enum], in_order=True))
         return 0
     count = 3 + bool(node.types or node.format)
     _check_type(node, value, name, path, errors)
@@ -49,7 +49,8 @@ def check(node: Node, value: Any, path: str, errors: list[FieldError], old: Any 
     elif name == "array":
         count += 1 + _check_array(node, value, path, errors, old)
     if node.enum and not any(_same(value, allowed) for allowed in node.enum):
-        errors.append(not_supported(path, value, [_shown(allowed) for allowed in node.enum]))
+        supported = [_shown(allowed) for allowed in node.enum]
+        errors.append(not_supported(path, value, supported, in_order=not isinstance(value, str)))
     if name == "object":
         count += 1 + _check_object(node, value, path, errors, old)
     return count

@@ -13,6 +13,7 @@ from kybern.kube.field import (
     required,
     too_many,
 )
+from kybern.kube.go_values import quoted
 from kybern.kube.validation.fields import Errors, Object, child, items, text
 from kybern.kube.validation.names import label_key, min_error
 
@@ -168,7 +169,7 @@ def _intervals(listed: str, completions: int) -> list[tuple[int, int]]:
         ends = interval.split("-")
         if len(ends) > 2:
             detail = "violates the requirement that an index interval can have at most two parts separated by '-'"
-            raise IndexesError(f"the fragment {_quoted(interval)} {detail}")
+            raise IndexesError(f"the fragment {quoted(interval)} {detail}")
         low = _index(ends[0], completions)
         if found and found[-1][1] >= low:
             raise IndexesError(f"non-increasing order, previous: {found[-1][1]}, current: {low}")
@@ -179,14 +180,10 @@ def _intervals(listed: str, completions: int) -> list[tuple[int, int]]:
     return found
 
 
-def _quoted(value: str) -> str:
-    return f'"{value}"'
-
-
 def _index(value: str, completions: int) -> int:
     number = int(value) if _INTEGER.fullmatch(value) else _BEYOND
     if not -_BEYOND <= number < _BEYOND:
-        raise IndexesError(f"cannot convert string to integer for index: {_quoted(value)}")
+        raise IndexesError(f"cannot convert string to integer for index: {quoted(value)}")
     if number >= completions:
-        raise IndexesError(f"too large index: {_quoted(value)}")
+        raise IndexesError(f"too large index: {quoted(value)}")
     return number

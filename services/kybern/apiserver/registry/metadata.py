@@ -13,7 +13,7 @@ from kybern.kube.validation.names import path_segment
 Object = dict[str, Any]
 VERSION_BITS = (0xF << 76) | (0x3 << 62)  # version and variant of a UUID
 VERSION_4 = (0x4 << 76) | (0x2 << 62)
-NEVER_NEW = ("resourceVersion", "deletionTimestamp", "deletionGracePeriodSeconds", "selfLink")
+NEVER_NEW = ("deletionTimestamp", "deletionGracePeriodSeconds", "selfLink")
 FIXED = ("uid", "creationTimestamp", "generation", "selfLink")
 
 
@@ -50,14 +50,21 @@ def begin(request: Request, obj: Object) -> None:
         for member in NEVER_NEW:
             metadata.pop(member, None)
     elif not request.dry_run:
-        metadata.pop("resourceVersion", None)
         metadata.pop("selfLink", None)
+    if not request.dry_run:  # which shows it as it was given
+        metadata.pop("resourceVersion", None)
     if not metadata.get("name") and metadata.get("generateName"):
         metadata["name"] = names.generate_name(metadata["generateName"], request.server.random)
         request.name_generated = True
     metadata["uid"] = new_uid(request.server.random)
     metadata["creationTimestamp"] = request.timestamp
     request.name = metadata.get("name") or ""
+
+
+def name_by_uid(request: Request, obj: Object) -> None:
+    """Who gives no name to a LimitRange gets a random one."""
+    if not obj["metadata"].get("name"):
+        obj["metadata"]["name"] = request.name = new_uid(request.server.random)
 
 
 def ordered(metadata: Object) -> Object:
@@ -102,6 +109,8 @@ def keep(request: Request, new: Object, old: Object) -> None:
     for member in FIXED:
         if member == "uid" and is_other:
             continue  # what a patch makes is refused with all else that is wrong with it
+        if member == "selfLink" and request.dry_run and metadata.get(member):
+            continue
         if member in before:
             metadata[member] = before[member]
         else:

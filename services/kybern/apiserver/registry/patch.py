@@ -97,7 +97,7 @@ def _given_twice(operations: list[Object], path: str) -> str:
     steps = str(operations[int(found[1])].get("path") or "").split("/")[1:]
     if "-" in steps:  # how long the list is has not been looked at
         return ""
-    shown = "".join(f"[{step}]" if step.isdigit() else f".{step}" for step in steps)
+    shown = "".join(f"[{step}]" if step.isdigit() and at else f".{step}" for at, step in enumerate(steps))
     return shown.removeprefix(".") + found[2]
 
 

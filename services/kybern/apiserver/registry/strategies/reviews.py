@@ -11,6 +11,7 @@ from kybern.apiserver.registry.request import Request
 from kybern.apiserver.registry.reviewed import admit
 from kybern.apiserver.registry.strategy import Object, Strategy
 from kybern.kube import meta, selected
+from kybern.kube.defaults import apply_defaults
 from kybern.kube.rbac import Attributes
 from kybern.kube.status import bad_request, invalid
 from kybern.kube.validation.reviews import validate_access_review
@@ -19,6 +20,7 @@ from kybern.kube.validation.reviews import validate_access_review
 async def _read(request: Request, data: bytes) -> Object:
     """The review that admission has let pass. Raises StatusError."""
     review = decode(request, data, request.served.info.gvk)
+    apply_defaults(request.served.info, review)
     metadata.place(request, review)
     for member in ("uid", "creationTimestamp", "deletionTimestamp", "deletionGracePeriodSeconds", "selfLink"):
         review["metadata"].pop(member, None)

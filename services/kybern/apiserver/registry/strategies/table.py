@@ -1,6 +1,7 @@
 """The strategies of all kinds: one row each for those that differ from the generic registry."""
 
 from kybern.apiserver.crd.strategy import CUSTOM_RESOURCE_DEFINITIONS
+from kybern.apiserver.registry.metadata import name_by_uid
 from kybern.apiserver.registry.strategies.admission_policies import ADMISSION_POLICIES
 from kybern.apiserver.registry.strategies.api_services import API_SERVICES
 from kybern.apiserver.registry.strategies.certificates import CERTIFICATE_SIGNING_REQUESTS
@@ -30,7 +31,7 @@ STRATEGIES: dict[tuple[str, str], Strategy] = {
     ("", "bindings"): BINDINGS,
     ("", "endpoints"): UPSERT,
     ("", "events"): Strategy(create_on_update=True, ttl=EVENT_TTL),
-    ("", "limitranges"): UPSERT,
+    ("", "limitranges"): Strategy(create_on_update=True, prepare_create=(name_by_uid,)),
     ("", "namespaces"): NAMESPACES,
     ("", "nodes"): Strategy(
         prepare_create=(without_config,),
