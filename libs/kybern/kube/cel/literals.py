@@ -10,6 +10,7 @@ from typing import Any
 
 from kybern.kube.cel.errors import EvaluationError
 from kybern.kube.cel.evaluator import Message
+from kybern.kube.cel.library.authorizer import PREFIX
 from kybern.kube.cel.library.times import duration_text, timestamp_text
 from kybern.kube.cel.policy import JSON_PATCH, OBJECT
 from kybern.kube.cel.values import Duration, Opaque, Optional, Timestamp, TypeValue, UInt, type_name
@@ -121,7 +122,9 @@ def _json(value: Any) -> Any:
         case TypeValue():
             raise EvaluationError("type conversion not supported for 'type'")
         case Opaque():
-            raise EvaluationError(f"type conversion error from '{value.type_name}' to '*structpb.Value'")
+            name = value.type_name
+            shown = name if name.startswith(PREFIX) else name.rpartition(".")[2]
+            raise EvaluationError(f"type conversion error from '{shown}' to '*structpb.Value'")
         case int() if not isinstance(value, bool) and abs(value) > _EXACT:
             return str(value)
     return _time(value)

@@ -1,6 +1,8 @@
 """Validation of admission policies and their bindings."""
 
-from kybern.kube.field import duplicate, forbidden, invalid, not_supported, required
+import re
+
+from kybern.kube.field import FieldError, duplicate, forbidden, invalid, not_supported, required
 from kybern.kube.validation.admission import validate_rule
 from kybern.kube.validation.conditions import validate_conditions
 from kybern.kube.validation.fields import (
@@ -19,6 +21,26 @@ from kybern.kube.validation.names import (
     dns1123_subdomain,
     path_segment,
 )
+
+_MEMBERS = (
+    "failurePolicy", "paramKind", "matchConstraints", "matchConditions", "variables", "validations", "mutations",
+    "reinvocationPolicy", "auditAnnotations",
+)  # fmt: skip
+_PARTS = ("expression", "messageExpression", "message", "reason")
+_PLACE = re.compile(r"spec\.(\w+)(?:\[(\d+)\])?(?:\.(\w+))?")
+
+
+def in_order(errors: list[FieldError]) -> list[FieldError]:
+    """What is wrong with a policy, its expressions among it, as Kubernetes comes across it."""
+    return sorted(errors, key=_place)
+
+
+def _place(error: FieldError) -> tuple[int, int, int]:
+    found = _PLACE.match(error.field)
+    if found is None or found[1] not in _MEMBERS:
+        return -1, 0, 0
+    part = _PARTS.index(found[3]) if found[1] == "validations" and found[3] in _PARTS else 0
+    return _MEMBERS.index(found[1]), int(found[2] or 0), part
 
 
 def validate_admission_policy(obj: Object) -> Errors:
@@ -182,8 +204,9 @@ def _param_ref(ref: Object, path: str) -> Errors:
         yield invalid(f"{path}.name", name, problem)
     if name and selector is not None:
         yield forbidden(f"{path}.name", "name and selector are mutually exclusive")
-        yield forbidden(f"{path}.selector", "name and selector are mutually exclusive")
     yield from validate_selector(selector, f"{path}.selector")
+    if name and selector is not None:
+        yield forbidden(f"{path}.selector", "name and selector are mutually exclusive")
     if not name and selector is None:
         yield required(path, "one of name or selector must be specified")
     yield from one_of(ref, "parameterNotFoundAction", path, ("Deny", "Allow"), must=True, in_order=True)

@@ -86,10 +86,6 @@ def validate_endpoint_slice(obj: Object) -> Errors:
         yield required("addressType")
     elif kind not in _ADDRESS_TYPES:
         yield not_supported("addressType", kind, _ADDRESS_TYPES)
-    if len(endpoints) > 1000:
-        yield too_many("endpoints", len(endpoints), 1000)
-    for index, endpoint in enumerate(endpoints):
-        yield from _slice_endpoint(endpoint, kind, f"endpoints[{index}]")
     if len(ports) > 20000:
         yield too_many("ports", len(ports), 20000)
     names = set()
@@ -106,6 +102,10 @@ def validate_endpoint_slice(obj: Object) -> Errors:
             yield not_supported(f"{at}.protocol", port["protocol"], PROTOCOLS)
         if port.get("appProtocol") is not None:
             yield from text(port["appProtocol"], f"{at}.appProtocol", qualified_name)
+    if len(endpoints) > 1000:
+        yield too_many("endpoints", len(endpoints), 1000)
+    for index, endpoint in enumerate(endpoints):
+        yield from _slice_endpoint(endpoint, kind, f"endpoints[{index}]")
 
 
 def _slice_endpoint(endpoint: Object, kind: str, path: str) -> Errors:
@@ -122,10 +122,10 @@ def _slice_endpoint(endpoint: Object, kind: str, path: str) -> Errors:
             problems = strict_ip_address(address)
             if problems:
                 yield invalid(at, address, problems[0])
-            elif f"IPv{ipaddress.ip_address(address).version}" != kind:
+                continue
+            if f"IPv{ipaddress.ip_address(address).version}" != kind:
                 yield invalid(f"{path}.addresses", address, f"must be an {kind} address")
-            else:
-                yield from _endpoint_address(address, at)
+            yield from _endpoint_address(address, at)
     for name, check in (("nodeName", dns1123_subdomain), ("hostname", dns1123_label)):
         if endpoint.get(name) is not None:
             yield from text(endpoint[name], f"{path}.{name}", check)
@@ -146,15 +146,16 @@ def _domain(name: str, path: str) -> Errors:
 def _hints(hints: Object, path: str) -> Errors:
     """Zones and nodes, each once."""
     for member, check in (("forZones", label_value), ("forNodes", dns1123_subdomain)):
-        seen = set()
-        for index, one in enumerate(items(hints, member)):
+        seen, given = set(), items(hints, member)
+        if len(given) > 8:
+            yield too_many(f"{path}.{member}", len(given), 8)
+            return
+        for index, one in enumerate(given):
             name, at = one.get("name") or "", f"{path}.{member}[{index}].name"
             if name in seen:
                 yield duplicate(at, name)
             seen.add(name)
             yield from text(name, at, check)
-        if len(seen) > 8:
-            yield too_many(f"{path}.{member}", len(items(hints, member)), 8)
 
 
 def endpoint_slice_warnings(obj: Object, old: Object | None) -> list[str]:

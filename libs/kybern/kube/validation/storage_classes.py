@@ -85,15 +85,15 @@ def validate_attributes_class_update(obj: Object, old: Object) -> Errors:
 
 
 def validate_storage_capacity(obj: Object) -> Errors:
-    yield from text(obj.get("storageClassName") or "", "storageClassName", dns1123_subdomain)
     yield from validate_selector(obj.get("nodeTopology"), "nodeTopology")
+    yield from text(obj.get("storageClassName") or "", "storageClassName", dns1123_subdomain)
     if obj.get("capacity") is not None:
         yield from resource_amount(obj["capacity"], "capacity")
 
 
 def validate_storage_capacity_update(obj: Object, old: Object) -> Errors:
-    topology = obj.get("nodeTopology")
-    if not same(topology, old.get("nodeTopology")):
+    topology, before = obj.get("nodeTopology"), old.get("nodeTopology")
+    if (topology is None) != (before is None) or not same(topology, before):
         yield invalid("nodeTopology", None if topology is None else _shown(topology), IMMUTABLE)
     if obj.get("storageClassName") != old.get("storageClassName"):
         yield invalid("storageClassName", obj.get("storageClassName") or "", IMMUTABLE)

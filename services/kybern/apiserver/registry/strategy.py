@@ -55,6 +55,7 @@ class Strategy:
     marks_time_alone: bool = False  # the first mark of a deletion has no grace and makes no new generation
     check: Callable[[Object, Object | None], list[FieldError]] | None = None  # (new, old) → further field errors
     check_here: CheckHere | None = None  # the same, before all others, of any subresource
+    order: Callable[[list[FieldError]], list[FieldError]] | None = None  # in which all field errors are told
     warn: Callable[[Object, Object | None], list[str]] | None = None  # (new, old) → warnings of what is valid
 
 

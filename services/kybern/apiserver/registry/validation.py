@@ -23,7 +23,8 @@ def check_create(request: Request, obj: Object) -> None:
     elif strategy.check is not None:
         errors += strategy.check(obj, None)
     if errors:
-        raise invalid(stored.group, stored.kind, obj["metadata"].get("name", ""), errors)
+        told = errors if strategy.order is None else strategy.order(errors)
+        raise invalid(stored.group, stored.kind, obj["metadata"].get("name", ""), told)
     if strategy.warn is not None:
         warn(request, strategy.warn(obj, None))
 
@@ -45,7 +46,8 @@ def check_update(request: Request, new: Object, old: Object) -> None:
     elif strategy.check is not None and not request.subresource:
         errors += strategy.check(new, old)
     if errors:
-        raise invalid(stored.group, stored.kind, new["metadata"].get("name", ""), errors)
+        told = errors if strategy.order is None else strategy.order(errors)
+        raise invalid(stored.group, stored.kind, new["metadata"].get("name", ""), told)
     if strategy.warn is not None and not request.subresource:
         warn(request, strategy.warn(new, old))
 

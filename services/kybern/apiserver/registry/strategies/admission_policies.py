@@ -6,9 +6,11 @@ from typing import Any
 from kybern.apiserver.registry.request import Request
 from kybern.apiserver.registry.strategy import Strategy
 from kybern.kube.field import FieldError
+from kybern.kube.validation.admission_policy import in_order
 
 Object = dict[str, Any]
 Check = Callable[[Object, Object | None], list[FieldError]]
+Order = Callable[[list[FieldError]], list[FieldError]]
 GROUP, RESERVED = "admissionregistration.k8s.io", ".static.k8s.io"
 
 
@@ -57,16 +59,17 @@ def warn_on_update(request: Request, new: Object, old: Object) -> None:
     warn_of_name(request, new)
 
 
-def _strategy(check: Check | None = None) -> Strategy:
+def _strategy(check: Check | None = None, order: Order | None = None) -> Strategy:
     return Strategy(
-        prepare_create=(warn_of_name,), prepare_update=(warn_on_update,), check=check, unconditional_update=False
-    )
+        prepare_create=(warn_of_name,), prepare_update=(warn_on_update,), check=check, order=order,
+        unconditional_update=False,
+    )  # fmt: skip
 
 
 ADMISSION_POLICIES = {
-    (GROUP, "validatingadmissionpolicies"): _strategy(check_validating),
+    (GROUP, "validatingadmissionpolicies"): _strategy(check_validating, in_order),
     (GROUP, "validatingadmissionpolicybindings"): _strategy(),
-    (GROUP, "mutatingadmissionpolicies"): _strategy(check_mutating),
+    (GROUP, "mutatingadmissionpolicies"): _strategy(check_mutating, in_order),
     (GROUP, "mutatingadmissionpolicybindings"): _strategy(),
     (GROUP, "validatingwebhookconfigurations"): _strategy(check_webhooks),
     (GROUP, "mutatingwebhookconfigurations"): _strategy(check_webhooks),

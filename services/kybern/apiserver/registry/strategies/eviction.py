@@ -16,6 +16,7 @@ from kybern.kube import conditions, meta, selectors
 from kybern.kube.status import StatusError, bad_request, forbidden, not_found, status_error, success, too_many_requests
 
 GVK = ("policy", "v1", "Eviction")
+OLDER = b'"policy/v1beta1"'
 LIMIT = 2000  # pods on their way out that one budget remembers
 PROCESSING_SECONDS = 10
 REASON, MESSAGE = "EvictionByEvictionAPI", "Eviction API: evicting"
@@ -24,7 +25,7 @@ REFUSED = "Cannot evict pod as it would violate the pod's disruption budget."
 
 async def evict(request: Request, data: bytes) -> bytes:
     """POST of an Eviction to a pod."""
-    eviction = decode(request, data, GVK)
+    eviction = _read(request, data)
     await request.server.admission.mutate(request, "CREATE", eviction, None)
     metadata.place(request, eviction)
     name = request.name
@@ -46,6 +47,17 @@ async def evict(request: Request, data: bytes) -> bytes:
     removal = replace(request, verb="delete", subresource="")
     await delete(removal, options, admitted=True)
     return orjson.dumps({**success(), "code": 201})
+
+
+def _read(request: Request, data: bytes) -> Object:
+    """An Eviction of either version: both say the same."""
+    if OLDER not in data:
+        return decode(request, data, GVK)
+    try:
+        return decode(request, data.replace(OLDER, b'"policy/v1"', 1), GVK)
+    except StatusError as error:
+        error.status["message"] = error.message.replace('in version "v1"', 'in version "v1beta1"', 1)
+        raise
 
 
 async def _mark(request: Request, name: str) -> None:
