@@ -110,8 +110,7 @@ def on_etcd(folder: Path) -> Iterator[Candidate]:
     etcd.start()
     try:
         with cluster(*ALONE, "--store", f"etcd://{etcd.client}") as c:
-            asked = api(c, ROLE, alone=True)
-            yield Candidate("Kybern, etcd", asked, lambda: (c.api_memory_mb, pss_mb("--name=etcd", str(folder))))
+            yield Candidate("Kybern, etcd", api(c, ROLE), lambda: (c.api_memory_mb, pss_mb("--name=etcd", str(folder))))
     finally:
         etcd.kill()
 
@@ -120,7 +119,7 @@ def on_etcd(folder: Path) -> Iterator[Candidate]:
 def on_sqlite(name: str, flags: Sequence[str]) -> Iterator[Candidate]:
     """Kybern on its own store."""
     with cluster(*flags) as c:
-        yield Candidate(name, api(c, ROLE, alone=flags == ALONE), lambda: (c.api_memory_mb, 0.0))
+        yield Candidate(name, api(c, ROLE), lambda: (c.api_memory_mb, 0.0))
 
 
 def in_turns(name: str, them: list[Candidate], measure: Callable[[Candidate, int], float], unit: str = "/s") -> None:

@@ -49,10 +49,8 @@ class Api:
         return body
 
 
-def api(c: Cluster, role: str = "edit", alone: bool = False) -> Api:
-    """Bind the role to the default service account and take its token. `alone`: no controller makes that account."""
-    if alone:
-        c.kubectl("create", "serviceaccount", "default")
+def api(c: Cluster, role: str = "edit") -> Api:
+    """Bind the role to the default service account and take its token."""
     c.kubectl("create", "clusterrolebinding", "bench", f"--clusterrole={role}", "--serviceaccount=default:default")
     token = c.kubectl("create", "token", "default", "--duration=24h").strip()
     return Api(f"https://127.0.0.1:{c.status['port']}", token, c.data_dir / "pki" / "ca.crt")
