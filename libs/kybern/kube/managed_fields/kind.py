@@ -32,8 +32,8 @@ class Kind:
     """What managing fields needs to know of a kind.
 
     `reset` holds the fields that the endpoint cannot change. `lens(api_version)` is None for a version no longer
-    served: managers that wrote in it are dropped; of a custom resource it raises NoSuchVersion. `changing`: the schema may be another than when they wrote. `back`
-    sees an object of a version of another shape in this one.
+    served: managers that wrote in it are dropped; of a custom resource it raises NoSuchVersion. `changing`: the schema
+    may be another than when they wrote. `back` sees an object of a version of another shape in this one.
     """
 
     type: Type

@@ -65,6 +65,7 @@ class CustomKind:
     warning: str = ""
     columns: tuple[Definition, ...] = field(default_factory=tuple)
     ending: bool = False  # its definition is being deleted
+    api_versions: frozenset[str] = frozenset()  # all that its definition has, served or not
 
     def prune(self, obj: Object) -> list[str]:
         """Drop unknown fields in place, those of metadata too; their paths. Raises DecodeError."""

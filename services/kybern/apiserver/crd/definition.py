@@ -95,6 +95,7 @@ def _version(crd: Object, names: Object, version: Object) -> CustomVersion:
         selectable=tuple(field["jsonPath"] for field in version.get("selectableFields") or ()),
         preserve=bool(spec.get("preserveUnknownFields")),
         warning=_warning(spec, version),
+        api_versions=frozenset(f"{spec['group']}/{one['name']}" for one in spec["versions"]),
         columns=tuple(version.get("additionalPrinterColumns") or ()),
         ending=is_terminating(crd),
     )

@@ -9,7 +9,15 @@ from kybern.apiserver.registry.request import UNKNOWN, Request
 from kybern.apiserver.registry.reset_fields import reset_fields
 from kybern.apiserver.registry.resource_table import Served
 from kybern.kube import managed_fields, meta, schema
-from kybern.kube.managed_fields import Kind, Lens, ManagedFieldsError, Type, built_in, name_from_user_agent
+from kybern.kube.managed_fields import (
+    Kind,
+    Lens,
+    ManagedFieldsError,
+    NoSuchVersion,
+    Type,
+    built_in,
+    name_from_user_agent,
+)
 from kybern.kube.structural import CustomKind
 
 T = TypeVar("T")
@@ -27,12 +35,16 @@ def kind_of(served: Served, subresource: str) -> Kind:
     info = served.info
 
     def lens(api_version: str) -> Lens | None:
-        group, version = meta.group_version(api_version)
-        other = schema.kind(group, version, info.kind)
+        if served.custom is not None and api_version not in served.custom.api_versions:
+            raise NoSuchVersion(api_version)
         if served.conversion is not None:
             return _through_webhook(served.conversion, api_version)
+        if served.custom is not None:
+            return Lens(_type(served))
+        group, version = meta.group_version(api_version)
+        other = schema.kind(group, version, info.kind)
         if other is None:
-            return Lens(_type(served)) if group == info.group and served.custom else None
+            return None
         if schema.same_shape(info.kind, info.api_version, api_version):
             return Lens(_type_of(other.gvk))
         return Lens(_type_of(other.gvk), lambda obj: schema.convert(obj, api_version))

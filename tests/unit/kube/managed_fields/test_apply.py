@@ -1,6 +1,7 @@
 """Server-side apply: who owns what after which write, as tables and against a deliberately dumb model."""
 
 import copy
+import dataclasses
 from typing import Any
 
 import orjson
@@ -32,7 +33,8 @@ def kind(api_version: str, name: str, reset: str = "status") -> Kind:
             return Lens(theirs)
         return Lens(theirs, lambda obj: schema.convert(obj, other))
 
-    return Kind(of, api_version, from_paths([(f"f:{reset}",)]), lens)
+    fields = from_paths([(f"f:{reset}",)])
+    return Kind(of, api_version, fields, lens, back=lambda obj: schema.convert(obj, api_version))
 
 
 CONFIG_MAP, DEPLOYMENT = kind("v1", "ConfigMap"), kind("apps/v1", "Deployment")
@@ -320,3 +322,46 @@ def test_apply_then_take_back(first: list[str], second: list[str], image: str) -
     assert {c["name"] for c in back["spec"]["template"]["spec"]["containers"]} == set(first)
     assert all("image" not in c for c in back["spec"]["template"]["spec"]["containers"])
     assert owners(back) == owners(base)
+
+
+@pytest.mark.parametrize(("other", "left"), [("", False), ("autoscaling/v1", True), ("autoscaling/v2", True)])
+def test_what_was_applied_in_a_version_of_another_shape_goes(other: str, left: bool) -> None:
+    """autoscaling/v1 has a percentage where v2 has a list of metrics; `other` is where somebody else wants them, too."""
+    one, two = (kind(f"autoscaling/{version}", "HorizontalPodAutoscaler") for version in ("v1", "v2"))
+    target = {"kind": "Deployment", "name": "d"}
+    metric = {
+        "type": "Resource",
+        "resource": {"name": "cpu", "target": {"type": "Utilization", "averageUtilization": 5}},
+    }
+
+    def config(api_version: str, **spec: Any) -> Object:
+        metadata = {"name": "a", "namespace": "d"}
+        spec = {"maxReplicas": 3, "scaleTargetRef": target, **spec}
+        return {"apiVersion": api_version, "kind": "HorizontalPodAutoscaler", "metadata": metadata, "spec": spec}
+
+    live = apply(None, config("autoscaling/v1", targetCPUUtilizationPercentage=5), "m", one)
+    if other == "autoscaling/v1":
+        live = apply(live, config(other, targetCPUUtilizationPercentage=5), "n", one, force=True)
+    live = schema.convert(live, "autoscaling/v2")
+    if other == "autoscaling/v2":
+        live = apply(live, config(other, metrics=[metric]), "n", two, force=True)
+    made = apply(live, config("autoscaling/v2"), "m", two)
+    assert ("metrics" in made["spec"]) is left
+    assert {entry["apiVersion"] for entry in made["metadata"]["managedFields"] if entry["manager"] == "m"} == {
+        "autoscaling/v2"
+    }
+
+
+def gone(api_version: str) -> Lens | None:
+    raise managed_fields.NoSuchVersion(api_version)
+
+
+def test_managers_of_a_version_that_a_definition_has_no_more() -> None:
+    custom = dataclasses.replace(CONFIG_MAP, lens=gone, changing=True)
+    live = apply(None, config_map({"x": "1"}), "m")
+    live["metadata"]["managedFields"][0]["apiVersion"] = "v0"
+    with pytest.raises(StatusError, match="request to convert CR to an invalid group/version: v0"):
+        apply(live, config_map({"x": "2"}), "n", custom)
+    new = copy.deepcopy(live)
+    managed_fields.track_update(custom, live, new, "n", "", NOW)
+    assert "managedFields" not in new["metadata"]
