@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 
 from kybern.kube.recognize import go_type
 from kybern.kube.status import bad_request
@@ -15,7 +15,8 @@ def apply(original: dict[str, Any], patch: Any, *, lenient: bool = False) -> dic
     """
     if not isinstance(patch, dict):
         if lenient and isinstance(patch, list):
-            return patch  # which is what becomes of the object, until that is read
+            whole: dict[str, Any] = cast("Any", patch)
+            return whole  # which is what becomes of the object, until that is read
         if patch is None or lenient:
             raise bad_request("Invalid JSON Patch")
         why = f"json: cannot unmarshal {go_type(patch)} into Go value of type map[string]interface {{}}"
