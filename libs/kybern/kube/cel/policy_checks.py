@@ -89,9 +89,9 @@ def _mutating(policy: Object) -> Errors:
     yield from _variables(spec, composition)
     for index, mutation in enumerate(spec.get("mutations") or ()):
         kind = mutation.get("patchType")
-        name, other = ("applyConfiguration", "jsonPatch") if kind == APPLY else ("jsonPatch", "applyConfiguration")
+        name = "applyConfiguration" if kind == APPLY else "jsonPatch"
         at, expression = f"spec.mutations[{index}]", (mutation.get(name) or {}).get("expression") or ""
-        if not expression.strip() or mutation.get(other) is not None:
+        if not expression.strip():
             continue
         at = f"{at}.{name}.expression"
         try:

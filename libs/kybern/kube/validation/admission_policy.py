@@ -40,6 +40,8 @@ def _place(error: FieldError) -> tuple[int, int, int]:
     if found is None or found[1] not in _MEMBERS:
         return -1, 0, 0
     part = _PARTS.index(found[3]) if found[1] == "validations" and found[3] in _PARTS else 0
+    if found[1] == "mutations":  # the expression that counts, then the one that should not be there
+        part = not error.field.endswith(".expression")
     return _MEMBERS.index(found[1]), int(found[2] or 0), part
 
 
@@ -60,7 +62,7 @@ def validate_admission_policy(obj: Object) -> Errors:
 def _message(validation: Object, path: str) -> Errors:
     message = validation.get("message") or ""
     if message and not message.strip():
-        yield invalid(f"{path}.message", message, "message must be non-empty if specified")
+        yield invalid(f"{path}.message", message, "must be non-empty if specified")
     elif "\n" in message.strip() or "\r" in message.strip():
         yield invalid(f"{path}.message", message, "message must not contain line breaks")
     yield from chosen(validation, "reason", path, ("Forbidden", "Invalid", "RequestEntityTooLarge"))

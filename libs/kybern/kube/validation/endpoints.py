@@ -165,7 +165,5 @@ def endpoint_slice_warnings(obj: Object, old: Object | None) -> list[str]:
 
 
 def validate_endpoint_slice_update(obj: Object, old: Object) -> Errors:
-    if obj.get("addressType") not in _ADDRESS_TYPES:
-        yield from validate_endpoint_slice({"addressType": obj.get("addressType")})
-    yield from validate_endpoint_slice({**obj, "addressType": old.get("addressType")})
+    yield from validate_endpoint_slice(obj)
     yield from immutable(obj.get("addressType"), old.get("addressType"), "addressType")
