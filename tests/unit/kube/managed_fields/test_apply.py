@@ -326,7 +326,7 @@ def test_apply_then_take_back(first: list[str], second: list[str], image: str) -
 
 @pytest.mark.parametrize(("other", "left"), [("", False), ("autoscaling/v1", True), ("autoscaling/v2", True)])
 def test_what_was_applied_in_a_version_of_another_shape_goes(other: str, left: bool) -> None:
-    """autoscaling/v1 has a percentage where v2 has a list of metrics; `other` is where somebody else wants them, too."""
+    """autoscaling/v1 has a percentage where v2 has a list of metrics; `other` is where somebody wants them, too."""
     one, two = (kind(f"autoscaling/{version}", "HorizontalPodAutoscaler") for version in ("v1", "v2"))
     target = {"kind": "Deployment", "name": "d"}
     metric = {
