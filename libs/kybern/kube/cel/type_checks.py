@@ -85,6 +85,8 @@ def expression_warnings(
     a type."""
     spec = policy.get("spec") or {}
     kinds = sorted(kinds, key=lambda one: one[0])
+    if param is not None:
+        param = _named(param, f"{(spec.get('paramKind') or {}).get('kind')}{mark}")
     places = [(gvk, _composition(spec, _named(shape, f"{gvk[2]}{mark}"), param)) for gvk, shape in kinds]
     found = []
     for index, validation in enumerate(spec.get("validations") or ()):
