@@ -159,6 +159,38 @@ def test_other_paths(log: Log, path: str) -> None:
             log.same("GET", path, user=user)
 
 
+POLICIES = "/apis/admissionregistration.k8s.io/v1"
+RULE = {"apiGroups": [""], "apiVersions": ["v1"], "operations": ["*"], "resources": ["configmaps"]}
+NOTES = [
+    {"key": "name", "valueExpression": "object.metadata.name"}, {"key": "none", "valueExpression": "null"},
+    {"key": "long", "valueExpression": f"'{'x' * 4000}'"}, {"key": "empty", "valueExpression": "' '"},
+]  # fmt: skip
+JUDGED: dict[str, Any] = {
+    "one": {"validations": [{"expression": "false", "message": "one"}]},
+    "several": {"validations": [{"expression": text} for text in ("true", "false", "1/0 == 1")]},
+    "ignored": {"validations": [{"expression": text} for text in ("1/0 == 1", "false")], "failurePolicy": "Ignore"},
+    "condition": {
+        "validations": [{"expression": "true"}], "matchConditions": [{"name": "c", "expression": "1/0 == 1"}]},
+    "notes": {"auditAnnotations": NOTES},
+    "changed": {"mutations": [{"patchType": "JSONPatch", "jsonPatch": {"expression":
+                "[JSONPatch{op: 'add', path: '/data', value: {'a': 'b'}}]"}}], "reinvocationPolicy": "IfNeeded"},
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", JUDGED)
+def test_policies(log: Log, name: str) -> None:
+    kind = "mutating" if name == "changed" else "validating"
+    space = f"judged-{name}"
+    log.both.ask("POST", "/api/v1/namespaces", {"metadata": {"name": space}})
+    about = {"resourceRules": [RULE], "namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": space}}}
+    spec = {"matchConstraints": about, **JUDGED[name]}
+    bound = {"policyName": name, **({"validationActions": ["Audit"]} if kind == "validating" else {})}
+    log.both.same("POST", f"{POLICIES}/{kind}admissionpolicies", {"metadata": {"name": name}, "spec": spec})
+    log.both.same("POST", f"{POLICIES}/{kind}admissionpolicybindings", {"metadata": {"name": name}, "spec": bound})
+    time.sleep(2)  # until both have heard of it
+    log.same("POST", f"/api/v1/namespaces/{space}/configmaps", CM)
+
+
 def test_tokens(log: Log) -> None:
     """The token is another one; all else that is said of it agrees."""
     audit_id, pair = log.ask("POST", "/api/v1/namespaces/meta/serviceaccounts/default/token", {"spec": {}})

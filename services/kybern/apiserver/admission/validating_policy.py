@@ -50,7 +50,6 @@ async def _dispatch(write: Write, policies: "list[Validating]", metrics: PolicyM
         if invocation.error:
             if not invocation.policy.fails_open:
                 denied = denied or _denial(invocation, invocation.error, "Invalid")
-                metrics.count(invocation.policy.name, invocation.bound, 0.0, INVALID, "deny")
             continue
         speaker = speaker or Speaker(write)
         speaks, began = await speaker.values(invocation), time()
@@ -64,8 +63,8 @@ async def _dispatch(write: Write, policies: "list[Validating]", metrics: PolicyM
             if value not in values:
                 values.append(value)
     annotations = write.request.audit_annotations
-    if failures:
-        annotations[FAILURES] = orjson.dumps(failures).decode()
+    if failures:  # an annotation is not overwritten
+        annotations[FAILURES] = orjson.dumps(failures[:1]).decode()
     for key, values in published.items():
         annotations[key] = ", ".join(values)
     if denied is not None:
