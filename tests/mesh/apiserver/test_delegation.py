@@ -314,7 +314,7 @@ WRONG: dict[str, tuple[dict[str, Any], str]] = {
     ),
     "no timeout": (
         {"authorizers": [{"type": "Webhook", "name": "a"}]},
-        "authorizers[0].webhook.timeout: Required value",
+        "authorizers[0].webhook: Required value",
     ),
 }
 

@@ -1,6 +1,6 @@
 """Configuration files decoded strictly: members that are not known, and types that are not theirs, in Go's words.
 
-A type is `string`, `bool`, a list of one type, or a Struct.
+A type is `string`, `duration`, `bool`, a list of one type, or a Struct.
 """
 
 from collections.abc import Iterator, Mapping
@@ -57,7 +57,7 @@ def _fits(value: Any, of: Type) -> bool:
 def _go(of: Type) -> str:
     if isinstance(of, list):
         return f"[]{_go(of[0])}"
-    return of if isinstance(of, str) else f"v1.{of.name}"
+    return {"duration": "string"}.get(of, of) if isinstance(of, str) else f"v1.{of.name}"
 
 
 def _kind(value: Any) -> str:
@@ -99,3 +99,17 @@ AUTHENTICATION = Struct(
     "AuthenticationConfiguration",
     {"jwt": [Struct("JWTAuthenticator", _JWT)], "anonymous": Struct("AnonymousAuthConfig", _ANONYMOUS)},
 )
+_WEBHOOK = {
+    "authorizedTTL": "duration",
+    "cacheAuthorizedRequests": "bool",
+    "unauthorizedTTL": "duration",
+    "cacheUnauthorizedRequests": "bool",
+    "timeout": "duration",
+    "subjectAccessReviewVersion": "string",
+    "matchConditionSubjectAccessReviewVersion": "string",
+    "failurePolicy": "string",
+    "connectionInfo": Struct("WebhookConnectionInfo", {"type": "string", "kubeConfigFile": "string"}),
+    "matchConditions": [Struct("WebhookMatchCondition", {"expression": "string"})],
+}
+_AUTHORIZER = {"type": "string", "name": "string", "webhook": Struct("WebhookConfiguration", _WEBHOOK)}
+AUTHORIZATION = Struct("AuthorizationConfiguration", {"authorizers": [Struct("AuthorizerConfiguration", _AUTHORIZER)]})

@@ -31,15 +31,42 @@ def test_modes_are_in_order(tmp_path: Path) -> None:
 WRONG: dict[str, tuple[Any, str]] = {
     "another type": ({"type": "X", "name": "x"}, 'Unsupported value: "X"'),
     "twice": (RBAC, 'Duplicate value: "RBAC"'),
-    "a word": ("Node", "the AuthorizationConfiguration has not the form"),
-    "a webhook in a word": ({"type": "Webhook", "name": "w", "webhook": "x"}, "has not the form"),
+    "a word": ("Node", "cannot unmarshal string into Go struct field AuthorizationConfiguration.authorizers of type"),
+    "a webhook in a word": ({"type": "Webhook", "name": "w", "webhook": "x"}, "of type v1.WebhookConfiguration"),
     "a connection in a word": (
         {"type": "Webhook", "name": "w", "webhook": {**WEBHOOK, "connectionInfo": "x"}},
-        "has not the form",
+        "json: cannot unmarshal string into Go struct field WebhookConfiguration.authorizers.webhook.connectionInfo",
     ),
     "a timeout in seconds": (
         {"type": "Webhook", "name": "w", "webhook": {**WEBHOOK, "timeout": 3}},
-        "has not the form",
+        "authorizers.webhook.timeout of type string",
+    ),
+    "a member that is none": ({**RBAC, "foo": 1}, r'strict decoding error: unknown field "authorizers\[1\].foo"'),
+    "no webhook": ({"type": "Webhook", "name": "w"}, "webhook: Required value: required when type=Webhook"),
+    "a webhook of RBAC": (
+        {"type": "ABAC", "name": "abac", "webhook": WEBHOOK},
+        'Invalid value: "non-null": may only be specified when type=Webhook',
+    ),
+    "a name of capitals": ({"type": "Webhook", "name": "W", "webhook": WEBHOOK}, "name is invalid: a lowercase"),
+    "too long": (
+        {"type": "Webhook", "name": "w", "webhook": {**WEBHOOK, "timeout": "1h"}},
+        r'authorizers\[1\].timeout: Invalid value: "1h0m0s": must be > 0s and <= 30s',
+    ),
+    "several": (
+        {"type": "Webhook", "name": "w", "webhook": {}},
+        r"^\[authorizers\[1\].timeout: .*, authorizers\[1\].subjectAccessReviewVersion: .*, .*failurePolicy: ",
+    ),
+    "a condition without its version": (
+        {"type": "Webhook", "name": "w", "webhook": {**WEBHOOK, "matchConditions": [{"expression": "true"}]}},
+        "matchConditionSubjectAccessReviewVersion: Required value: required if match conditions are specified",
+    ),
+    "a condition of a number": (
+        {"type": "Webhook", "name": "w", "webhook": {**WEBHOOK, "matchConditions": [{"expression": "1"}]}},
+        r'matchConditions\[0\].expression: Invalid value: "1": must evaluate to bool but got int',
+    ),
+    "a condition on what is not there": (
+        {"type": "Webhook", "name": "w", "webhook": {**WEBHOOK, "matchConditions": [{"expression": "request.a == 1"}]}},
+        "undefined field 'a'",
     ),
 }
 
