@@ -52,7 +52,8 @@ def _construct_number(loader: Any, node: yaml.ScalarNode) -> Any:
     text = str(node.value)
     value = number(text)
     if value is None:
-        raise yaml.constructor.ConstructorError(None, None, f"cannot decode !!str `{text}` as a !!int", node.start_mark)
+        why = f"cannot decode !!str `{text}` as a !!{node.tag.removeprefix(_TAG)}"
+        raise yaml.constructor.ConstructorError(None, None, why, node.start_mark)
     return value
 
 
@@ -92,6 +93,7 @@ def _prepare() -> None:
     _resolve("int", _Numbers(), "-+.0123456789")
     constructors: dict[str, Callable[..., Any]] = {
         "int": _construct_number,
+        "float": _construct_number,
         "endless": _construct_endless,
         "binary": _construct_binary,
         "merge": _construct_any,

@@ -28,6 +28,8 @@ def reset_fields(stored: ResourceInfo, subresource: str, custom: bool = False) -
         return from_paths(_ON_STATUS.get((stored.group, stored.resource), (_SPEC,)))
     if subresource == "approval":
         return from_paths([_SPEC, ("f:status", "f:certificate")])
+    if subresource == "ephemeralcontainers":  # leaves more alone, but says nothing of that
+        return {}
     if stored.resource == "certificatesigningrequests":  # what is requested is requested once and for all
         return from_paths([_SPEC, _STATUS])
     return from_paths([_STATUS]) if "status" in stored.subresources else {}

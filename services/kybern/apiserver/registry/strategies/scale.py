@@ -54,9 +54,9 @@ def _scale(obj: Object, replicas: Any, seen: Any, selector: Any) -> Object:
 
 
 def replicas_of(scale: Object) -> int | None:
-    """What a Scale asks for."""
-    replicas: int | None = (scale.get("spec") or {}).get("replicas")
-    return replicas
+    """What a Scale asks for; null is none."""
+    spec = scale.get("spec") or {}
+    return int(spec["replicas"] or 0) if "replicas" in spec else None
 
 
 def with_replicas(obj: Object, replicas: int, custom: CustomKind | None) -> Object:
