@@ -1,6 +1,7 @@
 """The two services in one event loop: the apiserver first, the gateway once that is ready, and both until a signal."""
 
 import asyncio
+import gc
 import logging
 import signal
 from argparse import Namespace
@@ -12,7 +13,7 @@ from kybern.clock import SystemClock
 from kybern.envtest.core.services import ControlPlane
 from kybern.rpc.memory import MemoryNetwork, MemoryTransport
 from kybern.rpc.transport import Identity
-from kybern.runtime.main import build_parser, load_service, service_failures
+from kybern.runtime.main import COLLECT_AFTER, build_parser, load_service, service_failures
 from kybern.runtime.service import Env, Service
 from kybern.telemetry import Telemetry
 
@@ -36,6 +37,7 @@ class Running:
 
     def run(self) -> int:
         """Until SIGTERM or SIGINT; the exit status."""
+        gc.set_threshold(*COLLECT_AFTER)
         try:
             with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
                 runner.run(self._serve())
@@ -60,6 +62,7 @@ class Running:
             first, second = load_service("apiserver"), load_service("gateway")
             tasks.create_task(self._run(first, self._options(first, APISERVER, self.plan.apiserver), ready))
             await ready.wait()
+            gc.freeze()  # what is loaded by now stays
             tasks.create_task(self._run(second, self._options(second, GATEWAY, self.plan.gateway), asyncio.Event()))
 
     def _options(self, service: Service, address: str, arguments: tuple[str, ...]) -> Namespace:
