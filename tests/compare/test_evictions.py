@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 from bad_values import Asked
-from same import Both
+from same import Both, differences, normal
 
 Object = dict[str, Any]
 RUN = {"containers": [{"name": "c", "image": "i"}]}
@@ -69,8 +69,12 @@ def test_what_evictions_say(both: Both, pods: str) -> None:
     for options in OPTIONS:
         ask(f"{options}", "POST", at, eviction("ready", deleteOptions=options))
         ask(f"strict {options}", "POST", f"{at}&fieldValidation=Strict", eviction("ready", deleteOptions=options))
-    for version in ("v1", "policy/v2"):
+    for version in ("v1", "policy/v2", "policy/v1beta1"):
         ask(version, "POST", at, {**eviction("ready"), "apiVersion": version})
+        odd = eviction("ready", deleteOptions={"gracePeriodSeconds": 5, "foo": 1})
+        ask(f"{version} strict", "POST", f"{at}&fieldValidation=Strict", {**odd, "apiVersion": version})
+    for query in ("dryRun=x", "dryRun=All&dryRun=x"):
+        ask(query, "POST", f"{at.partition('?')[0]}?{query}", eviction("done"))
     for method in ("GET", "DELETE"):
         ask(method, method, f"{pods}/ready/eviction")
     ask.check()
@@ -93,3 +97,18 @@ def test_zones_come_with_bindings(both: Both, namespace: str) -> None:
                 ask("bound", "POST", path, {"metadata": {"name": name, "labels": labels}, "target": target})
                 ask(name, "GET", f"{root}/pods/{name}")
     ask.check()
+
+
+def test_a_budget_that_is_used_up(both: Both, namespace: str, pods: str) -> None:
+    """What an eviction writes; kube-apiserver's manager is called as its program."""
+    path = f"/apis/policy/v1/namespaces/{namespace}/poddisruptionbudgets"
+    spec = {"minAvailable": 1, "selector": {"matchLabels": {"a": "b"}}}
+    both.same("POST", path, {"metadata": {"name": "x"}, "spec": spec})
+    for allowed in (2, 1):
+        status = {"observedGeneration": 9, "disruptionsAllowed": allowed, "currentHealthy": 3, "desiredHealthy": 1}
+        both.ask("PATCH", f"{path}/x/status", {"status": {**status, "expectedPods": 3, "disruptedPods": None}})
+        unmet = eviction("ready", deleteOptions={"preconditions": {"uid": "x"}})
+        both.same("POST", f"{pods}/ready/eviction", unmet)
+        pair = both.ask("GET", f"{path}/x")
+        kube, kybern = (normal(answer.document["status"]) for answer in (pair.kube, pair.kybern))
+        assert differences(kube, kybern) == []

@@ -116,11 +116,14 @@ async def test_eviction_respects_budgets(admin: Client) -> None:
     assert error.details["causes"][0]["reason"] == "DisruptionBudget"
     made = await admin.get(POD_DISRUPTION_BUDGETS, "b", "default")
     await admin.update_status(POD_DISRUPTION_BUDGETS, {**made, "status": status(made, 1)})
-    answer = await admin.create_subresource(PODS, "eviction", "p", eviction, "default")
+    older = {**eviction, "apiVersion": "policy/v1beta1", "kind": "Eviction"}
+    answer = await admin.create_subresource(PODS, "eviction", "p", older, "default")
     assert answer["status"] == "Success"
     after = (await admin.get(POD_DISRUPTION_BUDGETS, "b", "default"))["status"]
     assert after["disruptionsAllowed"] == 0
     assert "p" in after["disruptedPods"]
+    (told,) = (one for one in after["conditions"] if one["type"] == "DisruptionAllowed")
+    assert (told["status"], told["reason"], told["message"]) == ("False", "InsufficientPods", "")
     assert (await refused(admin.get(PODS, "p", "default"))).code == 404
 
 

@@ -17,6 +17,7 @@ from kybern.kube.status import StatusError, bad_request, forbidden, not_found, s
 
 GVK = ("policy", "v1", "Eviction")
 OLDER = b'"policy/v1beta1"'
+ALLOWED = "DisruptionAllowed"
 LIMIT = 2000  # pods on their way out that one budget remembers
 PROCESSING_SECONDS = 10
 REASON, MESSAGE = "EvictionByEvictionAPI", "Eviction API: evicting"
@@ -136,7 +137,22 @@ def _counted(request: Request, budget: Object, pod: str) -> Object:
         raise _later(f"The disruption budget {name} needs {wanted} healthy pods and has {healthy} currently", 0)
     disrupted[pod] = meta.format_time(request.now)
     status |= {"disruptionsAllowed": allowed - 1, "disruptedPods": disrupted}
+    if allowed == 1:
+        status["conditions"] = _used_up(request, status)
     return {**budget, "status": status, "metadata": {**budget["metadata"]}}
+
+
+def _used_up(request: Request, status: Object) -> list[Object]:
+    """The conditions of a budget that allows no more."""
+    found = [dict(condition) for condition in status.get("conditions") or ()]
+    seen = status.get("observedGeneration") or 0
+    conditions.set_condition(
+        found, ALLOWED, "False", now=request.now, reason="InsufficientPods", observed_generation=seen
+    )
+    for condition in found:
+        if condition["type"] == ALLOWED:
+            condition["message"] = ""
+    return found
 
 
 def _later(why: str, seconds: int) -> StatusError:
