@@ -112,9 +112,9 @@ def _check_types(raw: Object) -> None:
 
 
 def _check_type(name: str, value: Any, wanted: type | None, shown: str) -> None:
-    if wanted is None or value is None or type(value) is wanted:
+    if wanted is None or value is None or (type(value) is wanted and (wanted is not int or value < 1 << 63)):
         return
-    kind = f"number {value}" if wanted is int and type(value) is float else recognize.go_type(value)
+    kind = f"number {value}" if wanted is int and type(value) in (float, int) else recognize.go_type(value)
     raise bad_request(f"json: cannot unmarshal {kind} into Go struct field {name} of type {shown}")
 
 
