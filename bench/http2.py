@@ -28,7 +28,7 @@ from load import Api, api, pod, post_all
 from watch_fanout import MARK, PATH, SECONDS, WATCHERS, Seen, write_all
 
 PODS = "/api/v1/namespaces/default/pods"
-ROUNDS, PER_ROUND = 3, 4.0
+ROUNDS, PER_ROUND = 3, 4  # seconds, whole ones
 WIDEST = (1 << 31) - 1
 PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
 CASES = (  # protocol, connections, requests at once on each
@@ -42,7 +42,7 @@ CASES = (  # protocol, connections, requests at once on each
 
 def h2load(a: Api, path: str, http1: bool, connections: int, at_once: int) -> float:
     """Requests a second. Raises SystemExit when an answer was not 2xx."""
-    command = ["h2load", "-t1", f"-c{connections}", f"-m{at_once}", f"-D{PER_ROUND:g}", "-H", a.authorization]
+    command = ["h2load", "-t1", f"-c{connections}", f"-m{at_once}", f"-D{PER_ROUND}", "-H", a.authorization]
     command += ["-H", "accept: application/json, */*", *(["--h1"] if http1 else []), a.url + path]
     text = subprocess.run(command, capture_output=True, text=True, check=True).stdout
     rate, failed = re.search(r", ([\d.]+) req/s", text), re.search(r" (\d+) 3xx, (\d+) 4xx, (\d+) 5xx", text)
