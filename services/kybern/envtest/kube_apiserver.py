@@ -57,7 +57,7 @@ def _serve(given: Given) -> int:
     plan = decide_services(given, files, host, flag_names("apiserver"), flag_names("gateway"))
     for flag in plan.passed_over:
         print(f"{NAME}: {flag} is passed over", file=sys.stderr)
-    return Running(plan).run()
+    return Running(plan, files.store).run()
 
 
 if __name__ == "__main__":

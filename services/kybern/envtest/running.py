@@ -5,7 +5,9 @@ import gc
 import logging
 import signal
 from argparse import Namespace
+from pathlib import Path
 from random import Random, SystemRandom
+from typing import Any
 
 import uvloop
 
@@ -18,7 +20,9 @@ from kybern.runtime.service import Env, Service
 from kybern.telemetry import Telemetry
 
 APISERVER, GATEWAY = "apiserver:1", "gateway:1"  # addresses in the memory's network
+SQLITE = "sqlite:"
 ALONE = {"apiserver": ("--store", ":")}  # what a service cannot do without
+LOOK = 1.0  # seconds between looks at the folder of the data
 log = logging.getLogger("kybern.envtest")
 
 
@@ -31,8 +35,10 @@ def flag_names(service: str) -> frozenset[str]:
 class Running:
     """Both services."""
 
-    def __init__(self, plan: ControlPlane) -> None:
+    def __init__(self, plan: ControlPlane, store: str) -> None:
+        """`store` is what the plan's --store says."""
         self.plan = plan
+        self.data = Path(store.removeprefix(SQLITE)) if store.startswith(SQLITE) else None
         self.network = MemoryNetwork()
 
     def run(self) -> int:
@@ -52,6 +58,13 @@ class Running:
             return 1
         return 0
 
+    async def _end_with_data(self, work: asyncio.Task[Any], data: Path) -> None:
+        """A test that forgets its kube-apiserver, but not its etcd, leaves nothing running."""
+        while await asyncio.to_thread(data.exists):  # noqa: ASYNC110 — a folder has no event
+            await asyncio.sleep(LOOK)
+        log.info("%s is gone", data)
+        work.cancel()
+
     async def _serve(self) -> None:
         work = asyncio.current_task()
         assert work is not None
@@ -63,6 +76,8 @@ class Running:
             tasks.create_task(self._run(first, self._options(first, APISERVER, self.plan.apiserver), ready))
             await ready.wait()
             gc.freeze()  # what is loaded by now stays
+            if self.data is not None:
+                tasks.create_task(self._end_with_data(work, self.data))
             tasks.create_task(self._run(second, self._options(second, GATEWAY, self.plan.gateway), asyncio.Event()))
 
     def _options(self, service: Service, address: str, arguments: tuple[str, ...]) -> Namespace:

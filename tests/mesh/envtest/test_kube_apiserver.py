@@ -2,6 +2,7 @@
 
 import http.client
 import json
+import shutil
 import ssl
 import subprocess
 import time
@@ -119,6 +120,13 @@ def test_an_environment(kit: Kit) -> None:
         with kit.apiserver():
             kit.wait()
             assert kit.ask("GET", "/api/v1/namespaces/default/pods/p")[0] == 200, "etcd keeps what it has"
+
+
+def test_nothing_goes_on_without_its_data(kit: Kit) -> None:
+    with kit.etcd(), kit.apiserver() as process:
+        kit.wait()
+        shutil.rmtree(kit.etcd_data)
+        assert process.wait(WITHIN) == 0
 
 
 @pytest.mark.parametrize(
