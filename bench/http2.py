@@ -104,8 +104,8 @@ def measure(names: list[str], apis: list[Api]) -> None:
     """The table."""
     print("| | " + " | ".join(names) + " |")
     print("|" + "---|" * (len(names) + 1))
-    for name, *how in CASES:
-        rounds = [[h2load(a, f"{PODS}/bench", *how) for a in apis] for _ in range(ROUNDS)]
+    for name, http1, connections, at_once in CASES:
+        rounds = [[h2load(a, f"{PODS}/bench", http1, connections, at_once) for a in apis] for _ in range(ROUNDS)]
         row(f"GET of a Pod, {name}", [list(values) for values in zip(*rounds, strict=True)])
     rounds = [[watch(a, number) for a in apis] for number in range(ROUNDS)]
     row(f"{WATCHERS} watches on one connection, 16 writers", [list(values) for values in zip(*rounds, strict=True)])

@@ -51,9 +51,14 @@ def _from(operation: Operation, of: str) -> str:
     raise Inapplicable(f"{of} operation failed to decode from: operation, missing from field: {MISSING}")
 
 
+def parts_of(path: str) -> list[str]:
+    """The parts of a JSON pointer, of which the first is what stands before its first slash."""
+    return [part.replace("~1", "/").replace("~0", "~") for part in path.split("/")]
+
+
 def _holder(document: Document, path: str) -> tuple[Any, str]:
     """The object or list that a path ends in, and the last part of the path; None where there is no such place."""
-    parts = [part.replace("~1", "/").replace("~0", "~") for part in path.split("/")]
+    parts = parts_of(path)
     for part in parts[1:-1]:
         try:
             document = _get(document, part)

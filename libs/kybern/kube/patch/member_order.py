@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
-import jsonpointer
+from kybern.kube.patch.json_steps import parts_of
 
 
 def merged(patched: Any, patch: Any) -> Any:
@@ -25,7 +25,7 @@ def stepped(patched: Any, operations: Any) -> Any:
         for member in ("path", "from"):
             pointer = operation.get(member) if isinstance(operation, dict) else None
             if isinstance(pointer, str):
-                outcome = _along(outcome, [jsonpointer.unescape(part) for part in pointer.split("/")[1:]])
+                outcome = _along(outcome, parts_of(pointer)[1:])
     return outcome
 
 

@@ -112,7 +112,8 @@ def _check_types(raw: Object) -> None:
 
 
 def _check_type(name: str, value: Any, wanted: type | None, shown: str) -> None:
-    if wanted is None or value is None or (type(value) is wanted and (wanted is not int or value < 1 << 63)):
+    fits = value < 1 << 63 if type(value) is int else True
+    if wanted is None or value is None or (type(value) is wanted and fits):
         return
     kind = f"number {value}" if wanted is int and type(value) in (float, int) else recognize.go_type(value)
     raise bad_request(f"json: cannot unmarshal {kind} into Go struct field {name} of type {shown}")
