@@ -21,9 +21,11 @@ NETNS = Path("/run/netns")
 _libc = ctypes.CDLL(None, use_errno=True)
 
 
-def die_with_parent() -> None:
-    """Have the kernel end this process when its parent ends, however that happens."""
+def die_with_parent(parent: int) -> None:
+    """Have the kernel end this process when its parent ends, however that happens; raises SystemExit if it has."""
     _libc.prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
+    if os.getppid() != parent:
+        raise SystemExit(128 + signal.SIGTERM)
 
 
 def enter_namespace(name: str) -> None:
@@ -38,10 +40,11 @@ def spawn(spec: ProcessSpec, log: Path) -> tuple[int, socket.socket | None]:
     ours, theirs = socket.socketpair()
     sys.stdout.flush()
     sys.stderr.flush()
+    parent = os.getpid()
     pid = os.fork()
     if pid == 0:
         ours.close()
-        _become(spec, log, theirs)
+        _become(spec, log, theirs, parent)
     theirs.close()
     if spec.service:
         return pid, ours
@@ -49,7 +52,7 @@ def spawn(spec: ProcessSpec, log: Path) -> tuple[int, socket.socket | None]:
     return pid, None
 
 
-def _become(spec: ProcessSpec, log: Path, ready: socket.socket) -> NoReturn:
+def _become(spec: ProcessSpec, log: Path, ready: socket.socket, parent: int) -> NoReturn:
     """The child: never returns to the caller's stack."""
     status = 70
     try:
@@ -57,7 +60,7 @@ def _become(spec: ProcessSpec, log: Path, ready: socket.socket) -> NoReturn:
         for number in (signal.SIGTERM, signal.SIGINT, signal.SIGCHLD, signal.SIGHUP):
             signal.signal(number, signal.SIG_DFL)
         os.setsid()
-        die_with_parent()
+        die_with_parent(parent)
         output = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o640)
         os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
         os.dup2(output, 1)

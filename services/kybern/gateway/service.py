@@ -63,7 +63,7 @@ def add_flags(parser: ArgumentParser) -> None:
     )
     add_request_header_flags(parser)
     parser.add_argument("--workers", type=int, default=1, metavar="N", help="processes that share the port")
-    parser.add_argument("--worker", action="store_true", help=SUPPRESS)  # started by a gateway with --workers
+    parser.add_argument("--worker", type=int, default=0, help=SUPPRESS)  # the pid of a gateway with --workers
     parser.add_argument(
         "--external-address", default="", help="host:port that /api tells clients; default: the port's own"
     )
@@ -203,7 +203,7 @@ def request_timeout(text: str) -> float:
 async def run(options: Namespace, env: Env) -> None:
     """Serve until cancelled."""
     if options.worker:
-        die_with_parent()
+        die_with_parent(options.worker)
     seconds = request_timeout(options.request_timeout)
     source = FileCertificateSource(Path(options.pki))
     channel = env.transport.channel(options.apiserver, APISERVER)

@@ -6,6 +6,7 @@ They share the port by SO_REUSEPORT, so the kernel spreads connections; a worker
 from __future__ import annotations
 
 import asyncio
+import os
 import sys
 from argparse import Namespace
 from collections.abc import Iterator
@@ -39,7 +40,7 @@ def worker_arguments(options: Namespace, index: int) -> list[str]:
         yield from ("--address", worker_address(options.address, index), "--pki", options.pki)
         yield from ("--apiserver", options.apiserver, "--log-level", options.log_level)
         yield from ("--bind-address", options.bind_address, "--secure-port", str(options.secure_port))
-        yield "--worker"
+        yield from ("--worker", str(os.getpid()))
         if options.traces:
             yield from ("--traces", options.traces)
         for name in (*SAME, *FLAGS):

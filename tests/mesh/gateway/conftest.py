@@ -108,7 +108,7 @@ async def front(
         bind_address="127.0.0.1",
         secure_port=port,
         workers=1,
-        worker=False,
+        worker=0,
         external_address="",
         proxy_client=str(folder / "front-proxy"),
         logs_dir=str(folder / "logs"),
