@@ -33,7 +33,7 @@ demo: setup ## a cluster, an application, its Service and DNS name, and the trac
 test: setup-tests unit contract mesh clients e2e ## every test; what needs root or containerd runs where it can
 
 unit: ## tests of the pure core
-	$(PYTEST) $(PARALLEL) tests/unit
+	$(call TWICE,$(PARALLEL) tests/unit)
 
 contract: ## one suite for each interface, over every implementation
 	$(call TWICE,$(PARALLEL) tests/contract)
