@@ -1,5 +1,6 @@
 """What a worker is told."""
 
+import os
 from argparse import Namespace
 
 import pytest
@@ -24,7 +25,7 @@ def test_arguments_are_those_of_the_first_process() -> None:
     first = build_parser(SERVICE).parse_args(flags)
     worker = build_parser(SERVICE).parse_args(worker_arguments(first, 1))
     assert isinstance(worker, Namespace)
-    assert (worker.address, worker.workers, worker.worker) == ("unix:/g.1", 1, True)
+    assert (worker.address, worker.workers, worker.worker) == ("unix:/g.1", 1, os.getpid())
     same = ("pki", "apiserver", "secure_port", "bind_address", "traces", "log_level", "external_address")
     same += ("disable_http2_serving", "http2_max_streams_per_connection")
     assert [getattr(worker, name) for name in same] == [getattr(first, name) for name in same]
