@@ -132,7 +132,7 @@ async def front(
     try:
         await running(network, "apiserver", tasks, lambda env: serve("apiserver:1", env, store, settings, pem))
         await running(network, "gateway", tasks, lambda env: SERVICE.run(options, env))
-        found = Front(network, port, ca, folder, None, tasks[-1])  # type: ignore[arg-type]
+        found = Front(network, port, ca, folder, None, tasks[-1])  # type: ignore[arg-type]  # its client is made below
         async with found.client("root", "system:masters") as found.admin:
             yield found
             await found.admin.close()

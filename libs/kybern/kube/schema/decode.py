@@ -19,6 +19,7 @@ from kybern.kube.schema.go_types import FIELDS, RAW, put, shown
 from kybern.kube.schema.restore_errors import restore_error
 from kybern.kube.schema.table import Definition, dropped_zeros, load
 from kybern.kube.schema.times import time_error
+from kybern.kube.schema.written import Real, Whole
 from kybern.kube.status import StatusError, bad_request
 
 _BASE64 = re.compile("[A-Za-z0-9+/]*={0,2}")
@@ -67,30 +68,8 @@ def prune(definition: Definition, obj: dict[str, Any], *, restored: bool = False
 
 def reworded(definition: Definition, data: bytes) -> str:
     """The error of decoding a JSON text, with numbers as they are written in it."""
-    errors, _ = check(definition, json.loads(data, parse_int=_Whole, parse_float=_Real))
+    errors, _ = check(definition, json.loads(data, parse_int=Whole, parse_float=Real))
     return errors[0]
-
-
-class _Whole(int):
-    """An integer that remembers how it was written."""
-
-    written: str
-
-    def __new__(cls, text: str) -> "_Whole":
-        made = super().__new__(cls, text)
-        made.written = text
-        return made
-
-
-class _Real(float):
-    """As `_Whole`, of what has a point or an exponent."""
-
-    written: str
-
-    def __new__(cls, text: str) -> "_Real":
-        made = super().__new__(cls, text)
-        made.written = text
-        return made
 
 
 def decode_error(gvk: tuple[str, str, str], message: str) -> StatusError:

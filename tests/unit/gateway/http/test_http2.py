@@ -614,7 +614,7 @@ async def test_a_client_that_asks_and_never_reads_is_cut_off() -> None:
     async with listening(handler) as (port, connections):
         _, writer = await asyncio.open_connection("127.0.0.1", port, limit=1024)
         writer.write(PREFACE + frame(4, 0, 0))
-        writer.transport.pause_reading()  # type: ignore[attr-defined]
+        writer.transport.pause_reading()  # type: ignore[attr-defined]  # it reads, too
         async with asyncio.timeout(20):
             while connections:
                 writer.write(frame(6, 0, 0, b"abcdefgh") * 5000)

@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 
 from cryptography.x509 import load_pem_x509_certificates
 
+from kybern.apiserver.core.authentication.claims_used import uses_claim
 from kybern.apiserver.core.authentication.jwt_config import (
     Anonymous,
     Configuration,
@@ -18,9 +19,8 @@ from kybern.apiserver.core.authentication.jwt_config import (
     Rule,
 )
 from kybern.apiserver.core.strict_members import AUTHENTICATION, check_members
-from kybern.kube.cel import CompileError, Program, ast, compiler
+from kybern.kube.cel import CompileError, Program, compiler
 from kybern.kube.cel.shapes import ListOf, MapOf, Scalar, Structs, struct
-from kybern.kube.cel.walk import every
 from kybern.kube.field import FieldError, duplicate, invalid, required
 from kybern.kube.validation.names import dns1123_subdomain, regex_error
 
@@ -289,25 +289,9 @@ def _check_key(path: str, key: str) -> list[FieldError]:
 
 def _check_email(path: str, username: Mapped, reading: Reading) -> None:
     """Who takes the name from `claims.email` has to look at `claims.email_verified` somewhere."""
-    if username.expression is None or not _uses(username.expression, "email"):
+    if username.expression is None or not uses_claim(username.expression, "email"):
         return
     of_groups = (f"{path}.claimMappings.groups.", f"{path}.claimMappings.uid.")
     places = [program for at, program in reading.programs.items() if not at.startswith(of_groups)]
-    if not any(_uses(program, "email_verified") for program in places):
+    if not any(uses_claim(program, "email_verified") for program in places):
         reading.errors.append(invalid(f"{path}.claimMappings.username.expression", username.text, _UNVERIFIED))
-
-
-def _uses(program: Program, claim: str) -> bool:
-    """Whether an expression speaks of `claims.NAME` or `claims.?NAME`."""
-    for node in every(program.checked.root):
-        if isinstance(node, ast.Select) and node.field == claim and _is_claims(node.operand):
-            return True
-        if isinstance(node, ast.Call) and node.function == "_?._" and len(node.args) == 2:
-            operand, name = node.args
-            if _is_claims(operand) and isinstance(name, ast.Const) and name.value == claim:
-                return True
-    return False
-
-
-def _is_claims(node: ast.Node) -> bool:
-    return isinstance(node, ast.Ident) and node.name == "claims"
