@@ -20,9 +20,10 @@ leave it alone; nothing here reads a clock, a network or a random source.
 
 from kybern.kube.schema.columns import Column, columns
 from kybern.kube.schema.conversion import convert, same_shape
-from kybern.kube.schema.decode import DecodeError, check, decode_error, prune, reworded, strict_error, strict_problem
+from kybern.kube.schema.decode import DecodeError, check, prune, reworded
 from kybern.kube.schema.duplicates import appearances, duplicate_fields
 from kybern.kube.schema.go_types import is_raw
+from kybern.kube.schema.refusals import decode_error, strict_error, strict_problem
 from kybern.kube.schema.resources import GroupInfo, ResourceInfo, SubresourceInfo
 from kybern.kube.schema.table import Definition, Schema, Zeros, definition, kind, load, resource
 

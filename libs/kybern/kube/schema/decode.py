@@ -10,7 +10,6 @@ import base64
 import json
 import math
 import re
-from collections.abc import Sequence
 from typing import Any
 
 from kybern.kube import quantity
@@ -20,7 +19,6 @@ from kybern.kube.schema.restore_errors import restore_error
 from kybern.kube.schema.table import Definition, dropped_zeros, load
 from kybern.kube.schema.times import time_error
 from kybern.kube.schema.written import Real, Whole
-from kybern.kube.status import StatusError, bad_request
 
 _BASE64 = re.compile("[A-Za-z0-9+/]*={0,2}")
 _INTEGERS = {"int32": 2**31, "int64": 2**63}
@@ -70,22 +68,6 @@ def reworded(definition: Definition, data: bytes) -> str:
     """The error of decoding a JSON text, with numbers as they are written in it."""
     errors, _ = check(definition, json.loads(data, parse_int=Whole, parse_float=Real))
     return errors[0]
-
-
-def decode_error(gvk: tuple[str, str, str], message: str) -> StatusError:
-    """BadRequest for a body that cannot be read as its kind."""
-    _, version, kind = gvk
-    return bad_request(f'{kind} in version "{version}" cannot be handled as a {kind}: {message}')
-
-
-def strict_problem(problems: Sequence[str]) -> str:
-    """What fieldValidation=Strict says of problems; with Warn each of them is a warning instead."""
-    return "strict decoding error: " + ", ".join(problems)
-
-
-def strict_error(gvk: tuple[str, str, str], problems: Sequence[str]) -> StatusError:
-    """BadRequest of fieldValidation=Strict."""
-    return decode_error(gvk, strict_problem(problems))
 
 
 class _Walk:
