@@ -73,11 +73,12 @@ def find_store(given: Given) -> str:
     servers = [urlsplit(url) for url in ",".join(given.get("etcd-servers", ())).split(",") if url]
     if not servers:
         raise ValueError("--etcd-servers must be specified")
-    if last(given, "etcd-prefix", "/registry").strip("/") != "registry":
-        raise ValueError("--etcd-prefix: only /registry is here")
+    root = last(given, "etcd-prefix", "/registry").strip("/")
     if servers[0].scheme == "http" and (place := _ask(f"http://{servers[0].netloc}{PLACE}")):
+        if root != "registry":
+            raise ValueError("--etcd-prefix: only /registry is here")
         return f"sqlite:{place}/kybern.db"
-    return "etcd://" + ",".join(server.netloc for server in servers)
+    return "etcd://" + ",".join(server.netloc for server in servers) + (f"/{root}" if root != "registry" else "")
 
 
 def _ask(url: str) -> str:

@@ -11,6 +11,7 @@ from kybern.store.encryption.config import EncryptionConfig, Key, ProviderConfig
 from kybern.store.encryption.store import EncryptedStore
 from kybern.store.errors import StoreUnavailable
 from kybern.store.etcd import EtcdStore
+from kybern.store.prefixed import PrefixedStore
 from kybern.store.sqlite import SqliteStore
 from kybern.testing.etcd import Etcd, binary, clusters, new_member
 
@@ -22,6 +23,7 @@ IMPLEMENTATIONS = [
     "etcd",
     "etcd-3.6",
     "etcd-encrypted",
+    "etcd-prefixed",
 ]
 EVERYTHING = EncryptionConfig(
     (ResourceConfig(("*.*",), (ProviderConfig("aesgcm", (Key("key1", b"k" * 32),)), ProviderConfig("identity"))),)
@@ -92,5 +94,7 @@ async def store(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator
                 await opened.txn([Delete(kv.key)])
             if request.param == "etcd-encrypted":
                 opened = EncryptedStore(opened, EVERYTHING, lambda key: ("", "all"))
+            elif request.param == "etcd-prefixed":
+                opened = PrefixedStore(opened, "/other", of="")
     yield opened
     await opened.close()

@@ -135,13 +135,8 @@ def test_nothing_goes_on_without_its_data(kit: Kit) -> None:
         (["--version"], 0, "Kubernetes v1.36.0\n"),
         (["--insecure-port=0"], 1, "Error: unknown flag: --insecure-port\n"),
         (["--secure-port=1"], 1, "Error: --etcd-servers must be specified\n"),
-        (
-            ["--etcd-servers=http://h:1", "--etcd-prefix=/x"],
-            1,
-            "Error: --etcd-prefix: only /registry is here\n",
-        ),
     ],
-    ids=["version", "unknown", "no etcd", "prefix"],
+    ids=["version", "unknown", "no etcd"],
 )
 def test_wrong_use(kit: Kit, flags: Sequence[str], status: int, said: str) -> None:
     command = [kit.assets / "kube-apiserver", f"--cert-dir={kit.certs}", *flags]

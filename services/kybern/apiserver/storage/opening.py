@@ -23,7 +23,7 @@ CONFIG, RELOAD = "--encryption-provider-config", "--encryption-provider-config-a
 
 def add_flags(parser: ArgumentParser) -> None:
     """The flags that say where and how objects are stored."""
-    parser.add_argument("--store", required=True, help="sqlite:PATH or etcd://HOST:PORT[,HOST:PORT...]")
+    parser.add_argument("--store", required=True, help="sqlite:PATH or etcd://HOST:PORT[,HOST:PORT...][/ROOT]")
     parser.add_argument("--etcd-cafile", default="", metavar="FILE", help="CA of etcd's certificates: TLS to etcd")
     parser.add_argument("--etcd-certfile", default="", metavar="FILE", help="client certificate for etcd")
     parser.add_argument("--etcd-keyfile", default="", metavar="FILE", help="its key")
