@@ -49,7 +49,7 @@ class Outcome:
     output: dict[str, list[str]] = field(default_factory=dict)
 
 
-def make_module() -> Path:
+def make_module() -> None:
     """A Go module in which Kubernetes' packages can be overlaid: files below the module cache may not be."""
     BUILT.mkdir(parents=True, exist_ok=True)
     conformance = ROOT / "tests" / "conformance"
@@ -63,9 +63,14 @@ def make_module() -> Path:
         link.symlink_to(found.stdout.strip())
         shutil.copy(conformance / "go.sum", BUILT / "go.sum")
         module.write_text((conformance / "go.mod").read_text() + f"\nreplace {MODULE} => ./kubernetes\n")
-    replaced = {str(link / name): str(HERE / "overlay" / ours) for name, ours in OVERLAID.items()}
-    (BUILT / "overlay.json").write_text(json.dumps({"Replace": replaced}))
-    return BUILT
+
+
+def overlay(folder: Path) -> Path:
+    """The file that tells Go what stands in for what."""
+    path = folder / "overlay.json"
+    replaced = {str(BUILT / "kubernetes" / name): str(HERE / "overlay" / ours) for name, ours in OVERLAID.items()}
+    path.write_text(json.dumps({"Replace": replaced}))
+    return path
 
 
 def left_out_by_name() -> list[tuple[str, str, str]]:
@@ -138,7 +143,8 @@ def run_package(package: str, options: argparse.Namespace, environment: dict[str
         outcome.left_out["*"] = whole
         return outcome
     command = ["nice", "go", "test", "-json", "-vet=off", "-count=1", f"-timeout={options.timeout}"]
-    command += ["-overlay", str(BUILT / "overlay.json"), f"{MODULE}/test/integration/{package}"]
+    command += [] if options.real else [f"-overlay={options.overlay}"]
+    command += [f"{MODULE}/test/integration/{package}"]
     command += ["-run", options.run] if options.run else []
     skip = [test.pattern for test, _ in excluded]
     if skip and not options.everything:
@@ -229,13 +235,12 @@ def main() -> int:
     """The exit status: 1 if something failed."""
     options = parse()
     make_module()
-    if options.real:
-        (BUILT / "overlay.json").write_text("{}")
     environment = os.environ | ENVIRONMENT
     failed = False
     folder = Path(tempfile.mkdtemp(prefix="kybern-integration-"))
     try:
         with etcd(folder) as url, starter(folder) as path:
+            options.overlay = overlay(folder)
             (folder / "bin").mkdir()
             (folder / "bin" / "etcd").symlink_to(ETCD)
             (folder / "tmp").mkdir()
