@@ -13,6 +13,7 @@ import yaml
 
 DEEPEST = 200
 _ENCODER = 254  # levels that orjson writes
+_INDENTED = re.compile(rb"^[ \t?:-]{400}", re.MULTILINE)  # without it, blocks nest a few hundred levels at most
 _SMALL, _LARGE = 400_000, 4_000_000  # values
 _SMALL_RATIO, _LARGE_RATIO = 0.99, 0.10
 
@@ -39,11 +40,27 @@ def check_depth(value: Any, data: bytes | None = None) -> None:
 
 def load_yaml(data: bytes, loader: Any) -> Any:
     """The first document; nobody looks at what follows it. Raises yaml.YAMLError, TooDeep."""
+    if data.count(b"{") + data.count(b"[") > DEEPEST or _INDENTED.search(data):
+        _check_nesting(data, loader)
     if b"*" in data and b"&" in data:
         _check_aliases(next(yaml.compose_all(data, loader), None))
     value = next(yaml.load_all(data, loader), None)
     check_depth(value)
     return value
+
+
+def _check_nesting(data: bytes, loader: Any) -> None:
+    """Before libyaml's recursion meets it, which ends the process far below the size of a request. Raises TooDeep."""
+    depth = 0
+    for event in yaml.parse(data, loader):
+        if isinstance(event, yaml.CollectionStartEvent):
+            depth += 1
+            if depth > DEEPEST:
+                raise TooDeep
+        elif isinstance(event, yaml.CollectionEndEvent):
+            depth -= 1
+        elif isinstance(event, yaml.DocumentEndEvent):
+            return
 
 
 def yaml_error(error: Exception, data: bytes = b"") -> str:

@@ -61,3 +61,25 @@ def test_ordinary_aliases_are_fine() -> None:
 def test_yaml_that_nests_too_deeply_is_refused() -> None:
     with pytest.raises(TooDeep):
         load_yaml(b"- " * (DEEPEST + 1) + b"x", yaml.CSafeLoader)
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"[" * 1_500_000 + b"]" * 1_500_000,
+        b"a: " + b"{a: " * 750_000,
+        b"- " * 1_500_000 + b"a",
+        b"a:\n" + b"".join(b" " * level + b"a:\n" for level in range(1, 2_000)),
+    ],
+    ids=["closed", "open", "sequences", "mappings"],
+)
+def test_yaml_that_nests_deeper_than_a_process_stands(data: bytes) -> None:
+    started = time.monotonic()
+    with pytest.raises(TooDeep):
+        load_yaml(data, yaml.CSafeLoader)
+    assert time.monotonic() - started < 1
+
+
+def test_documents_with_many_brackets_are_read() -> None:
+    data = b"a: [" + b"[], " * 1_000 + b"{}]\nb: '[[[[" + b"[" * 1_000 + b"'"
+    assert len(load_yaml(data, yaml.CSafeLoader)["a"]) == 1_001
