@@ -1,8 +1,9 @@
 """Run Kubernetes' own integration tests on Kybern: `python tests/integration/run.py apiserver -run 'TestPatch'`.
 
-A package is named by its folder below test/integration; `apiserver/...` is all below it. The tests are those of
-Kubernetes 1.36, unchanged; with -overlay, the functions that start a kube-apiserver in the test's process start
-Kybern instead, with the test's flags, on an etcd. Prints what failed, and counts by package.
+A package is named by its folder below test/integration; `apiserver/...` is all below it, `apiextensions/...` the tests
+of the module k8s.io/apiextensions-apiserver. The tests are those of Kubernetes 1.36, unchanged; with -overlay, the
+functions that start a server in the test's process start Kybern instead, with the test's flags, on an etcd. Prints
+what failed, and counts by package.
 """
 
 import argparse
@@ -22,18 +23,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from modules import APIEXTENSIONS, ENVIRONMENT, KUBERNETES, module_of
+
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parents[1]
-BUILT = ROOT / "build" / "tools" / "integration"
 ETCD = ROOT / "build" / "tools" / "etcd-3.6"
-MODULE = "k8s.io/kubernetes"
-OVERLAID = {
-    "cmd/kube-apiserver/app/testing/testserver.go": "testserver.go",
-    "cmd/kube-apiserver/app/testing/kybern.go": "kybern.go",
-    "test/integration/framework/test_server.go": "framework_server.go",
-    "test/integration/framework/goleak.go": "goleak.go",
-}
-ENVIRONMENT = {"GOFLAGS": "-mod=mod -trimpath -buildvcs=false", "CGO_ENABLED": "0"}
 LEFT_OUT = HERE / "left_out.txt"
 SHOWN = 25  # lines of a failure's output
 
@@ -47,30 +41,6 @@ class Outcome:
     skipped: list[str] = field(default_factory=list)
     left_out: dict[str, str] = field(default_factory=dict)  # reasons by name
     output: dict[str, list[str]] = field(default_factory=dict)
-
-
-def make_module() -> None:
-    """A Go module in which Kubernetes' packages can be overlaid: files below the module cache may not be."""
-    BUILT.mkdir(parents=True, exist_ok=True)
-    conformance = ROOT / "tests" / "conformance"
-    link, module = BUILT / "kubernetes", BUILT / "go.mod"
-    if not module.exists():
-        listed = ["go", "list", "-m", "-f", "{{.Dir}}", MODULE]
-        found = subprocess.run(
-            listed, cwd=conformance, env=os.environ | ENVIRONMENT, check=True, capture_output=True, text=True
-        )
-        link.unlink(missing_ok=True)
-        link.symlink_to(found.stdout.strip())
-        shutil.copy(conformance / "go.sum", BUILT / "go.sum")
-        module.write_text((conformance / "go.mod").read_text() + f"\nreplace {MODULE} => ./kubernetes\n")
-
-
-def overlay(folder: Path) -> Path:
-    """The file that tells Go what stands in for what."""
-    path = folder / "overlay.json"
-    replaced = {str(BUILT / "kubernetes" / name): str(HERE / "overlay" / ours) for name, ours in OVERLAID.items()}
-    path.write_text(json.dumps({"Replace": replaced}))
-    return path
 
 
 def left_out_by_name() -> list[tuple[str, str, str]]:
@@ -142,15 +112,16 @@ def run_package(package: str, options: argparse.Namespace, environment: dict[str
     if whole:
         outcome.left_out["*"] = whole
         return outcome
+    module = module_of(package)
     command = ["nice", "go", "test", "-json", "-vet=off", "-count=1", f"-timeout={options.timeout}"]
-    command += [] if options.real else [f"-overlay={options.overlay}"]
-    command += [f"{MODULE}/test/integration/{package}"]
+    command += [] if options.real else [f"-overlay={module.overlay(options.work)}"]
+    command += [module.package(package)]
     command += ["-run", options.run] if options.run else []
     skip = [test.pattern for test, _ in excluded]
     if skip and not options.everything:
         command += ["-skip", "|".join(skip)]
         outcome.left_out |= {test.pattern: reason for test, reason in excluded}
-    with subprocess.Popen(command, cwd=BUILT, env=environment, stdout=subprocess.PIPE, text=True) as process:
+    with subprocess.Popen(command, cwd=module.folder, env=environment, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         for line in process.stdout:
             take(line, outcome, options.verbose)
@@ -189,13 +160,12 @@ def take(line: str, outcome: Outcome, verbose: bool) -> None:
 
 
 def packages(named: list[str], environment: dict[str, str]) -> Iterator[str]:
-    """Packages with tests, below test/integration."""
-    prefix = f"{MODULE}/test/integration/"
-    command = ["go", "list", "-e", "-f", "{{if or .TestGoFiles .XTestGoFiles}}{{.ImportPath}}{{end}}"]
-    command += [prefix + name for name in named]
-    found = subprocess.run(command, cwd=BUILT, env=environment, check=True, capture_output=True, text=True)
-    for line in found.stdout.split():
-        yield line.removeprefix(prefix)
+    """Packages with tests, below test/integration of the modules."""
+    for module in (KUBERNETES, APIEXTENSIONS):
+        names = [name for name in named if module_of(name) is module]
+        if names:
+            module.make()
+            yield from module.packages(names, environment)
 
 
 def report(package: str, outcome: Outcome, folder: Path | None) -> None:
@@ -234,13 +204,12 @@ def parse() -> argparse.Namespace:
 def main() -> int:
     """The exit status: 1 if something failed."""
     options = parse()
-    make_module()
     environment = os.environ | ENVIRONMENT
     failed = False
     folder = Path(tempfile.mkdtemp(prefix="kybern-integration-"))
     try:
         with etcd(folder) as url, starter(folder) as path:
-            options.overlay = overlay(folder)
+            options.work = folder
             (folder / "bin").mkdir()
             (folder / "bin" / "etcd").symlink_to(ETCD)
             (folder / "tmp").mkdir()

@@ -1,21 +1,19 @@
 // Package fixtures starts the server that the tests ask: Kybern's whole API in a process of its own, where the original
-// starts an apiextensions server in the test's own process.
-//
-// KYBERN_PROGRAMS is a folder of `kybern envtest`, KYBERN_ETCD a real etcd for tests that look into the store; without
-// it, and for the other tests, objects are in SQLite.
+// starts an apiextensions server in the test's own process. ../run.py has a starter of such processes and an etcd.
 package fixtures
 
 import (
+	"encoding/json"
 	"fmt"
+	"io"
 	"net"
 	"net/http"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
-	"syscall"
 	"time"
 
+	"github.com/google/uuid"
 	clientv3 "go.etcd.io/etcd/client/v3"
 
 	"k8s.io/apiextensions-apiserver/pkg/apiserver"
@@ -24,6 +22,7 @@ import (
 	servertesting "k8s.io/apiextensions-apiserver/pkg/cmd/server/testing"
 	genericapiserver "k8s.io/apiserver/pkg/server"
 	"k8s.io/apiserver/pkg/util/compatibility"
+	utilfeature "k8s.io/apiserver/pkg/util/feature"
 	"k8s.io/client-go/dynamic"
 	"k8s.io/client-go/rest"
 )
@@ -31,23 +30,22 @@ import (
 const (
 	token  = "of-the-test"
 	within = time.Minute
-	prefix = "registry"
 )
 
 // Plugins that a server of definitions alone does not have either, so that objects need no namespace.
 const withoutPlugins = "NamespaceLifecycle,MutatingAdmissionWebhook,ValidatingAdmissionWebhook,ValidatingAdmissionPolicy,MutatingAdmissionPolicy"
 
-// started is a running pair of store and API.
+// started is a server that runs, until the connection to its starter ends.
 type started struct {
-	folder    string
-	processes []*exec.Cmd // the API last
-	config    *rest.Config
-	etcd      string
+	folder  string
+	prefix  string
+	process *net.UnixConn
+	config  *rest.Config
 }
 
 // StartDefaultServer starts a test server; its options name the store.
 func StartDefaultServer(t servertesting.Logger, flags ...string) (func(), *rest.Config, *serveroptions.CustomResourceDefinitionsServerOptions, error) {
-	server, err := start(t, true, flags)
+	server, err := start(t, flags)
 	if err != nil {
 		return nil, nil, nil, err
 	}
@@ -56,7 +54,7 @@ func StartDefaultServer(t servertesting.Logger, flags ...string) (func(), *rest.
 
 // StartDefaultServerWithConfigAccess starts a test server; the configuration has how to reach the store, nothing else.
 func StartDefaultServerWithConfigAccess(t servertesting.Logger, flags ...string) (func(), *rest.Config, apiserver.CompletedConfig, error) {
-	server, err := start(t, true, flags)
+	server, err := start(t, flags)
 	if err != nil {
 		return nil, nil, apiserver.CompletedConfig{}, err
 	}
@@ -70,7 +68,7 @@ func StartDefaultServerWithConfigAccess(t servertesting.Logger, flags ...string)
 
 // StartDefaultServerWithClients starts a test server and returns clients for it.
 func StartDefaultServerWithClients(t servertesting.Logger, flags ...string) (func(), clientset.Interface, dynamic.Interface, error) {
-	server, err := start(t, false, flags)
+	server, err := start(t, flags)
 	if err != nil {
 		return nil, nil, nil, err
 	}
@@ -80,7 +78,7 @@ func StartDefaultServerWithClients(t servertesting.Logger, flags ...string) (fun
 
 // StartDefaultServerWithClientsAndEtcd starts a test server and returns clients for it and for its store.
 func StartDefaultServerWithClientsAndEtcd(t servertesting.Logger, flags ...string) (func(), clientset.Interface, dynamic.Interface, *clientv3.Client, string, error) {
-	server, err := start(t, true, flags)
+	server, err := start(t, flags)
 	if err != nil {
 		return nil, nil, nil, nil, "", err
 	}
@@ -89,21 +87,21 @@ func StartDefaultServerWithClientsAndEtcd(t servertesting.Logger, flags ...strin
 		server.stop()
 		return nil, nil, nil, nil, "", err
 	}
-	store, err := clientv3.New(clientv3.Config{Endpoints: []string{server.etcd}, DialTimeout: within})
+	store, err := clientv3.New(clientv3.Config{Endpoints: IntegrationEtcdServers(), DialTimeout: within})
 	if err != nil {
 		server.stop()
 		return nil, nil, nil, nil, "", err
 	}
-	return server.stop, definitions, objects, store, prefix, nil
+	return server.stop, definitions, objects, store, server.prefix, nil
 }
 
-// IntegrationEtcdServers returns the URLs of the etcd that is shared; there is none.
-func IntegrationEtcdServers() []string { return nil }
+// IntegrationEtcdServers returns the URL of the etcd of all servers, each of which has a prefix of its own.
+func IntegrationEtcdServers() []string { return []string{os.Getenv("KUBE_INTEGRATION_ETCD_URL")} }
 
 func (server *started) options() *serveroptions.CustomResourceDefinitionsServerOptions {
 	options := serveroptions.NewCustomResourceDefinitionsServerOptions(os.Stdout, os.Stderr)
-	options.RecommendedOptions.Etcd.StorageConfig.Prefix = prefix
-	options.RecommendedOptions.Etcd.StorageConfig.Transport.ServerList = []string{server.etcd}
+	options.RecommendedOptions.Etcd.StorageConfig.Prefix = server.prefix
+	options.RecommendedOptions.Etcd.StorageConfig.Transport.ServerList = IntegrationEtcdServers()
 	return options
 }
 
@@ -116,29 +114,42 @@ func (server *started) clients() (clientset.Interface, dynamic.Interface, error)
 	return definitions, objects, err
 }
 
-// start waits until the API is ready. A test that wants to look into the store gets a real etcd.
-func start(t servertesting.Logger, looks bool, flags []string) (*started, error) {
-	folder, err := os.MkdirTemp("", "kybern-apiextensions")
+// start waits until the API is ready. Tests of features that are off, or of other versions, are left out.
+func start(t servertesting.Logger, flags []string) (*started, error) {
+	leaveOut(t, flags)
+	folder, err := os.MkdirTemp("", "apiextensions")
 	if err != nil {
 		return nil, err
 	}
-	server := &started{folder: folder}
-	if err := server.begin(looks, flags); err != nil {
+	server := &started{folder: folder, prefix: uuid.NewString()}
+	if err := server.begin(flags); err != nil {
 		server.stop()
 		return nil, err
 	}
-	t.Logf("Kybern listens at %s, its store at %s", server.config.Host, server.etcd)
+	t.Logf("Kybern listens at %s, its log is %s", server.config.Host, server.log())
 	return server, nil
 }
 
-func (server *started) begin(looks bool, flags []string) error {
-	programs := os.Getenv("KYBERN_PROGRAMS")
-	store := filepath.Join(programs, "etcd")
-	if real := os.Getenv("KYBERN_ETCD"); looks && real != "" {
-		store = real
+func leaveOut(t servertesting.Logger, flags []string) {
+	test, ok := t.(interface{ Skipf(string, ...any) })
+	if !ok {
+		return
 	}
-	clients, peers, port := freePort(), freePort(), freePort()
-	server.etcd = fmt.Sprintf("http://127.0.0.1:%d", clients)
+	gates := utilfeature.DefaultMutableFeatureGate
+	for name, spec := range gates.GetAll() {
+		if gates.Enabled(name) != spec.Default {
+			test.Skipf("left out: feature gates %s=%t", name, !spec.Default)
+		}
+	}
+	for _, flag := range flags {
+		if strings.HasPrefix(flag, "--feature-gates") || strings.HasPrefix(flag, "--emulated-version") {
+			test.Skipf("left out: %s", flag)
+		}
+	}
+}
+
+func (server *started) begin(flags []string) error {
+	port := freePort()
 	server.config = &rest.Config{
 		Host:            fmt.Sprintf("https://127.0.0.1:%d", port),
 		BearerToken:     token,
@@ -149,43 +160,36 @@ func (server *started) begin(looks bool, flags []string) error {
 	if err := os.WriteFile(tokens, []byte(token+",system:apiserver,,system:masters\n"), 0o600); err != nil {
 		return err
 	}
-	peer := fmt.Sprintf("http://127.0.0.1:%d", peers)
-	err := server.run(server.etcd+"/health", store,
-		"--data-dir", filepath.Join(server.folder, "data"), "--unsafe-no-fsync",
-		"--listen-client-urls", server.etcd, "--advertise-client-urls", server.etcd, "--listen-peer-urls", peer,
-		"--initial-advertise-peer-urls", peer, "--initial-cluster", "default="+peer)
+	arguments := []string{
+		"--etcd-servers=" + strings.Join(IntegrationEtcdServers(), ","), "--etcd-prefix=" + server.prefix,
+		"--cert-dir=" + server.folder, "--bind-address=127.0.0.1", fmt.Sprintf("--secure-port=%d", port),
+		"--token-auth-file=" + tokens, "--enable-priority-and-fairness=false", "--disable-admission-plugins=" + withoutPlugins,
+	}
+	given := map[string]any{"arguments": append(arguments, flags...), "folder": server.folder, "log": server.log()}
+	request, err := json.Marshal(given)
 	if err != nil {
 		return err
 	}
-	arguments := []string{
-		"--etcd-servers", server.etcd, "--cert-dir", server.folder, "--bind-address", "127.0.0.1",
-		"--secure-port", fmt.Sprint(port), "--token-auth-file", tokens,
-		"--enable-priority-and-fairness=false", "--disable-admission-plugins", withoutPlugins,
+	server.process, err = net.DialUnix("unix", nil, &net.UnixAddr{Name: os.Getenv("KYBERN_STARTER"), Net: "unix"})
+	if err != nil {
+		return err
 	}
-	return server.run(server.config.Host+"/healthz", filepath.Join(programs, "kube-apiserver"), append(arguments, flags...)...)
+	if _, err := server.process.Write(append(request, '\n')); err != nil {
+		return err
+	}
+	return server.await()
 }
 
-// run starts a program and waits until it says at an address that it is well.
-func (server *started) run(address, program string, arguments ...string) error {
-	said, err := os.Create(filepath.Join(server.folder, filepath.Base(program)+".log"))
-	if err != nil {
-		return err
-	}
-	defer said.Close()
-	process := exec.Command(program, arguments...)
-	process.Stdout, process.Stderr = said, said
-	process.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGTERM}
-	if err := process.Start(); err != nil {
-		return err
-	}
-	server.processes = append(server.processes, process)
+func (server *started) log() string { return filepath.Join(server.folder, "kube-apiserver.log") }
+
+func (server *started) await() error {
 	transport, err := rest.TransportFor(server.config)
 	if err != nil {
 		return err
 	}
 	client := &http.Client{Transport: transport, Timeout: 5 * time.Second}
-	for deadline := time.Now().Add(within); time.Now().Before(deadline); time.Sleep(50 * time.Millisecond) {
-		answer, err := client.Get(address)
+	for deadline := time.Now().Add(within); time.Now().Before(deadline); time.Sleep(20 * time.Millisecond) {
+		answer, err := client.Get(server.config.Host + "/api/v1/namespaces/default")
 		if err != nil {
 			continue
 		}
@@ -194,18 +198,16 @@ func (server *started) run(address, program string, arguments ...string) error {
 			return nil
 		}
 	}
-	words, _ := os.ReadFile(said.Name())
-	return fmt.Errorf("%s %s is not well: %s", program, strings.Join(arguments, " "), words)
+	said, _ := os.ReadFile(server.log())
+	return fmt.Errorf("the server is not ready: %s", said)
 }
 
+// stop waits until the process has ended.
 func (server *started) stop() {
-	for index := len(server.processes) - 1; index >= 0; index-- {
-		process := server.processes[index]
-		process.Process.Signal(syscall.SIGTERM)
-		process.Wait()
-	}
-	if os.Getenv("KYBERN_KEEP") == "" {
-		os.RemoveAll(server.folder)
+	if server.process != nil {
+		server.process.CloseWrite()
+		io.Copy(io.Discard, server.process)
+		server.process.Close()
 	}
 }
 
