@@ -17,7 +17,7 @@ from kybern.gateway.core.frames import Frames
 from kybern.gateway.core.held_lists import HeldLists
 from kybern.gateway.core.resources import Resources
 from kybern.gateway.forward.pool import Pool
-from kybern.gateway.http.message import Request
+from kybern.gateway.http.message import Headers, Request
 from kybern.gateway.metrics import Sizes
 from kybern.kube.duration import parse_go
 from kybern.kube.status import bad_request
@@ -59,6 +59,7 @@ class Api:
     channels: dict[tuple[str, str], Any] = field(default_factory=dict)  # to node agents
     pool: Pool = field(default_factory=Pool)  # connections to other servers
     client_tls: ClientTls = field(default_factory=lambda: ClientTls(None))  # to extension API servers
+    headers: Headers = ()  # of every answer, as flags say
 
     async def check_access(self, request: Request) -> CheckAccessResponse:
         """Authenticate and authorize a request for a path that is no resource. Raises StatusError."""

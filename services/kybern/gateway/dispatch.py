@@ -69,7 +69,7 @@ class Gateway:
         self._traces = Budget(TRACES_PER_SECOND, TRACES_AT_ONCE)
         self.gets = FastGet(api, self._series_of)
         self.creates = FastCreate(api, self._series_of, self._traces)
-        heads = Heads(api.env)
+        heads = Heads(api.env, api.headers)
         self.standard_headers, self.plain_head, self.audit_id = heads.standard, heads.plain, heads.audit_id
         self.get_again, self.create_again = self.gets.again, self.creates.again  # the shortest way: known words
 

@@ -17,8 +17,10 @@ REMEMBERED = 1024  # heads
 class Heads:
     """The date is written once a second, an Audit-Id is unique but not secret: a part of this process, and a count."""
 
-    def __init__(self, env: Env) -> None:
+    def __init__(self, env: Env, more: Headers = ()) -> None:
+        """`more`: headers that flags ask for."""
         self._clock = env.clock
+        self._more = more
         self._loop = asyncio.get_running_loop()
         text = f"{env.random.getrandbits(80):020x}"
         self._audit_prefix = f"{text[:8]}-{text[8:12]}-4{text[13:16]}-a{text[17:]}-".encode()
@@ -30,7 +32,7 @@ class Heads:
     def standard(self, request: Request) -> Headers:
         """Headers of every response."""
         audit_id = request.audit_id.encode() or request.headers.get(b"audit-id") or self.audit_id()
-        headers = ((b"Audit-Id", audit_id), (b"Date", self._http_date()), *flow_headers(request.flow))
+        headers = ((b"Audit-Id", audit_id), (b"Date", self._http_date()), *flow_headers(request.flow), *self._more)
         return (*headers, *answers.warning_headers([request.warning])) if request.warning else headers
 
     def plain(self, flow: str, status: int, render: Render) -> bytes:
@@ -40,7 +42,7 @@ class Heads:
         if head is None:
             if len(self._plain) >= REMEMBERED:
                 self._plain.clear()
-            headers = (*flow_headers(flow), (b"Date", date), UNCACHED, (b"Content-Type", JSON))
+            headers = (*flow_headers(flow), (b"Date", date), *self._more, UNCACHED, (b"Content-Type", JSON))
             head = self._plain[render, flow, status] = render(status, headers)
         return head
 

@@ -21,6 +21,7 @@ from kybern.gateway.dispatch import Gateway
 from kybern.gateway.handlers.others import GatewayOptions
 from kybern.gateway.http.client import Client
 from kybern.gateway.http.front_proxy import add_request_header_flags, read_front_proxies
+from kybern.gateway.http.message import Headers
 from kybern.gateway.http.negotiated import Negotiated
 from kybern.gateway.http.tls import server_context
 from kybern.gateway.workers import keep_worker
@@ -35,6 +36,7 @@ from kybern.runtime.flagz import shown
 from kybern.runtime.service import Env, Service
 from kybern.runtime.spawn import die_with_parent
 
+ALLOWED = "max-age=expireTime, includeSubDomains, preload"
 APISERVER = "apiserver.kybern"
 BACKLOG = 1024
 LOOK_SECONDS = 1.0  # between looks at silent connections
@@ -60,6 +62,9 @@ def add_flags(parser: ArgumentParser) -> None:
     )
     parser.add_argument(
         "--http2-max-streams-per-connection", type=int, default=0, metavar="N", help="requests at once; 0: 100"
+    )
+    parser.add_argument(
+        "--strict-transport-security-directives", default="", metavar="LIST", help="for browsers: max-age=31536000,preload"
     )
     add_request_header_flags(parser)
     parser.add_argument("--workers", type=int, default=1, metavar="N", help="processes that share the port")
@@ -200,6 +205,18 @@ def request_timeout(text: str) -> float:
     return seconds
 
 
+def transport_security(directives: str) -> Headers:
+    """The header that has browsers use HTTPS alone, if a flag names what it says. Raises ServiceFailure."""
+    from kybern.runtime.main import ServiceFailure
+
+    said = [part.strip() for part in directives.split(",") if part.strip()]
+    for part in said:
+        if not (part.startswith("max-age=") or part in ("includeSubDomains", "preload")):
+            problem = f"--strict-transport-security-directives invalid, allowed values: {ALLOWED}"
+            raise ServiceFailure(f"{problem}. see https://tools.ietf.org/html/rfc6797#section-6.1 for more information")
+    return ((b"Strict-Transport-Security", "; ".join(said).encode()),) if said else ()
+
+
 async def run(options: Namespace, env: Env) -> None:
     """Serve until cancelled."""
     if options.worker:
@@ -215,7 +232,7 @@ async def run(options: Namespace, env: Env) -> None:
         streams = await stack.enter_async_context(ExchangeClient(channel))
         discovery: Any = DiscoveryStub(channel)
         api = Api(env, calls, streams, discovery, client_tls=client_tls(options.proxy_client))
-        api.request_timeout = seconds
+        api.request_timeout, api.headers = seconds, transport_security(options.strict_transport_security_directives)
         logs_dir = Path(options.logs_dir) if options.logs_dir else None
         gateway = Gateway(api, front, address, GatewayOptions(logs_dir, shown(options)))
         async with asyncio.TaskGroup() as tasks:

@@ -20,6 +20,7 @@ SAME = (
     "read_header_timeout",
     "read_body_timeout",
     "http2_max_streams_per_connection",
+    "strict_transport_security_directives",
 )
 FIRST_BACKOFF, LAST_BACKOFF = 0.2, 10.0  # seconds before a worker that ended is started again
 STEADY_SECONDS = 30.0  # that a worker must have run for its back-off to start over

@@ -114,6 +114,7 @@ async def front(
         logs_dir=str(folder / "logs"),
         idle_timeout=90.0,
         read_header_timeout=32.0,
+        strict_transport_security_directives="",
         read_body_timeout=60.0,
         request_timeout="1m0s",
         disable_http2_serving=False,

@@ -57,7 +57,7 @@ def _check_custom(obj: Object, data: bytes, gvk: GVK) -> None:
 
 
 def _check_version(given: str, wanted: str) -> None:
-    if given != wanted:
+    if given.removeprefix("/") != wanted:  # an empty group may have its slash
         raise bad_request(f"the API version in the data ({given}) does not match the expected API version ({wanted})")
 
 
@@ -138,7 +138,8 @@ def _problems(request: Request, unknown: list[str], data: bytes, in_order: bool,
         definition = schema.definition(gvk) or {}
         duplicated = [path for path in duplicated if not schema.is_raw(definition, path)]
     if in_order and unknown and duplicated:  # nobody looks into what is unknown
-        duplicated = [path for path in duplicated if not path.startswith(tuple(f"{each}." for each in unknown))]
+        inside = tuple(f"{each}{step}" for each in unknown for step in ".[")
+        duplicated = [path for path in duplicated if path not in unknown and not path.startswith(inside)]
     found = [("duplicate", path) for path in duplicated] + [("unknown", path) for path in unknown]
     if in_order and unknown and duplicated:
         places = schema.appearances(data)

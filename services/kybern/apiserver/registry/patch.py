@@ -80,11 +80,15 @@ def strict_problems(request: Request, patch_type: str, wanted: Any, data: bytes)
         for name in operation
         if name not in json_patch.MEMBERS
     ]
-    known = [f'json patch duplicate field "{path}"' for path in duplicated if path not in unknown]
+    problems = [("duplicate", path) for path in duplicated if path not in unknown] + [
+        ("unknown", path) for path in unknown
+    ]
+    if duplicated and unknown:
+        places = schema.appearances(data)
+        problems.sort(key=lambda problem: places.get(problem, 0))
     given = (_given_twice(wanted, path) for path in duplicated)
     return [
-        *known,
-        *(f'json patch unknown field "{path}"' for path in unknown),
+        *(f'json patch {what} field "{path}"' for what, path in problems),
         *(f'duplicate field "{path}"' for path in given if path),
     ]
 

@@ -24,6 +24,7 @@ from kybern.kube.status import bad_request, status_error
 from kybern.kube.tables.table import CUSTOM_SCALE, SCALE
 from kybern.protos.api.v1.objects_pb2 import GetRequest, ListRequest, ListResponse
 
+NO_EXPORT = "the export parameter, deprecated since v1.14, is no longer supported"
 _INCLUDED = "must be 'Metadata', 'Object', 'None', or empty"
 
 
@@ -63,6 +64,8 @@ async def get(api: Api, request: Request, target: Target, traceparent: str) -> R
     wanted = GetRequest(resource=target.resource(), name=target.path.name)
     if request.raw_query:
         wanted.resource_version = request.parameter("resourceVersion")
+        if "export" in request.query and options.optional_boolean(request.query, "export"):
+            raise bad_request(NO_EXPORT)
     reply = await api.calls.call(wanted, **behind(api, request), traceparent=traceparent, timeout=timeout(api, request))
     body = reply.object
     if not media.plain:
