@@ -50,6 +50,8 @@ def _member(value: Any) -> str:
 
 def quoted(text: str) -> str:
     """A string about as Go's `%q` prints it."""
+    if text.isprintable() and '"' not in text and "\\" not in text:
+        return f'"{text}"'
     named = {'"': '\\"', "\\": "\\\\", "\n": "\\n", "\t": "\\t", "\r": "\\r", "\a": "\\a", "\b": "\\b", "\f": "\\f"}
     named["\v"] = "\\v"
     return '"' + "".join(named.get(char) or _shown(char) for char in text) + '"'

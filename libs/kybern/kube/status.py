@@ -5,6 +5,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from kybern.kube.field import FieldError, aggregate
+from kybern.kube.go_values import quoted
 
 JSON = dict[str, Any]
 
@@ -71,7 +72,7 @@ def _qualified(group: str, name: str) -> str:
 
 
 def not_found(group: str, resource: str, name: str) -> StatusError:
-    message = f'{_qualified(group, resource)} "{name}" not found'
+    message = f"{_qualified(group, resource)} {quoted(name)} not found"
     return status_error(404, "NotFound", message, name=name, group=group, kind=resource)
 
 
@@ -83,13 +84,13 @@ def unknown_resource() -> StatusError:
 
 
 def already_exists(group: str, resource: str, name: str) -> StatusError:
-    message = f'{_qualified(group, resource)} "{name}" already exists'
+    message = f"{_qualified(group, resource)} {quoted(name)} already exists"
     return status_error(409, "AlreadyExists", message, name=name, group=group, kind=resource)
 
 
 def generate_name_conflict(group: str, resource: str, name: str, retry_after_seconds: int = 1) -> StatusError:
     message = (
-        f'{_qualified(group, resource)} "{name}" already exists, '
+        f"{_qualified(group, resource)} {quoted(name)} already exists, "
         "the server was not able to generate a unique name for the object"
     )
     return status_error(
@@ -100,7 +101,7 @@ def generate_name_conflict(group: str, resource: str, name: str, retry_after_sec
 def conflict(group: str, resource: str, name: str, why: str = "") -> StatusError:
     """A write lost against another; without `why` the wording for a stale resourceVersion is used."""
     why = why or "the object has been modified; please apply your changes to the latest version and try again"
-    message = f'Operation cannot be fulfilled on {_qualified(group, resource)} "{name}": {why}'
+    message = f"Operation cannot be fulfilled on {_qualified(group, resource)} {quoted(name)}: {why}"
     return status_error(409, "Conflict", message, name=name, group=group, kind=resource)
 
 
@@ -110,7 +111,7 @@ def apply_conflict(causes: Sequence[JSON], message: str) -> StatusError:
 
 def invalid(group: str, kind: str, name: str, errors: Sequence[FieldError]) -> StatusError:
     """Every field error of an object; note that `details.kind` is the Kind here, not the resource."""
-    message = f'{_qualified(group, kind)} "{name}" is invalid'
+    message = f"{_qualified(group, kind)} {quoted(name)} is invalid"
     if errors:
         message += f": {aggregate(errors)}"
     causes = [error.cause() for error in errors]
@@ -132,7 +133,7 @@ def forbidden(group: str, resource: str, name: str, why: str) -> StatusError:
     elif not name:
         message = f"{what} is forbidden: {why}"
     else:
-        message = f'{what} "{name}" is forbidden: {why}'
+        message = f"{what} {quoted(name)} is forbidden: {why}"
     error = status_error(403, "Forbidden", message, name=name, group=group, kind=resource)
     if "details" not in error.status:
         error.status = {**error.status, "details": {}, "code": error.status.pop("code")}  # the code stays last

@@ -6,7 +6,6 @@ import asyncio
 from dataclasses import dataclass, field
 from ipaddress import ip_address
 from typing import Any
-from urllib.parse import unquote
 from uuid import UUID
 
 import orjson
@@ -14,6 +13,7 @@ import orjson
 from kybern.gateway.core import options
 from kybern.gateway.core.encoded import Encoded
 from kybern.gateway.core.frames import Frames
+from kybern.gateway.core.header_text import as_text, extra_key
 from kybern.gateway.core.held_lists import HeldLists
 from kybern.gateway.core.resources import Resources
 from kybern.gateway.forward.pool import Pool
@@ -34,8 +34,7 @@ from kybern.rpc.exchange.client import ExchangeClient
 from kybern.runtime.service import Env
 
 DEFAULT_TIMEOUT = 60.0  # seconds a request may take, as upstream
-EXTRA_PREFIX = "impersonate-extra-"
-IMPERSONATION = frozenset({b"impersonate-user", b"impersonate-group", b"impersonate-uid"})
+NAMES, GROUP, EXTRA_PREFIX = (b"impersonate-user", b"impersonate-uid"), b"impersonate-group", b"impersonate-extra-"
 SPACED = (b"Bearer  ", b"bearer  ")
 SPACED_WARNING = "the provided Authorization header contains extra space before the bearer token, and is ignored"
 _REQUESTER = "requester"
@@ -61,9 +60,10 @@ class Api:
     client_tls: ClientTls = field(default_factory=lambda: ClientTls(None))  # to extension API servers
     headers: Headers = ()  # of every answer, as flags say
 
-    async def check_access(self, request: Request) -> CheckAccessResponse:
-        """Authenticate and authorize a request for a path that is no resource. Raises StatusError."""
-        return await self._check_access(request, CheckAccessRequest(verb=request.method.lower(), path=request.path))
+    async def check_access(self, request: Request, **more: Any) -> CheckAccessResponse:
+        """Authenticate and authorize a request for a path that is no resource; `more` fields. Raises StatusError."""
+        check = CheckAccessRequest(verb=request.method.lower(), path=request.path, **more)
+        return await self._check_access(request, check)
 
     async def check_resource_access(
         self, request: Request, resource: Resource, name: str, verb: str, answer: dict[str, Any]
@@ -120,7 +120,7 @@ def requester(request: Request) -> Requester:
     headers = request.headers
     client = request.client
     authorization, agent = headers.get(b"authorization"), headers.get(b"user-agent")
-    impersonates = any(_impersonating(name) and value for name, value in headers.items())
+    impersonates = impersonating(headers)
     if authorization is not None and authorization.startswith(SPACED):
         request.warning = SPACED_WARNING
     known = client.memory.get(_REQUESTER)
@@ -134,6 +134,7 @@ def requester(request: Request) -> Requester:
         user_agent=request.header(b"user-agent"),
         source_ip=client.peer_address,
         credential_id=client.credential_id,
+        not_anonymous=client.stranger,
     )
     if proxy is not None:
         _named(found, proxy.user(request))
@@ -165,9 +166,14 @@ def _authorize(found: Requester, authorization: str) -> None:
         found.basic_auth = credentials.strip()
 
 
-def _impersonating(name: bytes) -> bool:
-    """Whether a header asks for a part of another identity."""
-    return name.startswith(b"impersonate-") and (name in IMPERSONATION or name.startswith(EXTRA_PREFIX.encode()))
+def impersonating(headers: dict[bytes, bytes]) -> bool:
+    """Whether headers ask for a part of another identity; an empty group or fact is one, an empty name or uid none."""
+    for name, value in headers.items():
+        if name.startswith(b"impersonate-") and (
+            (name in NAMES and value) or name == GROUP or name.startswith(EXTRA_PREFIX)
+        ):
+            return True
+    return False
 
 
 def _impersonate(found: Requester, request: Request) -> None:
@@ -175,12 +181,11 @@ def _impersonate(found: Requester, request: Request) -> None:
     wanted.SetInParent()
     wanted.user = request.header(b"impersonate-user")
     wanted.uid = request.header(b"impersonate-uid")
-    wanted.groups.extend(request.all_headers(b"impersonate-group"))
+    wanted.groups.extend(request.all_headers(GROUP))
     for name in request.headers:
-        text = name.decode("latin-1")
-        if text.startswith(EXTRA_PREFIX):
-            key = unquote(text.removeprefix(EXTRA_PREFIX))
-            wanted.extra[key].CopyFrom(ExtraValues(values=request.all_headers(name)))
+        if name.startswith(EXTRA_PREFIX):
+            key = extra_key(as_text(name.removeprefix(EXTRA_PREFIX)))
+            wanted.extra[key].values.extend(request.all_headers(name))
 
 
 def timeout(api: Api, request: Request) -> float:

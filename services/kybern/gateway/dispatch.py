@@ -47,6 +47,7 @@ STREAMS: dict[str, Callable[[Api, Request, Target], Answer]] = {
     "portforward": port_forward.port_forward,
     "proxy": proxy.proxy,
 }
+REFUSED_HERE = (400, 406, 415)  # codes of what is wrong with the form of a request
 TRACES_PER_SECOND, TRACES_AT_ONCE = 2, 100  # of writes that bring no trace of their own; one costs some 3 ms in all
 PLAIN: dict[str, Any] = {"metadata": {}, "code": 404}  # a 404 without a Status
 
@@ -170,8 +171,10 @@ class Gateway:
         await self._api.check_resource_access(request, resource, path.name, verb, answer)
 
     async def _recorded(self, request: Request, path: ResourcePath | None, error: StatusError) -> StatusError:
-        """The answer to a request that was refused here, once the audit log has it, too."""
-        if path is None or not self._api.resources.table.audited or request.audit_id:
+        """The answer to a request that was refused here: only for those who may ask, and the audit log has it, too."""
+        audited = self._api.resources.table.audited
+        asked = request.audit_id if audited else request.flow or error.code not in REFUSED_HERE
+        if path is None or asked or error.code == 401:
             return error
         try:
             await self._told(request, path, error.status)

@@ -65,18 +65,16 @@ async def test_a_front_proxy_names_the_user(proxied: tuple[Any, Authority]) -> N
         for name in ("erin", "frank"):  # plain reads too
             async with proxy.get("/api/v1/namespaces/default", headers={"X-Remote-User": name}) as response:
                 assert f'User "{name}" cannot get' in (await response.json())["message"]
-        code, answer = await who(proxy, {})
-        assert (code, 'User "system:anonymous"' in answer["message"]) == (403, True)
+        assert (await who(proxy, {}))[0] == 401
         _, info = await who(proxy, {"Authorization": "Bearer secret"})
         assert info["username"] == "alice"
 
 
 async def test_another_certificate_of_the_authority_is_nobody(proxied: tuple[Any, Authority]) -> None:
-    """Neither its headers nor the groups in its certificate count."""
+    """Neither its headers nor the groups in its certificate count, and it is not anonymous."""
     front, ca = proxied
     async with by(front, ca, "someone") as other:
-        code, answer = await who(other, HEADERS)
-        assert (code, 'User "system:anonymous"' in answer["message"]) == (403, True)
+        assert (await who(other, HEADERS))[0] == 401
 
 
 async def test_headers_of_ordinary_clients_mean_nothing(proxied: tuple[Any, Authority]) -> None:
@@ -87,3 +85,26 @@ async def test_headers_of_ordinary_clients_mean_nothing(proxied: tuple[Any, Auth
     async with front.client() as nobody:
         code, answer = await who(nobody, HEADERS)
         assert (code, 'User "system:anonymous"' in answer["message"]) == (403, True)
+
+
+async def test_a_proxy_that_names_nobody_is_not_anonymous(proxied: tuple[Any, Authority]) -> None:
+    front, ca = proxied
+    async with by(front, ca, "proxy-a") as proxy, front.client() as nobody:
+        assert (await who(proxy, {}))[0] == 401
+        assert (await who(proxy, {"Authorization": "Basic eDp4"}))[0] == 401
+        assert (await who(proxy, {"Authorization": "Bearer secret"}))[1]["username"] == "alice"
+        assert (await who(nobody, {}))[0] == 403
+
+
+async def test_of_several_headers_the_first_counts(proxied: tuple[Any, Authority]) -> None:
+    front, ca = proxied
+    async with by(front, ca, "proxy-a") as proxy:
+        _, info = await who(
+            proxy, [("X-Remote-User", "carol "), ("X-Remote-User", "dave"), ("X-Remote-Extra-%zz", "ü")]
+        )
+        assert (info["username"], info["extra"]) == ("carol", {"%zz": ["ü"]})
+        assert (await who(proxy, [("X-Remote-User", ""), ("X-Remote-User", "dave")]))[0] == 401
+    impersonating = [("Impersonate-User", "zoë"), ("Impersonate-User", "root")]
+    async with front.client("root", "system:masters") as root:
+        assert (await who(root, impersonating))[1]["username"] == "zoë"
+        assert (await who(root, [("Impersonate-Extra-a", "x")]))[0] == 400

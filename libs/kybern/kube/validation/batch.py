@@ -1,11 +1,10 @@
 """Job and CronJob: completion counts, restart policy, schedules, and the spec that stays once pods exist."""
 
-import re
-
 from kybern.kube.field import invalid, not_supported, required, too_long
 from kybern.kube.go_struct import go_struct
 from kybern.kube.selectors import from_label_selector
 from kybern.kube.validation.cron_schedule import validate_schedule, validate_time_zone
+from kybern.kube.validation.domain_paths import domain_prefixed_path
 from kybern.kube.validation.fields import (
     IMMUTABLE,
     Errors,
@@ -19,14 +18,13 @@ from kybern.kube.validation.fields import (
 )
 from kybern.kube.validation.job_policies import shown_success_policy, validate_failure_policy, validate_success_policy
 from kybern.kube.validation.metadata import validate_selector
-from kybern.kube.validation.names import dns1123_label, dns1123_subdomain, regex_error
+from kybern.kube.validation.names import dns1123_label
 from kybern.kube.validation.pod import validate_template
 
 _V1, _SELECTOR = "k8s.io.api.core.v1.", "k8s.io.apimachinery.pkg.apis.meta.v1.LabelSelector"
 _MAX_CRON_NAME = 52
 MAX_MANAGED_BY, MAX_PARALLELISM = 63, 100_000
 MAX_FAILED_INDEXES, MANY_COMPLETIONS, MAX_AMONG_MANY = 100_000, 100_000, 10_000
-_PATH = re.compile(r"[A-Za-z0-9/\-._~%!$&'()*+,;=:]+")
 
 
 def validate_job(obj: Object) -> Errors:
@@ -131,14 +129,7 @@ def _managed_by(name: str, path: str) -> Errors:
     if not name:
         yield required(path)
         return
-    prefix, slash, rest = name.partition("/")
-    if not prefix or not slash or not rest:
-        yield invalid(path, name, 'must be a domain-prefixed path (such as "acme.io/foo")')
-    else:
-        for problem in dns1123_subdomain(prefix):
-            yield invalid(path, prefix, problem)
-        for problem in [] if _PATH.fullmatch(rest) else [regex_error("Invalid path", _PATH.pattern)]:
-            yield invalid(path, rest, problem)
+    yield from domain_prefixed_path(path, name)
     if len(name) > MAX_MANAGED_BY:
         yield too_long(path, MAX_MANAGED_BY)
 

@@ -3,6 +3,7 @@
 import ipaddress
 
 from kybern.kube.field import forbidden, invalid, not_supported, required, too_long
+from kybern.kube.validation.domain_paths import domain_prefixed_path
 from kybern.kube.validation.endpoints import PROTOCOLS
 from kybern.kube.validation.fields import (
     Errors,
@@ -125,8 +126,8 @@ def validate_ingress_class(obj: Object) -> Errors:
         yield required("spec.controller")
     if len(controller) > 250:
         yield too_long("spec.controller", 250)
-    if controller and ("/" not in controller or controller.startswith("/") or controller.endswith("/")):
-        yield invalid("spec.controller", controller, 'must be a domain-prefixed path (such as "acme.io/foo")')
+    if controller:
+        yield from domain_prefixed_path("spec.controller", controller)
     parameters = spec.get("parameters")
     if parameters is not None:
         yield from _reference(parameters, "spec.parameters")

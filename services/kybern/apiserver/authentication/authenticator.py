@@ -100,7 +100,7 @@ class Authenticator:
                 audit.annotations.update(found.notes)
             return found.user
         if not requester.user:
-            return self._nameless(requester.basic_auth, path)
+            return self._nameless(requester, path)
         if requester.extra or requester.uid:  # a front proxy speaks for the user
             extra = {name: tuple(values.values) for name, values in requester.extra.items()}
             return authenticated(User(requester.user, tuple(requester.groups), requester.uid, extra))
@@ -112,15 +112,15 @@ class Authenticator:
             user = self._named[key] = authenticated(User(requester.user, tuple(requester.groups), "", extra))
         return user
 
-    def _nameless(self, basic: str, path: str) -> User:
+    def _nameless(self, requester: Requester, path: str) -> User:
         """The user of name and password, or anonymous. Raises StatusError (401)."""
-        if basic and self._basic:
-            known = self._basic.get(basic)
+        if requester.basic_auth and self._basic:
+            known = self._basic.get(requester.basic_auth)
             if known is None:
                 raise unauthorized()
             return authenticated(known)
         allowed = self._anonymous
-        if not allowed.enabled or (allowed.paths is not None and path not in allowed.paths):
+        if not allowed.enabled or requester.not_anonymous or (allowed.paths is not None and path not in allowed.paths):
             raise unauthorized()
         return ANONYMOUS_USER
 

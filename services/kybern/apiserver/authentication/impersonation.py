@@ -5,8 +5,7 @@ for what may be done with them (`impersonate-on:user-info:list`). The verb `impe
 other may do, is asked last. The mode that a user was granted before is tried first; the first refusal is told.
 """
 
-import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from kybern.apiserver.authorization.refusal import forbidden
@@ -20,15 +19,19 @@ from kybern.apiserver.core.user import (
     UNAUTHENTICATED,
     User,
 )
+from kybern.kube.go_values import quoted
 from kybern.kube.rbac import Attributes
 from kybern.kube.status import StatusError, bad_request
+from kybern.kube.validation.domain_paths import domain_prefixed_path
+from kybern.kube.validation.names import dns1123_label, dns1123_subdomain
 from kybern.protos.api.v1.objects_pb2 import Impersonation
 
 AUTHENTICATION = "authentication.k8s.io"
 NODE_NAME = "authentication.kubernetes.io/node-name"
 LEGACY = "impersonate"
 REMEMBERED = 4096  # users
-DOMAIN_PREFIXED = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*/.+")
+MANY = 4  # parts of a kind
+NODE_MODES = ("arbitrary-node", "associated-node")
 Check = Callable[[User, Attributes], None]
 
 
@@ -73,9 +76,31 @@ class Impersonator:
         raise refused
 
     def _identities(self, user: User, target: User, wanted: Impersonation, mode: str) -> None:
-        for one in _parts(target, wanted, mode):
-            if mode == "user-info":
-                _never(user, one)
+        """Raises StatusError for the first part of an identity that is not granted."""
+        verb = LEGACY if mode == LEGACY else f"impersonate:{mode}"
+        self._check(user, _named(target, mode, verb))
+        if wanted.uid:
+            self._check(user, Attributes(verb, AUTHENTICATION, "uids", name=wanted.uid))
+        groups = Attributes(verb, "" if mode == LEGACY else AUTHENTICATION, "groups")
+        facts = Attributes(verb, AUTHENTICATION, "userextras")
+        if mode != LEGACY:
+            never_granted(user, groups, facts, wanted)
+        extra = {key: values.values for key, values in wanted.extra.items()}
+        self._each(user, replace(groups, name="*"), [replace(groups, name=name) for name in wanted.groups], mode)
+        every = replace(facts, subresource="*", name="*")
+        each = [replace(facts, subresource=key, name=value) for key, values in extra.items() for value in values]
+        self._each(user, every, each, mode)
+
+    def _each(self, user: User, every: Attributes, each: list[Attributes], mode: str) -> None:
+        """Of many parts of a kind it is asked first whether all are granted."""
+        if mode != LEGACY and len(each) >= MANY:
+            try:
+                self._check(user, every)
+            except StatusError:
+                pass
+            else:
+                return
+        for one in each:
             self._check(user, one)
 
 
@@ -84,11 +109,11 @@ def _modes(user: User, target: User, wanted: Impersonation) -> Iterator[str]:
     more = bool(wanted.groups or wanted.uid or wanted.extra)
     node = _node(target)
     if node:
-        if not more and user.extra.get(NODE_NAME) == (node,):
+        if not more and service_account(user) and user.extra.get(NODE_NAME) == (node,):
             yield "associated-node"
         if not more:
             yield "arbitrary-node"
-    elif target.service_account:
+    elif service_account(target):
         if not more:
             yield "serviceaccount"
     else:
@@ -96,45 +121,56 @@ def _modes(user: User, target: User, wanted: Impersonation) -> Iterator[str]:
     yield LEGACY
 
 
-def _parts(target: User, wanted: Impersonation, mode: str) -> Iterator[Attributes]:
-    """Each part of an identity, as what has to be granted."""
-    legacy = mode == LEGACY
-    verb, group = (LEGACY, "") if legacy else (f"impersonate:{mode}", AUTHENTICATION)
-    account, node = target.service_account, _node(target)
-    if mode in ("arbitrary-node", "associated-node"):
-        yield Attributes(verb, group, "nodes", name=node if mode == "arbitrary-node" else "*")
-        return
-    if account and mode != "user-info":
-        yield Attributes(verb, group, "serviceaccounts", "", account[0], account[1])
-    else:
-        yield Attributes(verb, group, "users", name=target.name)
-    if wanted.uid:
-        yield Attributes(verb, AUTHENTICATION, "uids", name=wanted.uid)
-    for name in wanted.groups:
-        yield Attributes(verb, group, "groups", name=name)
+def _named(target: User, mode: str, verb: str) -> Attributes:
+    """The name, as what has to be granted."""
+    account, group = service_account(target), "" if mode == LEGACY else AUTHENTICATION
+    if mode in NODE_MODES:
+        return Attributes(verb, group, "nodes", name=_node(target) if mode == "arbitrary-node" else "*")
+    if account:
+        return Attributes(verb, group, "serviceaccounts", "", account[0], account[1])
+    return Attributes(verb, group, "users", name=target.name)
+
+
+def never_granted(user: User, groups: Attributes, facts: Attributes, wanted: Impersonation) -> None:
+    """What no constrained grant covers. Raises StatusError (403)."""
+    if "" in wanted.groups:
+        raise forbidden(user, groups, "impersonating the empty string group is not allowed")
+    if MASTERS in wanted.groups:
+        raise forbidden(user, replace(groups, name=MASTERS), f"impersonating the {MASTERS} group is not allowed")
     for key, values in wanted.extra.items():
-        for value in values.values:
-            yield Attributes(verb, AUTHENTICATION, "userextras", key, name=value)
+        if why := _bad_fact(key, values.values):
+            raise forbidden(user, facts, f"impersonating {why}")
 
 
-def _never(user: User, part: Attributes) -> None:
-    """What no grant covers. Raises StatusError (403)."""
-    if part.resource == "groups" and part.name == MASTERS:
-        raise forbidden(user, part, f"impersonating the {MASTERS} group is not allowed")
-    key = part.subresource
-    if part.resource == "userextras" and not DOMAIN_PREFIXED.fullmatch(key):
-        why = f'extra.key: Invalid value: "{key}": must be a domain-prefixed path (such as "acme.io/foo")'
-        bare = replace(part, subresource="", name="")
-        raise forbidden(user, bare, f"impersonating an invalid key in extra is not allowed: {why}")
+def _bad_fact(key: str, values: Sequence[str]) -> str:
+    if not key:
+        return "the empty string key in extra is not allowed"
+    problems = [str(problem) for problem in domain_prefixed_path("extra.key", key)]
+    if problems:
+        told = problems[0] if len(problems) == 1 else f"[{', '.join(problems)}]"
+        return f"an invalid key in extra is not allowed: {told}"
+    if key != key.lower():
+        return f"a non-lowercase key in extra is not allowed: {quoted(key)}"
+    return "the empty string value in extra is not allowed" if "" in values else ""
+
+
+def service_account(target: User) -> tuple[str, str] | None:
+    """(namespace, name) in the user name of a service account whose parts are names."""
+    account = target.service_account
+    if account is None or dns1123_label(account[0]) or dns1123_subdomain(account[1]):
+        return None
+    return account
 
 
 def _node(target: User) -> str:
-    return target.name.removeprefix(NODE_PREFIX) if target.name.startswith(NODE_PREFIX) else ""
+    """The node in its agent's user name, "" if that is none."""
+    name = target.name.removeprefix(NODE_PREFIX) if target.name.startswith(NODE_PREFIX) else ""
+    return "" if dns1123_subdomain(name) else name
 
 
 def _identity(target: User, wanted: Impersonation, mode: str) -> User:
-    account, groups = target.service_account, list(wanted.groups)
-    if mode in ("arbitrary-node", "associated-node"):
+    account, groups = service_account(target), list(wanted.groups)
+    if mode in NODE_MODES:
         groups = [NODES]
     elif account and not groups:
         groups = [SERVICE_ACCOUNTS, f"{SERVICE_ACCOUNTS}:{account[0]}"]
@@ -147,16 +183,11 @@ def _identity(target: User, wanted: Impersonation, mode: str) -> User:
 
 def _go(wanted: Impersonation) -> str:
     """A user as Kubernetes prints one."""
-    groups = f"{{{', '.join(map(_quoted, wanted.groups))}}}" if wanted.groups else "(nil)"
+    groups = f"{{{', '.join(map(quoted, wanted.groups))}}}" if wanted.groups else "(nil)"
     extra = "(nil)"
     if wanted.extra:
         items = sorted((name, [*values.values]) for name, values in wanted.extra.items())
-        shown = (f"{_quoted(name)}:[]string{{{', '.join(map(_quoted, values))}}}" for name, values in items)
+        shown = (f"{quoted(name)}:[]string{{{', '.join(map(quoted, values))}}}" for name, values in items)
         extra = f"{{{', '.join(shown)}}}"
-    parts = f'Name:"", UID:{_quoted(wanted.uid)}, Groups:[]string{groups}, Extra:map[string][]string{extra}'
+    parts = f'Name:"", UID:{quoted(wanted.uid)}, Groups:[]string{groups}, Extra:map[string][]string{extra}'
     return f"&user.DefaultInfo{{{parts}}}"
-
-
-def _quoted(text: str) -> str:
-    escaped = text.replace("\\", "\\\\").replace('"', '\\"')
-    return f'"{escaped}"'

@@ -13,7 +13,7 @@ from collections.abc import Callable, Hashable
 from typing import Any, NamedTuple
 
 from kybern.gateway import answers
-from kybern.gateway.api import SPACED, Api, requester
+from kybern.gateway.api import SPACED, Api, impersonating, requester
 from kybern.gateway.core.resources import Resources
 from kybern.gateway.core.router import resource_path
 from kybern.gateway.handlers.flight import Flight, Key, Passenger
@@ -28,7 +28,7 @@ from kybern.rpc.exchange.prepared import request_part, requester_part
 from kybern.telemetry.series import Series
 
 PLAIN_ACCEPTS = frozenset({None, b"*/*", b"application/json", b"application/json, */*"})
-LONG_WAY = frozenset({b"audit-id", b"traceparent", b"impersonate-user", b"impersonate-group", b"impersonate-uid"})
+LONG_WAY = frozenset({b"audit-id", b"traceparent"})
 PEOPLE = (b"curl", b"Wget", b"Mozilla")
 REMEMBERED = 8192  # request lines
 HEADS = 64  # heads of one connection
@@ -196,6 +196,7 @@ def plain(request: Request, api: Api) -> bool:
         or request.client.front_proxy is not None
         or headers.get(b"accept") not in PLAIN_ACCEPTS
         or not LONG_WAY.isdisjoint(headers)
+        or impersonating(headers)
         or headers.get(b"user-agent", b"").startswith(PEOPLE)
         or headers.get(b"authorization", b"").startswith(SPACED)
     )

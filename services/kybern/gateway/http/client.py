@@ -27,6 +27,7 @@ class Client(asyncio.Protocol, ABC):
         self.front_proxy: FrontProxies | None = None  # if this client may name users in headers
         self.identity = NOBODY
         self.credential_id = ""  # of the client certificate
+        self.stranger = False  # shows a certificate that names nobody
         self.peer_address = ""
         self.memory: dict[Any, Any] = {}  # what handlers keep for the life of the connection
         self.heads: dict[Hashable, Any] = {}  # and what they keep by the words of a request's head
@@ -40,7 +41,8 @@ class Client(asyncio.Protocol, ABC):
         self.transport = transport
         self._open.add(self)
         transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
-        self.peer_address, self.identity, self.credential_id, self.front_proxy = peer_of(transport, self._proxies)
+        peer = peer_of(transport, self._proxies)
+        self.peer_address, self.identity, self.credential_id, self.front_proxy, self.stranger = peer
 
     def connection_lost(self, error: Exception | None) -> None:
         self._open.discard(self)

@@ -9,11 +9,11 @@ from argparse import ArgumentParser, Namespace
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from urllib.parse import unquote
 
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature
 
+from kybern.gateway.core.header_text import as_text, extra_key
 from kybern.rpc.transport import Identity
 
 if TYPE_CHECKING:
@@ -51,18 +51,17 @@ class FrontProxies:
 
     def user(self, request: Request) -> dict[str, Any] | None:
         """user, uid, groups and extra as a front proxy says; None if it names nobody."""
-        user = next((found for name in self.users if (found := request.header(name).strip())), "")
+        user = next((found for name in self.users if (found := request.header(name))), "")
         if not user:
             return None
-        uid = next((found for name in self.uids if (found := request.header(name).strip())), "")
+        uid = next((found for name in self.uids if (found := request.header(name))), "")
         groups = [group for name in self.groups for group in request.all_headers(name) if group]
         extra: dict[str, list[str]] = {}
-        for raw in request.headers:
-            name = raw.decode("latin-1")
-            for prefix in self.extra:
-                if name.startswith(prefix) and len(name) > len(prefix):
-                    key = unquote(name.removeprefix(prefix)).lower()
-                    extra.setdefault(key, []).extend(request.all_headers(raw))
+        for prefix in self.extra:
+            for raw in request.headers:
+                name = as_text(raw)
+                if name.startswith(prefix):
+                    extra.setdefault(extra_key(name.removeprefix(prefix)), []).extend(request.all_headers(raw))
         return {"user": user, "uid": uid, "groups": groups, "extra": extra}
 
 

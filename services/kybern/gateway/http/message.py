@@ -9,6 +9,8 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qs, unquote
 
+from kybern.gateway.core.header_text import as_text
+
 if TYPE_CHECKING:
     from kybern.gateway.http.body import IncomingBody
     from kybern.gateway.http.client import Client
@@ -27,7 +29,8 @@ Headers = Sequence[tuple[bytes, bytes]]
 
 
 class Request:
-    """One request with its whole body. Header names are lower case; `repeated` has headers that came several times."""
+    """One request with its whole body. Header names are lower case; of one that came several times `headers` has the
+    first value, `repeated` all of them."""
 
     stream: ResponseStream | None = None  # the answer, if its length was not known when it began
 
@@ -78,14 +81,14 @@ class Request:
         self.flow = flow
 
     def header(self, name: bytes) -> str:
-        """A header's value, "" when it is absent."""
+        """A header's value, the first if there are several, "" when it is absent."""
         value = self.headers.get(name)
-        return value.decode("latin-1") if value else ""
+        return as_text(value) if value else ""
 
     def all_headers(self, name: bytes) -> list[str]:
         """Every value of a header that may repeat."""
         if name in self.repeated:
-            return [value.decode("latin-1") for value in self.repeated[name]]
+            return [as_text(value) for value in self.repeated[name]]
         return [self.header(name)] if name in self.headers else []
 
     def parameter(self, name: str) -> str:

@@ -14,12 +14,14 @@ NOBODY = Identity("")
 
 
 class Peer(NamedTuple):
-    """`credential_id` is of the client certificate; `front_proxy`: this client may name users in headers."""
+    """`credential_id` is of the client certificate; `front_proxy`: this client may name users in headers; `stranger`:
+    it shows a certificate that is nobody's here, and so is not anonymous either."""
 
     address: str = ""
     identity: Identity = NOBODY
     credential_id: str = ""
     front_proxy: FrontProxies | None = None
+    stranger: bool = False
 
 
 def peer_of(transport: Any, proxies: FrontProxies | None) -> Peer:
@@ -32,5 +34,5 @@ def peer_of(transport: Any, proxies: FrontProxies | None) -> Peer:
         return Peer(address)
     identity = certificate_identity(ssl.DER_cert_to_PEM_cert(der).encode())
     if proxies is not None and proxies.issued(der):
-        return Peer(address, front_proxy=proxies if proxies.trusts(identity) else None)
+        return Peer(address, front_proxy=proxies if proxies.trusts(identity) else None, stranger=True)
     return Peer(address, identity, f"X509SHA256={sha256(der).hexdigest()}" if identity.user else "")

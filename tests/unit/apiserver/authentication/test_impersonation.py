@@ -66,6 +66,18 @@ def test_granted(
             "impersonating an invalid key in extra is not allowed",
         ),
         (INFO, Impersonation(user="system:node:n1", uid="u"), 'cannot impersonate resource "users"'),
+        (INFO, Impersonation(user="carl", groups=["g", ""]), "impersonating the empty string group is not allowed"),
+        *(
+            (INFO, Impersonation(user="carl", extra={key: ExtraValues(values=[value])}), f"impersonating {said}")
+            for key, value, said in (
+                ("", "x", "the empty string key in extra is not allowed"),
+                ("a.io/X", "x", 'a non-lowercase key in extra is not allowed: "a.io/X"'),
+                ("a.io/x", "", "the empty string value in extra is not allowed"),
+            )
+        ),
+        ((), Impersonation(user="system:serviceaccount:A:b"), "cannot impersonate-on:user-info:list resource"),
+        ((), Impersonation(user="system:node:N_1"), "cannot impersonate-on:user-info:list resource"),
+        ((), Impersonation(groups=["a\tb"]), 'Groups:[]string{"a\\tb"}'),
         (
             (),
             Impersonation(groups=["g"]),
@@ -77,6 +89,21 @@ def test_refused(granted: tuple[tuple[str, str], ...], wanted: Impersonation, sa
     with pytest.raises(StatusError) as refused:
         impersonator(*granted).impersonated(ME, wanted, LIST)
     assert said in refused.value.message
+
+
+def test_of_many_parts_it_is_asked_first_whether_all_are_granted() -> None:
+    asked: list[str] = []
+
+    def check(user: User, what: Attributes) -> None:
+        asked.append(f"{what.combined_resource} {what.name}")
+        if what.name == "*" and what.resource == "groups":
+            raise forbidden(user, what)
+
+    many = Impersonation(user="carl", groups=["a", "b", "c", "d"])
+    many.extra["a.io/x"].values.extend("1234")
+    Impersonator(check).impersonated(ME, many, LIST)
+    groups = [f"groups {name}" for name in "*abcd"]
+    assert asked == ["secrets ", "users carl", *groups, "userextras/* *"]
 
 
 def test_the_mode_that_was_granted_before_comes_first() -> None:

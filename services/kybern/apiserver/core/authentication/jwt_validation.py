@@ -1,6 +1,5 @@
 """An AuthenticationConfiguration read: everything that is wrong with it is told, in Kubernetes' words."""
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -22,7 +21,7 @@ from kybern.apiserver.core.strict_members import AUTHENTICATION, check_members
 from kybern.kube.cel import CompileError, Program, compiler
 from kybern.kube.cel.shapes import ListOf, MapOf, Scalar, Structs, struct
 from kybern.kube.field import FieldError, duplicate, invalid, required
-from kybern.kube.validation.names import dns1123_subdomain, regex_error
+from kybern.kube.validation.domain_paths import domain_prefixed_path
 
 Object = dict[str, Any]
 VERSIONS = tuple(f"apiserver.config.k8s.io/{version}" for version in ("v1", "v1beta1", "v1alpha1"))
@@ -30,7 +29,6 @@ MOST_ISSUERS = 64
 CONTROLLERS = ("", "controlplane", "cluster")
 _EITHER = "claim or expression is required"
 _BOTH = "claim and expression can't both be set"
-_PATH = re.compile(r"[A-Za-z0-9/\-._~%!$&'()*+,;=:]+")
 _RESERVED = "k8s.io, kubernetes.io and their subdomains are reserved for Kubernetes use"
 _UNVERIFIED = (
     "claims.email_verified must be used in claimMappings.username.expression or "
@@ -273,13 +271,7 @@ def _extra(path: str, entries: Any, reading: Reading) -> tuple[tuple[str, str, P
 
 
 def _check_key(path: str, key: str) -> list[FieldError]:
-    domain, slash, rest = key.partition("/")
-    if not domain or not slash or not rest:
-        problems = [invalid(path, key, 'must be a domain-prefixed path (such as "acme.io/foo")')]
-    else:
-        problems = [invalid(path, domain, problem) for problem in dns1123_subdomain(domain)]
-        if not _PATH.fullmatch(rest):
-            problems.append(invalid(path, rest, regex_error("Invalid path", _PATH.pattern)))
+    domain, problems = key.partition("/")[0], [*domain_prefixed_path(path, key)]
     if key != key.lower():
         problems.append(invalid(path, key, "must be lowercase"))
     if domain in ("k8s.io", "kubernetes.io") or domain.endswith((".k8s.io", ".kubernetes.io")):

@@ -63,16 +63,19 @@ class RequestReader:
         if self._header_size > MAX_HEADERS:
             self._connection.refuse(self._request(), 431)
             return
-        name = name.lower()
+        name, value = name.lower(), value.rstrip(b" \t")
         if name in self._headers:
             self._repeated.setdefault(name, [self._headers[name]]).append(value)
-        self._headers[name] = value
+        else:
+            self._headers[name] = value
 
     def on_headers_complete(self) -> None:
         if not self._headers:
             return
         if b"%" in self._target and BAD_ESCAPE.match(self._target):
             raise httptools.HttpParserError("a path with a malformed escape")
+        if b"host" in self._repeated:
+            raise httptools.HttpParserError("several hosts")
         self.in_body = True
         length = self._headers.get(b"content-length", b"")
         has_body = length not in (b"", b"0") or b"transfer-encoding" in self._headers

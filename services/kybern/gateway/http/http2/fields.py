@@ -67,7 +67,6 @@ def request_of(fields: list[Field], size: int) -> Fields | Malformed:
             return Malformed("a header field's name")
         elif name in headers:
             repeated.setdefault(name, [headers[name]]).append(value)
-            headers[name] = value
         else:
             headers[name] = value
             if name == b"content-length":
