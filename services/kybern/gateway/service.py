@@ -64,7 +64,7 @@ def add_flags(parser: ArgumentParser) -> None:
         "--http2-max-streams-per-connection", type=int, default=0, metavar="N", help="requests at once; 0: 100"
     )
     parser.add_argument(
-        "--strict-transport-security-directives", default="", metavar="LIST", help="for browsers: max-age=31536000,preload"
+        "--strict-transport-security-directives", default="", metavar="LIST", help="for browsers: max-age=3600,preload"
     )
     add_request_header_flags(parser)
     parser.add_argument("--workers", type=int, default=1, metavar="N", help="processes that share the port")

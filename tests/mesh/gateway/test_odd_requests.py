@@ -1,4 +1,4 @@
-"""What older and odd clients ask: the parameter `export`, an empty group with its slash, unknown members given twice."""
+"""What older and odd clients ask: `export`, an empty group with its slash, unknown members given twice."""
 
 from typing import Any
 
