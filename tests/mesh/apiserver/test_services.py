@@ -129,3 +129,64 @@ async def test_a_restart_keeps_everything(running: Any, tmp_path: Path) -> None:
         assert "already allocated" in (await refused(admin.create(SERVICES, same))).message
         error = await refused(anext(admin.watch(SERVICES, resource_version="3")))
         assert error.reason == "Expired"
+
+
+async def test_a_number_is_of_one_service(admin: Client) -> None:
+    tcp, udp = {"name": "t", "port": 1, "nodePort": 30100}, {"name": "u", "port": 2, "protocol": "UDP"}
+    two = service("a", tcp, {**udp, "nodePort": 30100}, type="NodePort")
+    assert (
+        "spec.ports[1].nodePort: Invalid value: 30100: provided port is already"
+        in (await refused(admin.create(SERVICES, two))).message
+    )
+    await admin.create(SERVICES, service("a", tcp, type="NodePort"))
+    other = service("b", {**udp, "nodePort": 30100}, type="NodePort")
+    assert "provided port is already allocated" in (await refused(admin.create(SERVICES, other))).message
+    both = {"spec": {"ports": [tcp, {**udp, "nodePort": 30100}]}}
+    await admin.patch(SERVICES, "a", "default", patch=both)
+    await admin.patch(SERVICES, "a", "default", patch={"spec": {"ports": [{**udp, "nodePort": 30100}]}})
+    error = await refused(admin.create(SERVICES, service("b", tcp, type="NodePort")))
+    assert "provided port is already allocated" in error.message
+    twice = {"spec": {"ports": [{**udp, "nodePort": 30101}, {**udp, "name": "v", "port": 3, "nodePort": 30101}]}}
+    error = await refused(admin.patch(SERVICES, "a", "default", patch=twice))
+    assert (error.code, error.message) == (400, "duplicate nodePort: {UDP 30101}")
+
+
+_RELEASE = "spec.ipFamilyPolicy: Invalid value: \"RequireDualStack\": must be 'SingleStack' to release the secondary IP"
+
+
+@pytest.mark.parametrize(
+    ("spec", "families", "words"),
+    [
+        ({"ipFamilies": ["IPv6", "IPv4"]}, ["IPv6", "IPv4"], ""),
+        ({"ipFamilies": ["IPv4"]}, [], _RELEASE),
+        ({"ipFamilies": ["IPv4"], "ipFamilyPolicy": "SingleStack"}, ["IPv4"], ""),
+        ({"ipFamilyPolicy": "SingleStack"}, ["IPv4"], ""),
+        ({"selector": {"a": "b"}}, [], 'spec.ipFamilies[1]: Invalid value: "IPv6": not configured on this cluster'),
+        ({"selector": {"a": "b"}, "ipFamilyPolicy": "PreferDualStack", "ipFamilies": None}, ["IPv4"], ""),
+    ],
+    ids=["another order", "one without saying so", "one", "the policy alone", "a selector", "a preference"],
+)
+async def test_families_of_headless_services(
+    admin: Client, spec: dict[str, Any], families: list[str], words: str
+) -> None:
+    """Without a selector they may have any."""
+    made = await admin.create(SERVICES, service("h", clusterIP="None"))
+    assert (made["spec"]["ipFamilies"], made["spec"]["ipFamilyPolicy"]) == (["IPv4", "IPv6"], "RequireDualStack")
+    change = admin.patch(SERVICES, "h", "default", patch={"spec": spec})
+    if words:
+        assert words in (await refused(change)).message
+    else:
+        assert (await change)["spec"]["ipFamilies"] == families
+
+
+async def test_what_an_external_name_may_not_have_is_told_with_all_else(admin: Client) -> None:
+    spec: dict[str, Any] = {"type": "ExternalName", "clusterIP": "None", "ipFamilyPolicy": "SingleStack"}
+    error = await refused(admin.create(SERVICES, service("e", **spec)))
+    fields = ["spec.clusterIPs", "spec.ipFamilyPolicy", "spec.externalName"]
+    assert [cause["field"] for cause in error.details["causes"]] == fields
+    await admin.create(SERVICES, service("h", clusterIP="None"))
+    left = {"spec": {**spec, "externalName": "a.b", "clusterIP": None}}
+    error = await refused(admin.patch(SERVICES, "h", "default", patch=left))
+    assert [cause["field"] for cause in error.details["causes"]] == ["spec.clusterIPs", "spec.ipFamilyPolicy"]
+    made = await admin.patch(SERVICES, "h", "default", patch={"spec": {"type": "ExternalName", "externalName": "a.b"}})
+    assert not {"clusterIP", "clusterIPs", "ipFamilies", "ipFamilyPolicy"} & made["spec"].keys()

@@ -33,10 +33,9 @@ def validate_create(info: ResourceInfo, obj: Object, asked: ResourceInfo | None 
     """Every field error of a new object; `asked` is the resource of the request, which may be of another group."""
     rules = rules_for((asked or info).group, info.kind)
     errors = list(_validate_metadata(asked or info, child(obj, "metadata"), rules.name))
-    if rules.new is not None:
-        errors += rules.new(obj)
-    if rules.create is not None:
-        errors += rules.create(obj)
+    rule = rules.new or rules.create
+    if rule is not None:
+        errors += rule(obj)
     return _with_enums(errors, info, obj)
 
 

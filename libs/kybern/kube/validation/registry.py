@@ -49,7 +49,7 @@ ValidateUpdate = Callable[[Object, Object], Iterator[FieldError]]
 
 @dataclass(frozen=True)
 class Rules:
-    """`create` runs on every write, `new` before it on the first; `update` compares, with `update_only` alone."""
+    """`create` runs on every write, `new` instead of it on the first; `update` compares, with `update_only` alone."""
 
     create: Validate | None = None
     update: ValidateUpdate | None = None
@@ -101,7 +101,7 @@ RULES: dict[tuple[str, str], Rules] = {
         stateful_set.validate_stateful_set,
         stateful_set.validate_stateful_set_update,
         name=dns1123_label,
-        new=stateful_set.validate_stateful_set_create,
+        new=stateful_set.validate_new_stateful_set,
     ),
     ("autoscaling", "HorizontalPodAutoscaler"): Rules(autoscaling.validate_autoscaler),
     ("batch", "CronJob"): Rules(batch.validate_cron_job),

@@ -44,7 +44,8 @@ def validate_service(obj: Object) -> Errors:
         yield from _port(port, len(ports) > 1, names, f"spec.ports[{index}]")
     yield from validate_labels(spec.get("selector"), "spec.selector")
     yield from _affinity(spec)
-    yield from validate_addresses(spec)
+    if kind != "ExternalName":
+        yield from validate_addresses(spec)
     for index, address in enumerate(items(spec, "externalIPs")):
         yield from _external_ip(address, f"spec.externalIPs[{index}]")
     yield from one_of(spec, "type", "spec", _TYPES, must=True)
@@ -59,6 +60,7 @@ def _for_type(spec: Object, kind: str) -> Errors:
     if kind in ("LoadBalancer", "NodePort") and headless:
         yield invalid("spec.clusterIPs[0]", "None", f"may not be set to 'None' for {kind} services")
     if kind == "ExternalName":
+        yield from _no_addresses(spec)
         name = (spec.get("externalName") or "").removesuffix(".")
         if name:
             yield from text(name, "spec.externalName", dns1123_subdomain)
@@ -100,15 +102,17 @@ def _affinity(spec: Object) -> Errors:
         yield forbidden("spec.sessionAffinityConfig", "must not be set when session affinity is None")
 
 
+def _no_addresses(spec: Object) -> Errors:
+    """A service outside of the cluster has none."""
+    had = {**spec, "clusterIPs": spec.get("clusterIPs") or spec.get("clusterIP")}
+    for name in ("clusterIPs", "ipFamilies", "ipFamilyPolicy"):
+        if had.get(name) or (name == "ipFamilyPolicy" and had.get(name) is not None):
+            yield forbidden(f"spec.{name}", "may not be set for ExternalName services")
+
+
 def validate_addresses(spec: Object) -> Errors:
-    """Addresses and families agree, one by one; a service outside of the cluster has none."""
+    """Addresses and families of a service in the cluster agree, one by one."""
     families = items(spec, "ipFamilies")
-    if spec.get("type") == "ExternalName":
-        had = {**spec, "clusterIPs": spec.get("clusterIPs") or spec.get("clusterIP")}
-        for name in ("clusterIPs", "ipFamilies", "ipFamilyPolicy"):
-            if had.get(name) or (name == "ipFamilyPolicy" and had.get(name) is not None):
-                yield forbidden(f"spec.{name}", "may not be set for ExternalName services")
-        return
     first, addresses = spec.get("clusterIP") or "", items(spec, "clusterIPs")
     if first and not addresses:
         addresses = [first]
@@ -122,7 +126,7 @@ def validate_addresses(spec: Object) -> Errors:
     seen: list[str] = []
     for index, address in enumerate(addresses):
         at = f"spec.clusterIPs[{index}]"
-        if address == "None" and not index:
+        if address == "None":
             continue
         problems = strict_ip_address(address)
         for problem in problems:

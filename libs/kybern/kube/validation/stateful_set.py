@@ -19,7 +19,15 @@ from kybern.kube.validation.workloads import always_restarts, matching, shown_se
 
 
 def validate_stateful_set(obj: Object) -> Errors:
-    spec = child(obj, "spec")
+    return _validate(child(obj, "spec"))
+
+
+def validate_new_stateful_set(obj: Object) -> Errors:
+    """With what old objects are not held to."""
+    return _validate(child(obj, "spec"), new=True)
+
+
+def _validate(spec: Object, *, new: bool = False) -> Errors:
     policy = spec.get("podManagementPolicy")
     if not policy:
         yield required("spec.podManagementPolicy")
@@ -30,8 +38,13 @@ def validate_stateful_set(obj: Object) -> Errors:
     retention, path = child(spec, "persistentVolumeClaimRetentionPolicy"), "spec.persistentVolumeClaimRetentionPolicy"
     for name in ("whenDeleted", "whenScaled"):
         yield from one_of(retention, name, path, ("Retain", "Delete"), in_order=True)
-    for name in ("replicas", "minReadySeconds"):
-        yield from non_negative(spec, name, "spec")
+    if new:
+        for index, claim in enumerate(items(spec, "volumeClaimTemplates")):
+            yield from validate_claim_spec(child(claim, "spec"), f"spec.volumeClaimTemplates[{index}].spec")
+    yield from non_negative(spec, "replicas", "spec")
+    if new and spec.get("serviceName"):
+        yield from text(spec["serviceName"], "spec.serviceName", dns1123_label)
+    yield from non_negative(spec, "minReadySeconds", "spec")
     start = child(spec, "ordinals").get("start")
     if start is not None and start < 0:
         yield invalid("spec.ordinals.start", start, min_error(0))
@@ -62,15 +75,6 @@ def _stateful_template(spec: Object) -> Errors:
     yield from validate_template({**template, "spec": seen}, "spec.template")
     yield from validate_template_metadata(template, "spec.template")  # told a second time
     yield from always_restarts(template, "StatefulSet")
-
-
-def validate_stateful_set_create(obj: Object) -> Errors:
-    """What old objects are not held to."""
-    spec = child(obj, "spec")
-    if spec.get("serviceName"):
-        yield from text(spec["serviceName"], "spec.serviceName", dns1123_label)
-    for index, claim in enumerate(items(spec, "volumeClaimTemplates")):
-        yield from validate_claim_spec(child(claim, "spec"), f"spec.volumeClaimTemplates[{index}].spec")
 
 
 def _stateful_strategy(strategy: Object, path: str) -> Errors:

@@ -5,6 +5,10 @@ from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_add
 from random import Random
 
 
+PROTOCOLS = ("TCP", "UDP", "SCTP")
+ALREADY_ALLOCATED = "provided port is already allocated"
+
+
 class AllocationError(Exception):
     """Why a value cannot be had."""
 
@@ -69,7 +73,7 @@ class IPAllocator:
 
 @dataclass
 class PortAllocator:
-    """Node ports, per protocol: a port may serve TCP and UDP of one Service."""
+    """Node ports, with the protocols they serve: all of a number belong to one Service."""
 
     low: int = 30000
     high: int = 32767
@@ -81,9 +85,15 @@ class PortAllocator:
             raise AllocationError(
                 f"provided port is not in the valid range. The range of valid ports is {self.low}-{self.high}"
             )
-        if (protocol, port) in self.taken:
-            raise AllocationError("provided port is already allocated")
+        if any((each, port) in self.taken for each in PROTOCOLS):
+            raise AllocationError(ALREADY_ALLOCATED)
         self.taken.add((protocol, port))
+
+    def share(self, protocol: str, port: int) -> bool:
+        """Another protocol of a port that the Service has; whether it is new."""
+        is_new = (protocol, port) not in self.taken
+        self.taken.add((protocol, port))
+        return is_new
 
     def next(self, protocol: str, random: Random) -> int:
         """A port that no protocol uses. Raises AllocationError."""

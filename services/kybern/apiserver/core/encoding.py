@@ -39,6 +39,12 @@ def splice(stored: bytes, prefix: bytes, revision: int) -> bytes:
     return b'%b"resourceVersion":"%d",%b' % (stored[:cut], revision, stored[cut:])
 
 
+def with_given(stored: bytes, prefix: bytes, text: str) -> bytes:
+    """The stored form with a resourceVersion that a client made up."""
+    made = splice(stored, prefix, 0)
+    return made.replace(b'"resourceVersion":"0"', b'"resourceVersion":' + orjson.dumps(text), 1)
+
+
 def respliced(data: bytes, prefix: bytes, revision: int) -> bytes:
     """Encoded bytes that carry a resourceVersion, with another one instead."""
     start = data.index(_METADATA, len(prefix) if data.startswith(prefix) else 0)

@@ -3,7 +3,8 @@
 from kybern.apiserver.core.proxy_names import join
 from kybern.apiserver.handlers.begin import begin, need_namespace
 from kybern.apiserver.handlers.proxy_destination import agent_port, node_address, proxy_destination
-from kybern.apiserver.registry.connection import admit
+from kybern.apiserver.handlers.warned import warned
+from kybern.apiserver.registry.connection import admit, has_dry_run
 from kybern.apiserver.registry.request import Object, Request
 from kybern.apiserver.server import ApiServer
 from kybern.kube.status import bad_request, conflict, not_found
@@ -19,6 +20,13 @@ IN_CONTAINER = ("log", "exec", "attach")
 async def connect(server: ApiServer, message: ConnectRequest, call: CallContext) -> ConnectResponse:
     """Where to go. Raises StatusError."""
     request = begin(server, call, message.verb or "create", message.resource, message.name)
+    with warned(request):
+        return await _destination(server, request, message)
+
+
+async def _destination(server: ApiServer, request: Request, message: ConnectRequest) -> ConnectResponse:
+    if request.subresource != "log" and has_dry_run(message.query):
+        raise bad_request("dryRun is not supported")
     if request.verb == "get" and request.subresource in TAKE_OVER:
         request.check("create")  # to look at a pod is not to command it
     need_namespace(request)

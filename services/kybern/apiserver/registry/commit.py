@@ -46,8 +46,10 @@ async def _put(request: Request, obj: Object, expected: int) -> bytes:
     cacher = request.served.storage
     stored = encoding.encode(obj)
     if request.dry_run:
-        shown = expected or _given(obj)
-        return encoding.splice(stored, cacher.head, shown) if shown else stored
+        if expected:
+            return encoding.splice(stored, cacher.head, expected)
+        given = obj["metadata"].get("resourceVersion")  # what who makes an object says that it has
+        return encoding.with_given(stored, cacher.head, given) if given else stored
     metadata = obj["metadata"]
     suffix = keys.suffix(metadata.get("namespace", ""), metadata["name"])
     lease = await request.server.leases.current(request.served.strategy.ttl)
@@ -119,12 +121,6 @@ async def create(request: Request, obj: Object) -> bytes:
 
 
 DELETED = "object is being deleted: "  # opens the message about a name whose holder is on its way out
-
-
-def _given(obj: Object) -> int:
-    """The version that who makes an object with a PUT or an apply says it has."""
-    version = obj["metadata"].get("resourceVersion") or ""
-    return int(version) if _is_version(version) else 0
 
 
 def _is_version(text: str) -> bool:

@@ -32,6 +32,11 @@ def options_of(request: Request, query: str) -> Object:
     return found
 
 
+def has_dry_run(query: str) -> bool:
+    """Whether a connection is to be made but not used: there is no such thing."""
+    return "dryRun" in query and "dryRun" in parse_qs(query, keep_blank_values=True)
+
+
 async def admit(request: Request, query: str) -> Object:
     """The options as admission lets them pass. Raises StatusError."""
     options, admission = options_of(request, query), request.server.admission

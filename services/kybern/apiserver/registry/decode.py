@@ -63,8 +63,11 @@ def _check_version(given: str, wanted: str) -> None:
 
 def decode(request: Request, data: bytes, gvk: GVK) -> Object:
     """A decoded, pruned object of `gvk`, which need not be the resource's own kind (Scale, Binding)."""
-    obj = parse(data, gvk)
-    prune(request, obj, gvk, data)
+    obj, definition = parse(data, gvk), schema.definition(gvk)
+    duplicated = schema.duplicate_fields(data)
+    if duplicated and definition is not None:
+        obj = {**schema.read_repeated(definition, data), "kind": obj["kind"], "apiVersion": obj["apiVersion"]}
+    prune(request, obj, gvk, data, duplicated=duplicated)
     if request.audit is not None:
         request.audit.saw(obj)
     return obj
@@ -84,12 +87,13 @@ def prune(
     *,
     restored: bool = False,
     found: Sequence[str] = (),
+    duplicated: Sequence[str] = (),
     in_order: Callable[[list[str]], list[str]] | None = None,
 ) -> None:
     """Refuse wrong types, drop unknown fields; say so as fieldValidation asks, and what else is wrong in `data`.
 
     `restored`: the object has been made of a map, not read; `found`: what strict decoding found before;
-    `in_order`: the order in which unknown fields are told, if not that in which they are met.
+    `duplicated`: the members that `data` names twice; `in_order`: the order in which unknown fields are told, if not that in which they are met.
     Raises what `refuse` makes of it, and StatusError (400).
     """
     if request.field_validation not in VALIDATIONS:
@@ -110,7 +114,7 @@ def prune(
             found = [
                 text for text in found if not any(text.startswith(f'duplicate field "{path}.') for path in unknown)
             ]
-        problems = [*found, *_problems(request, unknown, data, custom is None, gvk)]
+        problems = [*found, *_problems(request, unknown, duplicated, data, custom is None, gvk)]
         if problems and request.field_validation == "Strict":
             raise refuse(gvk, schema.strict_problem(_as_one(request, problems)))
         request.warnings += problems
@@ -131,9 +135,10 @@ def _as_one(request: Request, problems: list[str]) -> list[str]:
     )
 
 
-def _problems(request: Request, unknown: list[str], data: bytes, in_order: bool, gvk: GVK) -> list[str]:
+def _problems(
+    request: Request, unknown: list[str], duplicated: Sequence[str], data: bytes, in_order: bool, gvk: GVK
+) -> list[str]:
     """All that strict decoding finds; of built-in kinds in the order of the body."""
-    duplicated = schema.duplicate_fields(data) if data else []
     if duplicated and in_order:  # nor into what may be any JSON
         definition = schema.definition(gvk) or {}
         duplicated = [path for path in duplicated if not schema.is_raw(definition, path)]

@@ -75,6 +75,11 @@ def ordered(metadata: Object) -> Object:
 
 def other_uid(request: Request, wanted: str, found: str) -> StatusError:
     """What a client is told who means an object that was there before under the same name."""
+    return precondition_failed(request, "UID", wanted, found)
+
+
+def precondition_failed(request: Request, member: str, wanted: str, found: str) -> StatusError:
+    """409: the object is there, but not as the client means it."""
     key = f"{request.served.storage.prefix}{keys.suffix(request.namespace, request.name)}"
     if request.dry_run:
         key = key.removeprefix("/registry")
@@ -83,7 +88,7 @@ def other_uid(request: Request, wanted: str, found: str) -> StatusError:
         request.resource,
         request.name,
         f"StorageError: invalid object, Code: 4, Key: {key}, ResourceVersion: 0, AdditionalErrorMsg: "
-        f"Precondition failed: UID in precondition: {wanted}, UID in object meta: {found}",
+        f"Precondition failed: {member} in precondition: {wanted}, {member} in object meta: {found}",
     )
 
 

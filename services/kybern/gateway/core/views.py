@@ -135,3 +135,12 @@ def view(obj: bytes, media: MediaType, tables: TableView | None, now: datetime) 
     if media.metadata_only:
         return orjson.dumps(partial(orjson.loads(obj), media.version))
     return obj
+
+
+def list_view(document: bytes, media: MediaType, tables: TableView | None, now: datetime) -> bytes:
+    """A whole list in the agreed form, still as JSON."""
+    found = orjson.loads(document)
+    items, metadata = found["items"], found["metadata"]
+    if tables is not None:
+        return orjson.dumps(tables.table(items, metadata, now))
+    return orjson.dumps(partial_list(items, metadata, media.version)) if media.metadata_only else document

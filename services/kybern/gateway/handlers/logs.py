@@ -14,7 +14,7 @@ from kybern.gateway.http.websocket import WebSocketClosed
 from kybern.kube.status import StatusError
 from kybern.protos.node.v1.node_pb2 import ContainerRef, LogsRequest, LogsResponse
 
-PLAIN_TEXT = b"text/plain"
+PLAIN_TEXT, NO_CONTENT = b"text/plain", 204
 
 
 def logs_request(request: Request, container: ContainerRef) -> LogsRequest:
@@ -37,7 +37,7 @@ async def logs(api: Api, request: Request, target: Target) -> Response | None:
     """Serve one log. Raises StatusError when it is refused before it began."""
     agent, container = await connect(api, request, target, "get")
     if agent is None:
-        return Response(b"", 200, PLAIN_TEXT)
+        return Response(b"", NO_CONTENT, b"")  # no node has the pod yet
     lines: Ahead[LogsResponse] = Ahead(replies(agent.Logs(logs_request(request, container))))
     try:
         await lines.peek()

@@ -29,7 +29,7 @@ async def proxy(api: Api, request: Request, target: Target) -> Response | None:
         resource=target.resource(),
         name=target.path.name,
         verb=target.verb or request.method.lower(),
-        query=urlencode({"path": target.path.rest}) if target.path.rest else "",
+        query=_options(request, target),
     )
     found: ConnectResponse = await api.calls.call(wanted, **behind(api, request), timeout=timeout(api, request))
     at = place(request.path, target.path.rest)
@@ -52,6 +52,14 @@ async def proxy(api: Api, request: Request, target: Target) -> Response | None:
         return await relay(request, job, api.pool)
     except UpstreamError as error:
         raise service_unavailable(f"error trying to reach service: {error}") from None
+
+
+def _options(request: Request, target: Target) -> str:
+    """What the apiserver has to know of the query."""
+    given = {"path": target.path.rest} if target.path.rest else {}
+    if b"dryRun" in request.raw_query and "dryRun" in request.query:
+        given["dryRun"] = request.parameter("dryRun")
+    return urlencode(given)
 
 
 def _split(address: str) -> tuple[str, int]:

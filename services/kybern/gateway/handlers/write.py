@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import replace
 from typing import Any
 
 from kybern.gateway import answers
@@ -153,8 +152,13 @@ async def delete_collection(api: Api, request: Request, target: Target, tracepar
         send_initial_events=options.optional_boolean(query, "sendInitialEvents"),
     )
     reply = await _call(api, request, wanted, traceparent)
+    body = reply.list
+    if media.view:
+        check_view(media, target.served, of_list=True)
+        tables = table_view(request, media, target.served)
+        body = views.list_view(body, media, tables, api.env.clock.now())
     headers = answers.warning_headers(list(reply.warnings)) if reply.warnings else ()
-    return await answers.answer(request, reply.list, replace(media, view="", version=""), headers=headers)
+    return await answers.answer(request, body, media, headers=headers)
 
 
 async def _call(api: Api, request: Request, wanted: Any, traceparent: str) -> Any:

@@ -29,9 +29,10 @@ def test_the_lower_part_is_left_to_people() -> None:
 def test_ports() -> None:
     ports = PortAllocator(30000, 30002)
     ports.take("TCP", 30000)
-    ports.take("UDP", 30000)
-    with pytest.raises(AllocationError, match="already allocated"):
-        ports.take("TCP", 30000)
+    for protocol in ("TCP", "UDP"):  # a number is one Service's
+        with pytest.raises(AllocationError, match="already allocated"):
+            ports.take(protocol, 30000)
+    assert [ports.share("UDP", 30000), ports.share("UDP", 30000)] == [True, False]
     with pytest.raises(AllocationError, match="valid ports is 30000-30002"):
         ports.take("TCP", 80)
     assert {ports.next("TCP", Random(1)), ports.next("UDP", Random(1))} == {30001, 30002}

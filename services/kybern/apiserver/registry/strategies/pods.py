@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import orjson
 
 from kybern.apiserver.registry.decode import decode
-from kybern.apiserver.registry.metadata import other_uid
+from kybern.apiserver.registry.metadata import check_key, place, precondition_failed
 from kybern.apiserver.registry.request import Request
 from kybern.apiserver.registry.reviewed import admit
 from kybern.apiserver.registry.strategies.eviction import evict
@@ -118,15 +118,19 @@ async def bind(request: Request, data: bytes) -> bytes:
     """POST of a Binding, to the pod's subresource or to `bindings`: the pod gets its node, once."""
     binding = decode(request, data, ("", "v1", "Binding"))
     metadata = binding["metadata"]
+    place(request, binding)
     name = metadata.get("name") or ""
     if request.name and name != request.name:
         raise bad_request("name in URL does not match name in Binding object")
+    if not request.subresource:  # the pod is named in the body alone, as if it were new
+        metadata.pop("uid", None)
     request.name = name
     await admit(request, binding)
     target = binding.get("target") or {}
     problems = [*_target_problems(target)]
     if problems:
         raise status_error(400, "", aggregate(problems))
+    check_key(name)
     pod_request = on_pod(request, name, "binding")
 
     async def produce(pod: Object) -> Object:
@@ -159,9 +163,10 @@ def _bound(request: Request, pod: Object, node: str, metadata: Object) -> Object
     def refuse(why: str) -> None:
         raise conflict("", "pods/binding", name, why)
 
-    uid = pod["metadata"]["uid"]
-    if metadata.get("uid") and metadata["uid"] != uid:
-        raise other_uid(on_pod(request, name, "binding"), metadata["uid"], uid)
+    for member, shown in (("uid", "UID"), ("resourceVersion", "ResourceVersion")):
+        wanted, found = metadata.get(member), pod["metadata"][member]
+        if wanted and wanted != found:
+            raise precondition_failed(on_pod(request, name, "binding"), shown, wanted, found)
     if pod["metadata"].get("deletionTimestamp"):
         refuse(f"pod {name} is being deleted, cannot be assigned to a host")
     spec = pod["spec"]
@@ -174,9 +179,8 @@ def _bound(request: Request, pod: Object, node: str, metadata: Object) -> Object
         if metadata.get(member):
             pod["metadata"][member] = {**(pod["metadata"].get(member) or {}), **metadata[member]}
     status = pod.setdefault("status", {})
-    found = status.setdefault("conditions", [])
-    conditions.set_condition(found, "PodScheduled", "True", now=request.now)
-    for condition in found:
+    conditions.set_condition(status.setdefault("conditions", []), "PodScheduled", "True", now=request.now)
+    for condition in status["conditions"]:
         condition.setdefault("lastProbeTime", None)
     pod["metadata"].pop("resourceVersion", None)
     if metadata.get("resourceVersion"):

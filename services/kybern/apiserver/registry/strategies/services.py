@@ -4,6 +4,7 @@ The allocators live in memory: what is stored is what is taken (service_allocati
 that choose the same value in the same moment one fails to claim it (claims.py) and chooses again.
 """
 
+from collections.abc import Iterator
 from copy import deepcopy
 from functools import partial
 
@@ -41,14 +42,14 @@ def allocate(request: Request, new: Object, old: Object | None) -> Allocation:
     undo: Undo = [lambda: spec.clear(), lambda: spec.update(given)]
     before = (old or {}).get("spec") or {}
     _keep_addresses(spec, before)
-    _check(new, list(validate_addresses(spec)))
     try:
         if spec.get("type") != "ExternalName":
+            _check(new, [*validate_addresses(spec), *_released_family(spec, before)])
             _families(request, new, spec, before)
             _cluster_ip(request, new, spec, before, undo)
         elif spec.get("internalTrafficPolicy") in TRAFFIC_POLICIES:  # any other is refused
             _drop(spec, "internalTrafficPolicy")
-        take_node_ports(request, new, spec, before, undo)
+        take_node_ports(request, new, old, spec, undo)
     except BaseException:
         _release(undo)
         raise
@@ -66,11 +67,20 @@ def _keep_addresses(spec: Object, before: Object) -> None:
         spec["clusterIPs"] = [spec["clusterIP"]]  # by a client that knows the one member only
     if not spec.get("clusterIPs") and before.get("clusterIPs") and spec.get("clusterIP") == before.get("clusterIP"):
         spec["clusterIPs"] = before["clusterIPs"]
-    for member in ("ipFamilies", "ipFamilyPolicy"):
-        if spec.get(member) is None and before.get(member) and spec.get("clusterIP") == before.get("clusterIP"):
-            spec[member] = before[member]
+    if spec.get("ipFamilyPolicy") is None and before.get("ipFamilyPolicy"):
+        spec["ipFamilyPolicy"] = before["ipFamilyPolicy"]
+    is_single = spec.get("ipFamilyPolicy") == "SingleStack" != before.get("ipFamilyPolicy")
+    if is_single and spec.get("ipFamilies") == before.get("ipFamilies"):
+        spec["ipFamilies"] = (spec.get("ipFamilies") or [])[:1]
     if needs_health_port(spec) and needs_health_port(before) and not spec.get("healthCheckNodePort"):
         spec["healthCheckNodePort"] = before.get("healthCheckNodePort") or 0
+
+
+def _released_family(spec: Object, before: Object) -> Iterator[FieldError]:
+    """Only who wants one family gives up the second."""
+    families, policy = spec.get("ipFamilies") or (), spec.get("ipFamilyPolicy")
+    if len(before.get("ipFamilies") or ()) > 1 == len(families) and policy != "SingleStack":
+        yield field_invalid("spec.ipFamilyPolicy", policy, "must be 'SingleStack' to release the secondary IP family")
 
 
 def _is_outside(spec: Object) -> bool:
@@ -99,8 +109,10 @@ def _families(request: Request, new: Object, spec: Object, before: Object) -> No
     if spec.get("ipFamilyPolicy") == "RequireDualStack":
         why = "this cluster is not configured for dual-stack services"
         errors.append(field_invalid("spec.ipFamilyPolicy", spec["ipFamilyPolicy"], why))
-    for index, family in enumerate(spec.get("ipFamilies") or ()):
-        if family != own and family not in (before.get("ipFamilies") or ()):
+    preferred = spec.get("ipFamilyPolicy") == before.get("ipFamilyPolicy") == "PreferDualStack"
+    kept = preferred and spec.get("ipFamilies") == before.get("ipFamilies")  # of one that had no selector
+    for index, family in enumerate(() if kept else spec.get("ipFamilies") or ()):
+        if family != own:
             errors.append(field_invalid(f"spec.ipFamilies[{index}]", family, "not configured on this cluster"))
     addresses = spec.get("clusterIPs") or [spec.get("clusterIP") or ""]
     for index, address in enumerate(addresses):
@@ -136,7 +148,9 @@ def prepare_update(request: Request, new: Object, old: Object) -> None:
             if port.get("nodePort") and port["nodePort"] == had.get(port_key(port)):
                 del port["nodePort"]
     if spec.get("type") == "ExternalName" != before.get("type"):
-        _drop(spec, "clusterIP", "clusterIPs", "ipFamilies", "ipFamilyPolicy")
+        for members in (("clusterIP", "clusterIPs"), ("ipFamilies",), ("ipFamilyPolicy",)):
+            if all(spec.get(member) == before.get(member) for member in members):
+                _drop(spec, *members)
 
 
 def forget_balancer(request: Request, new: Object, old: Object) -> None:

@@ -66,7 +66,7 @@ class ConnectionReply(Reply):
             return
         body = response.body
         head = head_lines(response.status, all_headers(request, response.content_type, response.headers))
-        lengths = b"Content-Length: %d\r\n" % len(body) if response.status != 304 else b""
+        lengths = b"Content-Length: %d\r\n" % len(body) if response.status not in (204, 304) else b""
         close = b"" if request.keep_alive and connection.upgrading is None else CLOSE
         connection.transport.write(b"".join((head, lengths, close, b"\r\n", body if request.method != "HEAD" else b"")))
         if close:

@@ -191,7 +191,7 @@ class Stream(Reply):
             return
         body = response.body
         block = head_block(response.status, all_headers(request, response.content_type, response.headers))
-        if response.status != 304:
+        if response.status not in BODILESS:
             block += length_field(len(body))
         self._whole(block, body if request.method != "HEAD" and response.status not in BODILESS else b"")
 
