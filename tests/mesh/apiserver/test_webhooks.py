@@ -149,6 +149,15 @@ async def test_warnings_and_audit_annotations(admin: Client, hooks: WebhookServe
     assert list((await admin.calls.call("delete_collection", gone, "", 10)).warnings) == ["mind the gap"]
 
 
+async def test_warnings_of_a_connection_that_is_not_made(admin: Client, hooks: WebhookServer) -> None:
+    rule = {"operations": ["CONNECT"], "apiGroups": [""], "apiVersions": ["v1"], "resources": ["pods/exec"]}
+    hooks.admit("/warn", lambda request: {"allowed": True, "warnings": ["mind the gap"]})
+    await admin.create(VALIDATING, configuration(webhook(hooks.client_config("/warn"), rules=[rule])))
+    pod = pb.Resource(version="v1", resource="pods", namespace="default", subresource="exec")
+    error = await refused(admin.calls.call("connect", pb.ConnectRequest(resource=pod, name="absent"), "", 10))
+    assert (error.code, error.warnings) == (404, ("mind the gap",))
+
+
 async def test_failure_policy(admin: Client, hooks: WebhookServer) -> None:
     def config(path: str) -> dict[str, Any]:
         return hooks.client_config(path)

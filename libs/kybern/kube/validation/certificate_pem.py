@@ -6,8 +6,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from cryptography import x509
-from cryptography.exceptions import UnsupportedAlgorithm
-from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
+from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519, padding, rsa
+from cryptography.x509.oid import SignatureAlgorithmOID
 
 REQUEST, CERTIFICATE = "CERTIFICATE REQUEST", "CERTIFICATE"
 _BLOCK = re.compile(r"^-----BEGIN ([^\n]+?)-----[ \t\r]*\n(.*?)^-----END \1-----", re.DOTALL | re.MULTILINE)
@@ -39,12 +41,29 @@ def request_problem(data: str | None) -> str:
         return wrong
     try:
         request = x509.load_der_x509_csr(first.der)
-        valid, key = request.is_signature_valid, request.public_key()
+        valid, key = request.is_signature_valid or _signed_with_sha1(request), request.public_key()
     except (ValueError, UnsupportedAlgorithm):
         return "x509: malformed certificate request"
     if valid:
         return ""
     return next((text for kind, text in _UNVERIFIED.items() if isinstance(key, kind)), "x509: invalid signature")
+
+
+def _signed_with_sha1(request: x509.CertificateSigningRequest) -> bool:
+    """Go takes such a signature of a request, where the library does not look at it."""
+    key = request.public_key()
+    try:
+        if request.signature_algorithm_oid == SignatureAlgorithmOID.RSA_WITH_SHA1 and isinstance(key, rsa.RSAPublicKey):
+            key.verify(request.signature, request.tbs_certrequest_bytes, padding.PKCS1v15(), hashes.SHA1())
+            return True
+        if request.signature_algorithm_oid == SignatureAlgorithmOID.ECDSA_WITH_SHA1 and isinstance(
+            key, ec.EllipticCurvePublicKey
+        ):
+            key.verify(request.signature, request.tbs_certrequest_bytes, ec.ECDSA(hashes.SHA1()))
+            return True
+    except InvalidSignature:
+        pass
+    return False
 
 
 def certificate_problem(data: str | None) -> str:

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519, padding, rsa
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from kybern.kube.validation.certificate_pem import certificate_problem, request_problem
@@ -25,6 +25,30 @@ NOT_REQUEST = "PEM block type must be CERTIFICATE REQUEST"
 def request(kind: str = "ecdsa") -> bytes:
     builder = x509.CertificateSigningRequestBuilder().subject_name(NAME)
     return builder.sign(KEYS[kind], None if kind == "ed25519" else hashes.SHA256()).public_bytes(Encoding.PEM)
+
+
+def with_sha1(kind: str) -> bytes:
+    """As the library no longer signs: another request's shape, with the names of SHA-1 in it."""
+    shape, key = x509.load_pem_x509_csr(request(kind)), KEYS[kind]
+    algorithm = sequence(bytes.fromhex("06092a864886f70d0101050500" if kind == "rsa" else "06072a8648ce3d0401"))
+    told = shape.tbs_certrequest_bytes
+    if isinstance(key, rsa.RSAPrivateKey):
+        signature = key.sign(told, padding.PKCS1v15(), hashes.SHA1())
+    else:
+        assert isinstance(key, ec.EllipticCurvePrivateKey)
+        signature = key.sign(told, ec.ECDSA(hashes.SHA1()))
+    signed = b"\x03" + length(len(signature) + 1) + b"\0" + signature
+    return pem("CERTIFICATE REQUEST", sequence(told + algorithm + signed))
+
+
+def sequence(content: bytes) -> bytes:
+    return b"\x30" + length(len(content)) + content
+
+
+def length(size: int) -> bytes:
+    if size < 128:
+        return bytes([size])
+    return b"\x81" + size.to_bytes(1) if size < 256 else b"\x82" + size.to_bytes(2)
 
 
 def certificate() -> bytes:
@@ -58,6 +82,8 @@ def encoded(data: bytes) -> str:
         pytest.param(CSR, "", id="ecdsa"),
         pytest.param(request("rsa"), "", id="rsa"),
         pytest.param(request("ed25519"), "", id="ed25519"),
+        pytest.param(with_sha1("rsa"), "", id="rsa with SHA-1"),
+        pytest.param(with_sha1("ecdsa"), "", id="ecdsa with SHA-1"),
         pytest.param(b"hello\n" + CSR + CERT, "", id="only the first block counts"),
         pytest.param(CSR.replace(b"REQUEST-----\n", b"REQUEST-----\nA: b\n\n", 1), "", id="headers"),
         pytest.param(b"", NOT_REQUEST, id="empty"),
