@@ -40,6 +40,14 @@ class TextFormatter(logging.Formatter):
         return f"{text}\n{self.formatException(record.exc_info)}" if record.exc_info else text
 
 
+DETAILED = 4  # from which verbosity on Kubernetes' components tell what helps to find errors in them
+
+
+def set_verbosity(verbosity: int) -> None:
+    """What a verbosity as klog counts it means for logs with levels, from now on."""
+    logging.getLogger().setLevel(logging.DEBUG if verbosity >= DETAILED else logging.INFO)
+
+
 def configure(level: str) -> None:
     """Send all logs of this process to standard error."""
     handler = logging.StreamHandler(sys.stderr)

@@ -53,9 +53,9 @@ class Observations:
         counts[-1] += len(values) - below
         return counts, total + sum(values)
 
-    def add_to(self, labels: Sequence[str], family: HistogramMetricFamily) -> None:
-        """Add the buckets, if there is anything in them."""
+    def add_to(self, labels: Sequence[str], family: HistogramMetricFamily, *, empty: bool = False) -> None:
+        """Add the buckets, if there is anything in them; `empty`: even if not."""
         counts, total = self.now()
-        if any(counts):
+        if empty or any(counts):
             bounds = [*map(str, self.bounds), "+Inf"]
             family.add_metric(labels, list(zip(bounds, accumulate(counts), strict=True)), total)

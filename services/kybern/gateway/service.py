@@ -6,8 +6,10 @@ import asyncio
 import errno
 import os
 from argparse import SUPPRESS, ArgumentParser, BooleanOptionalAction, Namespace
+from collections.abc import Callable
 from contextlib import AsyncExitStack
 from pathlib import Path
+from random import Random
 from typing import Any
 
 import grpc
@@ -39,6 +41,7 @@ from kybern.runtime.spawn import die_with_parent
 ALLOWED = "max-age=expireTime, includeSubDomains, preload"
 APISERVER = "apiserver.kybern"
 BACKLOG = 1024
+MOST_PART = 0.02  # of requests after which connections end
 LOOK_SECONDS = 1.0  # between looks at silent connections
 POLL_SECONDS = 2.0  # between looks at the certificate
 RETRY_SECONDS = 0.1  # between attempts to get the resource table
@@ -62,6 +65,16 @@ def add_flags(parser: ArgumentParser) -> None:
     )
     parser.add_argument(
         "--http2-max-streams-per-connection", type=int, default=0, metavar="N", help="requests at once; 0: 100"
+    )
+    parser.add_argument(
+        "--goaway-chance",
+        type=float,
+        default=0.0,
+        metavar="PART",
+        help="of requests over HTTP/2 after which the client is told to connect anew; at most 0.02; default 0: none",
+    )
+    parser.add_argument(
+        "--profiling", default="true", choices=["true", "false"], help="serve /debug/pprof and /debug/flags"
     )
     parser.add_argument(
         "--strict-transport-security-directives", default="", metavar="LIST", help="for browsers: max-age=3600,preload"
@@ -149,9 +162,13 @@ def client_tls(folder: str) -> ClientTls:
 
 
 async def listen(
-    options: Namespace, gateway: Gateway, connections: set[Client], source: FileCertificateSource
+    options: Namespace,
+    gateway: Gateway,
+    connections: set[Client],
+    source: FileCertificateSource,
+    parts: Callable[[], bool] | None = None,
 ) -> asyncio.Server:
-    """Open the HTTPS port. Raises ServiceFailure when it cannot be had."""
+    """Open the HTTPS port; `parts`: see Connection of HTTP/2. Raises ServiceFailure when it cannot be had."""
     from kybern.runtime.main import ServiceFailure
 
     try:
@@ -162,7 +179,7 @@ async def listen(
         ) from error
     try:
         return await asyncio.get_running_loop().create_server(
-            lambda: Negotiated(gateway, connections, proxies, options.http2_max_streams_per_connection),
+            lambda: Negotiated(gateway, connections, proxies, options.http2_max_streams_per_connection, parts),
             options.bind_address,
             options.secure_port,
             ssl=server_context(
@@ -205,6 +222,15 @@ def request_timeout(text: str) -> float:
     return seconds
 
 
+def parting(chance: float, random: Random) -> Callable[[], bool] | None:
+    """Whether a request is its connection's last, by chance; None: never. Raises ServiceFailure."""
+    from kybern.runtime.main import ServiceFailure
+
+    if not 0 <= chance <= MOST_PART:
+        raise ServiceFailure(f"--goaway-chance can not be less than 0 or greater than {MOST_PART}")
+    return (lambda: random.random() < chance) if chance else None
+
+
 def transport_security(directives: str) -> Headers:
     """The header that has browsers use HTTPS alone, if a flag names what it says. Raises ServiceFailure."""
     from kybern.runtime.main import ServiceFailure
@@ -222,6 +248,7 @@ async def run(options: Namespace, env: Env) -> None:
     if options.worker:
         die_with_parent(options.worker)
     seconds = request_timeout(options.request_timeout)
+    parts = parting(options.goaway_chance, env.random)
     source = FileCertificateSource(Path(options.pki))
     channel = env.transport.channel(options.apiserver, APISERVER)
     grpc_server = env.transport.server(options.address, Policy())
@@ -234,7 +261,7 @@ async def run(options: Namespace, env: Env) -> None:
         api = Api(env, calls, streams, discovery, client_tls=client_tls(options.proxy_client))
         api.request_timeout, api.headers = seconds, transport_security(options.strict_transport_security_directives)
         logs_dir = Path(options.logs_dir) if options.logs_dir else None
-        gateway = Gateway(api, front, address, GatewayOptions(logs_dir, shown(options)))
+        gateway = Gateway(api, front, address, GatewayOptions(logs_dir, shown(options), options.profiling == "true"))
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(follow_resources(api, front))
             for check in CHECKS:
@@ -245,7 +272,7 @@ async def run(options: Namespace, env: Env) -> None:
             limits = Limits(options.idle_timeout, options.read_header_timeout, options.read_body_timeout)
             tasks.create_task(close_idle(connections, limits))
             await grpc_server.start()
-            server = await listen(options, gateway, connections, source)
+            server = await listen(options, gateway, connections, source, parts)
             try:
                 for index in range(1, options.workers):
                     tasks.create_task(keep_worker(options, index, env))

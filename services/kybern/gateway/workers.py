@@ -21,6 +21,8 @@ SAME = (
     "read_body_timeout",
     "http2_max_streams_per_connection",
     "strict_transport_security_directives",
+    "goaway_chance",
+    "profiling",
 )
 FIRST_BACKOFF, LAST_BACKOFF = 0.2, 10.0  # seconds before a worker that ended is started again
 STEADY_SECONDS = 30.0  # that a worker must have run for its back-off to start over

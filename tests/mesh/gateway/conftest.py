@@ -119,6 +119,8 @@ async def front(
         request_timeout="1m0s",
         disable_http2_serving=False,
         http2_max_streams_per_connection=0,
+        goaway_chance=0.0,
+        profiling="true",
         requestheader_client_ca_file="",
         requestheader_allowed_names="",
         requestheader_username_headers="X-Remote-User",

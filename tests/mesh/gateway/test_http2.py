@@ -13,6 +13,7 @@ import pytest
 from h2.connection import H2Connection
 from h2.events import ResponseReceived
 
+from kybern.runtime.main import ServiceFailure
 from kybern.testing import backend as servers
 
 CONFIG_MAPS = "/api/v1/namespaces/default/configmaps"
@@ -233,3 +234,19 @@ async def test_requests_carried_on(gateway: Any) -> None:
             for what in ("/echo?a=1", "/nothing", "/"):
                 answers = [await each.get(path + what) for each in (one, admin)]
                 assert answers[0].status_code == answers[1].status_code
+
+
+async def test_some_requests_are_their_connections_last(fronts: Any, tmp_path: Path, unused_tcp_port: int) -> None:
+    """By the largest chance there is: about one in fifty; nobody is answered otherwise because of it."""
+    async with fronts(tmp_path, unused_tcp_port, {"goaway_chance": 0.02}) as gateway, client(gateway) as found:
+        for _ in range(300):
+            assert (await found.get("/api/v1/namespaces/default")).status_code == 200
+        text = (await found.get("/metrics")).text
+    assert 'apiserver_request_total{code="200",component="apiserver",dry_run="",group="",resource="namespaces"' in text
+
+
+@pytest.mark.parametrize("chance", [-0.1, 0.021, 1.0])
+async def test_the_chance_is_a_small_one(fronts: Any, tmp_path: Path, unused_tcp_port: int, chance: float) -> None:
+    with pytest.raises(ServiceFailure, match="--goaway-chance can not be less"):
+        async with fronts(tmp_path, unused_tcp_port, {"goaway_chance": chance}):
+            pass

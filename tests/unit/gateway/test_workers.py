@@ -22,10 +22,11 @@ def test_arguments_are_those_of_the_first_process() -> None:
     flags = ["--address", "unix:/g", "--pki", "/p", "--apiserver", "unix:/a", "--traces", "unix:/t"]
     flags += ["--workers", "3", "--secure-port", "7443"]
     flags += ["--disable-http2-serving", "--http2-max-streams-per-connection", "7"]
+    flags += ["--goaway-chance", "0.01", "--profiling", "false"]
     first = build_parser(SERVICE).parse_args(flags)
     worker = build_parser(SERVICE).parse_args(worker_arguments(first, 1))
     assert isinstance(worker, Namespace)
     assert (worker.address, worker.workers, worker.worker) == ("unix:/g.1", 1, os.getpid())
     same = ("pki", "apiserver", "secure_port", "bind_address", "traces", "log_level", "external_address")
-    same += ("disable_http2_serving", "http2_max_streams_per_connection")
+    same += ("disable_http2_serving", "http2_max_streams_per_connection", "goaway_chance", "profiling")
     assert [getattr(worker, name) for name in same] == [getattr(first, name) for name in same]

@@ -7,7 +7,13 @@ from dataclasses import dataclass, field
 from kybern.apiserver.core.flowcontrol.limits import Demand, Level, Limits
 from kybern.apiserver.core.flowcontrol.queue_set import Item, QueueSet, Rejection
 from kybern.apiserver.core.flowcontrol.retry_after import Refusals
+from kybern.apiserver.core.user import User
+from kybern.apiserver.flowcontrol.samples import LevelSamples
+from kybern.kube.rbac import Attributes
+from kybern.telemetry.observations import Observations
 
+LENGTHS = (0.0, 10.0, 25.0, 50.0, 100.0, 250.0, 500.0, 1000.0)  # requests
+WATCHERS = (0.0, 1.0, 10.0, 100.0, 1000.0, 10000.0)
 BUCKETS = (0.0, 0.005, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 15.0, 30.0)
 
 
@@ -24,6 +30,10 @@ class Times:
         self.counts[bisect_left(BUCKETS, seconds)] += 1
         self.total += seconds
 
+    @property
+    def count(self) -> int:
+        return sum(self.counts)
+
 
 class LevelState:
     """One priority level at work."""
@@ -35,7 +45,19 @@ class LevelState:
         self.current = limits.nominal  # seats until the next adjustment, before pressure
         self.samples: list[float] = []
         self.demand = Demand()
+        self.target = float(limits.nominal)
+        self.sampled = LevelSamples()
         self.refusals = Refusals()
+
+    def sample(self, executing: int, nanoseconds: int) -> None:
+        """So many requests execute, and have for so long."""
+        queues, queuing = self.queues, self.queues.queuing
+        seats, room = max(1, self.current), max(1, queuing.queues * queuing.length if queuing is not None else 0)
+        wanted = queues.in_use + queues.waiting_seats
+        self.sampled.demand.observe(wanted / max(1, self.limits.nominal), nanoseconds)
+        self.sampled.waiting.observe(queues.waiting / room, nanoseconds)
+        self.sampled.executing.observe(executing / seats, nanoseconds)
+        self.sampled.seats.observe(queues.in_use / seats, nanoseconds)
 
     @property
     def name(self) -> str:
@@ -48,12 +70,23 @@ class Series:
 
     schema: str
     level: str
-    dispatched: int = 0
-    executing: int = 0
+    dispatched: int = 0  # to seats of their own
+    at_once: int = 0  # answered before the next request was looked at
+    more: int = 0  # seats in use beyond one for each request that executes
     waiting: int = 0
     rejected: dict[Rejection, int] = field(default_factory=dict)
     waited: Times = field(default_factory=Times)
+    late: Times = field(default_factory=Times)  # of those that waited in vain
     executed: Times = field(default_factory=Times)
+    watched: Times = field(default_factory=Times)  # until a watch stood
+    widths: dict[int, int] = field(default_factory=dict)  # of requests that want more than one seat
+    lengths: Observations = field(default_factory=lambda: Observations(LENGTHS))  # of queues, by who waits last
+    watchers: Observations = field(default_factory=lambda: Observations(WATCHERS))  # of what is written
+
+    @property
+    def executing(self) -> int:
+        """Requests with seats; read beside the loop, which may change this meanwhile."""
+        return max(0, self.dispatched - self.executed.count - self.watched.count)
 
     def reject(self, why: Rejection) -> None:
         self.rejected[why] = self.rejected.get(why, 0) + 1
@@ -76,6 +109,10 @@ class Held:
 
     flow: Flow
     width: int
+    user: User
+    asked: Attributes
     item: Item | None = None
     turn: asyncio.Future[None] | None = None  # when it has its seats
+    counted: bool = False  # among the seats in use
+    began: float = 0.0  # to execute
     after: float = 0.0  # seconds for which the seats are held when it has ended: its watchers are being told

@@ -6,6 +6,7 @@ next is looked at, so reads from memory hold nothing for any time.
 """
 
 import asyncio
+from collections import Counter
 from collections.abc import Callable
 
 from kybern.apiserver.core.flowcontrol import classify
@@ -39,12 +40,14 @@ class FlowControl:
         self.seats = seats
         self.levels: dict[str, LevelState] = {}
         self.series: dict[tuple[str, str], Series] = {}
-        self.held: dict[Held, None] = {}  # calls that wait or have waited
+        self.held: dict[Held, None] = {}  # calls that wait, have waited, want more than a seat or keep it for longer
         self.generation = 0  # of the configuration
+        self.fraction = 0.0  # of what they aim at that levels get
         self.share = 1.0  # of their seats that workload levels may use
         self._schemas: list[classify.Schema] = []
         self._flows: dict[Shape, Flow] = {}
         self._time: Callable[[], float] = asyncio.get_running_loop().time
+        self._sampled = self._time()
 
     # Configuration
 
@@ -76,8 +79,10 @@ class FlowControl:
             demands[name] = state.demand
         levels = [state.level for state in self.levels.values()]
         limits = {name: state.limits for name, state in self.levels.items()}
-        for name, seats in current_limits(self.seats, levels, limits, demands).items():
-            self.levels[name].current = seats
+        found = current_limits(self.seats, levels, limits, demands)
+        for name, seats in found.seats.items():
+            self.levels[name].current, self.levels[name].target = seats, found.targets[name]
+        self.fraction = found.fraction
         self._limit()
 
     def press(self, behind: float) -> None:
@@ -98,26 +103,44 @@ class FlowControl:
             self._dispatch(state)
 
     def sample(self) -> None:
-        """Note what is wanted at this moment."""
+        """Note what is wanted at this moment, and stands for the time since the last."""
+        now = self._time()
+        nanoseconds, self._sampled = int((now - self._sampled) * 1e9), now
+        executing = Counter[str]()
+        for series in self.series.values():
+            executing[series.level] += series.executing
         for state in self.levels.values():
             state.samples.append(state.queues.in_use + state.queues.waiting_seats)
+            state.sample(executing[state.name], nanoseconds)
 
     # Requests
 
-    def enter(self, call: CallContext, user: User, asked: Attributes, width: int = 1, after: float = 0.0) -> None:
-        """Let the call pass, or raise: MustWait, StatusError (429)."""
+    def enter(
+        self,
+        call: CallContext,
+        user: User,
+        asked: Attributes,
+        width: int = 1,
+        after: float = 0.0,
+        watchers: int = -1,
+    ) -> None:
+        """Let the call pass, or raise: MustWait, StatusError (429). `watchers` are those of what is written."""
         if asked.subresource in LONG_RUNNING:  # belongs nowhere
             return
         flow = self.flow(user, asked)
         call.flow = flow.header
         queues = flow.state.queues
+        if watchers >= 0:
+            flow.series.watchers.observe(watchers)
         if flow.state.level.exempt:
             queues.use(width)
-            call.seat = flow if width == 1 else Held(flow, width)
+            call.seat = flow if width == 1 else self._held(Held(flow, width, user, asked))
         elif queues.take(width):
-            call.seat = flow if width == 1 and not after else Held(flow, width, after=after)
+            call.seat = flow if width == 1 and not after else self._held(Held(flow, width, user, asked, after=after))
         else:
-            self._queue(call, flow, width, after)
+            self._queue(call, Held(flow, width, user, asked, after=after))
+            return
+        flow.series.dispatched += 1
 
     def passes(self, asked: Attributes) -> Passes:
         """A gate for calls that ask the same again and are answered at once, so hold no seat for any time."""
@@ -133,7 +156,7 @@ class FlowControl:
             if not flow.state.level.exempt and (queues.waiting or queues.in_use >= queues.limit):
                 return False
             call.flow = flow.header
-            flow.series.dispatched += 1
+            flow.series.at_once += 1
             return True
 
         return passes
@@ -161,13 +184,14 @@ class FlowControl:
         name = classify.distinguisher(schema, user, asked)
         return Flow(state, series, name, classify.flow_hash(schema.name, name), f"{schema.uid} {state.level.uid}")
 
-    def _queue(self, call: CallContext, flow: Flow, width: int, after: float) -> None:
-        item = flow.state.queues.enqueue(self._time(), width, flow.hash)
+    def _queue(self, call: CallContext, held: Held) -> None:
+        flow = held.flow
+        item = flow.state.queues.enqueue(self._time(), held.width, flow.hash)
         if isinstance(item, Rejection):
             flow.series.reject(item)
             raise refused(flow.state.refusals.record(int(self._time())))
-        held = Held(flow, width, item, asyncio.get_running_loop().create_future(), after)
-        item.waiter = held
+        held.item, held.turn, item.waiter = item, asyncio.get_running_loop().create_future(), held
+        flow.series.lengths.observe(len(item.queue.waiting))
         flow.series.waiting += 1
         self.held[held] = None
         raise MustWait(lambda: self._wait(call, held, item))
@@ -184,9 +208,10 @@ class FlowControl:
             late = isinstance(error, TimeoutError)
             withdrawn = flow.state.queues.withdraw(self._time(), item)
             if late and not withdrawn:  # its turn came at the last moment
-                call.seat = held
+                self._seated(call, held, item)
                 return
             if withdrawn:
+                flow.series.late.observe(self._time() - item.arrived)
                 flow.series.waiting -= 1
                 flow.series.reject(Rejection.TIME_OUT if late else Rejection.CANCELLED)
                 self.held.pop(held, None)
@@ -196,11 +221,26 @@ class FlowControl:
             if late:
                 raise refused(flow.state.refusals.record(int(self._time()))) from None
             raise
-        flow.series.waited.observe(self._time() - item.arrived)
-        call.seat = held
+        self._seated(call, held, item)
 
-    def leave(self, call: CallContext, seconds: float) -> None:
-        """The call is answered (or a watch stands) after `seconds`."""
+    def _held(self, held: Held) -> Held:
+        """A call that executes now, and is not an ordinary one."""
+        series = held.flow.series
+        series.more += held.width - 1
+        if held.width > 1:
+            series.widths[held.width] = series.widths.get(held.width, 0) + 1
+        held.counted = True
+        held.began = self._time()
+        self.held[held] = None
+        return held
+
+    def _seated(self, call: CallContext, held: Held, item: Item) -> None:
+        held.flow.series.waited.observe(self._time() - item.arrived)
+        held.flow.series.dispatched += 1
+        call.seat = self._held(held)
+
+    def leave(self, call: CallContext, seconds: float, *, stands: bool = False) -> None:
+        """The call is answered, or a watch stands, after `seconds`."""
         seat, call.seat = call.seat, None
         if type(seat) is Flow:
             flow = seat
@@ -211,21 +251,22 @@ class FlowControl:
         else:
             flow = seat.flow
             if seat.after:
+                flow.series.more += 1
                 asyncio.get_running_loop().call_later(seat.after, self._end, seat)
             else:
                 self._end(seat)
-        flow.series.dispatched += 1
-        flow.series.executed.observe(seconds)
+        (flow.series.watched if stands else flow.series.executed).observe(seconds)
 
     def _end(self, held: Held) -> None:
         """Free the seats of a call that holds several or had to wait."""
         queues = held.flow.state.queues
+        if held.counted:
+            held.flow.series.more -= held.width if held.after else held.width - 1
+        self.held.pop(held, None)
         if held.item is None:
             queues.give(held.width)
         else:
             queues.finish(self._time(), held.item)
-            held.flow.series.executing -= 1
-            self.held.pop(held, None)
         self._dispatch(held.flow.state)
 
     def _dispatch(self, state: LevelState) -> None:
@@ -235,6 +276,5 @@ class FlowControl:
         for item in state.queues.dispatch(self._time()):
             held: Held = item.waiter
             held.flow.series.waiting -= 1
-            held.flow.series.executing += 1
             if held.turn is not None and not held.turn.done():
                 held.turn.set_result(None)

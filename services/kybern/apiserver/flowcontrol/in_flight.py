@@ -15,7 +15,15 @@ class InFlight:
         self._limits = {True: reading, False: mutating}
         self._open = {True: 0, False: 0}
 
-    def enter(self, call: CallContext, user: User, asked: Attributes, width: int = 1, after: float = 0.0) -> None:
+    def enter(
+        self,
+        call: CallContext,
+        user: User,
+        asked: Attributes,
+        width: int = 1,
+        after: float = 0.0,
+        watchers: int = -1,
+    ) -> None:
         """Let the call pass. Raises StatusError (429)."""
         if asked.verb == "watch" or asked.subresource in LONG_RUNNING or user.is_master:
             return
@@ -30,7 +38,7 @@ class InFlight:
         limit = self._limits[True]
         return lambda call, user: not limit or self._open[True] < limit or user.is_master
 
-    def leave(self, call: CallContext, seconds: float) -> None:
+    def leave(self, call: CallContext, seconds: float, *, stands: bool = False) -> None:
         """The call is answered."""
         self._open[call.seat] -= 1
         call.seat = None

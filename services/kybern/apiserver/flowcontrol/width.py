@@ -23,11 +23,9 @@ def watched(watchers: int) -> tuple[int, float]:
     return held, wanted * EVENT_SECONDS / held
 
 
-def write_work(served: Served, subresource: str, namespace: str, name: str) -> tuple[int, float]:
-    """`watched` of one write; a token changes nothing that could be watched."""
-    if served.cacher is None or subresource == "token":
-        return 1, 0.0
-    return watched(served.cacher.crowd(namespace, name))
+def watchers_of(served: Served, subresource: str, namespace: str, name: str) -> int:
+    """Who is told of one write; a token changes nothing that could be watched."""
+    return 0 if served.cacher is None or subresource == "token" else served.cacher.crowd(namespace, name)
 
 
 def list_width(served: Served, namespace: str, message: ListRequest) -> int:

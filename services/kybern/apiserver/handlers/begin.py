@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 
 from kybern.apiserver.core import fields as field_labels
-from kybern.apiserver.flowcontrol.width import WRITES, list_width, write_work
+from kybern.apiserver.flowcontrol.width import WRITES, list_width, watched, watchers_of
 from kybern.apiserver.registry.request import UNKNOWN, Request, attributes, nameless, namespace_of
 from kybern.apiserver.registry.resource_table import Served, supports
 from kybern.apiserver.server import ApiServer
@@ -48,12 +48,13 @@ def begin(
         fields, labels = selecting.field_selector, selecting.label_selector
         asked = replace(asked, fields=forgiving(selected.fields, fields), labels=forgiving(selected.labels, labels))
     if call.seat is None:
-        width, after = 1, 0.0
+        width, after, watchers = 1, 0.0, -1
         if listing is not None:
             width = list_width(served, namespace, listing)
         elif verb in WRITES:
-            width, after = write_work(served, subresource, namespace, name)
-        server.flow.enter(call, user, asked, width, after)
+            watchers = watchers_of(served, subresource, namespace, name)
+            width, after = watched(watchers)
+        server.flow.enter(call, user, asked, width, after, watchers)
     server.authorizer.check(user, asked)
     wrong = supports(served, verb, subresource)
     if wrong is not None:

@@ -12,6 +12,7 @@ from kybern.apiserver.registry.request import Request, pinned_name
 from kybern.apiserver.server import ApiServer
 from kybern.apiserver.storage.entry import Entry
 from kybern.apiserver.storage.watcher import Watcher, batches
+from kybern.kube import schema
 from kybern.protos.api.v1.objects_pb2 import EventType, WatchEvent, WatchRequest, WatchResponse
 from kybern.rpc.exchange.context import CallContext
 
@@ -49,7 +50,7 @@ async def watch(server: ApiServer, message: WatchRequest, call: CallContext) -> 
             if message.allow_bookmarks:
                 yield WatchResponse(events=[_bookmark(request, since, True)])
         if call.seat is not None:  # a watch that stands needs no seat
-            server.flow.leave(call, 0.0)
+            server.flow.leave(call, 0.0, stands=True)
         if request.served.conversion is None:
             watcher.direct = call.push
         async for response in _follow(server, request, watcher, message, since, late):
@@ -113,5 +114,6 @@ def _added(request: Request, entries: Iterable[Entry]) -> Iterator[WatchEvent]:
 
 
 def _bookmark(request: Request, revision: int, initial: bool) -> WatchEvent:
-    data = encoding.bookmark(request.served.head, revision, initial)
+    empty = schema.empty_object(request.served.info.gvk)
+    data = encoding.bookmark(request.served.head, empty, revision, initial)
     return WatchEvent(type=EventType.EVENT_TYPE_BOOKMARK, object=data)

@@ -17,7 +17,7 @@ _FILES = """
 _WITHOUT_EFFECT = """
     allow-privileged contention-profiling delete-collection-workers enable-aggregator-routing enable-garbage-collector
     endpoint-reconciler-type etcd-compaction-interval etcd-count-metric-poll-period etcd-healthcheck-timeout
-    log-flush-frequency logging-format profiling service-account-lookup shutdown-delay-duration storage-backend
+    log-flush-frequency logging-format service-account-lookup shutdown-delay-duration storage-backend
     storage-media-type v vmodule watch-cache watch-cache-sizes
 """
 FILES, WITHOUT_EFFECT = frozenset(_FILES.split()), frozenset(_WITHOUT_EFFECT.split())

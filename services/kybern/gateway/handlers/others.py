@@ -12,13 +12,14 @@ import orjson
 from kybern.gateway import answers
 from kybern.gateway.api import Api, timeout
 from kybern.gateway.core.router import group_path
-from kybern.gateway.handlers import aggregated, host_logs, zpages
+from kybern.gateway.handlers import aggregated, debug, host_logs, zpages
 from kybern.gateway.handlers.documents import Documents, only_get
 from kybern.gateway.handlers.health import ENDPOINTS, NOT_FOUND, Health, Readiness
 from kybern.gateway.health_metrics import HealthMetrics
 from kybern.gateway.http.message import JSON, TEXT, Request, Response
 from kybern.telemetry.exposition import CONTENT_TYPE, exposition, joined
 
+DUMPS = "/debug/api_priority_and_fairness/"
 OPENAPI_V3 = "/openapi/v3"
 KEPT = ((b"Cache-Control", b"public, max-age=3600"),)
 DOCUMENT_TYPES = {"/.well-known/openid-configuration": JSON, "/openid/v1/jwks": b"application/jwk-set+json"}
@@ -30,10 +31,11 @@ REQUESTS = frozenset(  # which the apiserver counts in its own way, too
 
 @dataclass(frozen=True)
 class GatewayOptions:
-    """What flags decide: the folder behind /logs (None: off); and the flags themselves, for /flagz."""
+    """What flags decide: the folder behind /logs (None: off); the flags themselves, for /flagz; profiles."""
 
     logs_dir: Path | None = None
     flags: Mapping[str, str] = field(default_factory=dict)
+    profiling: bool = True  # whether there is anything below /debug/pprof and /debug/flags
 
 
 class Others:
@@ -49,6 +51,7 @@ class Others:
         self._health = Health(front, self._slis)
         self._ready = front.ready
         self._logs_dir, self._flags = options.logs_dir, options.flags
+        self._profiles = debug.Profiles(api) if options.profiling else None
 
     async def handle(self, request: Request) -> Response | None:
         """Answer one. Raises StatusError."""
@@ -63,7 +66,12 @@ class Others:
                 await self._api.check_access(request)
             only_get(request)
             return await self._documents.version(request)
-        access = await self._api.check_access(request)
+        if debug.is_debug(path):
+            return await self._debug(request)
+        if path.startswith(DUMPS):
+            access = await self._api.check_access(request, query=request.raw_query.decode())
+        else:
+            access = await self._api.check_access(request)
         if path == "/flagz":
             return await zpages.flagz(request, {**orjson.loads(access.document or b"{}"), **self._flags})
         if path in ("/metrics", "/metrics/slis"):
@@ -81,6 +89,16 @@ class Others:
         if path == "/logs" or path.startswith("/logs/"):
             return await host_logs.host_logs(request, self._logs_dir)
         return await self._described(request, path)
+
+    async def _debug(self, request: Request) -> Response:
+        if self._profiles is None:
+            await self._api.check_access(request)
+            return NOT_FOUND
+        if not request.path.startswith(debug.FLAGS[:-1]):
+            return await self._profiles.handle(request)
+        wanted = debug.verbosity(request)
+        await self._api.check_access(request, verbosity=wanted if isinstance(wanted, int) else None)
+        return debug.flags(request, wanted)
 
     async def _metrics(self, path: str, apiservers: bytes) -> Response:
         """Our own and the apiserver's; or what health checks have found."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from typing import Any
 
 from kybern.gateway.http.client import Client
@@ -13,7 +14,7 @@ from kybern.gateway.http.http2.connection import Connection as Http2
 
 
 class Negotiated(asyncio.Protocol):
-    """`max_streams`: at once on one connection of HTTP/2, 0: as many as upstream."""
+    """`max_streams`: at once on one connection of HTTP/2, 0: as many as upstream; `parts`: see there."""
 
     def __init__(
         self,
@@ -21,13 +22,14 @@ class Negotiated(asyncio.Protocol):
         open_connections: set[Client],
         proxies: FrontProxies | None = None,
         max_streams: int = 0,
+        parts: Callable[[], bool] | None = None,
     ) -> None:
         self._given = handler, open_connections, proxies
-        self._max_streams = max_streams
+        self._max_streams, self._parts = max_streams, parts
 
     def connection_made(self, transport: Any) -> None:
         tls = transport.get_extra_info("ssl_object")
         is_http2 = tls is not None and tls.selected_alpn_protocol() == "h2"
-        client: Client = Http2(*self._given, self._max_streams) if is_http2 else Http1(*self._given)
+        client: Client = Http2(*self._given, self._max_streams, self._parts) if is_http2 else Http1(*self._given)
         transport.set_protocol(client)
         client.connection_made(transport)

@@ -10,6 +10,7 @@ import pytest
 from h2.config import H2Configuration
 from h2.connection import H2Connection
 from h2.events import (
+    ConnectionTerminated,
     DataReceived,
     Event,
     InformationalResponseReceived,
@@ -168,10 +169,14 @@ class Peer:
 
 
 @asynccontextmanager
-async def listening(handler: Echo, max_streams: int = 0) -> AsyncIterator[tuple[int, set[Client]]]:
+async def listening(
+    handler: Echo, max_streams: int = 0, parts: Callable[[], bool] | None = None
+) -> AsyncIterator[tuple[int, set[Client]]]:
     connections: set[Client] = set()
     loop = asyncio.get_running_loop()
-    server = await loop.create_server(lambda: Connection(handler, connections, None, max_streams), "127.0.0.1", 0)
+    server = await loop.create_server(
+        lambda: Connection(handler, connections, None, max_streams, parts), "127.0.0.1", 0
+    )
     try:
         yield server.sockets[0].getsockname()[1], connections
     finally:
@@ -183,9 +188,11 @@ async def listening(handler: Echo, max_streams: int = 0) -> AsyncIterator[tuple[
 
 
 @asynccontextmanager
-async def peer(handler: Echo | None = None, max_streams: int = 0, window: int = 0) -> AsyncIterator[tuple[Peer, Any]]:
+async def peer(
+    handler: Echo | None = None, max_streams: int = 0, window: int = 0, parts: Callable[[], bool] | None = None
+) -> AsyncIterator[tuple[Peer, Any]]:
     """A client and its connection at the server; `window`: of its streams."""
-    async with listening(handler or Echo(), max_streams) as (port, connections):
+    async with listening(handler or Echo(), max_streams, parts) as (port, connections):
         reader, writer = await asyncio.open_connection("127.0.0.1", port)
         found = Peer(reader, writer)
         found.h2.initiate_connection()
@@ -230,6 +237,22 @@ async def test_answers_larger_than_the_windows() -> None:
         streams = [client.request("/large") for _ in range(5)]
         for stream in streams:
             assert await client.answer(stream) == (200, b"x" * LARGE)
+
+
+async def test_a_request_may_be_the_last_of_its_connection() -> None:
+    """It is answered, so is what was asked before; what comes after it is not heard."""
+    chances = iter([False, True])
+    async with peer(parts=lambda: next(chances)) as (client, connection):
+        endless, last = client.request("/endless"), client.request("/last", "POST", b"body")
+        assert await client.answer(last) == (200, b"POST /last {} body")
+        farewell = await client.until(lambda e: isinstance(e, ConnectionTerminated))
+        assert (farewell.last_stream_id, farewell.error_code) == (last, Code.NO_ERROR)
+        assert list(connection.streams) == [endless]
+        connection.streams[endless].abort()
+        async with asyncio.timeout(5):
+            while await client.reader.read(65536):
+                pass
+        assert connection.closing
 
 
 async def test_streams_and_what_breaks_off() -> None:

@@ -107,9 +107,18 @@ def smoothed(before: float, samples: Sequence[float], high: float) -> Demand:
     return Demand(high, max(envelope, MEMORY * before + (1 - MEMORY) * envelope), mean, deviation)
 
 
+@dataclass(frozen=True)
+class Allocation:
+    """What each level may use until the next adjustment, what it aims at, and the fraction of that which all get."""
+
+    seats: dict[str, int]
+    targets: dict[str, float]
+    fraction: float
+
+
 def current_limits(
     server: int, levels: Sequence[Level], limits: Mapping[str, Limits], demands: Mapping[str, Demand]
-) -> dict[str, int]:
+) -> Allocation:
     """What each level may use until the next adjustment. Exempt levels take what they want before the others."""
     current: dict[str, int] = {}
     left = float(server)
@@ -121,7 +130,7 @@ def current_limits(
             left -= current[one.name]
         else:
             limited.append(one)
-    floors, targets = {}, {}
+    floors, targets, aims = {}, {}, {name: float(seats) for name, seats in current.items()}
     for one in limited:
         bounds, demand = limits[one.name], demands.get(one.name, Demand())
         floors[one.name] = float(max(bounds.minimum, min(bounds.nominal, demand.high)))
@@ -140,4 +149,4 @@ def current_limits(
                 low = middle
         high = low
     current.update({name: round(seats) for name, seats in given(high).items()})
-    return current
+    return Allocation(current, aims | targets, high)

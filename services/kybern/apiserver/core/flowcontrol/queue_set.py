@@ -51,6 +51,17 @@ class Item:
     waiter: Any = None  # whose it is: the caller's business
 
 
+@dataclass(frozen=True, slots=True)
+class Bounds:
+    """Virtual time when a request left its queue, the request's own start, and the first and last of those at the heads
+    of queues; `discounted` by what runs for each queue."""
+
+    r: float
+    start: float
+    heads: tuple[float, float]
+    discounted: tuple[float, float]
+
+
 class QueueSet:
     """Counts seats, and keeps what waits for them."""
 
@@ -64,6 +75,7 @@ class QueueSet:
         self._busy: dict[Queue, None] = {}  # queues with something that waits or runs
         self._r = 0.0
         self._at = 0.0
+        self.last: Bounds | None = None  # R and S when a request last left a queue
         self.configure(queuing)
 
     def configure(self, queuing: Queuing | None) -> None:
@@ -122,6 +134,7 @@ class QueueSet:
             item = queue.waiting[0]
             if not self._fits(item.width):
                 break
+            self.last = self._bounds(queue.next_r)
             queue.waiting.popleft()
             self._left(item)
             self.use(item.width)
@@ -151,6 +164,16 @@ class QueueSet:
         item.queue.work = max(0.0, item.queue.work - item.width * GUESS)
         self._rest(item.queue)
         return True
+
+    @property
+    def r(self) -> float:
+        """Virtual time, as of the last change."""
+        return self._r
+
+    def _bounds(self, start: float) -> "Bounds":
+        starts = [(queue.next_r, queue.next_r - queue.running * GUESS) for queue in self._busy if queue.waiting]
+        plain, discounted = zip(*starts, strict=True)
+        return Bounds(self._r, start, (min(plain), max(plain)), (min(discounted), max(discounted)))
 
     @property
     def active(self) -> int:

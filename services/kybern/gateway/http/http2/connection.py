@@ -6,7 +6,7 @@ that were given up count as long as work for them goes on, and giving up many of
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from hpack.exceptions import HPACKError, OversizedHeaderListError
@@ -47,7 +47,8 @@ ENDED = 1024  # streams ended from here, for which something may be on its way s
 
 
 class Connection(Client):
-    """`streams` of requests that are not answered; `leaving`: those that are gone while their task is not."""
+    """`streams` of requests that are not answered; `leaving`: those that are gone while their task is not. `parts`,
+    asked once per request, says whether the client shall ask for what follows on another connection."""
 
     def __init__(
         self,
@@ -55,6 +56,7 @@ class Connection(Client):
         open_connections: set[Client],
         proxies: FrontProxies | None = None,
         max_streams: int = 0,
+        parts: Callable[[], bool] | None = None,
     ) -> None:
         super().__init__(handler, open_connections, proxies)
         self.streams: dict[int, Stream] = {}
@@ -63,6 +65,7 @@ class Connection(Client):
         self._reader = FrameReader(self)
         self._decoder: TableDecoder[Fields | Malformed] = TableDecoder(Requests().of, 2 * HEADER_LIST)
         self._max_streams = max_streams or STREAMS
+        self._parts = parts
         self._in_room = self._window = WINDOW * self._max_streams  # bytes of all bodies that may come
         self._newest = 0  # stream
         self._going = False  # no further stream is taken
@@ -139,7 +142,8 @@ class Connection(Client):
             raise StreamViolation(number, Code.PROTOCOL_ERROR)
         if len(self.streams) + len(self.leaving) >= self._max_streams:
             raise StreamViolation(number, Code.REFUSED_STREAM)
-        stream = self.streams[number] = Stream(self, number, fields)
+        parting = self._parts is not None and self._parts()
+        stream = self.streams[number] = Stream(self, number, fields, parting)
         stream.open(ends)
 
     def data(self, number: int, payload: bytes, ends: bool, size: int) -> None:
@@ -247,6 +251,10 @@ class Connection(Client):
         self._ended[number] = None
         if len(self._ended) > ENDED:
             del self._ended[next(iter(self._ended))]
+
+    def part(self) -> None:
+        """Take no further request."""
+        self._leave(Code.NO_ERROR)
 
     def forget(self, stream: Stream) -> None:
         """A stream is over."""

@@ -26,14 +26,16 @@ BODILESS = frozenset((204, 304))
 
 
 class Stream(Reply):
-    """`heard`: the client sends no more; `closed`: neither does this end; `room`: bytes that the client takes."""
+    """`heard`: the client sends no more; `closed`: neither does this end; `room`: bytes that the client takes;
+    `parting`: this is the connection's last request."""
 
     __slots__ = ("_asked", "_body", "_fields", "_in_room", "_incoming", "_owed", "_pieces", "_size", "body", "client",
-                 "closed", "endless", "heard", "number", "room", "task")  # fmt: skip
+                 "closed", "endless", "heard", "number", "parting", "room", "task")  # fmt: skip
 
-    def __init__(self, client: Connection, number: int, fields: Fields) -> None:
+    def __init__(self, client: Connection, number: int, fields: Fields, parting: bool = False) -> None:
         self.client: Connection = client
         self.number = number
+        self.parting = parting
         self.room = client.outlet.first_room
         self.heard = self.closed = self.endless = False
         self.body: Body | None = None  # of the answer
@@ -213,6 +215,8 @@ class Stream(Reply):
         else:
             self.body = Body(self, outlet)
             self.body.push(body, ends=True)
+        if self.parting:
+            self.client.part()
 
     def answer_later(self, request: Request, make: Callable[[], Awaitable[Response | None]]) -> None:
         if not self.closed:
@@ -235,6 +239,8 @@ class Stream(Reply):
             block += length_field(int(head.length))
         if not self.closed:
             self.client.outlet.headers(self.number, block)
+            if self.parting:
+                self.client.part()
         self.endless = endless
         self.body = Body(self, self.client.outlet)
         return self.body

@@ -3,6 +3,7 @@
 from importlib.resources import files
 
 import orjson
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -47,16 +48,19 @@ def test_borrowing_is_limited_where_the_level_says_so() -> None:
 def test_who_wants_much_borrows_from_who_wants_little() -> None:
     levels = [limited("a", 50, lendable=50), limited("b", 50, lendable=50)]
     limits = nominal_limits(100, levels)
-    current = current_limits(100, levels, limits, {"a": Demand(500, 500), "b": Demand(5, 5)})
+    current = current_limits(100, levels, limits, {"a": Demand(500, 500), "b": Demand(5, 5)}).seats
     assert current == {"a": 75, "b": 25}
-    assert current_limits(100, levels, limits, {"a": Demand(500, 500), "b": Demand(500, 500)}) == {"a": 50, "b": 50}
+    both = current_limits(100, levels, limits, {"a": Demand(500, 500), "b": Demand(500, 500)})
+    assert both.seats == {"a": 50, "b": 50}
+    assert both.targets == {"a": 500, "b": 500}
+    assert both.fraction == pytest.approx(0.1)
 
 
 def test_exempt_requests_are_served_before_others_share() -> None:
     exempt = Level("exempt", "", True, 0, 0, None, None)
     levels = [exempt, limited("a", 50, lendable=50)]
     limits = nominal_limits(100, levels)
-    assert current_limits(100, levels, limits, {"exempt": Demand(30, 30), "a": Demand(99, 99)})["exempt"] == 30
+    assert current_limits(100, levels, limits, {"exempt": Demand(30, 30), "a": Demand(99, 99)}).seats["exempt"] == 30
 
 
 def test_demand_rises_at_once_and_falls_slowly() -> None:
@@ -74,6 +78,6 @@ def test_no_level_falls_below_its_minimum(rows: list[tuple[int, int, int]], serv
     levels = [limited(str(index), shares, lendable) for index, (shares, lendable, _) in enumerate(rows)]
     limits = nominal_limits(server, levels)
     demands = {str(index): Demand(wanted, wanted) for index, (_, _, wanted) in enumerate(rows)}
-    current = current_limits(server, levels, limits, demands)
+    current = current_limits(server, levels, limits, demands).seats
     for name, seats in current.items():
         assert limits[name].minimum <= seats <= limits[name].maximum
