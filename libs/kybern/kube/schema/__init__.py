@@ -23,6 +23,7 @@ from kybern.kube.schema.columns import Column, columns
 from kybern.kube.schema.conversion import convert, same_shape
 from kybern.kube.schema.decode import DecodeError, check, prune, reworded
 from kybern.kube.schema.duplicates import appearances, duplicate_fields
+from kybern.kube.schema.empty_objects import empty_object
 from kybern.kube.schema.go_types import is_raw
 from kybern.kube.schema.refusals import decode_error, strict_error, strict_problem
 from kybern.kube.schema.repeated import read_repeated
@@ -45,6 +46,7 @@ __all__ = [
     "decode_error",
     "definition",
     "duplicate_fields",
+    "empty_object",
     "is_raw",
     "kind",
     "load",

@@ -58,10 +58,11 @@ def item(data: bytes, prefix: bytes) -> bytes:
     return b"{" + data[len(prefix) :]
 
 
-def bookmark(prefix: bytes, revision: int, initial_events_end: bool = False) -> bytes:
-    """The object of a BOOKMARK event."""
+def bookmark(prefix: bytes, empty: Object, revision: int, initial_events_end: bool = False) -> bytes:
+    """The object of a BOOKMARK event: one of the kind that is `empty`."""
     note = b',"annotations":{"k8s.io/initial-events-end":"true"}' if initial_events_end else b""
-    return b'%b"metadata":{"resourceVersion":"%d"%b}}' % (prefix, revision, note)
+    rest = b"," + orjson.dumps(empty)[1:] if empty else b"}"
+    return b'%b"metadata":{"resourceVersion":"%d"%b}%b' % (prefix, revision, note, rest)
 
 
 def _again(stored: bytes) -> bytes:

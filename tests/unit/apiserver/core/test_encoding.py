@@ -37,7 +37,7 @@ def test_what_another_writer_stored_is_laid_out_again(stored: bytes) -> None:
 
 
 def test_bookmarks() -> None:
-    assert orjson.loads(encoding.bookmark(HEAD, 9, True)) == {
+    assert orjson.loads(encoding.bookmark(HEAD, {}, 9, True)) == {
         "kind": "Pod",
         "apiVersion": "v1",
         "metadata": {
@@ -45,3 +45,4 @@ def test_bookmarks() -> None:
             "annotations": {"k8s.io/initial-events-end": "true"},
         },
     }
+    assert orjson.loads(encoding.bookmark(HEAD, {"data": None}, 9))["data"] is None
