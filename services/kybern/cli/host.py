@@ -8,6 +8,7 @@ import socket
 from kybern.cli.core.options import UsageError
 from kybern.cli.core.preflight import HostFacts
 from kybern.runtime.containerd import search_path
+from kybern.runtime.ports import free_ports
 
 BINARIES = ("containerd", "ctr", "runc", "iptables", "busybox", "catatonit")
 LONGEST_SOCKET = 107  # bytes of a socket's path
@@ -56,24 +57,14 @@ def check_nodes(host: str, longest_socket: str) -> None:
 
 def choose_port(port: int, address: str) -> int:
     """The port itself, or a free one for 0; UsageError when it is taken."""
-    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((address, port))
-        except OSError as error:
-            raise UsageError(
-                f"port {port} on {address} cannot be used ({error.strerror}); stop what uses it, or give --secure-port"
-            ) from None
-        return int(probe.getsockname()[1])
-
-
-def free_ports(count: int) -> list[int]:
-    """Ports on loopback that nobody uses now."""
-    probes = [socket.socket(socket.AF_INET, socket.SOCK_STREAM) for _ in range(count)]
     try:
-        for probe in probes:
-            probe.bind(("127.0.0.1", 0))
-        return [int(probe.getsockname()[1]) for probe in probes]
-    finally:
-        for probe in probes:
-            probe.close()
+        if not port:
+            return free_ports(1, address)[0]
+        with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind((address, port))
+    except OSError as error:
+        raise UsageError(
+            f"port {port} on {address} cannot be used ({error.strerror}); stop what uses it, or give --secure-port"
+        ) from None
+    return port

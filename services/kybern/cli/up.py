@@ -21,10 +21,11 @@ from kybern.cli.core.options import ClusterFailed, ClusterOptions, UsageError, m
 from kybern.cli.core.plan import Node, Plan, make_plan, with_metrics
 from kybern.cli.core.preflight import decide_nodes
 from kybern.cli.down import clean
-from kybern.cli.host import check_nodes, check_runtime, choose_port, free_ports, look_at_host, primary_address
+from kybern.cli.host import check_nodes, check_runtime, choose_port, look_at_host, primary_address
 from kybern.cli.progress import Progress
 from kybern.cli.running import claim_host, read_status, take_lock, wait_gone
 from kybern.runtime.containerd import find_program
+from kybern.runtime.ports import free_ports
 from kybern.runtime.processes import SAID_WHY
 
 READY_WITHIN = 90.0  # seconds
