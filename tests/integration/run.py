@@ -206,16 +206,16 @@ def main() -> int:
     options = parse()
     environment = os.environ | ENVIRONMENT
     failed = False
-    folder = Path(tempfile.mkdtemp(prefix="kybern-integration-"))
+    folder = Path(tempfile.mkdtemp(prefix="ki-"))
     try:
         with etcd(folder) as url, starter(folder) as path:
             options.work = folder
             (folder / "bin").mkdir()
             (folder / "bin" / "etcd").symlink_to(ETCD)
-            (folder / "tmp").mkdir()
+            (folder / "t").mkdir()
             environment["PATH"] = f"{folder / 'bin'}:{environment['PATH']}"
             environment |= {"KUBE_INTEGRATION_ETCD_URL": url, "KYBERN_STARTER": str(path)}
-            environment["TMPDIR"] = str(folder / "tmp")
+            environment["TMPDIR"] = str(folder / "t")
             if options.every_feature:
                 environment["KYBERN_EVERY_FEATURE"] = "1"
             for package in packages(options.packages, environment):

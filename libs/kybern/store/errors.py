@@ -3,6 +3,7 @@
 StoreError
 ├── CompactedError        the revision asked for is history that was thrown away (HTTP 410, reason Expired)
 ├── FutureRevisionError   the revision asked for does not exist yet
+├── TooLargeError         a transaction is larger than the store takes; nothing was written
 ├── LeaseNotFoundError    the lease expired or never was
 ├── StoreUnavailable      no answer; what was asked did not happen
 │   ├── OutcomeUnknown    the write was under way when the connection was lost: it may have happened
@@ -32,6 +33,10 @@ class FutureRevisionError(StoreError):
         super().__init__(f"required revision {requested} is a future revision (current revision: {current})")
         self.requested = requested
         self.current = current
+
+
+class TooLargeError(StoreError, ValueError):
+    """The transaction, or the message that carries it, is larger than the store takes."""
 
 
 class LeaseNotFoundError(StoreError):

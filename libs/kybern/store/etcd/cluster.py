@@ -22,6 +22,7 @@ from kybern.store.errors import (
     StoreError,
     StoreFull,
     StoreUnavailable,
+    TooLargeError,
 )
 from kybern.store.etcd.tls import Tls
 from kybern.store.etcd.unary import UnaryConnection, connect
@@ -225,7 +226,9 @@ def translate(error: grpc.aio.AioRpcError, endpoint: str) -> StoreError | ValueE
         return LeaseNotFoundError(0)
     if "database space exceeded" in details:
         return StoreFull(f"etcd {endpoint} is out of space: compact, defragment and disarm its NOSPACE alarm")
-    if "too large" in details or "larger than max" in details or "too many operations" in details:
+    if "request is too large" in details or "larger than max" in details:
+        return TooLargeError(details)
+    if "too large" in details or "too many operations" in details:
         return ValueError(f"etcd {endpoint} refuses the request: {details}")
     if code in (grpc.StatusCode.UNAUTHENTICATED, grpc.StatusCode.PERMISSION_DENIED) or any(
         words in details for words in ("user name is empty", "permission denied", "invalid auth token")

@@ -77,12 +77,12 @@ class OidcAuthenticator:
         self._changed.set()
 
     async def run(self) -> None:
-        """Fetch keys of issuers that have not been reached yet."""
+        """Ask issuers that have not been reached yet where their keys are; they are fetched with the first token."""
         while True:
             self._changed.clear()
-            missing = [keys for keys in self._issuers.values() if not keys.reached]
-            await asyncio.gather(*(keys.fetch() for keys in missing))
-            missing = [keys for keys in missing if not keys.reached]
+            missing = [keys for keys in self._issuers.values() if not keys.initialized]
+            await asyncio.gather(*(keys.initialize() for keys in missing))
+            missing = [keys for keys in missing if not keys.initialized]
             try:
                 async with asyncio.timeout(self._retry if missing else None):
                     await self._changed.wait()
@@ -135,7 +135,7 @@ class Keys:
         self.issuer = issuer
         self._log = log
         self._fresh = fresh
-        self.initialized = False  # whether it has ever said where its keys are
+        self._where = ""  # its keys are, as it has said
         self._known: dict[str, Any] = {}  # by key id; without one by their place
         self._fetched = float("-inf")  # loop.time() of the last attempt
         self._fetching = asyncio.Lock()
@@ -146,9 +146,9 @@ class Keys:
         self._connector: Callable[[], aiohttp.TCPConnector] = lambda: aiohttp.TCPConnector(ssl=context)
 
     @property
-    def reached(self) -> bool:
-        """Whether the issuer has ever told its keys."""
-        return bool(self._known)
+    def initialized(self) -> bool:
+        """Whether the issuer has ever said where its keys are."""
+        return bool(self._where)
 
     def candidates(self, kid: str) -> list[Any]:
         """Keys that may have signed. Raises MustWait if a fetch may bring more."""
@@ -174,25 +174,39 @@ class Keys:
                 self._log.warning("oidc: keys of %s: %s", self.issuer.url, str(error) or type(error).__name__)
             self._fetched = asyncio.get_running_loop().time()
 
-    async def read(self, url: str, headers: dict[str, str]) -> bytes:
-        """What is at another URL of the issuer's. Raises what aiohttp raises, ValueError."""
+    async def initialize(self) -> None:
+        """Ask the issuer where its keys are; a failure is logged."""
         import aiohttp
 
-        timeout = aiohttp.ClientTimeout(total=TIMEOUT)
-        async with aiohttp.ClientSession(connector=self._connector(), timeout=timeout) as session:
+        async with self._fetching:
+            try:
+                async with self._session() as session:
+                    await self._locate(session)
+            except (aiohttp.ClientError, TimeoutError, OSError, ValueError, KeyError) as error:
+                self._log.warning("oidc: %s: %s", self.issuer.url, str(error) or type(error).__name__)
+
+    async def read(self, url: str, headers: dict[str, str]) -> bytes:
+        """What is at another URL of the issuer's. Raises what aiohttp raises, ValueError."""
+        async with self._session() as session:
             return await _bytes(session, url, headers)
+
+    def _session(self) -> "aiohttp.ClientSession":
+        import aiohttp
+
+        return aiohttp.ClientSession(connector=self._connector(), timeout=aiohttp.ClientTimeout(total=TIMEOUT))
+
+    async def _locate(self, session: "aiohttp.ClientSession") -> None:
+        document = await _json(session, self.issuer.document_url)
+        if document.get("issuer") != self.issuer.url:
+            raise ValueError(f"the issuer calls itself {document.get('issuer')!r}")
+        self._where = str(document["jwks_uri"])
 
     async def _ask(self) -> dict[str, Any]:
         """Raises what aiohttp raises, ValueError, KeyError."""
-        import aiohttp
-
-        timeout = aiohttp.ClientTimeout(total=TIMEOUT)
-        async with aiohttp.ClientSession(connector=self._connector(), timeout=timeout) as session:
-            document = await _json(session, self.issuer.document_url)
-            if document.get("issuer") != self.issuer.url:
-                raise ValueError(f"the issuer calls itself {document.get('issuer')!r}")
-            where, self.initialized = str(document["jwks_uri"]), True
-            listed = (await _json(session, where)).get("keys")
+        async with self._session() as session:
+            if not self._where:
+                await self._locate(session)
+            listed = (await _json(session, self._where)).get("keys")
         return usable_keys(listed, self.issuer.url, self._log)
 
 

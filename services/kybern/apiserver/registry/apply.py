@@ -27,6 +27,7 @@ TYPE = "application/apply-patch+yaml"
 async def apply(request: Request, data: bytes, force: bool) -> tuple[bytes, bool]:
     """(bytes in the request's version, whether the object is new). Raises StatusError (400, 404, 409, 422)."""
     need_manager(request)
+    request.applying = True
     config = read(data, request.served.info.gvk)
     if request.served.storage.get(request.namespace, request.name) is None:
         try:

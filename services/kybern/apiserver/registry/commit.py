@@ -9,7 +9,7 @@ from kybern.apiserver.registry.strategies import claims as service_claims
 from kybern.apiserver.storage.entry import Entry
 from kybern.kube.status import StatusError, already_exists, service_unavailable, status_error
 from kybern.store.contract import Delete, Put, TxnResult, Write
-from kybern.store.errors import LeaseNotFoundError
+from kybern.store.errors import LeaseNotFoundError, TooLargeError
 from kybern.telemetry.telemetry import NO_STEP, Span
 
 Object = dict[str, Any]
@@ -44,21 +44,33 @@ async def put(request: Request, obj: Object, expected: int) -> bytes:
 
 async def _put(request: Request, obj: Object, expected: int) -> bytes:
     cacher = request.served.storage
-    stored = encoding.encode(obj)
     if request.dry_run:
+        stored = encoding.encode(cacher.as_read(obj))
         if expected:
             return encoding.splice(stored, cacher.head, expected)
         given = obj["metadata"].get("resourceVersion")  # what who makes an object says that it has
         return encoding.with_given(stored, cacher.head, given) if given else stored
+    stored = encoding.encode(obj)
     metadata = obj["metadata"]
     suffix = keys.suffix(metadata.get("namespace", ""), metadata["name"])
     lease = await request.server.leases.current(request.served.strategy.ttl)
     write = Put(cacher.prefix + suffix, stored, expected, lease)
-    result = await _txn(request, write, obj, _claims(request, obj, cacher.entries.get(suffix) if expected else None))
+    claims = _claims(request, obj, cacher.entries.get(suffix) if expected else None)
+    try:
+        result = await _txn(request, write, obj, claims)
+    except TooLargeError as error:
+        if request.applying or "managedFields" not in metadata:
+            raise status_error(413, "RequestEntityTooLarge", str(error)) from None
+        return await _put(request, _unmanaged(obj), expected)
     entry = cacher.entries.get(suffix)
     if entry is not None and entry.revision == result.revision:
         return entry.data
     return encoding.splice(stored, cacher.head, result.revision)
+
+
+def _unmanaged(obj: Object) -> Object:
+    """Of an object that is too large with what is known of its managers, the object counts."""
+    return {**obj, "metadata": {name: value for name, value in obj["metadata"].items() if name != "managedFields"}}
 
 
 async def remove(request: Request, entry: Entry) -> None:

@@ -53,6 +53,7 @@ class Request:
     has_empty: bool = False  # the body has empty lists that are none when stored, but whose sender manages them
     name_generated: bool = False  # from generateName, before admission
     validating: bool = False  # mutating admission is over
+    applying: bool = False  # server-side: what is known of managers is the point of it
     of_collection: bool = False  # a deletion of many: admission is told of each, but no name
     deletion: "DeleteOptions | None" = None
     on_settled: list[Callable[[], None]] = field(default_factory=list)
@@ -114,7 +115,7 @@ def attributes(served: Served, verb: str, subresource: str, namespace: str, name
     info = served.info
     if info.resource == "namespaces" and not info.group:
         namespace = name
-    return Attributes(verb, info.group, info.resource, subresource, namespace, name)
+    return Attributes(verb, info.group, info.resource, subresource, namespace, name, version=info.version)
 
 
 @lru_cache(maxsize=1024)

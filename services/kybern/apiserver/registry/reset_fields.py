@@ -45,5 +45,4 @@ def kept_metadata(stored: ResourceInfo, custom: bool) -> tuple[str, ...] | None:
     paths = _ON_STATUS.get((stored.group, stored.resource), ())
     if _METADATA in paths:
         return _ALL_BUT_OWN
-    members = (path[-1][2:] for path in paths if path[0] == "f:metadata")
-    return tuple(member for member in members if member != "deletionTimestamp")
+    return tuple(path[-1][2:] for path in paths if path[0] == "f:metadata")

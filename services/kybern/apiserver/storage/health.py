@@ -8,6 +8,7 @@ from typing import Any
 from grpc_health.v1 import health_pb2
 
 from kybern.apiserver.storage.feed import Feed
+from kybern.apiserver.storage.foreign import beneath
 from kybern.kube.status import StatusError
 from kybern.store.contract import Store
 from kybern.store.encryption import EncryptedStore
@@ -24,7 +25,7 @@ SERVING, NOT_SERVING = health_pb2.HealthCheckResponse.SERVING, health_pb2.Health
 async def follow_health(feed: Feed, wire: Any, telemetry: Telemetry) -> None:
     """Keep what the server's health service says of the store up to date; read what could not be read again when the
     KMS plugins are well."""
-    store, rounds = feed.store, 0
+    store, rounds = beneath(feed.store), 0
     before: dict[str, str] = {}
     while True:
         if wire.health is not None:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from kybern.apiserver.core import keys
 from kybern.apiserver.storage.feed import Feed
+from kybern.apiserver.storage.foreign import ForeignStore, beneath
 from kybern.kube import schema
 from kybern.kube.status import StatusError
 from kybern.runtime.main import ServiceFailure
@@ -35,7 +36,8 @@ async def open_storage(options: Namespace) -> Store:
     """Raises ServiceFailure with a sentence that says what to do."""
     config = read_configuration(options.encryption_provider_config) if options.encryption_provider_config else None
     store = await open_plain(options)
-    return EncryptedStore(store, config, classifier()) if config is not None else store
+    read = EncryptedStore(store, config, classifier()) if config is not None else store
+    return read if store.exclusive else ForeignStore(read)  # nobody else writes into the file of SQLite
 
 
 async def open_plain(options: Namespace) -> Store:
@@ -71,8 +73,9 @@ async def following(options: Namespace, store: Store, telemetry: Telemetry) -> A
         running: list[asyncio.Task[None]] = []
 
         def follow(feed: Feed) -> None:
-            if reload and isinstance(store, EncryptedStore):
-                running.append(tasks.create_task(follow_configuration(path, store, feed, telemetry)))
+            encrypted = beneath(store)
+            if reload and isinstance(encrypted, EncryptedStore):
+                running.append(tasks.create_task(follow_configuration(path, encrypted, feed, telemetry)))
 
         try:
             yield follow

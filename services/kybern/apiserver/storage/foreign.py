@@ -1,0 +1,113 @@
+"""ForeignStore: an etcd in which a kube-apiserver has written, read as if everything in it were ours.
+
+Kubernetes stores built-in kinds in protobuf, and may hold CustomResourceDefinitions of v1beta1 from before 1.22. Both
+are translated where they are read; what we write stays JSON. A value that cannot be read is `unreadable`, as one that
+cannot be decrypted.
+"""
+
+from collections.abc import AsyncGenerator, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import orjson
+
+from kybern.apiserver.core.old_definitions import GROUP_VERSION, as_v1
+from kybern.kube.protobuf.codec import MAGIC, ProtobufError, decode
+from kybern.store.contract import Event, KeyValue, RangeResult, Store, TxnResult, WatchBatch, Write
+
+DEFINITIONS = "/registry/apiextensions.k8s.io/customresourcedefinitions/"
+
+
+def translated(kv: KeyValue) -> KeyValue:
+    """What a key holds, as JSON of the version that is stored."""
+    try:
+        if kv.value.startswith(MAGIC):
+            kv = kv._replace(value=orjson.dumps(decode(kv.value)))
+        if kv.key.startswith(DEFINITIONS) and kv.value:
+            definition = orjson.loads(kv.value)
+            if definition.get("apiVersion") == GROUP_VERSION:
+                kv = kv._replace(value=orjson.dumps(as_v1(definition)))
+    except (ProtobufError, orjson.JSONDecodeError, AttributeError) as error:
+        return kv._replace(value=b"", unreadable=f"unable to decode: {error}")
+    return kv
+
+
+def beneath(store: Store) -> Store:
+    """The store that values come from, encrypted or not."""
+    return store.inner if isinstance(store, ForeignStore) else store
+
+
+class ForeignStore:
+    """See Store."""
+
+    def __init__(self, inner: Store) -> None:
+        self.inner = inner
+        self.exclusive = inner.exclusive
+
+    async def get(self, key: str, revision: int = 0) -> tuple[KeyValue | None, int]:
+        """See Store."""
+        kv, at = await self.inner.get(key, revision)
+        return kv and translated(kv), at
+
+    async def range(self, prefix: str, *, start_after: str = "", limit: int = 0, revision: int = 0) -> RangeResult:
+        """See Store."""
+        found = await self.inner.range(prefix, start_after=start_after, limit=limit, revision=revision)
+        return replace(found, items=[translated(kv) for kv in found.items])
+
+    async def watch(
+        self, prefix: str, *, start_revision: int, progress: float = 10.0, own: bool = True
+    ) -> AsyncGenerator[WatchBatch, None]:
+        """See Store."""
+        batches = self.inner.watch(prefix, start_revision=start_revision, progress=progress, own=own)
+        try:
+            async for batch in batches:
+                yield replace(batch, events=[_event(event) for event in batch.events]) if batch.events else batch
+        finally:
+            await batches.aclose()
+
+    async def txn(self, writes: Sequence[Write]) -> TxnResult:
+        """See Store."""
+        result = await self.inner.txn(writes)
+        return result._replace(current=[kv and translated(kv) for kv in result.current])
+
+    # Everything else as it is
+
+    async def outdated(self, key: str) -> bool:
+        """See Store."""
+        return await self.inner.outdated(key)
+
+    async def request_progress(self) -> None:
+        """See Store."""
+        await self.inner.request_progress()
+
+    async def revision(self) -> int:
+        """See Store."""
+        return await self.inner.revision()
+
+    async def lease_grant(self, ttl: float) -> int:
+        """See Store."""
+        return await self.inner.lease_grant(ttl)
+
+    async def lease_keepalive(self, lease: int) -> float:
+        """See Store."""
+        return await self.inner.lease_keepalive(lease)
+
+    async def lease_revoke(self, lease: int) -> None:
+        """See Store."""
+        await self.inner.lease_revoke(lease)
+
+    async def compact(self, revision: int) -> None:
+        """See Store."""
+        await self.inner.compact(revision)
+
+    async def snapshot(self, path: Path) -> int:
+        """See Store."""
+        return await self.inner.snapshot(path)
+
+    async def close(self) -> None:
+        """See Store."""
+        await self.inner.close()
+
+
+def _event(event: Event) -> Event:
+    return Event(event.kind, translated(event.kv), event.prev and translated(event.prev))
