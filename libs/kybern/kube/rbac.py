@@ -28,6 +28,7 @@ class Attributes:
     path: str = ""
     fields: Selected = ()  # what a list, watch or deletecollection is limited to
     labels: Selected = ()
+    version: str = ""  # of the API, for those who are told of it; no rule looks at it
 
     @property
     def is_resource_request(self) -> bool:

@@ -24,6 +24,7 @@ from kybern.apiserver.authentication.oidc import OidcAuthenticator
 from kybern.apiserver.authentication.service_account import ServiceAccountTokens
 from kybern.apiserver.authentication.webhook import TokenSettings, TokenWebhook
 from kybern.apiserver.authorization.authorizer import Authorizer
+from kybern.apiserver.authorization.metrics import AuthorizationMetrics
 from kybern.apiserver.authorization.modes import AuthorizationSettings
 from kybern.apiserver.authorization.webhook import WebhookAuthorizer
 from kybern.apiserver.bootstrap.legacy_tokens import TokenTracking, mark_used
@@ -107,7 +108,9 @@ class ApiServer:
         self.webhooks = WebhookClient(self.resolver, WebhookMetrics(telemetry.registry))
         self.aggregator = Aggregator(self, ExtensionClient(self.resolver, settings.proxy_client))
         self.admission: Chain = admission_registry.build(settings.admission, self._admission_times())
-        self.authorizer = Authorizer(node_rules(), settings.authorization, self.judges(settings.authorization))
+        self.authorization_metrics = AuthorizationMetrics(telemetry.registry)
+        judges = self.judges(settings.authorization)
+        self.authorizer = Authorizer(node_rules(), self.authorization_metrics, settings.authorization, judges)
         self.addresses = ServiceAddresses(settings.service_cidr)
         self.node_ports = PortAllocator()
         self.claim_repair = ClaimRepair(self)
@@ -140,7 +143,8 @@ class ApiServer:
 
     def judges(self, settings: AuthorizationSettings) -> list[WebhookAuthorizer]:
         """The webhooks that authorization asks."""
-        return [WebhookAuthorizer(one, self.webhooks, self.telemetry.log) for one in settings.webhooks]
+        log, metrics = self.telemetry.log, self.authorization_metrics
+        return [WebhookAuthorizer(one, self.webhooks, log, metrics) for one in settings.webhooks]
 
     def _admission_times(self) -> AdmissionTimes:
         return AdmissionTimes(asyncio.get_running_loop().time, self.telemetry.registry)

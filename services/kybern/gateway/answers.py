@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import gzip
+from html import escape
 from itertools import accumulate
 
 import orjson
 
 from kybern.gateway.core import bodies, yaml_output
+from kybern.gateway.core.header_text import as_text
 from kybern.gateway.core.negotiation import (
     OFFERED,
     PLAIN,
@@ -20,11 +22,13 @@ from kybern.gateway.core.negotiation import (
 )
 from kybern.gateway.core.resources import Served
 from kybern.gateway.http.message import NOSNIFF, TEXT, Headers, Request, Response
+from kybern.kube.go_values import quoted
 from kybern.kube.status import StatusError, not_acceptable, status_error
 
 GZIP_FROM = 128 << 10  # bytes, as upstream
 GZIP_LEVEL = 1
 MOST_WARNED, MOST_OF_ONE = 4096, 256  # characters of warnings, as upstream
+UNJUDGED = "Internal Server Error: "
 OVERLOADED = "Too many requests, please try again later."
 VARY = ((b"Vary", b"Accept-Encoding"),)
 
@@ -112,6 +116,8 @@ def failure(request: Request, error: StatusError) -> Response:
     """A Status as the response it stands for."""
     if error.code == 429 and error.message == OVERLOADED:
         return _overloaded(error)
+    if error.code == 500 and error.message.startswith(UNJUDGED):
+        return _unjudged(request, error)
     status = {member: value for member, value in error.status.items() if member != "code"}
     body = orjson.dumps({**status, "code": error.code})  # which comes last
     seconds = error.details.get("retryAfterSeconds")
@@ -135,6 +141,12 @@ def _overloaded(error: StatusError) -> Response:
     seconds = str(int(error.details.get("retryAfterSeconds") or 1)).encode()
     headers = ((b"Retry-After", seconds), *NOSNIFF)
     return Response(OVERLOADED.encode() + b"\n", 429, TEXT, headers)
+
+
+def _unjudged(request: Request, error: StatusError) -> Response:
+    """Nobody could say whether this is allowed: upstream tells that in plain text."""
+    said = f"{UNJUDGED}{quoted(as_text(request.target))}: {error.message.removeprefix(UNJUDGED)}"
+    return Response(escape(said, quote=False).encode() + b"\n", 500, TEXT, NOSNIFF)
 
 
 def warning_headers(warnings: list[str]) -> list[tuple[bytes, bytes]]:

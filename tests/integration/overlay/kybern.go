@@ -172,8 +172,14 @@ func withLoopback(folder string, flags []string) ([]string, string, error) {
 	}
 	defer file.Close()
 	var kept []string
-	for _, flag := range flags {
+	for index, flag := range flags {
 		given, ok := strings.CutPrefix(flag, "--token-auth-file=")
+		if flag == "--token-auth-file" || flag == "" { // its value comes next, or it is none
+			continue
+		}
+		if index > 0 && flags[index-1] == "--token-auth-file" {
+			given, ok = flag, true
+		}
 		if !ok {
 			kept = append(kept, flag)
 			continue

@@ -111,7 +111,7 @@ async def test_a_webhook_judges(running: Any, tmp_path: Path) -> None:
             assert (await code_of(get_as(cluster, user="bob", groups=["a"])))[0] == 404
             spec = hooks.reviews[-1]["spec"]
             assert spec["resourceAttributes"] == {
-                "namespace": "default", "verb": "get", "resource": "configmaps", "name": "missing"
+                "namespace": "default", "verb": "get", "resource": "configmaps", "name": "missing", "version": "v1"
             }  # fmt: skip
             assert (spec["user"], spec["group"]) == ("bob", ["a", "system:authenticated"])
             asked = len(hooks.reviews)
@@ -262,6 +262,7 @@ async def test_webhooks_are_told_of_selectors_and_their_configuration_is_followe
             assert hooks.reviews[-1]["spec"]["resourceAttributes"] == {
                 "namespace": "default",
                 "verb": "list",
+                "version": "v1",
                 "resource": "configmaps",
                 "fieldSelector": {"requirements": [{"key": "metadata.name", "operator": "NotIn", "values": ["x"]}]},
                 "labelSelector": {

@@ -467,7 +467,7 @@ async def test_redirects_are_followed(admin: Client, hooks: WebhookServer) -> No
         error = await refused(admin.create(CONFIG_MAPS, config_map("a")))
         assert error.message.endswith(message)
         await admin.delete(VALIDATING, "x")
-    assert len([asked for asked in hooks.headers if "Referer" in asked]) == 12
+    assert len([asked for asked in hooks.headers if "Referer" in asked]) == 11
 
 
 async def test_a_webhook_does_not_keep_the_server_from_starting(running: Any, tmp_path: Path) -> None:

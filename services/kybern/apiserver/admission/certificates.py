@@ -60,7 +60,7 @@ def _check(request: Request, verb: str, signer: str) -> None:
     """The right on the signer itself or on its whole domain."""
     names = (signer, f"{signer.partition('/')[0]}/*")
     may = request.server.authorizer.may
-    if not any(may(request.user, Attributes(verb, GROUP, "signers", name=name)) for name in names):
+    if not any(may(request.user, Attributes(verb, GROUP, "signers", name=name, version="*")) for name in names):
         why = f'user not permitted to {verb} requests with signerName "{signer}"'
         raise forbidden(GROUP, RESOURCE, request.name, why)
 

@@ -21,7 +21,7 @@ def authorizer_of(request: Request) -> Authorizer:
             answer = known[asked, account] = Answer(opinion.allowed, opinion.reason)
         return answer
 
-    return Authorizer(ask, replace(request.attributes(), verb=""))
+    return Authorizer(ask, replace(request.attributes(), verb="", version="*"))
 
 
 def _service_account(name: str) -> User:

@@ -112,7 +112,7 @@ class AuditLog:
         served = server.table.served.get((resource.group, resource.version, resource.resource))
         if served is None:
             parts = (resource.group, resource.resource, resource.subresource, resource.namespace, name)
-            return Attributes(shown, *parts), resource.version
+            return Attributes(shown, *parts, version=resource.version), resource.version
         asked = attributes(served, shown, resource.subresource, namespace_of(served, resource), name)
         return asked, resource.version
 

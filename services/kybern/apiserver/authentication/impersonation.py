@@ -28,7 +28,7 @@ from kybern.protos.api.v1.objects_pb2 import Impersonation
 
 AUTHENTICATION = "authentication.k8s.io"
 NODE_NAME = "authentication.kubernetes.io/node-name"
-LEGACY = "impersonate"
+LEGACY, V1 = "impersonate", "v1"
 REMEMBERED = 4096  # users
 MANY = 4  # parts of a kind
 NODE_MODES = ("arbitrary-node", "associated-node")
@@ -47,7 +47,7 @@ class Impersonator:
     """`impersonated` with a memory of the modes that were granted."""
 
     def __init__(self, check: Check) -> None:
-        self._check = check
+        self._judge = check
         self._last: dict[User, str] = {}
 
     def impersonated(self, user: User, wanted: Impersonation, asked: Attributes | None) -> Granted:
@@ -75,14 +75,23 @@ class Impersonator:
         assert refused is not None
         raise refused
 
+    def _check(self, user: User, asked: Attributes) -> None:
+        """Raises StatusError (403), also where nobody could say."""
+        try:
+            self._judge(user, asked)
+        except StatusError as error:
+            if error.code != 500:
+                raise
+            raise forbidden(user, asked, error.message.removeprefix("Internal Server Error: ")) from None
+
     def _identities(self, user: User, target: User, wanted: Impersonation, mode: str) -> None:
         """Raises StatusError for the first part of an identity that is not granted."""
         verb = LEGACY if mode == LEGACY else f"impersonate:{mode}"
         self._check(user, _named(target, mode, verb))
         if wanted.uid:
-            self._check(user, Attributes(verb, AUTHENTICATION, "uids", name=wanted.uid))
-        groups = Attributes(verb, "" if mode == LEGACY else AUTHENTICATION, "groups")
-        facts = Attributes(verb, AUTHENTICATION, "userextras")
+            self._check(user, Attributes(verb, AUTHENTICATION, "uids", name=wanted.uid, version=V1))
+        groups = Attributes(verb, "" if mode == LEGACY else AUTHENTICATION, "groups", version=V1)
+        facts = Attributes(verb, AUTHENTICATION, "userextras", version=V1)
         if mode != LEGACY:
             never_granted(user, groups, facts, wanted)
         extra = {key: values.values for key, values in wanted.extra.items()}
@@ -125,10 +134,10 @@ def _named(target: User, mode: str, verb: str) -> Attributes:
     """The name, as what has to be granted."""
     account, group = service_account(target), "" if mode == LEGACY else AUTHENTICATION
     if mode in NODE_MODES:
-        return Attributes(verb, group, "nodes", name=_node(target) if mode == "arbitrary-node" else "*")
+        return Attributes(verb, group, "nodes", name=_node(target) if mode == "arbitrary-node" else "*", version=V1)
     if account:
-        return Attributes(verb, group, "serviceaccounts", "", account[0], account[1])
-    return Attributes(verb, group, "users", name=target.name)
+        return Attributes(verb, group, "serviceaccounts", "", account[0], account[1], version=V1)
+    return Attributes(verb, group, "users", name=target.name, version=V1)
 
 
 def never_granted(user: User, groups: Attributes, facts: Attributes, wanted: Impersonation) -> None:

@@ -6,7 +6,7 @@ Answers are remembered; a token that is not known yet makes its call wait for th
 from dataclasses import dataclass
 from typing import Any
 
-from kybern.apiserver.authentication.service_account import TokenInvalid, TokenUser
+from kybern.apiserver.authentication.service_account import TokenInvalid, TokenUnknown, TokenUser
 from kybern.apiserver.core.user import User, authenticated
 from kybern.apiserver.webhooks.asked_once import AskedOnce
 from kybern.apiserver.webhooks.client import CallFailed, WebhookClient
@@ -17,8 +17,6 @@ from kybern.kube.go_values import quoted_list
 Object = dict[str, Any]
 GROUP = "authentication.k8s.io"
 REMEMBERED = 4096
-REFUSED_SECONDS = 10.0  # for which a refusal is remembered
-FAILED_SECONDS = 1.0
 CALL_SECONDS = 30.0
 Key = tuple[str, tuple[str, ...]]
 
@@ -48,39 +46,39 @@ class TokenWebhook:
 
     async def _answer(self, key: Key) -> tuple[TokenUser | TokenInvalid, float]:
         try:
-            return await self._ask(key), max(self._settings.ttl, FAILED_SECONDS)
+            return await self._ask(key), self._settings.ttl
+        except TokenUnknown as error:
+            return error, self._settings.ttl
         except TokenInvalid as error:
-            return error, REFUSED_SECONDS
+            return error, 0.0
         except CallFailed as error:
-            return TokenInvalid(f"webhook authenticator: {error}"), FAILED_SECONDS
+            return TokenInvalid(str(error)), 0.0
 
     async def _ask(self, key: Key) -> TokenUser:
         token, audiences = key
         version, remote = f"{GROUP}/{self._settings.version}", self._settings.remote
         spec: Object = {"token": token, "audiences": list(audiences)}
-        review = {"kind": "TokenReview", "apiVersion": version, "metadata": {"creationTimestamp": None}, "spec": spec}
+        frame = {"kind": "TokenReview", "apiVersion": version, "metadata": {}}
+        review = {**frame, "spec": spec, "status": {"user": {}}}
         status = await ask(self._client, remote, review, CALL_SECONDS)
-        try:
-            return read_status(status, audiences, self._audiences)
-        except (AttributeError, TypeError) as error:
-            raise CallFailed(f"the answer is no TokenReview: {error}") from None
+        return read_status(status, audiences, self._audiences)
 
 
 def read_status(status: Object, audiences: tuple[str, ...], own: tuple[str, ...]) -> TokenUser:
     """The user in a TokenReview's status; without audiences there it is for the server's own.
 
-    Raises TokenInvalid; AttributeError, TypeError for what is no status.
+    Raises TokenInvalid.
     """
     if not status.get("authenticated"):
-        raise TokenInvalid(status.get("error") or "the webhook does not know the token")
+        if status.get("error"):
+            raise TokenInvalid(status["error"])
+        raise TokenUnknown("the webhook does not know the token")
     given = status.get("audiences") or own
     matching = tuple(one for one in audiences if one in given)
     if audiences and not matching:
         told, asked = quoted_list(given), quoted_list(audiences)
         raise TokenInvalid(f"token audiences {told} is invalid for the target audiences {asked}")
     user = status.get("user") or {}
-    extra = {name: tuple(values) for name, values in (user.get("extra") or {}).items()}
+    extra = {name: tuple(values or ()) for name, values in (user.get("extra") or {}).items()}
     found = User(user.get("username") or "", tuple(user.get("groups") or ()), user.get("uid") or "", extra)
-    if not all(isinstance(text, str) for text in (found.name, found.uid, *found.groups)):
-        raise TypeError("its user is not made of texts")
     return TokenUser(authenticated(found), matching)

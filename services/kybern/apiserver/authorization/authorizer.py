@@ -6,6 +6,7 @@ Other modes (ABAC, Webhook …) are asked where flags name them.
 from collections.abc import Callable, Sequence
 
 from kybern.apiserver.authorization import rbac
+from kybern.apiserver.authorization.metrics import AuthorizationMetrics
 from kybern.apiserver.authorization.modes import DEFAULT, AuthorizationSettings, Modes
 from kybern.apiserver.authorization.node import NodeAuthorizer, Rules
 from kybern.apiserver.authorization.rbac import RbacAuthorizer
@@ -24,11 +25,13 @@ class Authorizer:
     def __init__(
         self,
         node_rules: Rules,
+        metrics: AuthorizationMetrics,
         settings: AuthorizationSettings | None = None,
         webhooks: Sequence[WebhookAuthorizer] = (),
     ) -> None:
         self.rbac = RbacAuthorizer()
         self.node = NodeAuthorizer(node_rules)
+        self.metrics = metrics
         self.modes: Modes | None = None  # None: Node, RBAC
         self.refused = 0  # checks that did not pass
         self.selects = False  # whether somebody who is asked looks at selectors
@@ -38,7 +41,7 @@ class Authorizer:
     def configure(self, settings: AuthorizationSettings, webhooks: Sequence[WebhookAuthorizer]) -> None:
         """From now on these are asked."""
         other = settings.modes != DEFAULT
-        self.modes = Modes(settings, self.node.decide, self.rbac.may, webhooks) if other else None
+        self.modes = Modes(settings, self.node.decide, self.rbac.may, webhooks, self.metrics) if other else None
         self.selects = bool(webhooks)
 
     @property

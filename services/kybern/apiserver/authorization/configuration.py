@@ -91,14 +91,14 @@ def _authorizer(one: Object, at: str, reading: Reading) -> None:
     elif given is None:
         errors.append(required(f"{at}.webhook", "required when type=Webhook"))
     else:
-        _webhook(given, at, reading)
+        _webhook(given, name, at, reading)
 
 
-def _webhook(given: Object, at: str, reading: Reading) -> None:
+def _webhook(given: Object, name: str, at: str, reading: Reading) -> None:
     """Its members are told as the authorizer's own."""
     errors, before = reading.errors, len(reading.errors)
     seconds = _seconds(given, "timeout", at, errors) or 0.0
-    ttls = {name: _ttl(given, name, at, errors) for name in TTLS}
+    ttls = {kind: _ttl(given, kind, at, errors) for kind in TTLS}
     version, policy = given.get("subjectAccessReviewVersion") or "", given.get("failurePolicy") or ""
     errors += _one_of(f"{at}.subjectAccessReviewVersion", version, ("v1", "v1beta1"))
     conditions = given.get("matchConditions") or ()
@@ -123,6 +123,7 @@ def _webhook(given: Object, at: str, reading: Reading) -> None:
             seconds=seconds,
             denies=policy == "Deny",
             conditions=MatchConditions(expressions) if expressions else None,
+            name=name,
         )
     )
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from kybern.apiserver.authorization.abac import AbacAuthorizer, Policy
+from kybern.apiserver.authorization.metrics import AuthorizationMetrics
 from kybern.apiserver.authorization.refusal import Denied
 from kybern.apiserver.authorization.webhook import NO_OPINION, AccessSettings, Opinion, WebhookAuthorizer
 from kybern.apiserver.core.user import User
@@ -36,6 +37,7 @@ class Modes:
         node: Callable[[User, Attributes], bool | Denied],
         rbac: May,
         webhooks: Sequence[WebhookAuthorizer],
+        metrics: AuthorizationMetrics,
     ) -> None:
         known: dict[str, Ask] = {
             "AlwaysAllow": lambda user, asked: YES,
@@ -44,14 +46,20 @@ class Modes:
             "RBAC": _of(rbac),
             "Node": lambda user, asked: _node(node(user, asked)),
         }
-        asked = iter(webhooks)
-        self._ordered = [next(asked).decide if mode == "Webhook" else known[mode] for mode in settings.modes]
+        asked, names = iter(webhooks), iter(one.name for one in settings.webhooks)
+        self._metrics = metrics
+        self._ordered: list[tuple[str, str, Ask]] = [
+            (mode, next(names), next(asked).decide) if mode == "Webhook" else (mode, mode.lower(), known[mode])
+            for mode in settings.modes
+        ]
 
     def decide(self, user: User, asked: Attributes) -> Opinion:
         """The first yes or denial, else every reason and error. Raises MustWait."""
         reasons, errors = [], []
-        for ask in self._ordered:
+        for mode, name, ask in self._ordered:
             opinion = ask(user, asked)
+            if opinion.allowed or opinion.denied:
+                self._metrics.decided(mode, name, allowed=opinion.allowed)
             if opinion.allowed:
                 return opinion
             if opinion.reason:

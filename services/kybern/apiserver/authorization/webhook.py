@@ -3,10 +3,12 @@
 Answers are remembered; a question without one yet makes its call wait. A webhook that fails has no opinion.
 """
 
+import asyncio
 import logging
 from dataclasses import dataclass
 from typing import Any
 
+from kybern.apiserver.authorization.metrics import AuthorizationMetrics
 from kybern.apiserver.core.user import User
 from kybern.apiserver.webhooks.asked_once import AskedOnce
 from kybern.apiserver.webhooks.client import CallFailed, WebhookClient
@@ -18,7 +20,6 @@ from kybern.kube.rbac import Attributes
 Object = dict[str, Any]
 GROUP = "authorization.k8s.io"
 REMEMBERED = 8192
-FAILED_SECONDS = 1.0
 CALL_SECONDS = 30.0
 Extra = tuple[tuple[str, tuple[str, ...]], ...]
 Key = tuple[User, Extra, Attributes]
@@ -26,7 +27,7 @@ Key = tuple[User, Extra, Attributes]
 
 @dataclass(frozen=True)
 class AccessSettings:
-    """What the flags --authorization-webhook-… say."""
+    """What the flags --authorization-webhook-…, or an AuthorizationConfiguration, say of a webhook."""
 
     remote: Remote
     version: str = "v1beta1"
@@ -36,6 +37,7 @@ class AccessSettings:
     seconds: float = CALL_SECONDS
     denies: bool = False  # a webhook that fails has no opinion unless it denies
     conditions: "MatchConditions | None" = None
+    name: str = "default"
 
 
 @dataclass(frozen=True)
@@ -49,6 +51,7 @@ class Opinion:
 
 
 NO_OPINION = Opinion()
+NAMED = ("namespace", "verb", "group", "version", "resource", "subresource", "name")
 
 
 class MatchConditions:
@@ -69,49 +72,66 @@ class MatchConditions:
 
     def match(self, spec: Object) -> bool:
         """Raises ValueError for a condition without a value, unless another is false."""
-        failed: ValueError | None = None
-        for program in self._programs:
+        failed: list[str] = []
+        for expression, program in zip(self.expressions, self._programs, strict=True):
             try:
                 if program.evaluate({"request": spec}) is not True:
                     return False
             except ValueError as error:
-                failed = failed or error
-        if failed is not None:
-            raise failed
+                failed.append(f"cel evaluation error: expression '{expression}' resulted in error: {error}")
+        if failed:
+            raise ValueError(failed[0] if len(failed) == 1 else f"[{', '.join(failed)}]")
         return True
 
 
 class WebhookAuthorizer:
     """See the module's docstring."""
 
-    def __init__(self, settings: AccessSettings, client: WebhookClient, log: logging.Logger) -> None:
-        self._settings, self._client, self._log = settings, client, log
+    def __init__(
+        self, settings: AccessSettings, client: WebhookClient, log: logging.Logger, metrics: AuthorizationMetrics
+    ) -> None:
+        self._settings, self._client, self._log, self._metrics = settings, client, log, metrics
         self._answers = AskedOnce(self._answer, REMEMBERED)
 
     def decide(self, user: User, asked: Attributes) -> Opinion:
         """Raises MustWait."""
         if self._settings.conditions is not None:
-            try:
-                if not self._settings.conditions.match(review_of(user, asked, "v1")["spec"]):
-                    return NO_OPINION
-            except ValueError as error:
-                return Opinion(denied=self._settings.denies, error=str(error))
+            opinion = self._excluded(self._settings.conditions, judged(user, asked))
+            if opinion is not None:
+                return opinion
         return self._answers.answer((user, tuple(sorted(user.extra.items())), asked))
 
+    def _excluded(self, conditions: MatchConditions, spec: Object) -> Opinion | None:
+        """What is said without asking, because of match conditions."""
+        time, name = asyncio.get_running_loop().time, self._settings.name
+        started = time()
+        try:
+            matches = conditions.match(spec)
+        except ValueError as error:
+            self._metrics.judged(name, time() - started, failed=True)
+            return Opinion(denied=self._settings.denies, error=str(error))
+        self._metrics.judged(name, time() - started, excluded=not matches)
+        return None if matches else NO_OPINION
+
     async def _answer(self, key: Key) -> tuple[Opinion, float]:
+        time, settings, result = asyncio.get_running_loop().time, self._settings, "success"
+        started = time()
         try:
             opinion = await self._ask(key)
-            ttl = self._settings.authorized_ttl if opinion.allowed else self._settings.unauthorized_ttl
+            ttl = settings.authorized_ttl if opinion.allowed else settings.unauthorized_ttl
         except CallFailed as error:
             self._log.error("Failed to make webhook authorizer request: %s", error)
-            opinion, ttl = Opinion(denied=self._settings.denies, error=str(error)), 0.0
-        return opinion, max(ttl, FAILED_SECONDS)
+            result = "timeout" if error.timeout else "error"
+            opinion, ttl = Opinion(denied=settings.denies, error=str(error)), 0.0
+        failed_open = result != "success" and not settings.denies
+        self._metrics.called(settings.name, result, time() - started, failed_open=failed_open)
+        return opinion, ttl
 
     async def _ask(self, key: Key) -> Opinion:
         settings, (user, _, asked) = self._settings, key
         review = review_of(user, asked, settings.version)
         status = await ask(self._client, settings.remote, review, settings.seconds, settings.tries)
-        allowed, denied, reason = status.get("allowed"), status.get("denied"), str(status.get("reason") or "")
+        allowed, denied, reason = status.get("allowed"), status.get("denied"), status.get("reason") or ""
         both = "webhook subject access review returned both allow and deny response" if allowed and denied else ""
         return Opinion(bool(allowed and not denied), bool(denied), reason, both)
 
@@ -122,7 +142,7 @@ def review_of(user: User, asked: Attributes, version: str) -> Object:
     if asked.is_resource_request:
         named = {
             "namespace": asked.namespace, "verb": asked.verb, "group": asked.group, "resource": asked.resource,
-            "subresource": asked.subresource, "name": asked.name,
+            "version": asked.version, "subresource": asked.subresource, "name": asked.name,
         }  # fmt: skip
         resource: Object = {name: value for name, value in named.items() if value}
         if asked.fields:
@@ -131,7 +151,8 @@ def review_of(user: User, asked: Attributes, version: str) -> Object:
             resource["labelSelector"] = selected.shown(asked.labels)
         spec["resourceAttributes"] = resource
     else:
-        spec["nonResourceAttributes"] = {"path": asked.path, "verb": asked.verb}
+        named = {"path": asked.path, "verb": asked.verb}
+        spec["nonResourceAttributes"] = {name: value for name, value in named.items() if value}
     if user.groups:
         spec["group" if version == "v1beta1" else "groups"] = list(user.groups)
     if user.extra:
@@ -139,4 +160,14 @@ def review_of(user: User, asked: Attributes, version: str) -> Object:
     if user.uid:
         spec["uid"] = user.uid
     frame = {"kind": "SubjectAccessReview", "apiVersion": f"{GROUP}/{version}"}
-    return {**frame, "metadata": {"creationTimestamp": None}, "spec": spec, "status": {"allowed": False}}
+    return {**frame, "metadata": {}, "spec": spec, "status": {"allowed": False}}
+
+
+def judged(user: User, asked: Attributes) -> Object:
+    """The spec as match conditions see it: every text is there, if only empty."""
+    spec: Object = {"user": user.name, "groups": list(user.groups), "uid": user.uid}
+    spec["extra"] = {name: list(values) for name, values in user.extra.items()}
+    if not asked.is_resource_request:
+        return {**spec, "nonResourceAttributes": {"path": asked.path, "verb": asked.verb}}
+    given = review_of(user, asked, "v1")["spec"]["resourceAttributes"]
+    return {**spec, "resourceAttributes": {**dict.fromkeys(NAMED, ""), **given}}

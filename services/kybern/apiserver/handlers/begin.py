@@ -34,7 +34,8 @@ def begin(
     """The request, allowed. Raises StatusError (401, 403, 404, 405, 429), MustWait."""
     served = server.table.served.get((resource.group, resource.version, resource.resource))
     if served is None:
-        asked = Attributes(verb, resource.group, resource.resource, resource.subresource, resource.namespace, name)
+        where = (resource.group, resource.resource, resource.subresource, resource.namespace, name)
+        asked = Attributes(verb, *where, version=resource.version)
         server.authorizer.check(server.authenticator.authenticate(call, "", asked), asked)
         raise unknown_resource()
     namespace = namespace_of(served, resource)

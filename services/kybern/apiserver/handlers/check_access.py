@@ -16,13 +16,11 @@ from kybern.telemetry.exposition import exposition
 async def check_access(server: ApiServer, message: CheckAccessRequest, call: CallContext) -> CheckAccessResponse:
     """The authenticated user. Raises StatusError (401, 403)."""
     resource = message.resource
-    asked = (
-        Attributes(message.verb, path=message.path)
-        if message.path
-        else Attributes(
-            message.verb, resource.group, resource.resource, resource.subresource, resource.namespace, message.name
-        )
-    )
+    where = (resource.group, resource.resource, resource.subresource, resource.namespace, message.name)
+    if message.path:
+        asked = Attributes(message.verb, path=message.path)
+    else:
+        asked = Attributes(message.verb, *where, version=resource.version)
     at = asyncio.get_running_loop().time()
     user = server.authenticator.authenticate(call, message.path, asked)
     if call.seat is None and not message.path.startswith(PPROF):  # which may take long

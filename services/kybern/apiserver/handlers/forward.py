@@ -19,9 +19,8 @@ async def forward(server: ApiServer, message: ForwardRequest, call: CallContext)
     if message.path:
         asked = Attributes(message.verb, path=message.path)
     else:
-        asked = Attributes(
-            message.verb, resource.group, resource.resource, resource.subresource, resource.namespace, message.name
-        )
+        where = (resource.group, resource.resource, resource.subresource, resource.namespace, message.name)
+        asked = Attributes(message.verb, *where, version=resource.version)
     user = server.authenticator.authenticate(call, asked=asked)
     if call.seat is None:
         server.flow.enter(call, user, asked)

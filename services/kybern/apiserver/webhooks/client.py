@@ -19,9 +19,9 @@ class CallFailed(Exception):
     `code` is that of an HTTP answer, 0 without one; `transient` says that another try may help.
     """
 
-    def __init__(self, message: str, code: int = 0, *, reset: bool = False) -> None:
+    def __init__(self, message: str, code: int = 0, *, reset: bool = False, timeout: bool = False) -> None:
         super().__init__(message)
-        self.code = code
+        self.code, self.timeout = code, timeout
         self.transient = reset or code in TRANSIENT
 
 
@@ -34,14 +34,20 @@ class WebhookClient:
         self._connections: Connections | None = None
 
     async def post(
-        self, target: Target, body: bytes, seconds: float, credentials: Credentials = ANONYMOUS, traceparent: str = ""
+        self,
+        target: Target,
+        body: bytes,
+        seconds: float,
+        credentials: Credentials = ANONYMOUS,
+        traceparent: str = "",
+        agent: str = AGENT,
     ) -> bytes:
         """The body of a successful answer. Raises CallFailed."""
         if self._connections is None:
             from kybern.apiserver.webhooks.connections import Connections
 
-            self._connections = Connections(self._resolver, AGENT)
-        return await self._connections.post(target, body, seconds, credentials, traceparent)
+            self._connections = Connections(self._resolver)
+        return await self._connections.post(target, body, seconds, credentials, traceparent, agent)
 
     async def close(self) -> None:
         """Close every connection."""

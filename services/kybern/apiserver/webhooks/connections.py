@@ -22,6 +22,7 @@ from kybern.pki.contexts import load
 from kybern.pki.trust import trust_as_go
 
 REMEMBERED = 256  # TLS contexts
+UNREADABLE = "unexpected error when reading response body"
 LARGEST = 16 << 20  # bytes of an answer
 HEADERS = {"Content-Type": "application/json", "Accept": "application/json, */*"}
 
@@ -49,35 +50,35 @@ class Answer:
 class Connections:
     """See the module's docstring."""
 
-    def __init__(self, resolver: Resolver, agent: str) -> None:
+    def __init__(self, resolver: Resolver) -> None:
         self._resolver = resolver
-        self._headers = {**HEADERS, "User-Agent": agent}
         self._session: aiohttp.ClientSession | None = None
         self._contexts: OrderedDict[tuple[str, str, bool], ssl.SSLContext] = OrderedDict()
 
     async def post(
-        self, target: Target, body: bytes, seconds: float, credentials: Credentials, traceparent: str
+        self, target: Target, body: bytes, seconds: float, credentials: Credentials, traceparent: str, agent: str
     ) -> bytes:
         """The body of a successful answer. Raises CallFailed."""
+        headers = {**HEADERS, "User-Agent": agent}
+        if traceparent:
+            headers["traceparent"] = traceparent
         try:
             async with asyncio.timeout(seconds):
-                code, answer, text = await self._post(target, body, seconds, credentials, traceparent)
+                code, answer, text = await self._post(target, body, seconds, credentials, headers)
         except TimeoutError:
-            raise CallFailed(f'Post "{target.shown(seconds)}": {failures.DEADLINE}') from None
+            raise CallFailed(f'Post "{target.shown(seconds)}": {failures.DEADLINE}', timeout=True) from None
         if not 200 <= code <= 206:
             raise CallFailed(failures.of_answer(code, answer, text), code)
         return answer
 
     async def _post(
-        self, target: Target, body: bytes, seconds: float, credentials: Credentials, traceparent: str
+        self, target: Target, body: bytes, seconds: float, credentials: Credentials, headers: dict[str, str]
     ) -> tuple[int, bytes, bool]:
-        shown, headers = target.shown(seconds), dict(self._headers)
+        shown = target.shown(seconds)
         place = urlsplit(target.url)
         where = Where(URL(shown, encoded=True), place.hostname or "", _address(place.hostname or "", place.port))
         if credentials.authorization:
             headers["Authorization"] = credentials.authorization
-        if traceparent:
-            headers["traceparent"] = traceparent
         if credentials.server_name:
             where = replace(where, server_name=credentials.server_name, host=credentials.server_name)
         try:
@@ -89,18 +90,21 @@ class Connections:
             raise CallFailed(f'Post "{shown}": {error}') from None
         except (ssl.SSLError, OSError, ValueError) as error:
             raise CallFailed(f"unable to load root certificates: {error}") from None
-        hop = Hop(URL(shown, encoded=True), "POST", body, headers)
-        for _ in range(MOST + 1):
+        hop, location = Hop(URL(shown, encoded=True), "POST", body, headers), ""
+        for _ in range(MOST):
             try:
                 answer = await self._send(where, hop, context)
                 following = follow(hop, answer.code, answer.location)
+            except aiohttp.ClientPayloadError as error:
+                why = failures.of_connection(error, where.host, where.address)
+                raise CallFailed(f"{UNREADABLE}. Please retry. Original error: {why}") from None
             except (ClientError, OSError, ValueError) as error:
                 why = failures.of_connection(error, where.host, where.address)
                 raise CallFailed(f'Post "{hop.url}": {why}', reset=isinstance(error, ConnectionResetError)) from None
             if following is None:
                 return answer.code, answer.body, answer.text
-            where, hop = _onwards(where, hop.url, following.url), following
-        raise CallFailed(f'Post "{hop.url}": stopped after {MOST} redirects')
+            where, hop, location = _onwards(where, hop.url, following.url), following, answer.location
+        raise CallFailed(f'Post "{location}": stopped after {MOST} redirects')
 
     async def _send(self, where: "Where", hop: Hop, context: ssl.SSLContext) -> "Answer":
         """Twice if the first try finds that the server has closed a kept connection."""

@@ -7,9 +7,12 @@ import ssl
 import aiohttp
 import orjson
 
+from kybern.kube.go_values import quoted
+
 UNKNOWN_AUTHORITY = (18, 19, 20, 21)  # OpenSSL's verify codes
 NOT_YET, EXPIRED, OTHER_NAME, OTHER_ADDRESS = 9, 10, 62, 64
 DEADLINE = "context deadline exceeded"
+SAYING_WHY = (403, 406, 415)
 _BY_CODE = {
     400: "the server rejected our request for an unknown reason",
     401: "the server has asked for the client to provide credentials",
@@ -80,9 +83,11 @@ def of_answer(code: int, body: bytes, is_text: bool = True) -> str:
         return str(status["message"])
     if code in _BY_CODE:
         return _BY_CODE[code]
-    text = body.decode("utf-8", "replace").strip() if is_text else ""
-    if code == 403 and text:
+    text = body.decode("utf-8", "replace").strip() if is_text else "unknown"
+    if code == 406 and text in ("", "unknown"):
+        return "the server was unable to respond with a content type that the client supports"
+    if code in SAYING_WHY:
         return text
     if code >= 500:
-        return f'an error on the server ("{text or "unknown"}") has prevented the request from succeeding'
+        return f"an error on the server ({quoted(text)}) has prevented the request from succeeding"
     return f"the server responded with the status code {code} but did not return more information"

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 
 from yarl import URL
 
-MOST = 10  # redirects of one call
+MOST = 10  # requests of one call
 REPEATED = frozenset({307, 308})
 ASKED_WITH_GET = frozenset({301, 302, 303})
 

@@ -8,7 +8,7 @@ ANSWERS: dict[str, tuple[int, bytes, str]] = {
     "a status": (400, b'{"kind":"Status","message":"this is why"}', "this is why"),
     "not found": (404, b"<html>", "the server could not find the requested resource"),
     "a body": (500, b"oops\n", 'an error on the server ("oops") has prevented the request from succeeding'),
-    "nothing": (502, b"", 'an error on the server ("unknown") has prevented the request from succeeding'),
+    "nothing": (502, b"", 'an error on the server ("") has prevented the request from succeeding'),
     "busy": (503, b"x", "the server is currently unable to handle the request"),
     "forbidden": (403, b"not you", "not you"),
     "moved": (302, b"", "the server responded with the status code 302 but did not return more information"),

@@ -51,6 +51,7 @@ def _asked(spec: Object) -> Attributes:
         resource.get("name") or "",
         fields=selected.reviewed_fields(resource.get("fieldSelector"))[0],
         labels=selected.reviewed_labels(resource.get("labelSelector"))[0],
+        version=resource.get("version") or "*",
     )
 
 
