@@ -60,7 +60,7 @@ func StartDefaultServerWithConfigAccess(t servertesting.Logger, flags ...string)
 	}
 	generic := genericapiserver.NewRecommendedConfig(apiserver.Codecs)
 	generic.EffectiveVersion = compatibility.DefaultBuildEffectiveVersion()
-	generic.ExternalAddress = server.config.Host
+	generic.ExternalAddress = strings.TrimPrefix(server.config.Host, "https://")
 	generic.RESTOptionsGetter = serveroptions.NewCRDRESTOptionsGetter(*server.options().RecommendedOptions.Etcd, nil, nil)
 	config := apiserver.Config{GenericConfig: generic}
 	return server.stop, server.config, config.Complete(), nil

@@ -236,7 +236,9 @@ async def test_deprecated_versions_of_custom_resources_warn(gateway: Any) -> Non
             await asyncio.sleep(0.05)
     widget = {"apiVersion": "example.com/v1beta1", "kind": "Widget", "metadata": {"name": "w"}}
     for response in (await client.get(old), await client.post(old, json=widget), await client.get(f"{old}/w")):
-        assert response.headers.getall("Warning") == ['299 - "example.com/v1beta1 Widget is deprecated"']
+        assert response.headers.getall("Warning") == [
+            '299 - "example.com/v1beta1 Widget is deprecated; use example.com/v1 Widget"'
+        ]
     assert "Warning" not in (await client.get(f"{old}/w".replace("v1beta1", "v1"))).headers
 
 

@@ -1,14 +1,16 @@
 """An OpenAPI v2 document in protobuf, the one form in which kubectl and Helm read it.
 
 The messages are those of gnostic's `openapi.v2`; the tables below hold the field numbers of what our documents use.
-Free values (defaults, enums, extensions) travel as JSON text.
+Free values (defaults, enums, extensions) travel as YAML.
 """
 
 import struct
 from collections.abc import Callable
+from functools import lru_cache
 from typing import Any
 
 import orjson
+import yaml
 
 from kybern.kube.varint import varint
 
@@ -59,8 +61,15 @@ def _double(number: int, value: float) -> bytes:
 
 
 def _free(number: int, value: Any) -> bytes:
-    """An `Any`: its second field is YAML, of which JSON is a part."""
-    return _bytes(number, _bytes(2, orjson.dumps(value)))
+    """An `Any`: its second field is YAML."""
+    return _bytes(number, _bytes(2, _yaml(orjson.dumps(value, option=orjson.OPT_SORT_KEYS))))
+
+
+@lru_cache(maxsize=4096)
+def _yaml(encoded: bytes) -> bytes:
+    """YAML of a JSON text, a member a line; the same few values come thousands of times."""
+    text: str = yaml.dump(orjson.loads(encoded), Dumper=yaml.CSafeDumper, default_flow_style=False, allow_unicode=True)
+    return text.removesuffix("...\n").encode()
 
 
 def _each(writer: Writer) -> Writer:

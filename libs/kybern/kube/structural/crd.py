@@ -13,6 +13,7 @@ from kybern.kube.schema import DecodeError, prune
 from kybern.kube.structural.crd_versions import check_columns, check_deprecation, check_selectable, check_subresources
 from kybern.kube.structural.definition import check_schema
 from kybern.kube.structural.go_form import shown, version_form
+from kybern.kube.validation.certificate_pem import bundle_problem
 from kybern.kube.validation.fields import child, immutable, items
 from kybern.kube.validation.names import dns1035_label, dns1123_subdomain
 from kybern.kube.validation.webhook_client import client_config, review_versions
@@ -35,9 +36,13 @@ def check_definition(obj: Object) -> list[FieldError]:
 def check_change(new: Object, old: Object) -> list[FieldError]:
     """As `check_definition`, for an update, with what may not change."""
     spec, before = child(new, "spec"), child(old, "spec")
-    errors = list(_spec(spec, {version.get("name"): version for version in items(before, "versions")}, before))
     conditions = child(old, "status").get("conditions") or ()
-    if any(one.get("type") == "Established" and one.get("status") == "True" for one in conditions):
+    established = any(one.get("type") == "Established" and one.get("status") == "True" for one in conditions)
+    trusting = established and not bundle_problem(_bundle(child(before, "conversion")))
+    errors = list(
+        _spec(spec, {version.get("name"): version for version in items(before, "versions")}, before, trusting)
+    )
+    if established:
         errors += immutable(spec.get("scope"), before.get("scope"), "spec.scope")
         kind, was = (child(one, "names").get("kind") or "" for one in (spec, before))
         errors += immutable(kind, was, "spec.names.kind")
@@ -84,8 +89,10 @@ def _names_itself(obj: Object) -> Errors:
                 yield invalid(f"metadata.{name}", value, problem)
 
 
-def _spec(spec: Object, before: dict[Any, Object] | None = None, old: Object | None = None) -> Errors:
-    """`before`: the versions that an update finds, by name; `old`: its spec."""
+def _spec(
+    spec: Object, before: dict[Any, Object] | None = None, old: Object | None = None, trusting: bool = False
+) -> Errors:
+    """`before`: the versions that an update finds, by name; `old`: its spec; `trusting`: it has no broken caBundle."""
     yield from _group(spec.get("group") or "")
     yield from _enumerated(spec.get("scope") or "", "spec.scope", SCOPES)
     if spec.get("preserveUnknownFields"):
@@ -110,7 +117,7 @@ def _spec(spec: Object, before: dict[Any, Object] | None = None, old: Object | N
             if member in common and (changed or not old):
                 yield from _MEMBERS[member](versions[0], _TOP[member])
     if "conversion" in spec:
-        yield from _conversion(child(spec, "conversion"), "spec.conversion")
+        yield from _conversion(child(spec, "conversion"), "spec.conversion", trusting)
 
 
 def _group(group: str) -> Errors:
@@ -216,7 +223,11 @@ _TOP = {
 }
 
 
-def _conversion(conversion: Object, path: str) -> Errors:
+def _bundle(conversion: Object) -> str:
+    return child(child(conversion, "webhook"), "clientConfig").get("caBundle") or ""
+
+
+def _conversion(conversion: Object, path: str, trusting: bool) -> Errors:
     """The members of `webhook` are named as if they stood in `conversion` itself."""
     strategy, webhook = conversion.get("strategy") or "", conversion.get("webhook") or {}
     if not strategy:
@@ -230,6 +241,9 @@ def _conversion(conversion: Object, path: str) -> Errors:
             yield required(at, "required when strategy is set to Webhook")
         else:
             yield from client_config(client, at)
+            bundle = _bundle(conversion)
+            if trusting and (problem := bundle_problem(bundle)):
+                yield invalid(f"{at}.caBundle", bundle, problem)
         yield from review_versions(reviews, f"{path}.conversionReviewVersions")
         return
     for name, value in (("webhookClientConfig", client), ("conversionReviewVersions", reviews)):

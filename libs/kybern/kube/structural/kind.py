@@ -82,15 +82,28 @@ class CustomKind:
         apply_defaults(self.node, obj)
 
     def default(self, obj: Object) -> None:
-        """Fill defaults and drop nulls in place."""
+        """Fill defaults and drop nulls in place; and what defaults bring that metadata does not know."""
         apply_defaults(self.node, obj)
         drop_nulls(self.node, obj)
+        if self.node.metadata and self.node.has_defaults:
+            prune_embedded(self.node, obj, "", True)
+
+    def repair(self, obj: Object) -> None:
+        """Drop in place what is wrong with the type and metadata of an object that somebody else has stored."""
+        for resource in [obj, *(one for one, _ in _embedded(self.node, obj, "", True) if self.node.metadata)]:
+            metadata = resource.get("metadata")
+            if isinstance(metadata, dict):
+                _repair_metadata(metadata)
+            for name in ("apiVersion", "kind"):
+                if name in resource and not isinstance(resource[name], str):
+                    del resource[name]
+        obj["metadata"]["generation"] = obj["metadata"].get("generation") or 1
 
     def validate(self, obj: Object, old: Any = MISSING, warnings: list[FieldError] | None = None) -> list[FieldError]:
         """Every error of the values; metadata as such is the caller's. `warnings` takes broken rules of what stays."""
         errors: list[FieldError] = []
         check(self.node, obj, "", errors, old)
-        check_lists(self.node, obj, "", errors, old)
+        errors += self._check_lists(obj, old)
         if self.node.metadata:
             check_embedded(self.node, obj, "", errors, True)
         if self.scale is not None:
@@ -98,6 +111,15 @@ class CustomKind:
         if self.node.has_rules:
             errors += self._check_rules(obj, old, errors, warnings)
         return errors
+
+    def _check_lists(self, obj: Object, old: Any) -> list[FieldError]:
+        """What has repeated items already may have others."""
+        found: list[FieldError] = []
+        check_lists(self.node, obj, "", found)
+        before: list[FieldError] = []
+        if found and old is not MISSING:
+            check_lists(self.node, old, "", before)
+        return [] if before else found
 
     def _check_rules(
         self, obj: Object, old: Any, errors: list[FieldError], warnings: list[FieldError] | None
@@ -158,6 +180,22 @@ def read_at(obj: Object, path: str, wanted: type[int] | type[str]) -> tuple[Any,
 def _accessor(path: str, value: Any, wanted: str) -> str:
     shown = "int64" if type(value) is int and abs(value) < 1 << 63 else _GO.get(type(value), "float64")
     return f"{path} accessor error: {printed(value)} is of the type {shown}, expected {wanted}"
+
+
+def _repair_metadata(metadata: Object) -> None:
+    try:
+        built_in.prune({"$ref": OBJECT_META}, metadata)
+    except DecodeError:
+        for name, value in list(metadata.items()):
+            one = {name: value}
+            try:
+                built_in.prune({"$ref": OBJECT_META}, one)
+            except DecodeError:
+                one = {}
+            if name not in one:
+                del metadata[name]
+    for name in [name for name, value in metadata.items() if value is None]:
+        del metadata[name]
 
 
 def prune_metadata(metadata: Any, path: str) -> list[str]:

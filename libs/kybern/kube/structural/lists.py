@@ -5,7 +5,7 @@ from typing import Any
 import orjson
 
 from kybern.kube.field import FieldError, duplicate, invalid
-from kybern.kube.structural.node import MISSING, Node
+from kybern.kube.structural.node import Node
 
 
 def identity(item: Any, keys: tuple[str, ...]) -> bytes:
@@ -15,16 +15,15 @@ def identity(item: Any, keys: tuple[str, ...]) -> bytes:
     return orjson.dumps(item, option=orjson.OPT_SORT_KEYS)
 
 
-def check_lists(node: Node, value: Any, path: str, errors: list[FieldError], old: Any = MISSING) -> None:
-    """Every repeated item below a value; what an update leaves alone is not judged."""
-    if not node.has_uniqueness or (old is not MISSING and value == old):
+def check_lists(node: Node, value: Any, path: str, errors: list[FieldError]) -> None:
+    """Every repeated item below a value."""
+    if not node.has_uniqueness:
         return
     if type(value) is dict:
-        before = old if type(old) is dict else {}
         for name, part in value.items():
             inner = node.member(name)
             if inner is not None and inner.has_uniqueness:
-                check_lists(inner, part, f"{path}.{name}" if path else name, errors, before.get(name, MISSING))
+                check_lists(inner, part, f"{path}.{name}" if path else name, errors)
     elif type(value) is list:
         if node.list_type in ("set", "map"):
             _check_unique(node, value, path, errors)

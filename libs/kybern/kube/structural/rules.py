@@ -46,7 +46,7 @@ class _Judge:
         """Every rule that a value, its parts, or their changes break. `same`: all around it is as it was."""
         if not node.has_rules or value is None:
             return
-        same = same or (self.ratchet and old is not MISSING and unchanged(value, old))
+        same = same or (self.ratchet and old is not MISSING and unchanged(node, value, old))
         if node.rules:
             self._judge(node, value, path, old, is_root, same)
         for inner, part, at, before in _parts(node, value, path, old):

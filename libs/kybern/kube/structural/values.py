@@ -14,6 +14,7 @@ from kybern.kube.structural.node import MISSING, Node
 EPSILON = 1e-9
 NOWHERE = "<nil>"  # how upstream names the place of an error that has none
 _FORMATS = {"integer": "int64", "number": "float64"}
+_TYPE_META = ("apiVersion", "kind")  # old and new object have been read in the same version
 _NUMBERS = (("integer",), ("number",))
 _LARGEST_WHOLE = 2**53 - 1  # a larger float is not taken for an integer
 _WITHIN = {"int32": 1 << 31, "uint32": 1 << 32, "": 1 << 63, "int64": 1 << 63}
@@ -26,7 +27,7 @@ def check(node: Node, value: Any, path: str, errors: list[FieldError], old: Any 
 
     Returns how many sorts of checks applied here and below: of alternatives that fail, the one with most is told of.
     """
-    if old is not MISSING and unchanged(value, old):
+    if old is not MISSING and unchanged(node, value, old):
         return 0
     name = _name(value)
     if value is None:
@@ -50,7 +51,7 @@ def check(node: Node, value: Any, path: str, errors: list[FieldError], old: Any 
         count += 1 + _check_array(node, value, path, errors, old)
     if node.enum and not any(_same(value, allowed) for allowed in node.enum):
         supported = [_shown(allowed) for allowed in node.enum]
-        errors.append(not_supported(path, value, supported, in_order=not isinstance(value, str)))
+        errors.append(not_supported(path, value, supported, in_order=True))
     if name == "object":
         count += 1 + _check_object(node, value, path, errors, old)
     return count
@@ -80,8 +81,31 @@ def _check_type(node: Node, value: Any, name: str, path: str, errors: list[Field
         errors.append(_wrong_type(path, ",".join(types), name))
 
 
-def unchanged(value: Any, old: Any) -> bool:
-    """Whether two values are the same JSON; for Python, 1 and true are equal."""
+def unchanged(node: Node, value: Any, old: Any) -> bool:
+    """Whether a value is as it was: the order of a list that is a map does not matter. What an object has undeclared
+    cannot be told, so that one with such members is always another."""
+    if value != old and not node.has_uniqueness:
+        return False
+    if type(value) is not type(old):
+        return False  # for Python, 1 and true are equal
+    if type(value) is dict:
+        if value.keys() != old.keys():
+            return False
+        parts = ((node.properties.get(name) or node.additional, value[name], old[name]) for name in value)
+        return all(inner is not None and unchanged(inner, part, before) for inner, part, before in parts)
+    if type(value) is not list:
+        return bool(value == old)
+    if node.list_type != "map" or node.items is None or not value:
+        return same_json(value, old)
+    if len(value) != len(old):
+        return False
+    before = _correlated(node, old)
+    found = [(item, before.get(identity(item, node.list_keys), MISSING)) for item in value]
+    return all(known is not MISSING and unchanged(node.items, item, known) for item, known in found)
+
+
+def same_json(value: Any, old: Any) -> bool:
+    """Whether two values are the same JSON."""
     if value != old:
         return False
     return orjson.dumps(value, option=orjson.OPT_SORT_KEYS) == orjson.dumps(old, option=orjson.OPT_SORT_KEYS)
@@ -209,7 +233,8 @@ def _check_object(node: Node, value: dict[str, Any], path: str, errors: list[Fie
     for name, part in value.items():
         inner = properties.get(name)
         if inner is not None:
-            count += check(inner, part, prefix + name, errors, before.get(name, MISSING))
+            known = MISSING if not path and name in _TYPE_META else before.get(name, MISSING)
+            count += check(inner, part, prefix + name, errors, known)
         elif more is not None:
             count += check(more, part, f"{path}.{name}", errors, before.get(name, MISSING))
         elif node.closed:

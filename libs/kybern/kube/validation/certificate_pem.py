@@ -84,6 +84,23 @@ def certificate_problem(data: str | None) -> str:
     return "" if count else f"must contain at least one {CERTIFICATE} PEM block"
 
 
+def bundle_problem(data: str | None) -> str:
+    """Why a caBundle in base64 has no authority to trust; "" if it has one, or there is no bundle."""
+    if not data:
+        return ""
+    said = ""
+    for block in _blocks(data):
+        if block.kind != CERTIFICATE or block.headed:
+            continue
+        try:
+            x509.load_der_x509_certificate(block.der)
+        except ValueError:
+            said = said or "failed to parse certificate: x509: malformed certificate"
+        else:
+            return ""
+    return f"unable to load root certificates: {said or 'unable to parse bytes as PEM block'}"
+
+
 def _blocks(data: str | None) -> Iterator[Block]:
     try:
         text = base64.b64decode(data or "").decode("ascii", "replace")

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Any
 
 from kybern.apiserver.core import keys
 from kybern.apiserver.core.user import APISERVER
-from kybern.apiserver.crd.definition import FINALIZER, GROUP, RESOURCE, VERSION, is_terminating
+from kybern.apiserver.crd.definition import FINALIZER, GROUP, RESOURCE, VERSION, is_established, is_terminating
 from kybern.apiserver.crd.names import conditions, decide_status
 from kybern.apiserver.reconciler import Reconciler
 from kybern.apiserver.registry.delete import DeleteOptions, delete
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 Object = dict[str, Any]
 MANAGER = "kube-apiserver"
 IN_PROGRESS = ("True", "InstanceDeletionInProgress", "CustomResource deletion is in progress")
+NEVER = ("False", "NeverEstablished", "resource was never established")
 COMPLETED = ("False", "InstanceDeletionCompleted", "removed all instances")
 
 
@@ -85,7 +86,7 @@ class DefinitionController(Reconciler):
             await self._delete_objects(crd)
             if cacher.entries:
                 return True
-        await self._say(name, COMPLETED)
+        await self._say(name, COMPLETED if is_established(crd) else NEVER)
 
         async def produce(current: Object) -> Object:
             metadata = dict(current["metadata"])

@@ -37,6 +37,12 @@ def is_established(crd: Object) -> bool:
     return condition(crd, "Established").get("status") == "True"
 
 
+def authorities(crd: Object) -> str:
+    """The caBundle of its webhook, in base64."""
+    webhook = (crd["spec"].get("conversion") or {}).get("webhook") or {}
+    return (webhook.get("clientConfig") or {}).get("caBundle") or ""
+
+
 def is_terminating(crd: Object) -> bool:
     """Whether it is being deleted: no object is created any more."""
     return bool(crd["metadata"].get("deletionTimestamp"))
@@ -123,5 +129,10 @@ def _warning(spec: Object, version: Object) -> str:
     """What clients of a deprecated version are told."""
     if not version.get("deprecated"):
         return ""
-    named = f"{spec['group']}/{version['name']} {spec['names']['kind']}"
-    return version.get("deprecationWarning") or f"{named} is deprecated"
+    if version.get("deprecationWarning"):
+        return str(version["deprecationWarning"])
+    group, kind, order = spec["group"], spec["names"]["kind"], version_order(version["name"])
+    living = [one["name"] for one in spec["versions"] if one.get("served") and not one.get("deprecated")]
+    better = min((name for name in living if version_order(name) < order), key=version_order, default="")
+    instead = f"; use {group}/{better} {kind}" if better else ""
+    return f"{group}/{version['name']} {kind} is deprecated{instead}"

@@ -4,15 +4,17 @@ from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
-from kybern.apiserver.crd.definition import condition
+from kybern.apiserver.crd.definition import authorities, condition
 from kybern.kube import meta
 from kybern.kube.go_values import quoted
 from kybern.kube.structural.crd import APPROVED, approval_needed, is_approval, is_protected
+from kybern.kube.validation.certificate_pem import bundle_problem
 
 Object = dict[str, Any]
 ACCEPTED = ("True", "NoConflicts", "no conflicts found")
 ESTABLISHED = ("True", "InitialNamesAccepted", "the initial names have been accepted")
 APPROVAL = "KubernetesAPIApprovalPolicyConformant"
+NO_AUTHORITIES = ("False", "InvalidCABundle", "The conversion webhook CABundle is invalid")
 NOT_ACCEPTED = ("False", "NotAccepted", "not all names are accepted")
 
 
@@ -41,10 +43,14 @@ def decide_status(crd: Object, others: Iterable[Object], now: datetime) -> Objec
         accepted["categories"] = wanted["categories"]
     else:
         accepted.pop("categories", None)
-    established = said is ACCEPTED or condition(crd, "Established").get("status") == "True"
+    established = NOT_ACCEPTED
+    if condition(crd, "Established").get("status") == "True":
+        established = ESTABLISHED
+    elif said is ACCEPTED:
+        established = NO_AUTHORITIES if bundle_problem(authorities(crd)) else ESTABLISHED
     status["acceptedNames"] = accepted
     approval = judge_approval(crd)
-    wanted_conditions = {"NamesAccepted": said, "Established": ESTABLISHED if established else NOT_ACCEPTED}
+    wanted_conditions = {"NamesAccepted": said, "Established": established}
     if approval is not None:
         wanted_conditions = {APPROVAL: approval, **wanted_conditions}
     status["conditions"] = conditions(crd, wanted_conditions, now)

@@ -1,7 +1,8 @@
 """CustomResources: keeps the resource table and the caches as the established definitions say.
 
 It listens to the cache of definitions, inside the step that applies a change: whoever has seen that a definition is
-established finds its resources served, and no object of theirs is missed.
+established finds its resources served, and no object of theirs is missed. A definition takes the place of nothing that
+Kubernetes has built in: not a resource, and not a place in one of its group versions.
 """
 
 from typing import TYPE_CHECKING, Any
@@ -51,6 +52,8 @@ class CustomResources:
         self._shapes: dict[str, Object] = {}
         self._served: dict[str, list[CustomVersion]] = {}
         self._built_in = server.table.groups
+        self._own = frozenset(gvr[:2] for gvr in server.table.served)
+        self._own_resources = frozenset(server.table.cachers)
         server.table.cacher(GROUP, RESOURCE).listeners.append(self._follow)
 
     def load(self) -> None:
@@ -81,8 +84,9 @@ class CustomResources:
             return
         found = versions(crd)
         storage = next((version for version in found if version.storage), None)
-        if storage is None:
+        if storage is None or (storage.info.group, storage.info.resource) in self._own_resources:
             return
+        found = [version for version in found if (version.info.group, version.info.version) not in self._own]
         table = self._server.table
         before = {version.info.gvr for version in self._served.get(name, ()) if version.served}
         server, conversion = self._server, None
@@ -107,8 +111,11 @@ class CustomResources:
             cacher.loaded(feed.revision)
             table.cachers[(storage.info.group, storage.info.resource)] = cacher
             feed.add(cacher)
-        elif before is None or any(before["spec"].get(part) != crd["spec"].get(part) for part in SHAPED):
-            cacher.reshape(storage.info, storage.kind, kinds, feed.revision)
+            return cacher
+        if before is None or any(before["spec"].get(part) != crd["spec"].get(part) for part in SHAPED):
+            cacher.reshape(storage.info, storage.kind, kinds)
+        if before is None or any(before[part] != shape(crd)[part] for part in ("spec", "names")):
+            cacher.restart(feed.revision)
         return cacher
 
     def _remove(self, name: str) -> None:

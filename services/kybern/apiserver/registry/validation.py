@@ -18,7 +18,7 @@ def check_create(request: Request, obj: Object) -> None:
     errors = strategy.check_here(request, obj, None) if strategy.check_here is not None else []
     errors += validate_create(stored, obj, request.served.info)
     if custom is not None:
-        errors += custom.validate(obj)
+        errors += custom.validate(_as_asked(request, obj))
         warn_of_finalizers(request, obj, {})
     elif strategy.check is not None:
         errors += strategy.check(obj, None)
@@ -39,7 +39,7 @@ def check_update(request: Request, new: Object, old: Object) -> None:
         errors += validate_subresource_update(stored, request.subresource, new, old)
     if custom is not None:
         broken: list[FieldError] = []
-        found = custom.validate(new, old, broken)
+        found = custom.validate(_as_asked(request, new), _as_asked(request, old), broken)
         warn(request, [str(error) for error in broken])
         errors += of_status(found) if request.subresource == "status" else found
         warn_of_finalizers(request, new, old["metadata"])
@@ -50,6 +50,12 @@ def check_update(request: Request, new: Object, old: Object) -> None:
         raise invalid(stored.group, stored.kind, new["metadata"].get("name", ""), told)
     if strategy.warn is not None and not request.subresource:
         warn(request, strategy.warn(new, old))
+
+
+def _as_asked(request: Request, obj: Object) -> Object:
+    """A custom resource is judged in the version that it was asked for in."""
+    version = request.served.info.api_version
+    return obj if obj.get("apiVersion") == version else {**obj, "apiVersion": version}
 
 
 def warn(request: Request, found: list[str]) -> None:

@@ -176,6 +176,10 @@ class Cacher:
         key = kv.key[len(self.prefix) :]
         return Entry(key, data, kv.mod_revision, obj, self._fields(obj))
 
+    def as_read(self, obj: Object) -> Object:
+        """What is about to be written, as it will be read."""
+        return obj
+
     def _publish(self, event: CacheEvent) -> None:
         if len(self._ring) == self._ring.maxlen:
             self._floor = self._ring[0].revision
