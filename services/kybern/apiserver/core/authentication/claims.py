@@ -13,6 +13,9 @@ from kybern.kube.cel import EvaluationError, Program
 NEITHER = "expression must return a string or a list of strings"
 
 
+CREDENTIAL_ID = "authentication.kubernetes.io/credential-id"  # in a user's extra
+
+
 def user_of(issuer: Issuer, claims: Claims) -> User:
     """Raises ClaimsRefused."""
     username = _username(issuer.username, claims)
@@ -70,7 +73,8 @@ def _extra(issuer: Issuer, claims: Claims) -> dict[str, tuple[str, ...]]:
         key: tuple(_strings(value, f"error evaluating extra claim expression: {text}"))
         for (key, text), value in values.items()
     }
-    return {key: texts for key, texts in found.items() if texts}
+    credential = {CREDENTIAL_ID: (f"JTI={claims['jti']}",)} if isinstance(claims.get("jti"), str) else {}
+    return {**credential, **{key: texts for key, texts in found.items() if texts}}
 
 
 def _check_required(claims: Claims, name: str, value: str) -> None:

@@ -194,3 +194,11 @@ def test_anonymous_paths() -> None:
     assert found.anonymous == Anonymous(True, frozenset({"/livez"}))
     with pytest.raises(ConfigurationInvalid, match="enabled should be set to true"):
         read_configuration({**document(), "anonymous": {"enabled": False, "conditions": [{"path": "/livez"}]}})
+
+
+@pytest.mark.parametrize(
+    ("jti", "extra"),
+    [("7", {"authentication.kubernetes.io/credential-id": ("JTI=7",)}), (7, {}), (None, {}), (["7"], {})],
+)
+def test_the_id_of_a_token(jti: Any, extra: dict[str, tuple[str, ...]]) -> None:
+    assert user_of(issuer(), {**CLAIMS, "jti": jti}).extra == extra
