@@ -134,6 +134,27 @@ async def test_established(admin: Client) -> None:
     assert [o["metadata"]["name"] for o in (await admin.list(TABS)).items] == ["a"]
 
 
+@pytest.mark.parametrize(
+    ("group", "plural"), [("networking.k8s.io", "foos"), ("apiextensions.k8s.io", "customresourcedefinitions")]
+)
+async def test_definitions_take_no_built_in_place(admin: Client, group: str, plural: str) -> None:
+    obj = definition(version(), plural=plural, group=group)
+    obj["spec"]["scope"] = "Cluster"
+    obj["metadata"] = {
+        "name": f"{plural}.{group}",
+        "annotations": {"api-approved.kubernetes.io": "unapproved, test-only"},
+    }
+    await serve(admin, obj)
+    shadowed = Resource(group, "v1", "foos", "CronTab", namespaced=False)
+    with pytest.raises(StatusError, match="could not find the requested resource"):
+        await admin.list(shadowed)
+    await serve(admin)
+    assert len((await admin.list(CRDS)).items) == 2
+    assert (await admin.get(CRDS, f"{plural}.{group}"))["spec"]["names"]["plural"] == plural
+    await admin.delete(CRDS, f"{plural}.{group}")
+    await admin.create(TABS, tab())
+
+
 async def test_names_in_use(admin: Client) -> None:
     await serve(admin)
     other = definition(plural="tables")
@@ -302,6 +323,57 @@ async def test_schema_changes_at_run_time(admin: Client) -> None:
     assert kept["spec"]["replicas"] == 9
     with pytest.raises(StatusError, match="should be less than or equal to 5"):
         await admin.patch(TABS, "a", "default", patch={"spec": {"replicas": 8}}, patch_type=MERGE_PATCH)
+
+
+async def test_defaults_that_a_schema_has_no_more_are_gone(admin: Client) -> None:
+    await serve(admin, definition(version(), version("v2", False)))
+    await admin.create(TABS, tab())
+    crd = await admin.get(CRDS, "crontabs.stable.example.com")
+    spec = crd["spec"]["versions"][0]["schema"]["openAPIV3Schema"]["properties"]["spec"]
+    spec["properties"]["size"] = {"type": "string", "default": "small"}
+    crd = await admin.update(CRDS, crd)
+    assert (await admin.get(TABS, "a", "default"))["spec"]["size"] == "small"
+    written = await admin.create(NEW_TABS, tab("b", "v2"))  # read through the storage version's schema
+    assert written["spec"]["size"] == "small"
+    crd = await admin.get(CRDS, "crontabs.stable.example.com")
+    del crd["spec"]["versions"][0]["schema"]["openAPIV3Schema"]["properties"]["spec"]["properties"]["size"]["default"]
+    await admin.update(CRDS, crd)
+    for name in "ab":
+        assert "size" not in (await admin.get(TABS, name, "default"))["spec"]
+
+
+async def test_watches_end_when_the_definition_changes(admin: Client) -> None:
+    await serve(admin)
+    await admin.create(TABS, tab())
+    started = asyncio.Event()
+
+    async def follow() -> str:
+        async with aclosing(admin.watch(TABS, "default", allow_bookmarks=False)) as events:
+            try:
+                async for _ in events:
+                    started.set()
+            except StatusError as error:
+                return error.reason
+        return ""
+
+    async with asyncio.timeout(5):
+        watcher = asyncio.create_task(follow())
+        await started.wait()
+        crd = await admin.get(CRDS, "crontabs.stable.example.com")
+        crd["spec"]["names"]["shortNames"] = ["cts"]
+        await admin.update(CRDS, crd)
+        assert await watcher in ("", "Expired")
+
+
+async def test_broken_authorities(admin: Client) -> None:
+    client = {"url": "https://example.com", "caBundle": "Cg=="}
+    webhook = {"clientConfig": client, "conversionReviewVersions": ["v1"]}
+    await admin.create(CRDS, definition(conversion={"strategy": "Webhook", "webhook": webhook}))
+
+    async def decided() -> Any:
+        return (await conditions(admin)).get("Established")
+
+    assert await until(decided) == ("False", "InvalidCABundle")
 
 
 async def test_selectable_fields(admin: Client) -> None:

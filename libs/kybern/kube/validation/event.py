@@ -7,7 +7,8 @@ from kybern.kube.validation.fields import Errors, Object, child, immutable, text
 from kybern.kube.validation.names import qualified_name
 
 _LONGEST, _LONGEST_NOTE = 128, 1024
-_EVERYWHERE = ("", "default", "kube-system")
+_EVERYWHERE = ("default", "kube-system")  # where events of what lies in no namespace are kept
+_BEFORE = ("", "default")  # those without an eventTime
 _REFERENCE = {"Kind": "kind", "Namespace": "namespace", "Name": "name", "UID": "uid", "APIVersion": "apiVersion",
               "ResourceVersion": "resourceVersion", "FieldPath": "fieldPath"}  # fmt: skip
 _FIXED = ("involvedObject", "reason", "message", "source", "firstTimestamp", "lastTimestamp", "count", "reason", "type",
@@ -47,7 +48,7 @@ def _event(obj: Object, controller: str) -> Errors:
     namespace = child(obj, "metadata").get("namespace") or ""
     involved = child(obj, "involvedObject").get("namespace") or ""
     if not involved:
-        if namespace not in _EVERYWHERE:
+        if namespace not in (_EVERYWHERE if obj.get("eventTime") else _BEFORE):
             yield _elsewhere(involved)
     elif not obj.get("eventTime") and namespace != involved:
         yield _elsewhere(involved)
