@@ -80,11 +80,16 @@ class CustomKind:
     def fill(self, obj: Object) -> None:
         """Fill defaults in place, of what was decoded before: its nulls are judged."""
         apply_defaults(self.node, obj)
+        self._prune_defaults(obj)
 
     def default(self, obj: Object) -> None:
-        """Fill defaults and drop nulls in place; and what defaults bring that metadata does not know."""
+        """Fill defaults and drop nulls in place."""
         apply_defaults(self.node, obj)
         drop_nulls(self.node, obj)
+        self._prune_defaults(obj)
+
+    def _prune_defaults(self, obj: Object) -> None:
+        """Drop what they have brought into metadata that it does not know."""
         if self.node.metadata and self.node.has_defaults:
             prune_embedded(self.node, obj, "", True)
 

@@ -102,6 +102,15 @@ SCHEMAS: dict[str, tuple[dict[str, Any], list[str]]] = {
         obj(a={**obj(b=TEXT), "default": {"c": 1}}),
         ['.properties[a].default: Invalid value: {"c":1}: must not have unknown fields'],
     ),
+    "default of metadata with unknown fields": (
+        obj(a={**obj(metadata={"type": "object", "default": {"name": "n", "more": 1}}), "x-kubernetes-embedded-resource": True}),
+        [],
+    ),
+    "default of metadata of a wrong type": (
+        obj(a={**obj(metadata={"type": "object", "default": {"labels": 1}}), "x-kubernetes-embedded-resource": True}),
+        ['.properties[a].properties[metadata].default: Invalid value: {"labels":1}: must result in valid metadata: metadata: '
+         'Invalid value: {"labels":1}: json: cannot unmarshal number into Go struct field ObjectMeta.labels of type map[string]string'],
+    ),
 }  # fmt: skip
 
 
@@ -185,3 +194,23 @@ def test_versions_that_differ_are_named() -> None:
     several["spec"]["versions"] = [first, {**first, "name": "v2", "storage": False, "schema": bad}]
     (error,) = check_definition(several)
     assert error.field == "spec.versions[1].schema.openAPIV3Schema.properties[spec].type"
+
+
+def test_authorities_may_stay_broken() -> None:
+    def converted(bundle: str) -> dict[str, Any]:
+        client = {"url": "https://example.com", "caBundle": bundle}
+        crd = definition()
+        crd["spec"]["conversion"] = {
+            "strategy": "Webhook",
+            "webhook": {"clientConfig": client, "conversionReviewVersions": ["v1"]},
+        }
+        crd["status"]["conditions"] = [{"type": "Established", "status": "True"}]
+        return crd
+
+    assert check_definition(converted("Cg==")) == []
+    assert check_change(converted("Cg=="), converted("eA==")) == []
+    (error,) = check_change(converted("Cg=="), converted(""))
+    assert str(error) == (
+        'spec.conversion.webhookClientConfig.caBundle: Invalid value: "Cg==": unable to load root certificates: unable to '
+        "parse bytes as PEM block"
+    )

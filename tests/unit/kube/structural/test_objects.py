@@ -158,3 +158,30 @@ def test_what_is_wrong_with_a_status_alone(wanted: str) -> None:
     path, detail, at = STATUSES[wanted]
     (found,) = of_status([invalid(path, "", detail)])
     assert (found.field, found.detail) == (at, wanted)
+
+
+EMBEDDING: dict[str, Any] = {
+    "type": "object",
+    "properties": {
+        "inner": {
+            "type": "object",
+            "x-kubernetes-embedded-resource": True,
+            "x-kubernetes-preserve-unknown-fields": True,
+            "properties": {"metadata": {"type": "object", "default": {"name": "n", "unknown": 1}}},
+        }
+    },
+}
+
+
+def test_defaults_of_metadata_lose_what_it_does_not_know() -> None:
+    obj = {"metadata": {}, "inner": {"apiVersion": "v1", "kind": "K"}}
+    CustomKind(EMBEDDING, compile_schema(EMBEDDING)).default(obj)
+    assert obj["inner"]["metadata"] == {"name": "n"}  # type: ignore[index]
+
+
+def test_what_others_have_stored_is_repaired() -> None:
+    broken: dict[str, Any] = {"annotations": {"a": 42}, "labels": {"l": "x y"}, "unknown": 42, "generation": None}
+    obj = {"kind": "K", "metadata": {"name": "n", **broken}, "inner": {"kind": 1, "metadata": dict(broken)}}
+    CustomKind(EMBEDDING, compile_schema(EMBEDDING)).repair(obj)
+    left = {"labels": {"l": "x y"}}
+    assert obj == {"kind": "K", "metadata": {"name": "n", "generation": 1, **left}, "inner": {"metadata": left}}

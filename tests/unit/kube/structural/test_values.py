@@ -11,6 +11,8 @@ from kybern.kube.structural.values import go_number
 A_KEY = {"type": "object", "required": ["k"], "properties": {"k": {"type": "string"}, "v": {"type": "integer"}}}
 MAP_LIST = {"type": "array", "x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["k"], "items": A_KEY}
 
+TEXTS = {"type": "array", "x-kubernetes-list-type": "set", "items": {"type": "string"}}
+
 
 def errors(field: dict[str, Any], value: Any, old: Any = ..., name: str = "x") -> list[str]:
     """What is wrong with `spec.x`."""
@@ -129,6 +131,38 @@ def test_what_an_update_leaves_alone_is_not_judged() -> None:
     old = [{"k": "a", "v": "wrong"}]
     assert errors(MAP_LIST, [{"k": "b", "v": 1}, *old], old=old) == []
     assert len(errors({**MAP_LIST, "x-kubernetes-list-type": "atomic"}, [{"k": "b"}, *old], old=old)) == 1
+
+
+def test_values_of_an_enumeration_are_told_as_they_are_listed() -> None:
+    (error,) = errors({"type": "string", "enum": ["foo", "bar"]}, "qux")
+    assert error == 'spec.x: Unsupported value: "qux": supported values: "foo", "bar"'
+
+
+def test_the_order_of_a_list_that_is_a_map_is_no_change() -> None:
+    old = [{"k": "a"}, {"k": "b"}]
+    assert errors({**MAP_LIST, "maxItems": 1}, old[::-1], old=old) == []
+    assert errors({**MAP_LIST, "maxItems": 1}, [{"k": "b"}, {"k": "c"}], old=old) != []
+    assert errors({**MAP_LIST, "x-kubernetes-list-type": "atomic", "maxItems": 1}, old[::-1], old=old) != []
+
+
+def test_repeated_items_anywhere_before_an_update_let_others_in() -> None:
+    def schema(keys: list[str]) -> dict[str, Any]:
+        return {"type": "object", "properties": {"m": {**MAP_LIST, "x-kubernetes-list-map-keys": keys}, "s": TEXTS}}
+
+    old = {"m": [{"k": "a", "v": 1}, {"k": "a", "v": 2}], "s": ["x"]}
+    new = {**old, "s": ["x", "x"]}
+    assert errors(schema(["k"]), new, old=old) == []
+    assert errors(schema(["k", "v"]), new, old=old) == ['spec.x.s[1]: Duplicate value: "x"']
+
+
+def test_the_type_of_an_object_is_always_judged() -> None:
+    schema = {
+        "type": "object",
+        "properties": {"apiVersion": {"type": "string", "pattern": "/v1$"}, "x": {"type": "string"}},
+    }
+    kind = CustomKind(schema, compile_schema(schema))
+    obj = {"apiVersion": "g/v2", "x": "y"}
+    assert [error.field for error in kind.validate({**obj, "x": "z"}, obj)] == ["apiVersion"]
 
 
 @pytest.mark.parametrize(
