@@ -26,12 +26,13 @@ Convert = Callable[[Object, str], Object]  # (object, apiVersion wanted) → obj
 
 
 class WebhookServer:
-    """See the module's docstring. `reviews` has every body received, `headers` what came with it, newest last."""
+    """See the module's docstring. `reviews` has every body received, `headers` and `queries` what came with it, newest last."""
 
     def __init__(self, port: int, ca: bytes, certificate: bytes) -> None:
         self.port, self.ca, self.certificate = port, ca, certificate
         self.reviews: list[Object] = []
         self.headers: list[Any] = []
+        self.queries: list[str] = []
         self.connections: set[Any] = set()
         self._paths: dict[str, Callable[[Object], Awaitable[web.Response]]] = {}
 
@@ -90,6 +91,7 @@ class WebhookServer:
         """One request."""
         self.connections.add(request.transport)
         self.headers.append(request.headers)
+        self.queries.append(request.query_string)
         asked = orjson.loads(await request.read() or b"{}")
         self.reviews.append(asked)
         answer = self._paths.get(request.path)

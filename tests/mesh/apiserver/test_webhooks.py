@@ -149,6 +149,17 @@ async def test_warnings_and_audit_annotations(admin: Client, hooks: WebhookServe
     assert list((await admin.calls.call("delete_collection", gone, "", 10)).warnings) == ["mind the gap"]
 
 
+async def test_webhooks_have_no_more_time_than_the_request(admin: Client, hooks: WebhookServer) -> None:
+    hooks.admit("/x", lambda request: {"allowed": True})
+    hook = webhook(hooks.client_config("/x"))
+    await admin.create(VALIDATING, configuration({**hook, "timeoutSeconds": 20}))
+    resource = pb.Resource(version="v1", resource="configmaps", namespace="default")
+    for number, seconds in enumerate((7, 30)):
+        request = pb.CreateRequest(resource=resource, object=orjson.dumps(config_map(f"a{number}")))
+        await admin.calls.call("create", request, "", seconds)
+    assert hooks.queries == ["timeout=7s", "timeout=20s"]
+
+
 async def test_warnings_of_a_connection_that_is_not_made(admin: Client, hooks: WebhookServer) -> None:
     rule = {"operations": ["CONNECT"], "apiGroups": [""], "apiVersions": ["v1"], "resources": ["pods/exec"]}
     hooks.admit("/warn", lambda request: {"allowed": True, "warnings": ["mind the gap"]})

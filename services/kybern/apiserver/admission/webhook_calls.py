@@ -1,5 +1,6 @@
 """Asking webhooks: which of them a write concerns, in which version they want to see it, and the call itself."""
 
+import asyncio
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
 Object = dict[str, Any]
 
 
+LEAST = 0.001  # seconds for a webhook: a request that has none left is ended elsewhere
 MUTATING, VALIDATING = "admit", "validating"  # what metrics call them
 
 
@@ -158,7 +160,7 @@ async def _answer(
         with request.server.telemetry.span("webhook", request.traceparent, attributes={"webhook": hook.name}) as step:
             trace = step.traceparent or request.traceparent
             post = request.server.webhooks.post
-            data = await post(hook.target, body, hook.seconds, hook.credentials, trace)
+            data = await post(hook.target, body, _seconds(hook, request), hook.credentials, trace)
         answer = read_answer(data, hook.version, uid, mutating=mutating)
     except CallFailed as error:
         raise CallingFailed(hook.name, f"failed to call webhook: {error}") from None
@@ -170,6 +172,13 @@ async def _answer(
     if not answer.allowed:
         outcome.code = denied(hook.name, answer.status).code
     return answer
+
+
+def _seconds(hook: Webhook, request: Request) -> float:
+    """The time of a webhook: its own, or what is left of the request's."""
+    if request.deadline is None:
+        return hook.seconds
+    return min(hook.seconds, max(request.deadline - asyncio.get_running_loop().time(), LEAST))
 
 
 def note_failed_open(write: Write, kind: str, at: str, hook: Webhook, why: CallingFailed) -> None:

@@ -61,6 +61,7 @@ def begin(
     if wrong is not None:
         raise wrong
     request = Request(server, user, verb, served, namespace, name, subresource, call.traceparent)
+    request.deadline = call.deadline
     if call.audit is not None:
         request.audit, request.audit_annotations = call.audit, call.audit.annotations
     if call.requester is not None:

@@ -59,6 +59,7 @@ class Request:
     on_settled: list[Callable[[], None]] = field(default_factory=list)
     strict_errors: tuple[str, ...] = ()  # of the body as it came in
     stamped: str = ""
+    deadline: float | None = None  # in loop.time(), if the request has one
     along: tuple[Write, ...] = ()  # what is written in the same transaction, beyond the strategy's claims
 
     @property
