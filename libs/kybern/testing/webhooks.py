@@ -26,7 +26,7 @@ Convert = Callable[[Object, str], Object]  # (object, apiVersion wanted) → obj
 
 
 class WebhookServer:
-    """See the module's docstring. `reviews` has every body received, `headers` and `queries` what came with it, newest last."""
+    """See the module's docstring. `reviews` has every body received, `headers` and `queries` what came with it."""
 
     def __init__(self, port: int, ca: bytes, certificate: bytes) -> None:
         self.port, self.ca, self.certificate = port, ca, certificate
