@@ -3,6 +3,7 @@
 import asyncio
 from argparse import ArgumentParser, Namespace
 from collections.abc import Callable, Coroutine, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from kybern.apiserver.authentication.service_account import DEFAULT_ISSUER
 from kybern.apiserver.authentication.token_file import read_token_file
 from kybern.apiserver.authorization.reload import AuthorizationFollower
 from kybern.apiserver.bootstrap.run import bootstrap
+from kybern.apiserver.core.authentication.jwt_config import Anonymous
 from kybern.apiserver.flowcontrol.flags import add_flow_flags, check_flow_flags
 from kybern.apiserver.handlers.discovery import Discovery
 from kybern.apiserver.handlers.table import handlers
@@ -83,6 +85,8 @@ def read_settings(options: Namespace) -> Settings:
         authorization, token_webhook = read_authorization(options), read_token_webhook(options)
     except (OSError, ValueError) as error:
         raise ServiceFailure(str(error)) from error
+    if "AlwaysAllow" in authorization.modes and authorization.file is None:  # nobody is not to do everything
+        authentication = replace(authentication, anonymous=Anonymous(enabled=False))
     proxy_client = Path(options.proxy_client) if options.proxy_client else None
     try:
         if proxy_client is not None:
