@@ -92,7 +92,19 @@ async def change(request: Request, produce: Produce, tracked: bool = False, admi
 
     `tracked`: what is produced carries the managers of its fields already. `admitted`: admission has seen the request.
     """
-    for _ in range(ATTEMPTS):
+    done = await _changed(request, produce, tracked, admitted, 1)
+    if done is not None:
+        return done
+    async with request.served.storage.turns.of(request.key):
+        done = await _changed(request, produce, tracked, admitted, ATTEMPTS)
+    if done is not None:
+        return done
+    raise conflict(request.group, request.resource, request.name)
+
+
+async def _changed(request: Request, produce: Produce, tracked: bool, admitted: bool, attempts: int) -> bytes | None:
+    """None if another writer came between, each time."""
+    for _ in range(attempts):
         entry = request.served.storage.get(request.namespace, request.name)
         if entry is None:
             raise unreadable.missing(request.served, request.namespace, request.name)
@@ -109,7 +121,7 @@ async def change(request: Request, produce: Produce, tracked: bool = False, admi
         except Stale:
             if version not in ("", "0"):
                 raise conflict(request.group, request.resource, request.name) from None
-    raise conflict(request.group, request.resource, request.name)
+    return None
 
 
 def read_version(text: str) -> int:

@@ -15,6 +15,7 @@ from kybern.apiserver.storage.audiences import Audiences
 from kybern.apiserver.storage.entry import CacheEvent, Convert, Entry, Object
 from kybern.apiserver.storage.list_parts import ListParts
 from kybern.apiserver.storage.selection import Selection
+from kybern.apiserver.storage.turns import Turns
 from kybern.apiserver.storage.watcher import Watcher
 from kybern.kube.status import expired, service_unavailable
 from kybern.store.contract import Event, EventKind, KeyValue
@@ -46,6 +47,7 @@ class Cacher:
         self.listeners: list[Listener] = []
         self._lists: dict[str, ListParts] = {}  # by namespace ("" = all)
         self._part_numbers = count(1)
+        self.turns = Turns()
 
     # Reads
 
