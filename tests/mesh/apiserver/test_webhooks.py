@@ -160,6 +160,16 @@ async def test_webhooks_have_no_more_time_than_the_request(admin: Client, hooks:
     assert hooks.queries == ["timeout=7s", "timeout=20s"]
 
 
+async def test_webhooks_are_told_the_name_of_a_review(admin: Client, hooks: WebhookServer) -> None:
+    rule = {"operations": ["CREATE"], "apiGroups": ["*"], "apiVersions": ["*"], "resources": ["selfsubjectreviews"]}
+    hooks.admit("/x", lambda request: {"allowed": True})
+    await admin.create(VALIDATING, configuration(webhook(hooks.client_config("/x"), rules=[rule])))
+    resource = pb.Resource(group="authentication.k8s.io", version="v1", resource="selfsubjectreviews")
+    request = pb.CreateRequest(resource=resource, object=b'{"metadata":{"name":"me"}}')
+    await admin.calls.call("create", request, "", 10)
+    assert [asked["name"] for asked in hooks.requests()] == ["me"]
+
+
 async def test_warnings_of_a_connection_that_is_not_made(admin: Client, hooks: WebhookServer) -> None:
     rule = {"operations": ["CONNECT"], "apiGroups": [""], "apiVersions": ["v1"], "resources": ["pods/exec"]}
     hooks.admit("/warn", lambda request: {"allowed": True, "warnings": ["mind the gap"]})

@@ -22,6 +22,7 @@ async def _read(request: Request, data: bytes) -> Object:
     review = decode(request, data, request.served.info.gvk)
     apply_defaults(request.served.info, review)
     metadata.place(request, review)
+    request.name = review["metadata"].get("name") or request.name
     for member in ("uid", "creationTimestamp", "deletionTimestamp", "deletionGracePeriodSeconds", "selfLink"):
         review["metadata"].pop(member, None)
     track_create(request, review)
