@@ -7,10 +7,11 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from kybern.kube.cel import Budget, CompileError, EvaluationError, Program
+from kybern.kube.cel import Budget, CompileError, CostExceeded, EvaluationError, Program
 from kybern.kube.cel.policy import Composition, Scope
 
 BUDGET = 2_500_000  # units that the conditions of one webhook or policy may cost in a request
+OUT_OF_BUDGET = "validation failed due to running out of cost budget, no further validation rules will be run"
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +59,8 @@ class Conditions:
                 if program.evaluate(values, budget) is not True:
                     return NOT_MATCHED
             except EvaluationError as error:
+                if isinstance(error, CostExceeded) and budget.left <= 0:
+                    return Decision(False, name, OUT_OF_BUDGET)
                 failed.setdefault(f"expression '{expression}' resulted in error: {error}", name)
         if not failed:
             return MATCHED
