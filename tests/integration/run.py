@@ -9,7 +9,6 @@ what failed, and counts by package.
 import argparse
 import json
 import os
-import re
 import shutil
 import signal
 import socket
@@ -106,21 +105,19 @@ def running(command: list[str], log: Path) -> Iterator[subprocess.Popen[bytes]]:
 
 def run_package(package: str, options: argparse.Namespace, environment: dict[str, str]) -> Outcome:
     """`go test` of one package, with its progress on standard error."""
-    excluded = [(re.compile(test), reason) for where, test, reason in left_out_by_name() if where == package]
-    whole = next((reason for test, reason in excluded if test.pattern == "*"), "")
+    excluded = {test: reason for where, test, reason in left_out_by_name() if where == package}
     outcome = Outcome()
-    if whole:
-        outcome.left_out["*"] = whole
+    if "*" in excluded and not options.everything:
+        outcome.left_out["*"] = excluded["*"]
         return outcome
     module = module_of(package)
     command = ["nice", "go", "test", "-json", "-vet=off", "-count=1", f"-timeout={options.timeout}"]
     command += [] if options.real else [f"-overlay={module.overlay(options.work)}"]
     command += [module.package(package)]
     command += ["-run", options.run] if options.run else []
-    skip = [test.pattern for test, _ in excluded]
-    if skip and not options.everything:
-        command += ["-skip", "|".join(skip)]
-        outcome.left_out |= {test.pattern: reason for test, reason in excluded}
+    if excluded and not options.everything:
+        command += ["-skip", "|".join(excluded)]
+        outcome.left_out |= excluded
     with subprocess.Popen(command, cwd=module.folder, env=environment, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         for line in process.stdout:
