@@ -71,10 +71,15 @@ class Struct(dict[str, Any]):
     """A bad value that upstream shows as its internal struct: Go's names, in the order of the struct."""
 
 
+_ESCAPED = {ord(char): f"\\u00{ord(char):x}" for char in "<>&"}
+
+
 def _quote(value: Any) -> str:
     if isinstance(value, str) and not value.isprintable():
         return quoted(value)
     shown = orjson.dumps(value, option=orjson.OPT_SORT_KEYS if type(value) is dict else 0).decode()
+    if not isinstance(value, str):  # as Go writes JSON
+        shown = shown.translate(_ESCAPED)
     return shown.replace("\u2028", "\\u2028").replace("\u2029", "\\u2029")
 
 

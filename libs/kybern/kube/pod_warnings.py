@@ -6,44 +6,18 @@ Pure: a spec and its path in, sentences out, in the order in which upstream says
 from collections.abc import Iterator
 from typing import Any
 
-from kybern.kube import quantity
+from kybern.kube.label_warnings import RENAMED, node_term, renamed
 from kybern.kube.validation.fields import child, items
-from kybern.kube.validation.names import dns1123_label, label_value
+from kybern.kube.validation.names import dns1123_label
 from kybern.kube.validation.pod_annotations import APP_ARMOR, SECCOMP_CONTAINER, SECCOMP_POD
+from kybern.kube.volume_warnings import fractions, of_volumes, overlaps
 
 Object = dict[str, Any]
 Warnings = Iterator[str]
 
-_ARCH, _OS = "kubernetes.io/arch", "kubernetes.io/os"
-_REGION, _ZONE = "topology.kubernetes.io/region", "topology.kubernetes.io/zone"
-# Labels of nodes that have new names: since when, and which.
-_RENAMED = {
-    "beta.kubernetes.io/arch": f'deprecated since v1.14; use "{_ARCH}" instead',
-    "beta.kubernetes.io/os": f'deprecated since v1.14; use "{_OS}" instead',
-    "failure-domain.beta.kubernetes.io/region": f'deprecated since v1.17; use "{_REGION}" instead',
-    "failure-domain.beta.kubernetes.io/zone": f'deprecated since v1.17; use "{_ZONE}" instead',
-    "beta.kubernetes.io/instance-type": 'deprecated since v1.17; use "node.kubernetes.io/instance-type" instead',
-}
 _OLD_ANNOTATIONS = {
     "scheduler.alpha.kubernetes.io/critical-pod": 'non-functional in v1.16+; use the "priorityClassName" field instead',
 }
-_OLD_VOLUMES = {
-    "photonPersistentDisk": ("photonPersistentDisk", "deprecated in v1.11, non-functional in v1.16+"),
-    "gitRepo": ("gitRepo", "deprecated in v1.11, and disabled by default in v1.33+"),
-    "scaleIO": ("scaleIO", "deprecated in v1.16, non-functional in v1.22+"),
-    "flocker": ("flocker", "deprecated in v1.22, non-functional in v1.25+"),
-    "storageos": ("storageOS", "deprecated in v1.22, non-functional in v1.25+"),
-    "quobyte": ("quobyte", "deprecated in v1.22, non-functional in v1.25+"),
-    "glusterfs": ("glusterfs", "deprecated in v1.25, non-functional in v1.26+"),
-    "cephfs": ("cephfs", "deprecated in v1.28, non-functional in v1.31+"),
-    "rbd": ("rbd", "deprecated in v1.28, non-functional in v1.31+"),
-}
-_OLD_PERSISTENT = ("photonPersistentDisk", "scaleIO", "storageos", "glusterfs", "cephfs", "rbd")
-_VOLUME_ANNOTATIONS = {
-    "volume.beta.kubernetes.io/storage-class": 'deprecated since v1.8; use "storageClassName" attribute instead',
-    "volume.beta.kubernetes.io/mount-options": 'deprecated since v1.31; use "mountOptions" attribute instead',
-}
-_RECYCLE = "The Recycle reclaim policy is deprecated. Instead, the recommended approach is to use dynamic provisioning."
 _REQUIRED = "requiredDuringSchedulingIgnoredDuringExecution"
 _PREFERRED = "preferredDuringSchedulingIgnoredDuringExecution"
 
@@ -84,24 +58,24 @@ def _spec(spec: Object, metadata: Object, path: str, metadata_path: str) -> Warn
     annotations = child(metadata, "annotations")
     yield from _profiles(annotations, spec, f"{metadata_path}.annotations", of_pod=path == "spec")
     for key in child(spec, "nodeSelector"):
-        if key in _RENAMED:
-            yield f"{path}.nodeSelector[{key}]: {_RENAMED[key]}"
+        if key in RENAMED:
+            yield f"{path}.nodeSelector[{key}]: {RENAMED[key]}"
     yield from _affinity(child(spec, "affinity"), f"{path}.affinity")
     for index, constraint in enumerate(items(spec, "topologySpreadConstraints")):
         at = f"{path}.topologySpreadConstraints[{index}]"
-        if constraint.get("topologyKey") in _RENAMED:
-            yield f"{at}.topologyKey: {_renamed(constraint['topologyKey'])}"
+        if constraint.get("topologyKey") in RENAMED:
+            yield f"{at}.topologyKey: {renamed(constraint['topologyKey'])}"
         if constraint.get("labelSelector") is None:
             yield f"{at}.labelSelector: a null labelSelector results in matching no pod"
     for key in annotations:
         if key in _OLD_ANNOTATIONS:
             yield f"{metadata_path}.annotations[{key}]: {_OLD_ANNOTATIONS[key]}"
-    yield from _volumes(items(spec, "volumes"), f"{path}.volumes")
+    yield from of_volumes(items(spec, "volumes"), f"{path}.volumes")
     yield from _aliases(spec, path)
     yield from _pull_secrets(items(spec, "imagePullSecrets"), f"{path}.imagePullSecrets")
     for volume in items(spec, "volumes"):
-        yield from _overlaps(volume)
-    yield from _fractions(child(spec, "overhead"), f"{path}.overhead")
+        yield from overlaps(volume)
+    yield from fractions(child(spec, "overhead"), f"{path}.overhead")
     for name in ("initContainers", "containers"):
         for index, container in enumerate(items(spec, name)):
             yield from _container(container, f"{path}.{name}[{index}]")
@@ -128,44 +102,14 @@ def _profiles(annotations: Object, spec: Object, path: str, *, of_pod: bool) -> 
             yield f'{path}[{key}]: deprecated since v1.30; use the "appArmorProfile" field instead'
 
 
-def volume_warnings(volume: Object) -> list[str]:
-    """Of a PersistentVolume: what it should say elsewhere, names of nodes' labels, sources that are gone."""
-    annotations, spec = child(child(volume, "metadata"), "annotations"), child(volume, "spec")
-    found = [f"metadata.annotations[{key}]: {said}" for key, said in _VOLUME_ANNOTATIONS.items() if key in annotations]
-    if spec.get("persistentVolumeReclaimPolicy") == "Recycle":
-        found.append(f"spec.persistentVolumeReclaimPolicy: {_RECYCLE}")
-    for index, term in enumerate(items(child(child(spec, "nodeAffinity"), "required"), "nodeSelectorTerms")):
-        found += _node_term(term, f"spec.nodeAffinity.required.nodeSelectorTerms[{index}]")
-    for name in _OLD_PERSISTENT:
-        if spec.get(name) is not None:
-            shown, said = _OLD_VOLUMES[name]
-            return [*found, f"spec.{shown}: {said}"]
-    return found
-
-
-def _renamed(key: str) -> str:
-    return f"{key} is {_RENAMED[key]}"
-
-
 def _affinity(affinity: Object, path: str) -> Warnings:
     node = child(affinity, "nodeAffinity")
     terms = items(child(node, _REQUIRED), "nodeSelectorTerms")
     for index, term in enumerate(terms):
-        yield from _node_term(term, f"{path}.nodeAffinity.{_REQUIRED}.nodeSelectorTerms[{index}]")
+        yield from node_term(term, f"{path}.nodeAffinity.{_REQUIRED}.nodeSelectorTerms[{index}]")
     for index, weighted in enumerate(items(node, _PREFERRED)):
         at = f"{path}.nodeAffinity.{_PREFERRED}[{index}].preference"
-        yield from _node_term(child(weighted, "preference"), at, checked=True)
-
-
-def _node_term(term: Object, path: str, *, checked: bool = False) -> Warnings:
-    """`checked`: values that no label can have are said here, as validation lets them pass."""
-    for index, expression in enumerate(items(term, "matchExpressions")):
-        at = f"{path}.matchExpressions[{index}]"
-        if expression.get("key") in _RENAMED:
-            yield f"{at}.key: {_renamed(expression['key'])}"
-        for position, value in enumerate(items(expression, "values") if checked else ()):
-            if problems := label_value(value):
-                yield f"{at}.values[{position}]: {value} is invalid, {' '.join(problems)}"
+        yield from node_term(child(weighted, "preference"), at, checked=True)
 
 
 def _pod_affinity(affinity: Object, path: str) -> Warnings:
@@ -198,69 +142,9 @@ def _pull_secrets(secrets: list[Object], path: str) -> Warnings:
             yield f'{path}[{index}].name: invalid empty name ""'
 
 
-def _volumes(volumes: list[Object], path: str) -> Warnings:
-    for index, volume in enumerate(volumes):
-        at = f"{path}[{index}]"
-        for source, (shown, detail) in _OLD_VOLUMES.items():
-            if volume.get(source) is not None:
-                yield f"{at}.{shown}: {detail}"
-        claim = child(child(child(volume, "ephemeral"), "volumeClaimTemplate"), "spec")
-        resources = f"{at}.ephemeral.volumeClaimTemplate.spec.resources"
-        for side in ("limits", "requests"):
-            yield from _fractions(child(child(claim, "resources"), side), f"{resources}.{side}", ("storage",))
-
-
-def _overlaps(volume: Object) -> Warnings:
-    """Files of one volume of which one would be another, or its folder."""
-    sources = {
-        "configMap": ("ConfigMap", "name"),
-        "secret": ("Secret", "secretName"),
-        "downwardAPI": ("DownwardAPI", ""),
-    }
-    for source, (title, key) in sources.items():
-        given = volume.get(source)
-        if given is not None:
-            who = f'{title} "{given.get(key) or ""}"' if key else title
-            files = [(entry.get("path") or "", "") for entry in items(given, "items")]
-            yield from _overlapping(files, f'volume "{volume.get("name")}" ({who})')
-    if any(all(value is None for value in entry.values()) for entry in items(child(volume, "projected"), "sources")):
-        yield f'volume "{volume.get("name")}" (Projected) has no sources provided'
-    projected = [
-        (file, f" ({who})")
-        for entry in items(child(volume, "projected"), "sources")
-        for file, who in _projected_files(entry)
-    ]
-    yield from _overlapping(projected, f'volume "{volume.get("name")}" (Projected)')
-
-
-def _projected_files(entry: Object) -> Iterator[tuple[str, str]]:
-    for source, title in (("secret", "Secret"), ("configMap", "ConfigMap"), ("downwardAPI", "DownwardAPI")):
-        given = entry.get(source)
-        if given is not None:
-            who = title if source == "downwardAPI" else f'{title} "{given.get("name") or ""}"'
-            yield from ((one.get("path") or "", who) for one in items(given, "items"))
-    token = entry.get("serviceAccountToken")
-    if token is not None:
-        yield token.get("path") or "", "ServiceAccountToken"
-
-
-def _overlapping(files: list[tuple[str, str]], where: str) -> Warnings:
-    for index, (file, who) in enumerate(files):
-        for other, whose in files[:index]:
-            if file == other or file.startswith(f"{other}/") or other.startswith(f"{file}/"):
-                yield f'{where}: overlapping paths: "{file}"{who} with "{other}"{whose}'
-
-
-def _fractions(amounts: Object, path: str, names: tuple[str, ...] = ("memory", "ephemeral-storage")) -> Warnings:
-    """Bytes come whole."""
-    for name, amount in amounts.items():
-        if name in names and quantity.parse(amount).nanos % quantity.NANO:
-            yield f'{path}[{name}]: fractional byte value "{amount}" is invalid, must be an integer'
-
-
 def _container(container: Object, path: str) -> Warnings:
     for side in ("limits", "requests"):
-        yield from _fractions(child(child(container, "resources"), side), f"{path}.resources.{side}")
+        yield from fractions(child(child(container, "resources"), side), f"{path}.resources.{side}")
     seen = set()
     for index, variable in enumerate(items(container, "env")):
         name = variable.get("name") or ""

@@ -32,11 +32,12 @@ MODIFIED = 'Operation cannot be fulfilled on pods "p": StorageError: invalid obj
 async def test_refused(admin: Client, metadata: dict[str, str], subresource: bool, code: int, words: str) -> None:
     await admin.create(PODS, POD)
     body = {"metadata": metadata, "target": NODE}
+    binding = admin.create(BINDINGS, body, "default")
+    if subresource:
+        binding.close()
+        binding = admin.create_subresource(PODS, "binding", "p", body, "default")
     with pytest.raises(StatusError) as caught:
-        if subresource:
-            await admin.create_subresource(PODS, "binding", "p", body, "default")
-        else:
-            await admin.create(BINDINGS, body, "default")
+        await binding
     assert (caught.value.code, words in caught.value.message) == (code, True), caught.value.message
 
 

@@ -77,3 +77,13 @@ async def test_an_empty_list_has_a_manager_and_is_none(admin: Client) -> None:
 async def test_a_limit_range_without_a_name_gets_one(admin: Client) -> None:
     made = await write(admin, "create", LIMIT_RANGES, {"metadata": {}, "spec": {"limits": []}})
     assert len(made["metadata"]["name"]) == 36
+
+
+async def test_what_is_being_deleted_gets_no_more_finalizers(admin: Client) -> None:
+    await admin.create(CONFIG_MAPS, {"metadata": {"name": "f", "namespace": "default", "finalizers": ["a.b/c"]}})
+    await admin.delete(CONFIG_MAPS, "f", "default")
+    for wanted in (["a.b/c", "x.y/z"], ["x.y/z"]):
+        with pytest.raises(StatusError) as caught:
+            await admin.patch(CONFIG_MAPS, "f", "default", patch={"metadata": {"finalizers": wanted}})
+        assert 'is being deleted, found new finalizers []string{"x.y/z"}' in caught.value.message
+    await admin.patch(CONFIG_MAPS, "f", "default", patch={"metadata": {"finalizers": None}})

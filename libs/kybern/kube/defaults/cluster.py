@@ -3,6 +3,7 @@
 import base64
 from typing import Any
 
+from kybern.kube.defaults.amounts import thousandths
 from kybern.kube.defaults.rules import Function, Object, Rules, child, rule
 
 _ADMISSION = "io.k8s.api.admissionregistration.v1."
@@ -104,9 +105,13 @@ def _stored_versions(definition: Object) -> None:
 RULES: Rules = {
     _CORE + "Namespace": rule(_namespace_label),
     _CORE + "Secret": rule(_secret_text, type="Opaque"),
-    _CORE + "LimitRangeItem": rule(_limit_range_item),
+    _CORE + "LimitRangeItem": rule(
+        thousandths("max", "min", "default", "defaultRequest", "maxLimitRequestRatio"), _limit_range_item
+    ),
     _CORE + "NodeSpec": rule(_node_ranges),
-    _CORE + "NodeStatus": rule(_node_allocatable),
+    _CORE + "NodeStatus": rule(thousandths("capacity", "allocatable"), _node_allocatable),
+    _CORE + "ResourceQuotaSpec": rule(thousandths("hard")),
+    _CORE + "ResourceQuotaStatus": rule(thousandths("hard", "used")),
     _RBAC + "ClusterRoleBinding": rule(roleRef={}),
     _RBAC + "RoleBinding": rule(roleRef={}),
     _RBAC + "RoleRef": rule(apiGroup=RBAC_GROUP),

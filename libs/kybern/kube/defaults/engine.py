@@ -93,7 +93,7 @@ def _plan(name: str) -> _Plan | None:
     if name not in _wanted() or "properties" not in load().definitions[name]:
         return None
     known = load().zeros.get(name) or Zeros()
-    valued = known.drops | known.keeps.keys()
+    valued = known.drops | {member for member, zero in known.keeps.items() if zero is not None}
     there = _OF_EVERY_OBJECT if "x-kubernetes-group-version-kind" in load().definitions[name] else ()
     keeps = {} if name in _COMPLETE else {member: zero for member, zero in known.keeps.items() if member not in there}
     known_type = not name.startswith(_UNKNOWN)

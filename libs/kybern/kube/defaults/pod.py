@@ -2,7 +2,7 @@
 
 import re
 
-from kybern.kube import quantity
+from kybern.kube.defaults.amounts import thousandths
 from kybern.kube.defaults.rules import Object, Rules, child, rule
 from kybern.kube.quota import pods
 
@@ -17,7 +17,6 @@ _IMAGE = re.compile(
     r"(?P<digest>@[A-Za-z][A-Za-z0-9]*(?:[-_+.][A-Za-z][A-Za-z0-9]*)*:[0-9a-fA-F]{32,})?"
 )
 _LONGEST_IMAGE = 255
-_MILLI = 10**6  # nanos
 
 
 def image_pull_policy(image: str) -> str:
@@ -98,16 +97,6 @@ def _pod_level_requests(spec: Object, containers: list[Object]) -> None:
             requests.setdefault(name, amount)
 
 
-def _thousandths(resources: Object) -> None:
-    """Amounts are whole thousandths, rounded up."""
-    for side in ("limits", "requests"):
-        for name, amount in (resources.get(side) or {}).items():
-            if amount[-1:] in "num" or "." in amount:
-                nanos = quantity.parse(amount).nanos
-                if nanos % _MILLI:
-                    resources[side][name] = quantity.canonical(f"{-(-nanos // _MILLI)}m")
-
-
 def _pod_ips(status: Object) -> None:
     """`podIP` is the first of `podIPs`; where they say different things, it is the one."""
     first, every = status.get("podIP"), status.get("podIPs") or []
@@ -126,10 +115,11 @@ _MODE = 0o644
 
 RULES: Rules = {
     CORE + "Pod": rule(_pod),
-    CORE + "ResourceRequirements": rule(_thousandths),
+    CORE + "ResourceRequirements": rule(thousandths("limits", "requests")),
     CORE + "PodStatus": rule(_pod_ips),
     CORE + "PodSpec": rule(
         _service_account,
+        thousandths("overhead"),
         dnsPolicy="ClusterFirst",
         restartPolicy="Always",
         schedulerName="default-scheduler",

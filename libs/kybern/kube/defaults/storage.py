@@ -1,5 +1,6 @@
 """Defaults of volumes, claims, storage classes and CSI drivers."""
 
+from kybern.kube.defaults.amounts import thousandths
 from kybern.kube.defaults.rules import Object, Rules, child, rule
 
 _CORE = "io.k8s.api.core.v1."
@@ -21,9 +22,11 @@ def _volume(volume: Object) -> None:
 
 RULES: Rules = {
     _CORE + "PersistentVolume": rule(_volume, status={}),
+    _CORE + "PersistentVolumeSpec": rule(thousandths("capacity")),
+    _CORE + "VolumeResourceRequirements": rule(thousandths("limits", "requests")),
     _CORE + "PersistentVolumeStatus": rule(phase="Pending"),
     _CORE + "PersistentVolumeClaim": rule(status={}),
-    _CORE + "PersistentVolumeClaimStatus": rule(phase="Pending"),
+    _CORE + "PersistentVolumeClaimStatus": rule(thousandths("capacity", "allocatedResources"), phase="Pending"),
     _CORE + "PersistentVolumeClaimSpec": rule(_mode, resources={}),
     _STORAGE + "StorageClass": rule(reclaimPolicy="Delete", volumeBindingMode="Immediate"),
     _STORAGE + "CSIDriverSpec": rule(

@@ -24,6 +24,7 @@ _BASE64 = re.compile("[A-Za-z0-9+/]*={0,2}")
 _INTEGERS = {"int32": 2**31, "int64": 2**63}
 _NONE: frozenset[str] = frozenset()
 _KEY, _END = "\0", "\1"  # around the key of a map in a path
+_KEYS = re.compile(f"{_KEY}[^{_END}]*{_END}")
 _QUANTITY = "io.k8s.apimachinery.pkg.api.resource.Quantity"
 
 
@@ -104,7 +105,7 @@ class _Walk:
                 elif not isinstance(value, dict):
                     self.mismatch(value, path, owner, name or go_type(schema))
                 elif name.endswith("SubresourceStatus"):  # the one struct that has no members
-                    self.unknown += [_with_keys(f"{path}.{member}") for member in value]
+                    self.unknown += [self.shown(f"{path}.{member}") for member in value]
                     self.fixes.extend((value, member, None) for member in value)
             case "array":
                 self.array(schema, value, path, owner)
@@ -123,7 +124,7 @@ class _Walk:
         for member, child in value.items():
             known = properties.get(member)
             if known is None:
-                self.unknown.append(_with_keys(f"{path}.{member}") if path else member)
+                self.unknown.append(self.shown(f"{path}.{member}") if path else member)
                 self.fixes.append((value, member, None))
             elif child is None:
                 self.fixes.append((value, member, None))
@@ -208,7 +209,7 @@ class _Walk:
 
     def formatted(self, form: str, schema: Definition, value: Any, path: str, owner: str) -> None:
         if form == "int-or-string":
-            if self.restored and type(value) is float and value == math.trunc(value):
+            if self.restored and type(value) is float and abs(value) < _INTEGERS["int32"] and value == int(value):
                 self.cut.append((path, int(value)))
             elif isinstance(value, bool) or not isinstance(value, int | str) or _beyond(value):
                 self.end(self.worded(value, path, owner, "int32"), self.worded(value, "", "", "int32"))
@@ -239,6 +240,8 @@ class _Walk:
         """Base64, in which lines may end anywhere."""
         text = value.replace("\n", "").replace("\r", "")
         if len(text) % 4 == 0 and _BASE64.fullmatch(text):
+            if text.endswith("="):  # bits that belong to no byte are lost
+                text = text[:-4] + base64.b64encode(base64.b64decode(text[-4:])).decode()
             if text != value:
                 self.cut.append((path, text))
             return
@@ -256,6 +259,10 @@ class _Walk:
                 return
             found.append(number & 255)
         self.cut.append((path, base64.b64encode(found).decode()))
+
+    def shown(self, path: str) -> str:
+        """A path as it is told; of what was a map before, without keys."""
+        return (_KEYS.sub("", path) if self.restored else _with_keys(path)) if _KEY in path else path
 
     def end(self, problem: str, restoring: str = "") -> None:
         self.restoring = self.restoring or restoring or problem
@@ -283,4 +290,4 @@ def _beyond(value: int | str) -> bool:
 
 
 def _with_keys(path: str) -> str:
-    return path.replace(_KEY, ".").replace(_END, "") if _KEY in path else path
+    return path.replace(_KEY, ".").replace(_END, "")

@@ -68,14 +68,13 @@ def _metric(metric: Object, path: str) -> Errors:
     given = [member for member in _CHECKED if metric.get(member) is not None]
     if given:
         yield from _SOURCES[given[0]](metric[given[0]], f"{path}.{given[0]}")
-    if kind not in _MEMBERS:
+    expected = _MEMBERS.get(kind, "")
+    if not expected:
         yield not_supported(f"{path}.type", kind, _MEMBERS)
-        return
-    expected = _MEMBERS[kind]
-    if expected not in given:
+    elif expected not in given:
         yield required(f"{path}.{expected}", "must populate information for the given metric source")
     for member in given:
-        if member != expected:
+        if member != expected and len(given) > 1:
             yield forbidden(f"{path}.{member}", "must populate the given metric source only")
 
 

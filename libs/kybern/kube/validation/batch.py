@@ -1,7 +1,7 @@
 """Job and CronJob: completion counts, restart policy, schedules, and the spec that stays once pods exist."""
 
 from kybern.kube.field import invalid, not_supported, required, too_long
-from kybern.kube.go_struct import go_struct
+from kybern.kube.go_struct import go_struct, same_struct
 from kybern.kube.selectors import from_label_selector
 from kybern.kube.validation.cron_schedule import validate_schedule, validate_time_zone
 from kybern.kube.validation.domain_paths import domain_prefixed_path
@@ -201,9 +201,10 @@ _SHOWN = {
 def _fixed(spec: Object, before: Object, name: str) -> Errors:
     """A member that stays as it is."""
     new, old = spec.get(name), before.get(name)
-    if not same(new, old) or (name == "managedBy" and new != old):
-        shown = go_struct(_SHOWN[name], spec.get(name)) if name in _SHOWN else spec.get(name)
-        yield invalid(f"spec.{name}", shown, IMMUTABLE)
+    if name in _SHOWN:
+        new, old = go_struct(_SHOWN[name], new), go_struct(_SHOWN[name], old)
+    if not (same_struct(new, old) if name in _SHOWN else same(new, old) and not (name == "managedBy" and new != old)):
+        yield invalid(f"spec.{name}", new, IMMUTABLE)
 
 
 def _stands_still(status: Object) -> bool:

@@ -54,14 +54,21 @@ def surroundings(spec: Object, volumes: Mapping[str, Object]) -> Surroundings:
     )
 
 
+PADDED = "must not have leading or trailing whitespace"
+_SPACES = "\t\n\v\f\r \x85\xa0\u1680\u2028\u2029\u202f\u205f\u3000" + "".join(map(chr, range(0x2000, 0x200B)))
+
+
+def is_padded(image: str) -> bool:
+    """Whether there is white space around an image's name, which pods alone may not have."""
+    return image != image.strip(_SPACES)
+
+
 def validate_container(container: Object, pod: Surroundings, path: str) -> Errors:
     """What every container must satisfy whatever its role; names are checked for repetition by the caller."""
     yield from required_text(container, "name", path, dns1123_label)
     image = container.get("image") or ""
     if not image:
         yield required(f"{path}.image")
-    elif image != image.strip():
-        yield invalid(f"{path}.image", image, "must not have leading or trailing whitespace")
     policies = ("File", "FallbackToLogsOnError")
     yield from one_of(container, "terminationMessagePolicy", path, policies, must=True, in_order=True)
     yield from _ports(items(container, "ports"), pod.host_network, f"{path}.ports")

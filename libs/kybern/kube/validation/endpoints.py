@@ -13,6 +13,7 @@ from kybern.kube.validation.fields import (
     text,
 )  # fmt: skip
 from kybern.kube.validation.names import (
+    LEADING_ZEROS,
     dns1123_label,
     dns1123_subdomain,
     ip_address,
@@ -52,16 +53,16 @@ def validate_endpoints(obj: Object) -> Errors:
 
 def _subset_address(address: Object, path: str) -> Errors:
     value = address.get("ip") or ""
-    problems = ip_address(value)
-    for problem in problems:
+    problems, has_zeros = ip_address(value), strict_ip_address(value) == LEADING_ZEROS
+    for problem in LEADING_ZEROS if has_zeros else problems:
         yield invalid(f"{path}.ip", value, problem)
     if address.get("hostname"):
         yield from text(address["hostname"], f"{path}.hostname", dns1123_label)
     if address.get("nodeName") is not None:
         yield from text(address["nodeName"], f"{path}.nodeName", dns1123_subdomain)
-    if problems:
+    if problems and not has_zeros:
         yield invalid(f"{path}.ip", value, "must be a valid IP address")
-    else:
+    elif not problems:
         yield from _endpoint_address(value, f"{path}.ip")
 
 

@@ -34,7 +34,7 @@ def _points(obj: Object, old: Object, with_mode: bool) -> Errors:
             yield required(f"{at}.ipMode", "must be specified when `ip` is set")
         if with_mode and not ip and mode is not None:
             yield forbidden(f"{at}.ipMode", "may not be specified when `ip` is not set")
-        if with_mode and mode not in (None, "Proxy", "VIP"):
+        elif with_mode and mode not in (None, "Proxy", "VIP"):
             yield not_supported(f"{at}.ipMode", mode, ("Proxy", "VIP"))
         if host:
             yield from text(host, f"{at}.hostname", dns1123_subdomain)

@@ -219,10 +219,13 @@ def ip_address(value: str) -> list[str]:
     return []
 
 
+LEADING_ZEROS = ["must not have leading 0s"]
+
+
 def strict_ip_address(value: str) -> list[str]:
     """As `ip_address`, and written so that all read it the same."""
     if re.fullmatch(r"[0-9]+(\.[0-9]+){3}", value) and re.search(r"(^|\.)0[0-9]", value):
-        return ["must not have leading 0s"]
+        return LEADING_ZEROS
     problems = ip_address(value)
     if not problems and ":" in value and ipaddress.IPv6Address(value).ipv4_mapped is not None:
         return ["must not be an IPv4-mapped IPv6 address"]

@@ -53,10 +53,10 @@ def access_modes(spec: Object, path: str) -> Errors:
     modes = items(spec, "accessModes")
     if not modes:
         yield required(f"{path}.accessModes", "at least 1 access mode is required")
-    for mode in modes:
-        if mode not in ACCESS_MODES:
-            yield not_supported(f"{path}.accessModes", mode, ACCESS_MODES)
-    if "ReadWriteOncePod" in modes and len(modes) > 1:
+    unknown = [mode for mode in modes if mode not in ACCESS_MODES]
+    for mode in unknown:
+        yield not_supported(f"{path}.accessModes", mode, ACCESS_MODES)
+    if not unknown and "ReadWriteOncePod" in modes and len(modes) > 1:
         detail = "may not use ReadWriteOncePod with other access modes"
         yield forbidden(f"{path}.accessModes", detail)
 

@@ -42,7 +42,8 @@ def validate_claim_spec(spec: Object, path: str) -> Errors:
     source, ref = spec.get("dataSource"), spec.get("dataSourceRef")
     if source is None or ref is None or ref.get("namespace"):
         return
-    if any((source.get(name) or "") != (ref.get(name) or "") for name in ("apiGroup", "kind", "name")):
+    named = (("apiGroup", None), ("kind", ""), ("name", ""))  # of what is absent: a group of no name is one
+    if any(source.get(name, absent) != ref.get(name, absent) for name, absent in named):
         yield invalid(path, {}, "must match dataSourceRef")
 
 
@@ -63,7 +64,7 @@ def validate_claim_update(obj: Object, old: Object) -> Errors:
     new_size, old_size = (quantity.parse(size or "0") for size in sizes)
     if child(old, "status").get("phase") == "Bound":
         resources = child(spec, "resources")
-        if sizes[1] is not None:
+        if sizes[1] is not None and resources.get("requests") is not None:
             spec["resources"] = {**resources, "requests": {**child(resources, "requests"), "storage": sizes[1]}}
         before["volumeAttributesClassName"] = spec.get("volumeAttributesClassName")
     if not same_struct(*(go_struct(_CLAIM_SPEC, one) for one in (spec, before))):
@@ -72,11 +73,11 @@ def validate_claim_update(obj: Object, old: Object) -> Errors:
         capacity = quantity.parse(child(child(old, "status"), "capacity").get("storage") or "0")
         if not capacity < new_size:
             yield forbidden("spec.resources.requests.storage", "field can not be less than status.capacity")
+    yield from immutable(spec.get("volumeMode"), child(old, "spec").get("volumeMode"), "volumeMode")
     asked, had = (child(one, "spec").get("volumeAttributesClassName") for one in (obj, old))
     if had is not None and asked is None and child(old, "status").get("currentVolumeAttributesClassName") is not None:
         why = "update to nil is forbidden when status.currentVolumeAttributesClassName is not nil"
         yield forbidden("spec.volumeAttributesClassName", why)
-    yield from immutable(spec.get("volumeMode"), child(old, "spec").get("volumeMode"), "volumeMode")
 
 
 _RESIZES = (

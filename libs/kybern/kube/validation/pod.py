@@ -10,7 +10,14 @@ from kybern.kube.field import (
     too_long,
     too_many,
 )
-from kybern.kube.validation.container import Surroundings, host_port_conflicts, surroundings, validate_container
+from kybern.kube.validation.container import (
+    PADDED,
+    Surroundings,
+    host_port_conflicts,
+    is_padded,
+    surroundings,
+    validate_container,
+)
 from kybern.kube.validation.env import validate_env_volumes
 from kybern.kube.validation.ephemeral import validate_ephemeral_containers
 from kybern.kube.validation.fields import Errors, Object, child, in_range, items, one_of, text
@@ -52,6 +59,10 @@ def validate_whole_pod(pod: Object, is_new: bool = False) -> Errors:
     spec, metadata = child(pod, "spec"), child(pod, "metadata")
     yield from validate_mirror(child(metadata, "annotations"), spec)
     yield from validate_pod_spec(spec, "spec", metadata.get("name") or "", is_new)
+    for name in ("containers", "initContainers", "ephemeralContainers"):
+        for index, container in enumerate(items(spec, name)):
+            if is_padded(container.get("image") or ""):
+                yield invalid(f"spec.{name}[{index}].image", container["image"], PADDED)
     yield from validate_profile_annotations(metadata, spec, "metadata", "spec")
 
 
@@ -87,6 +98,7 @@ def validate_pod_spec(spec: Object, path: str, pod_name: str = "", is_new: bool 
     if is_new:
         yield from _resized_by_restart(spec, f"{path}.initContainers")
     yield from validate_ephemeral_containers(spec, pod, f"{path}.ephemeralContainers")
+    yield from validate_pod_resources(spec, f"{path}.resources", pod.claims)
     if not spec.get("restartPolicy"):
         yield required(f"{path}.restartPolicy")
     elif spec["restartPolicy"] not in RESTART_POLICIES:
@@ -99,7 +111,6 @@ def validate_pod_spec(spec: Object, path: str, pod_name: str = "", is_new: bool 
     yield from _readiness_gates(items(spec, "readinessGates"), f"{path}.readinessGates")
     yield from _scheduling_gates(items(spec, "schedulingGates"), f"{path}.schedulingGates")
     yield from validate_topology_spread(items(spec, "topologySpreadConstraints"), f"{path}.topologySpreadConstraints")
-    yield from validate_pod_resources(spec, f"{path}.resources", pod.claims)
     options = child(child(spec, "securityContext"), "windowsOptions")
     if options:
         yield from validate_windows_options(options, f"{path}.securityContext.windowsOptions")

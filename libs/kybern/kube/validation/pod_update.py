@@ -4,10 +4,13 @@ from typing import Any
 
 from kybern.kube.field import forbidden, invalid, required
 from kybern.kube.go_diff import go_diff
+from kybern.kube.go_struct import go_struct, same_struct
+from kybern.kube.validation.container import PADDED, is_padded
 from kybern.kube.validation.fields import Errors, Object, child, items, same
 from kybern.kube.validation.names import range_error
 from kybern.kube.validation.pod import MIRROR, validate_mirror, validate_whole_pod
 from kybern.kube.validation.pod_annotations import validate_seccomp_annotations
+from kybern.kube.validation.scheduling import validate_tolerations
 
 _MAX_INT32 = 2**31 - 1
 _UPDATABLE = (
@@ -35,8 +38,8 @@ def validate_pod_update(pod: Object, old: Object) -> Errors:
             image, at = container.get("image") or "", f"spec.{name}[{index}].image"
             if not image:
                 yield required(at)
-            elif image != image.strip():
-                yield invalid(at, image, "must not have leading or trailing whitespace")
+            elif is_padded(image):
+                yield invalid(at, image, PADDED)
     yield from _deadline_update(spec, before)
     yield from _tolerations_update(spec, before)
     old_gates = [gate.get("name") or "" for gate in items(before, "schedulingGates")]
@@ -50,8 +53,8 @@ def validate_pod_update(pod: Object, old: Object) -> Errors:
     if spec == before:
         return
     munged = _with_updatable(spec, before)
-    if not same(munged, before):
-        yield forbidden("spec", f"{_UPDATABLE}\n{go_diff('k8s.io.api.core.v1.PodSpec', before, munged)}")
+    if not same_struct(go_struct(_POD_SPEC, munged), go_struct(_POD_SPEC, before)):
+        yield forbidden("spec", f"{_UPDATABLE}\n{go_diff(_POD_SPEC, before, munged)}")
 
 
 def _tokens_of_nobody(spec: Object) -> Errors:
@@ -82,6 +85,8 @@ def _with_updatable(spec: Object, before: Object) -> Object:
     return munged
 
 
+_POD_SPEC = "k8s.io.api.core.v1.PodSpec"
+_TERM = "k8s.io.api.core.v1.NodeSelectorTerm"
 _TERMS = "requiredDuringSchedulingIgnoredDuringExecution"
 
 
@@ -104,12 +109,12 @@ def _affinity_update(new: Object, old: Object) -> Errors:
     for index, (one, was) in enumerate(zip(terms, before, strict=True)):
         if not (was.get("matchExpressions") or was.get("matchFields")):
             if one.get("matchExpressions") or one.get("matchFields"):
-                yield invalid(f"{path}[{index}]", one, "updates are not allowed to empty terms")
+                yield invalid(f"{path}[{index}]", go_struct(_TERM, one), "updates are not allowed to empty terms")
             continue
         for name in ("matchExpressions", "matchFields"):
             if items(one, name)[: len(items(was, name))] != items(was, name):
                 detail = "only additions are allowed (no mutations or deletions)"
-                yield invalid(f"{path}[{index}]", one, detail)
+                yield invalid(f"{path}[{index}]", go_struct(_TERM, one), detail)
                 break
 
 
@@ -148,6 +153,7 @@ def _tolerations_update(spec: Object, before: Object) -> Errors:
     kept = {key(toleration) for toleration in items(spec, "tolerations")}
     if any(key(toleration) not in kept for toleration in items(before, "tolerations")):
         yield forbidden("spec.tolerations", "existing toleration can not be modified except its tolerationSeconds")
+    yield from validate_tolerations(items(spec, "tolerations"), "spec.tolerations")  # told a second time
 
 
 def validate_ephemeral_containers_update(pod: Object, old: Object) -> Errors:

@@ -4,7 +4,7 @@ from kybern.kube import quantity
 from kybern.kube.field import Struct, duplicate, forbidden, invalid, required
 from kybern.kube.validation.fields import IMMUTABLE, Errors, Object, child, items, resource_amount, text
 from kybern.kube.validation.names import qualified_name
-from kybern.kube.validation.resources import is_extended, is_standard_container_resource, is_standard_resource
+from kybern.kube.validation.resources import container_resource_name, is_extended, is_standard_resource
 
 _COUNTED = frozenset(
     {
@@ -162,14 +162,13 @@ def validate_limit_range(obj: Object) -> Errors:
 
 
 def _limited(name: str, kind: str, path: str) -> Errors:
+    if kind in ("Container", "Pod"):
+        yield from container_resource_name(name, path)
+        return
     wrong = list(text(name, path, qualified_name))
     yield from wrong
-    if "/" in name:
-        return
-    if not wrong and not is_standard_resource(name):
+    if not wrong and "/" not in name and not is_standard_resource(name):
         yield invalid(path, name, "must be a standard resource type or fully qualified")
-    if kind in ("Container", "Pod") and not is_standard_container_resource(name):
-        yield invalid(path, name, "must be a standard resource for containers")
 
 
 # In each row the left amount may not exceed the right one; (where it is said, whose value is shown).

@@ -51,6 +51,8 @@ def validate_service(obj: Object) -> Errors:
     yield from one_of(spec, "type", "spec", _TYPES, must=True)
     yield from _duplicate_ports(ports)
     yield from _source_ranges(spec, kind)
+    if spec.get("allocateLoadBalancerNodePorts") is not None and kind != "LoadBalancer":
+        yield forbidden("spec.allocateLoadBalancerNodePorts", "may only be used when `type` is 'LoadBalancer'")
     yield from _load_balancer_class(spec, kind)
     yield from _traffic(spec, kind)
 
@@ -215,8 +217,6 @@ def _traffic(spec: Object, kind: str) -> Errors:
         for index, port in enumerate(items(spec, "ports")):
             if port.get("nodePort"):
                 yield forbidden(f"spec.ports[{index}].nodePort", "may not be used when `type` is 'ClusterIP'")
-    if spec.get("allocateLoadBalancerNodePorts") is not None and kind != "LoadBalancer":
-        yield forbidden("spec.allocateLoadBalancerNodePorts", "may only be used when `type` is 'LoadBalancer'")
     distribution = spec.get("trafficDistribution")
     if distribution is not None and distribution not in _DISTRIBUTIONS:
         yield not_supported("spec.trafficDistribution", distribution, _DISTRIBUTIONS, in_order=True)

@@ -26,9 +26,9 @@ def validate_attachment(obj: Object) -> Errors:
         yield required(at, "must specify exactly one of inlineVolumeSpec and persistentVolumeName")
     elif len(given) > 1:
         yield forbidden(at, "must specify exactly one of inlineVolumeSpec and persistentVolumeName")
-    elif "inlineVolumeSpec" in given:
+    if given == ["inlineVolumeSpec"]:
         yield from _inline_volume(source["inlineVolumeSpec"], f"{at}.inlineVolumeSpec")
-    else:
+    elif given:
         name = source["persistentVolumeName"]
         if not name:
             yield required(f"{at}.persistentVolumeName", "must specify non empty persistentVolumeName")
@@ -92,16 +92,9 @@ def validate_csi_driver(obj: Object) -> Errors:
     for name in ("attachRequired", "podInfoOnMount", "storageCapacity"):
         if spec.get(name) is None:
             yield required(f"spec.{name}")
-    for mode in items(spec, "volumeLifecycleModes"):
-        if mode not in ("Ephemeral", "Persistent"):
-            yield not_supported("spec.volumeLifecycleModes", mode, ("Persistent", "Ephemeral"), in_order=True)
     policies = ("File", "None", "ReadWriteOnceWithFSType")
     if spec.get("fsGroupPolicy") is not None and spec["fsGroupPolicy"] not in policies:
         yield not_supported("spec.fsGroupPolicy", spec["fsGroupPolicy"], policies)
-    period = spec.get("nodeAllocatableUpdatePeriodSeconds")
-    if period is not None and period < 10:
-        what = "must be greater than or equal to 10 seconds"
-        yield invalid("spec.nodeAllocatableUpdatePeriodSeconds", period, what)
     audiences = set()
     for index, request in enumerate(items(spec, "tokenRequests")):
         at, audience = f"spec.tokenRequests[{index}]", request.get("audience") or ""
@@ -111,6 +104,13 @@ def validate_csi_driver(obj: Object) -> Errors:
         seconds = request.get("expirationSeconds")
         if seconds is not None and seconds < 600:
             yield invalid(f"{at}.expirationSeconds", seconds, "may not specify a duration less than 10 minutes")
+    for mode in items(spec, "volumeLifecycleModes"):
+        if mode not in ("Ephemeral", "Persistent"):
+            yield not_supported("spec.volumeLifecycleModes", mode, ("Persistent", "Ephemeral"), in_order=True)
+    period = spec.get("nodeAllocatableUpdatePeriodSeconds")
+    if period is not None and period < 10:
+        what = "must be greater than or equal to 10 seconds"
+        yield invalid("spec.nodeAllocatableUpdatePeriodSeconds", period, what)
     in_secrets = spec.get("serviceAccountTokenInSecrets")
     if in_secrets is not None and not audiences:
         detail = "serviceAccountTokenInSecrets is set but no tokenRequests are specified"

@@ -25,8 +25,10 @@ def validate_storage_class(obj: Object) -> Errors:
     terms = items(obj, "allowedTopologies")
     for index, term in enumerate(terms):
         at = f"allowedTopologies[{index}].matchLabelExpressions"
-        if not items(term, "matchLabelExpressions") or any(same(term, other) for other in terms[:index]):
-            yield duplicate(at, "")
+        count = sum(same(term, other) for other in terms[:index])
+        if not items(term, "matchLabelExpressions"):  # is told once more for each term
+            count += len(terms)
+        yield from [duplicate(at, "")] * count
         yield from _topology(items(term, "matchLabelExpressions"), at)
 
 

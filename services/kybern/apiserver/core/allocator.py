@@ -6,6 +6,7 @@ from random import Random
 
 
 PROTOCOLS = ("TCP", "UDP", "SCTP")
+OUTSIDE = "the provided network does not match the current range"
 ALREADY_ALLOCATED = "provided port is already allocated"
 
 
@@ -46,7 +47,7 @@ class IPAllocator:
     def take(self, address: str) -> None:
         """This address. Raises AllocationError."""
         if not self.holds(ip_address(address)):
-            raise AllocationError("the provided network does not match the current range")
+            raise AllocationError(OUTSIDE)
         if address in self.taken:
             raise AllocationError("provided IP is already allocated")
         self.taken.add(address)

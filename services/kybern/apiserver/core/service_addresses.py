@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 from ipaddress import ip_address, ip_network
 from random import Random
 
-from kybern.apiserver.core.allocator import AllocationError, IPAllocator
+from kybern.apiserver.core.allocator import OUTSIDE, AllocationError, IPAllocator
 from kybern.kube import meta
 from kybern.kube.conditions import get_condition
 from kybern.kube.meta import Object
@@ -22,6 +22,10 @@ def is_ready(cidr: Object) -> bool:
     return not meta.is_deleting(cidr) and (condition is None or condition.get("status") == "True")
 
 
+def _count(counts: dict[tuple[str, ...], float], at: tuple[str, ...]) -> None:
+    counts[at] = counts.get(at, 0) + 1
+
+
 class ServiceAddresses:
     """One family: that of the flag's range."""
 
@@ -30,6 +34,8 @@ class ServiceAddresses:
         self._default = IPAllocator.of(cidr)
         self.taken = self._default.taken
         self._ranges: list[IPAllocator] = [self._default]
+        self.given: dict[tuple[str, ...], float] = {}  # addresses, by range and scope: static, dynamic
+        self.refused: dict[tuple[str, ...], float] = {}
 
     @property
     def family(self) -> str:
@@ -61,17 +67,33 @@ class ServiceAddresses:
         ip = ip_address(address)
         for one in self._ranges:
             if one.holds(ip):
-                one.take(address)
+                at = (str(one.network), "static")
+                try:
+                    one.take(address)
+                except AllocationError:
+                    _count(self.refused, at)
+                    raise
+                _count(self.given, at)
                 return
-        raise AllocationError("the provided network does not match the current range")
+        raise AllocationError(OUTSIDE)
+
+    def outside(self, address: str) -> str:
+        """What a dry run is told of an address in no range."""
+        return (
+            f"the provided IP ({address}) is not in the valid range. The range of valid IPs is {self._default.network}"
+        )
 
     def next(self, random: Random) -> str:
         """A free address. Raises AllocationError."""
         for one in self._ranges:
+            at = (str(one.network), "dynamic")
             try:
-                return one.next(random)
+                found = one.next(random)
             except AllocationError:
+                _count(self.refused, at)
                 continue
+            _count(self.given, at)
+            return found
         raise AllocationError("range is full")
 
     def usage(self) -> dict[str, tuple[int, int]]:

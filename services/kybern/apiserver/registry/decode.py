@@ -88,12 +88,14 @@ def prune(
     restored: bool = False,
     found: Sequence[str] = (),
     duplicated: Sequence[str] = (),
+    blind: bool = False,
     in_order: Callable[[list[str]], list[str]] | None = None,
 ) -> None:
     """Refuse wrong types, drop unknown fields; say so as fieldValidation asks, and what else is wrong in `data`.
 
     `restored`: the object has been made of a map, not read; `found`: what strict decoding found before;
-    `duplicated`: the members that `data` names twice; `in_order`: the order in which unknown fields are told, if not that in which they are met.
+    `duplicated`: the members that `data` names twice; `blind`: nobody has looked into what is unknown;
+    `in_order`: the order in which unknown fields are told, if not that in which they are met.
     Raises what `refuse` makes of it, and StatusError (400).
     """
     if request.field_validation not in VALIDATIONS:
@@ -111,9 +113,9 @@ def prune(
     if request.field_validation != "Ignore":
         if in_order is not None:
             unknown = in_order(unknown) if len(unknown) > 1 else unknown
-            found = [
-                text for text in found if not any(text.startswith(f'duplicate field "{path}.') for path in unknown)
-            ]
+        if blind:
+            inside = tuple(f'duplicate field "{path}.' for path in unknown)
+            found = [text for text in found if not text.startswith(inside)]
         problems = [*found, *_problems(request, unknown, duplicated, data, custom is None, gvk)]
         if problems and request.field_validation == "Strict":
             raise refuse(gvk, schema.strict_problem(_as_one(request, problems)))

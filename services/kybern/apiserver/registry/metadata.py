@@ -124,10 +124,6 @@ def keep(request: Request, new: Object, old: Object) -> None:
         metadata.setdefault("deletionGracePeriodSeconds", before["deletionGracePeriodSeconds"])
     if before.get("deletionTimestamp"):
         metadata["deletionTimestamp"] = before["deletionTimestamp"]
-        added = set(metadata.get("finalizers") or ()) - set(before.get("finalizers") or ())
-        if added:
-            request.warnings.append("finalizers added while the object is being deleted are ignored")
-            metadata["finalizers"] = [f for f in metadata["finalizers"] if f not in added]
     for member in ("labels", "annotations", "finalizers", "ownerReferences"):
         if member in metadata and not metadata[member]:
             del metadata[member]

@@ -185,7 +185,8 @@ def read_patched(
     refuse = partial(refuse_patched, patch_type, before, wanted, body)
     obj = _read(patch_type, patched, body, gvk, refuse)
     in_order = partial(_in_order, patch_type, wanted, body)
-    prune(request, obj, gvk, refuse=refuse, restored=patch_type == STRATEGIC, found=found, in_order=in_order)
+    restored, blind = patch_type == STRATEGIC, patch_type == JSON
+    prune(request, obj, gvk, refuse=refuse, restored=restored, found=found, blind=blind, in_order=in_order)
     return obj
 
 

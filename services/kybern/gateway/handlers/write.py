@@ -44,7 +44,10 @@ async def object_body(request: Request, target: Target) -> bytes:
     try:
         if media_type == CONTENT_TYPE:
             return bodies.protobuf_to_json(request.body, target.api_version, target.kind)
-        return await json_body(request, media_type)
+        body = await json_body(request, media_type)
+        if body is not request.body:  # what is wrong with its kind is told of the YAML
+            recognize.typed(body)
+        return body
     except ValueError as wrong:
         if isinstance(wrong, ProtobufError) and wrong.kind:
             version = group_version(wrong.api_version)[1]

@@ -75,3 +75,22 @@ def test_empty_lists_are_none_when_they_are_stored() -> None:
     assert (role["rules"], left) == ([], ["rules"])
     apply_defaults(info, role)
     assert role["rules"] is None
+
+
+def test_bits_of_base64_that_are_no_byte_are_lost() -> None:
+    secret = schema.definition(("", "v1", "Secret"))
+    assert secret is not None
+    obj = {"data": {"a": "TLO=", "b": "TL==", "c": "TQ=="}}
+    schema.prune(secret, obj)
+    assert obj["data"] == {"a": "TLM=", "b": "TA==", "c": "TQ=="}
+
+
+@pytest.mark.parametrize(
+    ("restored", "expected"), [(False, "spec.devices[0].capacity.m.x"), (True, "spec.devices[0].capacity.x")]
+)
+def test_unknown_members_in_maps(restored: bool, expected: str) -> None:
+    """What a patch made of a map is told without keys."""
+    definition = schema.definition(("resource.k8s.io", "v1", "ResourceSlice"))
+    assert definition is not None
+    obj = {"spec": {"devices": [{"name": "d", "capacity": {"m": {"value": "1", "x": 1}}}]}}
+    assert schema.prune(definition, obj, restored=restored) == [expected]

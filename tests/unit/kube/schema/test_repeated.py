@@ -61,7 +61,7 @@ def test_of_a_pod(members: str, expected: Object) -> None:
 
 
 def test_what_is_wrong_stays_wrong() -> None:
-    with pytest.raises(schema.DecodeError, match="cannot unmarshal number into Go struct field ObjectMeta.metadata"):
+    with pytest.raises(schema.DecodeError, match="cannot unmarshal number into Go struct field ObjectMeta"):
         read(CONFIG_MAP, b'{"metadata":{"name":3,"name":"c"}}')
 
 

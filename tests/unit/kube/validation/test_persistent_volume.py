@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from kybern.kube.pod_warnings import volume_warnings
 from kybern.kube.validation.persistent_volume import validate_volume, validate_volume_update
+from kybern.kube.volume_warnings import volume_warnings
 
 Object = dict[str, Any]
 HOST = {"hostPath": {"path": "/p"}}

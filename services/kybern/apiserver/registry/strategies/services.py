@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from copy import deepcopy
 from functools import partial
 
-from kybern.apiserver.core.allocator import AllocationError
+from kybern.apiserver.core.allocator import OUTSIDE, AllocationError
 from kybern.apiserver.registry.request import Request
 from kybern.apiserver.registry.strategies import claims
 from kybern.apiserver.registry.strategies.node_ports import (
@@ -175,7 +175,8 @@ def _cluster_ip(request: Request, new: Object, spec: Object, before: Object, und
         try:
             addresses.take(wanted)
         except (AllocationError, ValueError) as error:
-            why = f"failed to allocate IP {wanted}: {error}"
+            told = addresses.outside(wanted) if request.dry_run and str(error) == OUTSIDE else error
+            why = f"failed to allocate IP {wanted}: {told}"
             raise wrong_value(new, "spec.clusterIPs", [wanted], why) from None
         undo.append(partial(addresses.release, wanted))
         spec["clusterIP"], spec["clusterIPs"] = wanted, [wanted]

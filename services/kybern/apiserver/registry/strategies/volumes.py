@@ -2,7 +2,8 @@
 
 from kybern.apiserver.registry.request import Request
 from kybern.apiserver.registry.strategy import Object, Strategy
-from kybern.kube import meta, pod_warnings, quantity
+from kybern.kube import meta
+from kybern.kube.volume_warnings import claim_sizes, volume_warnings
 
 _SNAPSHOTS = ("snapshot.storage.k8s.io", "VolumeSnapshot")
 _CLASS = "volume.beta.kubernetes.io/storage-class"
@@ -24,11 +25,20 @@ def _time_phase(request: Request, new: Object, old: Object) -> None:
 
 def _same_source(request: Request, claim: Object) -> None:
     """`dataSource` takes claims and snapshots alone; it and `dataSourceRef` say the same, unless of a namespace."""
+    _agree(claim, any_kind=False)
+
+
+def _keep_source(request: Request, new: Object, old: Object) -> None:
+    """Of a claim that has a source another one is for validation to refuse."""
+    _agree(new, any_kind=(old.get("spec") or {}).get("dataSource") is not None)
+
+
+def _agree(claim: Object, *, any_kind: bool) -> None:
     spec = dict(claim.get("spec") or {})
     source, ref = spec.get("dataSource"), spec.get("dataSourceRef")
     if source is not None and ref is None:
         kind = (source.get("apiGroup") or "", source.get("kind"))
-        if kind in (("", "PersistentVolumeClaim"), _SNAPSHOTS):
+        if any_kind or kind in (("", "PersistentVolumeClaim"), _SNAPSHOTS):
             spec["dataSourceRef"] = dict(source)
         else:
             del spec["dataSource"]
@@ -37,29 +47,19 @@ def _same_source(request: Request, claim: Object) -> None:
     claim["spec"] = spec
 
 
-def _keep_source(request: Request, new: Object, old: Object) -> None:
-    _same_source(request, new)
-
-
 def claim_warnings(obj: Object, old: Object | None) -> list[str]:
     """An annotation that has become a field, and sizes that are no whole bytes."""
     found = []
     if _CLASS in (obj["metadata"].get("annotations") or {}):
         found.append(f'metadata.annotations[{_CLASS}]: deprecated since v1.8; use "storageClassName" attribute instead')
-    resources = (obj.get("spec") or {}).get("resources") or {}
-    for side in ("requests", "limits"):
-        amount = (resources.get(side) or {}).get("storage")
-        if amount is not None and quantity.parse(amount).nanos % quantity.NANO:
-            wrong = f'fractional byte value "{amount}" is invalid, must be an integer'
-            found.append(f"spec.resources.{side}[storage]: {wrong}")
-    return found
+    return [*found, *claim_sizes(obj.get("spec") or {}, "spec")]
 
 
 VOLUMES = Strategy(
     returns_deleted=True,
     prepare_create=(_start_phase,),
     status_update=(_time_phase,),
-    warn=lambda new, old: pod_warnings.volume_warnings(new),
+    warn=lambda new, old: volume_warnings(new),
 )
 CLAIMS = Strategy(
     returns_deleted=True, prepare_create=(_same_source,), prepare_update=(_keep_source,), warn=claim_warnings

@@ -6,6 +6,7 @@ from kybern.apiserver.registry.strategies import daemon_sets
 from kybern.apiserver.registry.strategies.jobs import JOBS, keep_labels
 from kybern.apiserver.registry.strategy import Object, Strategy, already_made
 from kybern.kube.pod_warnings import name_warnings, template_warnings
+from kybern.kube.volume_warnings import claim_sizes
 
 Warn = Callable[[Object, Object | None], list[str]]
 
@@ -36,6 +37,9 @@ SCALABLE = Strategy(updates={"scale": already_made}, warn=_TEMPLATE)
 
 def _warn_stateful_set(new: Object, old: Object | None) -> list[str]:
     found = _UNNAMED(new, old)
+    if old is None or new["metadata"].get("generation") != old["metadata"].get("generation"):
+        for index, claim in enumerate(new["spec"].get("volumeClaimTemplates") or ()):
+            found += claim_sizes(claim.get("spec") or {}, f"spec.volumeClaimTemplates[{index}]")
     if (new["spec"].get("revisionHistoryLimit") or 0) < 0 and (old is None or new["spec"] != old["spec"]):
         found.append(
             "spec.revisionHistoryLimit: a negative value retains all historical revisions; a value >= 0 is recommended"
