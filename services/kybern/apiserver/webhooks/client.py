@@ -9,7 +9,6 @@ from kybern.apiserver.webhooks.target import ANONYMOUS, Credentials, Target
 if TYPE_CHECKING:
     from kybern.apiserver.webhooks.connections import Connections
 
-TRANSIENT = (429, 500, 504)
 AGENT = "kube-apiserver-admission"
 
 
@@ -22,7 +21,7 @@ class CallFailed(Exception):
     def __init__(self, message: str, code: int = 0, *, reset: bool = False, timeout: bool = False) -> None:
         super().__init__(message)
         self.code, self.timeout = code, timeout
-        self.transient = reset or code in TRANSIENT
+        self.transient = reset or code == 429 or (code >= 500 and code != 503)
 
 
 class WebhookClient:
