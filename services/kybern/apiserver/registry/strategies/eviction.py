@@ -70,7 +70,7 @@ async def _mark(request: Request, name: str) -> None:
         conditions.set_condition(marked, "DisruptionTarget", "True", now=request.now, reason=REASON, message=MESSAGE)
         for condition in marked:
             condition.setdefault("lastProbeTime", None)
-        return {**pod, "status": {**status, "conditions": marked}}
+        return {**_of_any_version(pod), "status": {**status, "conditions": marked}}
 
     await change(replace(request, verb="update", subresource="status", name=name), produce, tracked=True)
 
@@ -139,7 +139,13 @@ def _counted(request: Request, budget: Object, pod: str) -> Object:
     status |= {"disruptionsAllowed": allowed - 1, "disruptedPods": disrupted}
     if allowed == 1:
         status["conditions"] = _used_up(request, status)
-    return {**budget, "status": status, "metadata": {**budget["metadata"]}}
+    return {**_of_any_version(budget), "status": status}
+
+
+def _of_any_version(obj: Object) -> Object:
+    """The object without its revision: whoever else writes to it meanwhile, it is read and changed once more."""
+    kept = {name: value for name, value in obj["metadata"].items() if name != "resourceVersion"}
+    return {**obj, "metadata": kept}
 
 
 def _used_up(request: Request, status: Object) -> list[Object]:
