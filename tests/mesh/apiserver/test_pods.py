@@ -1,6 +1,5 @@
 """Pods: admission, binding, eviction, streaming connections."""
 
-import asyncio
 from typing import Any
 
 import pytest
@@ -126,26 +125,6 @@ async def test_eviction_respects_budgets(admin: Client) -> None:
     (told,) = (one for one in after["conditions"] if one["type"] == "DisruptionAllowed")
     assert (told["status"], told["reason"], told["message"]) == ("False", "InsufficientPods", "")
     assert (await refused(admin.get(PODS, "p", "default"))).code == 404
-
-
-async def test_evictions_at_once_do_not_conflict(admin: Client) -> None:
-    names = [f"p{number}" for number in range(8)]
-    budget = {"metadata": {"name": "b", "namespace": "default"}, "spec": {"minAvailable": 1}}
-    budget["spec"]["selector"] = {"matchLabels": {"app": "x"}}
-    made = await admin.create(POD_DISRUPTION_BUDGETS, budget)
-    await admin.update_status(POD_DISRUPTION_BUDGETS, {**made, "status": status(made, len(names))})
-    for name in names:
-        pod = await admin.create(PODS, body(name, {"app": "x"}))
-        ready = [{"type": "Ready", "status": "True"}]
-        await admin.update_status(PODS, {**pod, "status": {"phase": "Running", "conditions": ready}})
-
-    async def evict(name: str) -> None:
-        eviction = {"metadata": {"name": name, "namespace": "default"}}
-        await admin.create_subresource(PODS, "eviction", name, eviction, "default")
-
-    await asyncio.gather(*map(evict, names))
-    after = (await admin.get(POD_DISRUPTION_BUDGETS, "b", "default"))["status"]
-    assert (after["disruptionsAllowed"], sorted(after["disruptedPods"])) == (0, names)
 
 
 async def test_an_evicted_pod_says_so(admin: Client) -> None:

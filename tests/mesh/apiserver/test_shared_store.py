@@ -13,6 +13,8 @@ from kybern.client.resources import (
     CONFIG_MAPS,
     CUSTOM_RESOURCE_DEFINITIONS,
     EVENTS,
+    POD_DISRUPTION_BUDGETS,
+    PODS,
     RESOURCE_QUOTAS,
     SERVICES,
     Resource,
@@ -387,3 +389,33 @@ async def test_etcd_away_and_back(make_etcd: MakeEtcd, running: Any) -> None:
         assert len(seen) == len(set(seen))
         watching.cancel()
         await asyncio.gather(watching, return_exceptions=True)
+
+
+async def test_evictions_at_once_do_not_conflict(three: list[Any]) -> None:
+    clients = [one.client() for one in three]
+    names = [f"p{number}" for number in range(9)]
+    spec = {"minAvailable": 1, "selector": {"matchLabels": {"app": "x"}}}
+    made = await clients[0].create(
+        POD_DISRUPTION_BUDGETS, {"metadata": {"name": "b", "namespace": "default"}, "spec": spec}
+    )
+    status = {"disruptionsAllowed": 9, "currentHealthy": 9, "desiredHealthy": 1, "expectedPods": 9}
+    status["observedGeneration"] = made["metadata"]["generation"]
+    await clients[0].update_status(POD_DISRUPTION_BUDGETS, {**made, "status": status})
+    for name in names:
+        metadata = {"name": name, "namespace": "default", "labels": {"app": "x"}}
+        containers = [{"name": "c", "image": "i"}]
+        pod = await clients[0].create(PODS, {"metadata": metadata, "spec": {"containers": containers}})
+        ready = [{"type": "Ready", "status": "True"}]
+        await clients[0].update_status(PODS, {**pod, "status": {"phase": "Running", "conditions": ready}})
+    for client in clients:
+        await client.get(PODS, names[-1], "default")
+
+    async def evict(number: int) -> Any:
+        eviction = {"metadata": {"name": names[number], "namespace": "default"}}
+        client = clients[number % len(clients)]
+        return await outcome(client.create_subresource(PODS, "eviction", names[number], eviction, "default"))
+
+    found = await asyncio.gather(*map(evict, range(len(names))))
+    assert [str(one) for one in found if isinstance(one, StatusError)] == []
+    after = (await clients[0].get(POD_DISRUPTION_BUDGETS, "b", "default"))["status"]
+    assert (after["disruptionsAllowed"], sorted(after["disruptedPods"])) == (0, names)
