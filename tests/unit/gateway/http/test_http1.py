@@ -1,7 +1,7 @@
 """The HTTP/1.1 port over real sockets: keep-alive, pipelining, limits, streams, WebSockets."""
 
 import asyncio
-from collections.abc import AsyncIterator, Hashable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 
 import pytest
@@ -11,24 +11,18 @@ from wsproto.events import Request as Handshake
 
 from kybern.gateway.http.client import Client
 from kybern.gateway.http.closed import CLOSED
-from kybern.gateway.http.handler import Render, Said
+from kybern.gateway.http.handler import Said
 from kybern.gateway.http.http1.connection import Connection
-from kybern.gateway.http.message import Headers, Request, Response
-from kybern.gateway.http.reply import Reply
+from kybern.gateway.http.message import Request, Response
 from kybern.gateway.http.websocket import WebSocketClosed
+from kybern.testing.http_handler import PlainHandler
 
 
-class Echo:
+class Echo(PlainHandler):
     """Answers with what it got; /stream in chunks, /ws as a WebSocket, /slow never."""
 
     def __init__(self) -> None:
         self.cancelled = asyncio.Event()
-
-    def get_again(self, reply: Reply, line: bytes, head: Hashable) -> bool:
-        return False
-
-    def create_again(self, reply: Reply, head: Hashable, body: bytes) -> bool:
-        return False
 
     def begin(self, request: Request, said: Said | None) -> bool:
         if request.path != "/fast":
@@ -71,20 +65,8 @@ class Echo:
                     self.cancelled.set()
         return Response(f"{request.method} {request.path} {request.query} ".encode() + request.body)
 
-    def passes_on(self, target: bytes) -> bool:
-        return target.startswith(b"/early")
-
     def refuse(self, request: Request, code: int) -> Response:
         return Response(b"refused", code)
-
-    def standard_headers(self, request: Request) -> Headers:
-        return ((b"Audit-Id", b"a"),)
-
-    def plain_head(self, flow: str, status: int, render: Render) -> bytes:
-        return render(status, ())
-
-    def audit_id(self) -> bytes:
-        return b"a"
 
 
 @asynccontextmanager

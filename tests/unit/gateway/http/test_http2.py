@@ -25,18 +25,19 @@ from hypothesis import strategies as st
 
 from kybern.gateway.http.client import Client
 from kybern.gateway.http.closed import CLOSED
-from kybern.gateway.http.handler import Render, Said
+from kybern.gateway.http.handler import Said
 from kybern.gateway.http.http2.connection import GIVEN_UP_AT_ONCE, Connection
 from kybern.gateway.http.http2.violations import Code
-from kybern.gateway.http.message import Headers, Request, Response
+from kybern.gateway.http.message import Request, Response
 from kybern.gateway.http.reply import Reply, ResponseStream
+from kybern.testing.http_handler import PlainHandler
 
 LARGE = 300_000
 HEADERS = [(":method", "GET"), (":scheme", "https"), (":authority", "h"), (":path", "/x"), ("user-agent", "t")]
 PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
 
 
-class Echo:
+class Echo(PlainHandler):
     """Answers with what it got; /large with much, /stream in pieces, /endless until told, /slow never."""
 
     def __init__(self) -> None:
@@ -103,20 +104,8 @@ class Echo:
                 return Response(b"no", 403)
         return Response(f"{request.method} {request.path} {request.query} ".encode() + request.body)
 
-    def passes_on(self, target: bytes) -> bool:
-        return target.startswith(b"/early")
-
     def refuse(self, request: Request, code: int) -> Response:
         return Response(b"refused", code)
-
-    def standard_headers(self, request: Request) -> Headers:
-        return ((b"Audit-Id", b"a"),)
-
-    def plain_head(self, flow: str, status: int, render: Render) -> bytes:
-        return render(status, ())
-
-    def audit_id(self) -> bytes:
-        return b"a"
 
 
 class Peer:
