@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import sys
+from collections import deque
 from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
@@ -14,11 +15,14 @@ MOST_WAITING = 10_000  # lines
 
 
 class Backend(Protocol):
-    """`take` events, `run` for the life of the server; `run` writes what is left when it is cancelled."""
+    """`take` events, be `settled` before who asked is answered, `run` for the life of the server; `run` writes what is
+    left when it is cancelled."""
 
     lost: int
 
     def take(self, line: bytes) -> None: ...
+
+    async def settled(self) -> None: ...
 
     async def run(self) -> None: ...
 
@@ -36,6 +40,9 @@ class FileBackend:
         self._log = log
         self._most = most
         self._lines: list[bytes] = []
+        self._taken = self._written = 0
+        self._waiting: deque[tuple[int, asyncio.Future[None]]] = deque()  # until so many are written
+        self._runs = False
         self._something = asyncio.Event()
 
     def take(self, line: bytes) -> None:
@@ -44,16 +51,35 @@ class FileBackend:
             self.lost += 1
             return
         self._lines.append(line)
+        self._taken += 1
         self._something.set()
+
+    async def settled(self) -> None:
+        """Wait until what has been taken is written: who is told of an answer finds it in the log."""
+        if self._runs and self._written < self._taken:
+            done = asyncio.get_running_loop().create_future()
+            self._waiting.append((self._taken, done))
+            await done
 
     async def run(self) -> None:
         """Write until cancelled, then what is left."""
+        self._runs = True
         try:
             while True:
                 await self._something.wait()
                 await self._flush()
         finally:
-            self._write(self._next())
+            self._runs = False
+            batch = self._next()
+            self._write(batch)
+            self._settle(len(batch))
+
+    def _settle(self, count: int) -> None:
+        self._written += count
+        while self._waiting and self._waiting[0][0] <= self._written:
+            _, done = self._waiting.popleft()
+            if not done.done():
+                done.set_result(None)
 
     async def _flush(self) -> None:
         batch = self._next()
@@ -63,6 +89,8 @@ class FileBackend:
         except asyncio.CancelledError:
             await writing
             raise
+        finally:
+            self._settle(len(batch))
 
     def _next(self) -> list[bytes]:
         batch, self._lines = self._lines, []

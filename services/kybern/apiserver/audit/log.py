@@ -54,6 +54,10 @@ class AuditLog:
         for backend in self.backends:
             backend.take(line)
 
+    async def _settled(self) -> None:
+        for backend in self.backends:
+            await backend.settled()
+
     async def _begin(self, server: "ApiServer", verb: str, message: Any, call: CallContext) -> Audited | None:
         """The request as the log knows it, if the policy wants it recorded at all."""
         asked, version = self._asked(server, verb, message)
@@ -146,16 +150,19 @@ class AuditLog:
                 response = await handler(message, call)
             except Exception as error:
                 self._fail(server, record, error)
+                await self._settled()
                 raise
             status = {"metadata": {}, **success(response), "code": answer_code(verb, response)}
             now = server.clock.now()
             if refusal := _bytes(message, "refusal"):
                 self._answer(record, now, orjson.loads(refusal))
+                await self._settled()
                 return response
             if verb in PASSED_ON:
                 self._write(record, "ResponseStarted", now, status)
             data = b"" if verb in PASSED_ON else next((b for field in ANSWERS if (b := _bytes(response, field))), b"")
             self._write(record, "ResponseComplete", now, status, data)
+            await self._settled()
             return response
 
         return audited
@@ -195,6 +202,7 @@ class AuditLog:
                     else b""
                 )
                 self._write(record, "ResponseComplete", server.clock.now(), status, whole)
+                await self._settled()
 
         return audited
 

@@ -36,6 +36,9 @@ class WebhookBackend:
         self._something = asyncio.Event()
         self._full = asyncio.Event()
 
+    async def settled(self) -> None:
+        """Nobody waits for batches."""
+
     def take(self, line: bytes) -> None:
         """Queue an event."""
         if len(self._lines) >= self._batching.most_waiting:

@@ -80,3 +80,36 @@ def test_more_than_can_wait_is_lost() -> None:
         return backend.lost
 
     assert asyncio.run(run()) == 3
+
+
+async def test_settled_is_written(tmp_path: Path) -> None:
+    path = tmp_path / "audit.log"
+    backend = FileBackend(str(path), Rotation(), Now(), LOG)
+    await backend.settled()  # nothing has been taken
+    task = asyncio.create_task(backend.run())
+    await asyncio.sleep(0)
+
+    async def ask(line: bytes) -> bool:
+        backend.take(line)
+        await backend.settled()
+        return line in path.read_bytes().splitlines()
+
+    for _ in range(3):
+        assert all(await asyncio.gather(*(ask(b"%d" % number) for number in range(20))))
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+    backend.take(b"late")
+    await backend.settled()  # nobody writes any more
+    assert b"late" not in path.read_bytes()
+
+
+async def test_who_waits_at_the_end_goes_on(tmp_path: Path) -> None:
+    backend = FileBackend(str(tmp_path / "audit.log"), Rotation(), Now(), LOG)
+    task = asyncio.create_task(backend.run())
+    await asyncio.sleep(0)
+    backend.take(b"x")
+    waiting = asyncio.create_task(backend.settled())
+    await asyncio.sleep(0)
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+    await asyncio.wait_for(waiting, 1)
