@@ -385,6 +385,17 @@ async def established(admin: Client) -> None:
             await asyncio.sleep(0.02)
 
 
+async def test_policies_judge_webhooks_but_no_reviews(admin: Client) -> None:
+    everything = {"operations": ["*"], "apiGroups": ["*"], "apiVersions": ["*"], "resources": ["*"]}
+    await validate(admin, {"expression": "false"}, match={"resourceRules": [everything]})
+    hooks = _resource("validatingwebhookconfigurations", "ValidatingWebhookConfiguration")
+    assert "denied request" in (await refused(admin.create(hooks, {"metadata": {"name": "w"}}))).message
+    group = "authorization.k8s.io"
+    review = Resource(group, "v1", "selfsubjectaccessreviews", "SelfSubjectAccessReview", namespaced=False)
+    asked = {"spec": {"resourceAttributes": {"verb": "get", "resource": "pods"}}}
+    assert (await admin.create(review, asked))["status"]["allowed"]
+
+
 async def test_policies_do_not_judge_policies(admin: Client) -> None:
     everything = {"operations": ["*"], "apiGroups": ["*"], "apiVersions": ["*"], "resources": ["*/*"]}
     await validate(admin, {"expression": "false"}, match={"resourceRules": [everything]})
@@ -657,6 +668,7 @@ async def test_connections_and_evictions(admin: Client) -> None:
         admin,
         {"expression": "request.operation != 'CONNECT' || object.command[0] != 'sh'", "message": "no shells"},
         {"expression": "request.operation != 'CREATE' || request.kind.kind != 'Eviction'", "message": "it stays"},
+        {"expression": "(request.options == null) == (request.operation == 'CONNECT')", "message": "odd options"},
         match={"resourceRules": rules},
     )
     await mutate(admin, ("JSONPatch", "true ? [] : [JSONPatch{}]"), match={"resourceRules": rules})
@@ -670,6 +682,8 @@ async def test_connections_and_evictions(admin: Client) -> None:
     )
     error = await refused(admin.calls.call("connect", connect, "", 10))
     assert error.message.endswith("denied request: no shells")
+    connect.query = "container=c&command=ls"
+    assert "denied" not in (await refused(admin.calls.call("connect", connect, "", 10))).message
     eviction = {"metadata": {"name": "p", "namespace": "default"}}
     error = await refused(admin.create_subresource(PODS, "eviction", "p", eviction, "default"))
     assert error.message.endswith("denied request: it stays")

@@ -16,14 +16,23 @@ from kybern.kube.status import not_found
 
 Object = dict[str, Any]
 GROUP = "admissionregistration.k8s.io"
-EXEMPT = frozenset(
+POLICIES = frozenset(
     {
-        "mutatingadmissionpolicies",
-        "mutatingadmissionpolicybindings",
-        "mutatingwebhookconfigurations",
-        "validatingadmissionpolicies",
-        "validatingadmissionpolicybindings",
-        "validatingwebhookconfigurations",
+        (GROUP, "mutatingadmissionpolicies"),
+        (GROUP, "mutatingadmissionpolicybindings"),
+        (GROUP, "validatingadmissionpolicies"),
+        (GROUP, "validatingadmissionpolicybindings"),
+    }
+)
+CONFIGURATIONS = POLICIES | {(GROUP, "mutatingwebhookconfigurations"), (GROUP, "validatingwebhookconfigurations")}
+POLICIES_AND_REVIEWS = POLICIES.union(
+    {
+        ("authentication.k8s.io", "selfsubjectreviews"),
+        ("authentication.k8s.io", "tokenreviews"),
+        ("authorization.k8s.io", "localsubjectaccessreviews"),
+        ("authorization.k8s.io", "selfsubjectaccessreviews"),
+        ("authorization.k8s.io", "selfsubjectrulesreviews"),
+        ("authorization.k8s.io", "subjectaccessreviews"),
     }
 )
 
@@ -50,9 +59,14 @@ def attributes(request: Request, operation: str) -> Attributes:
     )  # fmt: skip
 
 
-def is_exempt(request: Request) -> bool:
-    """Whether the object configures admission: no webhook and no policy stands in the way of repairing it."""
-    return request.unasked or (request.resource in EXEMPT and request.group == GROUP)
+def is_exempt_from_webhooks(request: Request) -> bool:
+    """Whether the object configures admission: no webhook stands in the way of repairing it."""
+    return request.unasked or request.served.group_resource in CONFIGURATIONS
+
+
+def is_exempt_from_policies(request: Request) -> bool:
+    """The same of policies; who may do what can be asked, whatever they say."""
+    return request.unasked or request.served.group_resource in POLICIES_AND_REVIEWS
 
 
 def rule_matches(rule: Mapping[str, Any], asked: Attributes) -> bool:

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-from kybern.apiserver.admission.matching import find_match, is_exempt, namespace_matches, object_matches
+from kybern.apiserver.admission.matching import find_match, is_exempt_from_policies, namespace_matches, object_matches
 from kybern.apiserver.admission.policy_authorizer import authorizer_values
 from kybern.apiserver.admission.policy_compiled import Binding, Match, Policy
 from kybern.apiserver.admission.policy_params import ConfigurationError, decoded, param_resource, params_of
@@ -53,7 +53,7 @@ class Invocation:
 
 async def invocations(write: Write, policies: Sequence[P]) -> AsyncIterator[Invocation]:
     """Everything that is to be evaluated, in order. Raises StatusError."""
-    if is_exempt(write.request):
+    if is_exempt_from_policies(write.request):
         return
     for policy in policies:
         served = _matches(write, policy.match)

@@ -62,11 +62,11 @@ def _resource(served: Served) -> Object:
     return {"group": info.group, "version": info.version, "resource": info.resource}
 
 
-def options(request: Request, operation: str) -> Object:
-    """The options of the write as an object, of what is done rather than asked for (a patch updates); {} to connect."""
+def options(request: Request, operation: str) -> Object | None:
+    """The options of the write, of what is done rather than asked for (a patch updates); None to connect."""
     kind = OPTIONS.get(operation)
     if kind is None:
-        return {}
+        return None
     if operation == DELETE:
         return _delete_options(request)
     found: Object = {"kind": kind, "apiVersion": "meta.k8s.io/v1"}

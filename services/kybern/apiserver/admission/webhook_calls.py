@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from kybern.apiserver.admission.matching import find_match, is_exempt, namespace_matches, object_matches
+from kybern.apiserver.admission.matching import find_match, is_exempt_from_webhooks, namespace_matches, object_matches
 from kybern.apiserver.admission.plugin import CREATE
 from kybern.apiserver.admission.review import admission_request
 from kybern.apiserver.admission.webhook_configurations import Webhook
@@ -71,7 +71,7 @@ def write_of(request: Request, operation: str, new: Object | None, old: Object |
 
 def concerns(request: Request, hooks: tuple[Webhook, ...]) -> Iterator[Webhook]:
     """Webhooks that may be asked: none about the configurations of webhooks themselves."""
-    return iter(()) if is_exempt(request) else iter(hooks)
+    return iter(()) if is_exempt_from_webhooks(request) else iter(hooks)
 
 
 async def match(hook: Webhook, write: Write) -> Served | None:

@@ -48,7 +48,7 @@ class Answer:
 
 def question(version: str, request: Object, new: Object | None, old: Object | None) -> bytes:
     """The body of the call: `request` with its objects."""
-    asked = {**request, "object": new, "oldObject": old, "options": request.get("options") or None}
+    asked = {**request, "object": new, "oldObject": old}
     return orjson.dumps({"kind": "AdmissionReview", "apiVersion": f"{GROUP}/{version}", "request": asked})
 
 

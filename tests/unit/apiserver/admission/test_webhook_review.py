@@ -106,5 +106,5 @@ def test_denials(name: str) -> None:
 
 
 def test_questions() -> None:
-    asked = orjson.loads(question("v1", {"uid": "u", "options": {}}, {"a": 1}, None))
+    asked = orjson.loads(question("v1", {"uid": "u", "options": None}, {"a": 1}, None))
     assert asked == {**V1, "request": {"uid": "u", "options": None, "object": {"a": 1}, "oldObject": None}}
