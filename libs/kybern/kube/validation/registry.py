@@ -16,7 +16,7 @@ from kybern.kube.validation import (
     endpoints,
     event,
     extension,
-    flow_control,
+    flow_schema,
     job_status,
     load_balancer,
     namespace,
@@ -29,6 +29,7 @@ from kybern.kube.validation import (
     pod_status,
     pod_update,
     policy,
+    priority_level,
     quota,
     rbac,
     resource_claim,
@@ -114,8 +115,8 @@ RULES: dict[tuple[str, str], Rules] = {
         endpoints.validate_endpoint_slice, endpoints.validate_endpoint_slice_update, update_only=True
     ),
     ("events.k8s.io", "Event"): Rules(event.validate_event, event.validate_event_update, update_only=True),
-    (_FLOW, "FlowSchema"): Rules(flow_control.validate_flow_schema),
-    (_FLOW, "PriorityLevelConfiguration"): Rules(flow_control.validate_priority_level),
+    (_FLOW, "FlowSchema"): Rules(flow_schema.validate_flow_schema),
+    (_FLOW, "PriorityLevelConfiguration"): Rules(priority_level.validate_priority_level),
     ("networking.k8s.io", "IPAddress"): Rules(
         extension.validate_ip_address, extension.validate_ip_address_update, name=extension.address_name
     ),

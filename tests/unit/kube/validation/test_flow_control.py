@@ -6,7 +6,8 @@ from typing import Any
 import orjson
 import pytest
 
-from kybern.kube.validation.flow_control import validate_flow_schema, validate_priority_level
+from kybern.kube.validation.flow_schema import validate_flow_schema
+from kybern.kube.validation.priority_level import validate_priority_level
 
 FLOW = orjson.loads((files("kybern.apiserver.bootstrap") / "data" / "flow.json").read_bytes())
 RULE = {"verbs": ["get"], "apiGroups": [""], "resources": ["pods"], "namespaces": ["*"]}
