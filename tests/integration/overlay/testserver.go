@@ -17,6 +17,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -48,6 +49,11 @@ MHcCAQEEIEZmTmUhuanLjPA2CLquXivuwBDHTt5XYwgIr/kA1LtRoAoGCCqGSM49
 AwEHoUQDQgAEH6cuzP8XuD5wal6wf9M6xDljTOPLX2i8uIp/C/ASqiIGUeeKQtX0
 /IR3qCXyThP/dbCiHrF3v1cuhBOHY8CLVg==
 -----END EC PRIVATE KEY-----`
+
+// Of the attempts to start a server: it is started again if its etcd was too slow for it.
+const attempts = 3
+
+var slowEtcd = []string{"no etcd member answers", "Deadline Exceeded"}
 
 // TearDownFunc ends a server.
 type TearDownFunc func()
@@ -176,11 +182,20 @@ func StartWithFlags(folder string, skipHealth bool, s *options.ServerRunOptions,
 		QPS:             1000,
 		Burst:           10000,
 	}
-	if process, err = StartProcess(filepath.Join(folder, "kybern.log"), flags); err != nil {
-		return result, err
-	}
-	if err := process.Await(config, skipHealth); err != nil {
-		return result, err
+	for attempt := 1; ; attempt++ {
+		if process, err = StartProcess(filepath.Join(folder, "kybern.log"), flags); err != nil {
+			return result, err
+		}
+		err = process.Await(config, skipHealth)
+		if err == nil {
+			break
+		}
+		said := err.Error()
+		slow := slices.ContainsFunc(slowEtcd, func(words string) bool { return strings.Contains(said, words) })
+		if attempt == attempts || !slow {
+			return result, err
+		}
+		process.Stop()
 	}
 	etcd, _, err := GetEtcdClients(s.Etcd.StorageConfig.Transport)
 	if err != nil {
