@@ -10,6 +10,8 @@ from prometheus_client import CollectorRegistry, Gauge
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
 from prometheus_client.registry import Collector
 
+from kybern.apiserver.passages import Passages
+from kybern.telemetry.counted import counted
 from kybern.telemetry.series import Series, SeriesTable
 
 if TYPE_CHECKING:
@@ -17,6 +19,16 @@ if TYPE_CHECKING:
 
 BUCKETS = (0.001, 0.005, 0.025, 0.1, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0)
 LABELS = ("verb", "group", "resource", "subresource")
+WATCH_SECONDS = (0.05, 0.1, 0.2, 0.4, 0.6, 0.8, 1.0, 2.0, 4.0, 6.0, 8.0, 10.0, 15.0, 20.0, 30.0, 45.0, 60.0)
+BY_RESOURCE = ("group", "resource")
+SLOW_WATCHERS = ("apiserver_terminated_watchers_total", "[ALPHA] Watches ended for their slowness.", BY_RESOURCE)
+WATCH_LISTS = (
+    "apiserver_watch_list_duration_seconds",
+    "[BETA] Time until clients that asked for it had what there was.",
+    WATCH_SECONDS,
+    ("group", "version", "resource", "scope"),
+)
+NODE_PORTS = ("kube_apiserver_nodeport_allocator_allocation_total", "[ALPHA] Node ports given.", ("scope",))
 VERSION, OLDEST = "1.36", "1.35"
 
 
@@ -27,9 +39,12 @@ class ApiMetrics(Collector):
     refused (`refused`): neither is counted on its way.
     """
 
-    def __init__(self, registry: CollectorRegistry, refused: Callable[[], int] = int) -> None:
+    def __init__(
+        self, registry: CollectorRegistry, refused: Callable[[], int] = int, passages: Passages | None = None
+    ) -> None:
         self._series = SeriesTable(BUCKETS, ("OTHER", "", "", ""))
         self._refused = refused
+        self._passages = passages
         self._accesses: dict[object, int] = {}
         self.watchers = Gauge(
             "apiserver_longrunning_requests", "Open watches", ("verb", "group", "resource"), registry=registry
@@ -62,6 +77,8 @@ class ApiMetrics(Collector):
         yield _counter("authenticated_user_requests", "Requests by user.", "username", {"other": known})
         results = {"success": known, "error": unknown}
         yield _counter("authentication_attempts", "Authenticated requests.", "result", results)
+        if self._passages is not None:
+            yield from self._passages.collect(known, unknown, refused)
         results = {"allowed": known - refused, "no-opinion": refused}
         yield _counter("authorization_attempts_total", "Authorized requests.", "result", results)
 
@@ -121,6 +138,9 @@ class StateMetrics(Collector):
             free.add_metric([cidr], left)
         yield taken
         yield free
+        for what, values in (("allocation_total", addresses.given), ("allocation_errors_total", addresses.refused)):
+            about, labels = "[ALPHA] Cluster IPs given, or not.", ("cidr", "scope")
+            yield counted(f"{prefix}clusterip_allocator_{what}", about, labels, values)
         used = len(ports.taken)
         name = f"{prefix}nodeport_allocator_"
         yield GaugeMetricFamily(f"{name}allocated_ports", "[ALPHA] Node ports taken.", value=used)

@@ -39,7 +39,8 @@ from kybern.apiserver.flowcontrol.controller import FlowController
 from kybern.apiserver.flowcontrol.gate import FlowControl
 from kybern.apiserver.flowcontrol.in_flight import InFlight
 from kybern.apiserver.flowcontrol.metrics import FlowMetrics
-from kybern.apiserver.metrics import ApiMetrics, StateMetrics
+from kybern.apiserver.metrics import NODE_PORTS, SLOW_WATCHERS, WATCH_LISTS, ApiMetrics, StateMetrics
+from kybern.apiserver.passages import Passages
 from kybern.apiserver.registry.request import Request
 from kybern.apiserver.registry.resource_table import ResourceTable
 from kybern.apiserver.registry.strategies import claims, service_allocations
@@ -56,6 +57,7 @@ from kybern.clock import Clock
 from kybern.pki.token_keys import TokenKeys
 from kybern.store.contract import Store
 from kybern.telemetry import Telemetry
+from kybern.telemetry.counted import Counts, Timings
 
 
 @dataclass(frozen=True)
@@ -90,7 +92,11 @@ class ApiServer:
         self.epoch = f"{random.getrandbits(64):x}"  # of this process
         self.telemetry = telemetry
         self.settings = settings
-        self.metrics = ApiMetrics(telemetry.registry, lambda: self.authorizer.refused)
+        self.passages = Passages(asyncio.get_running_loop().time)
+        self.metrics = ApiMetrics(telemetry.registry, lambda: self.authorizer.refused, self.passages)
+        self.slow_watchers = Counts(telemetry.registry, *SLOW_WATCHERS)
+        self.watch_lists = Timings(telemetry.registry, *WATCH_LISTS)
+        self.node_ports_given = Counts(telemetry.registry, *NODE_PORTS)
         self.table = ResourceTable(strategy_of)
         self.table.add_builtin()
         telemetry.registry.register(StorageMetrics(self.table.cachers, settings.storage_file))
@@ -107,7 +113,9 @@ class ApiServer:
         self.resolver = Resolver(self.table.cacher)
         self.webhooks = WebhookClient(self.resolver, WebhookMetrics(telemetry.registry))
         self.aggregator = Aggregator(self, ExtensionClient(self.resolver, settings.proxy_client))
-        self.admission: Chain = admission_registry.build(settings.admission, self._admission_times())
+        self.admission: Chain = admission_registry.build(
+            settings.admission, self._admission_times(), telemetry.registry
+        )
         self.authorization_metrics = AuthorizationMetrics(telemetry.registry)
         judges = self.judges(settings.authorization)
         self.authorizer = Authorizer(node_rules(), self.authorization_metrics, settings.authorization, judges)

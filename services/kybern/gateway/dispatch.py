@@ -49,6 +49,9 @@ STREAMS: dict[str, Callable[[Api, Request, Target], Answer]] = {
 }
 REFUSED_HERE = (400, 406, 415)  # codes of what is wrong with the form of a request
 TRACES_PER_SECOND, TRACES_AT_ONCE = 2, 100  # of writes that bring no trace of their own; one costs some 3 ms in all
+TERMINATED, CROWDED = (429, 504), "Too many requests, please try again later."
+SKIP = "insecureSkipTLSVerifyBackend"
+VALIDATIONS = ("", "Ignore", "Warn", "Strict")
 PLAIN: dict[str, Any] = {"metadata": {}, "code": 404}  # a 404 without a Status
 
 
@@ -112,6 +115,8 @@ class Gateway:
             labels = self._labels_of(target)
             if target.verb in MUTATING and not target.connects:
                 labels = _of_write(request, labels)
+                if b"fieldValidation" in request.raw_query:
+                    self.metrics.validations.add(_validation(request))
                 self._api.sizes.of_bodies(path, target.verb).observe(len(request.body))
             response = await self._resource(request, target)
             code = request.answered or 200 if response is None else response.status
@@ -119,6 +124,8 @@ class Gateway:
         except StatusError as found:
             error = await self._recorded(request, path, found)
             code = error.code
+            if code in TERMINATED:
+                self._terminated(request, path, error)
             denied = code == 401 or (code == 403 and " cannot " in error.message)
             if denied and request.warning != SPACED_WARNING:
                 request.warning = ""  # of a resource: only for those who may ask for it
@@ -139,6 +146,16 @@ class Gateway:
                 labels = self._labels_for(path, aggregated.verb_of(request, path))
             if labels is not None:
                 self._count(request, labels, code, response)
+
+    def _terminated(self, request: Request, path: ResourcePath | None, error: StatusError) -> None:
+        """A request that the server has ended to protect itself: no time was left, or no seat."""
+        if error.code == 429 and error.message != CROWDED:
+            return
+        if path is None:
+            labels = Labels(request.method, "", "", "", request.path, "")
+        else:
+            labels = self._labels_for(path, aggregated.verb_of(request, path))
+        self.metrics.terminated(labels, error.code)
 
     def _count(self, request: Request, labels: Labels, code: int, response: Response | None) -> None:
         """One more; of reads it is known how large the answer was."""
@@ -192,6 +209,8 @@ class Gateway:
     async def _resource(self, request: Request, target: Target) -> Response | None:
         traceparent = request.header(b"traceparent")
         if target.connects:
+            if target.path.subresource == "log":
+                self.metrics.logs.add("skip_tls_allowed" if request.parameter(SKIP) == "true" else "enforce_tls")
             with self.metrics.lasting(request.method, self._labels_of(target)):
                 return await STREAMS[target.path.subresource](self._api, request, target)
         if target.verb in MUTATING:
@@ -267,6 +286,11 @@ def _created_name(response: Response) -> str:
         return str((orjson.loads(body).get("metadata") or {}).get("name") or "")
     except (orjson.JSONDecodeError, AttributeError):
         return ""
+
+
+def _validation(request: Request) -> str:
+    given = request.query.get("fieldValidation", [])
+    return given[0] if len(given) == 1 and given[0] in VALIDATIONS else "invalid"
 
 
 def _of_write(request: Request, labels: Labels) -> Labels:

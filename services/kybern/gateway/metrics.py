@@ -13,6 +13,7 @@ from prometheus_client.registry import Collector
 from kybern.gateway.core.deprecations import DEPRECATED
 from kybern.gateway.core.router import ResourcePath
 from kybern.gateway.core.version import VERSION
+from kybern.telemetry.counted import Counts, counted
 from kybern.telemetry.observations import Observations
 from kybern.telemetry.series import Series, SeriesTable
 
@@ -38,6 +39,9 @@ VERBS = {"create": "POST", "update": "PUT", "deletecollection": "DELETE"}  # oth
 MUTATING = frozenset({"POST", "PUT", "PATCH", "DELETE"})
 LASTING = frozenset({"WATCH", "CONNECT"})  # which no objective is about
 ANSWERED = ("GET", "LIST", "WATCH")  # whose answers are measured
+INSECURE = "[ALPHA] Logs by whether the node's certificate had to be good; it always has to be."
+LOGS_FAILED = "[ALPHA] Logs of nodes whose certificate was not good; such a node is not reached at all."
+MOST = 1000  # sets of labels
 ROOTS = ("/healthz", "/livez", "/readyz")
 
 
@@ -115,12 +119,22 @@ class RequestMetrics(Collector):
         self._sizes = sizes
         self.in_flight = {"mutating": 0, "readOnly": 0}
         self._long_running: dict[Labels, int] = {}
+        self._terminations: dict[tuple[str, ...], float] = {}
+        self.validations = {""}  # values of fieldValidation
+        self.logs = Counts(registry, "kube_apiserver_pod_logs_insecure_backend_total", INSECURE, ("usage",))
+        Counts(registry, "kube_apiserver_pod_logs_backend_tls_failure_total", LOGS_FAILED)
         registry.register(self)
         ProcessCollector(registry=registry)
 
     def series(self, labels: Labels) -> Series:
         """Where requests of these labels are counted."""
         return self._series.of(labels)
+
+    def terminated(self, labels: Labels, code: int) -> None:
+        """One more that the server has ended."""
+        at = (*labels[:6], labels.component, str(code))
+        if at in self._terminations or len(self._terminations) < MOST:
+            self._terminations[at] = self._terminations.get(at, 0) + 1
 
     @contextmanager
     def flying(self, method: str) -> Iterator[None]:
@@ -173,6 +187,19 @@ class RequestMetrics(Collector):
         build = GaugeMetricFamily("kubernetes_build_info", "[BETA] What is running.", labels=list(BUILD))
         build.add_metric(list(BUILD.values()), 1)
         yield build
+        names = [*Labels._fields[:6], "component", "code"]
+        about = "[ALPHA] Requests that the server has ended to protect itself."
+        yield counted("apiserver_request_terminations_total", about, names, self._terminations)
+        yield self._validated()
+
+    def _validated(self) -> Metric:
+        """Which kinds of validation were asked for: Kubernetes notes them, and no times."""
+        about, labels = "[ALPHA] Kinds of field validation that were asked for.", ["field_validation"]
+        family = HistogramMetricFamily("field_validation_request_duration_seconds", about, labels=labels)
+        nothing = [(str(bound), 0.0) for bound in (*BUCKETS[2:], "+Inf")]
+        for value in sorted(self.validations):
+            family.add_metric([value], nothing, 0.0)
+        return family
 
     def _answers(self) -> Metric:
         """How large answers to reads are."""

@@ -17,6 +17,7 @@ from grpc_health.v1.health_pb2 import HealthCheckRequest, HealthCheckResponse
 from grpc_health.v1.health_pb2_grpc import HealthStub
 
 from kybern.gateway.api import Api
+from kybern.gateway.client_metrics import ClientMetrics, Connections
 from kybern.gateway.core.patience import Limits, Patience
 from kybern.gateway.core.resources import Resources
 from kybern.gateway.dispatch import Gateway
@@ -164,7 +165,7 @@ def client_tls(folder: str) -> ClientTls:
 async def listen(
     options: Namespace,
     gateway: Gateway,
-    connections: set[Client],
+    connections: Connections,
     source: FileCertificateSource,
     parts: Callable[[], bool] | None = None,
 ) -> asyncio.Server:
@@ -177,14 +178,16 @@ async def listen(
         raise ServiceFailure(
             f"--requestheader-client-ca-file {options.requestheader_client_ca_file}: {error}"
         ) from error
+    context = server_context(
+        source, proxies.pem if proxies is not None else "", http2=not options.disable_http2_serving
+    )
+    connections.handshakes.watch(context)
     try:
         return await asyncio.get_running_loop().create_server(
             lambda: Negotiated(gateway, connections, proxies, options.http2_max_streams_per_connection, parts),
             options.bind_address,
             options.secure_port,
-            ssl=server_context(
-                source, proxies.pem if proxies is not None else "", http2=not options.disable_http2_serving
-            ),
+            ssl=context,
             backlog=BACKLOG,
             ssl_handshake_timeout=options.read_header_timeout or None,
             reuse_port=True if options.worker or options.workers > 1 else None,
@@ -252,7 +255,8 @@ async def run(options: Namespace, env: Env) -> None:
     source = FileCertificateSource(Path(options.pki))
     channel = env.transport.channel(options.apiserver, APISERVER)
     grpc_server = env.transport.server(options.address, Policy())
-    front, connections = Front(), set[Client]()
+    front, connections = Front(), Connections(lambda: env.clock.now().timestamp())
+    ClientMetrics(connections, env.telemetry.registry)
     address = options.external_address or f"{options.bind_address}:{options.secure_port}"
     async with AsyncExitStack() as stack:
         calls = await stack.enter_async_context(ExchangeClient(channel))

@@ -21,6 +21,8 @@ class CallContext:
     push: Callable[[Sequence[Any]], bool] | None = None  # of a stream: send replies at once; False if there is no room
     flow: str = ""  # told to the client in the first reply: see Reply.flow
     seat: Any = None  # what the server's flow control keeps of the call
+    entered: float = 0.0  # in loop.time(): the layer that it is in now
+    passed: int = 0  # layers
     audit: Any = None  # what the server's audit log keeps of the call
 
 

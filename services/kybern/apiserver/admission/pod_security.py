@@ -1,6 +1,7 @@
 """PodSecurity: pods keep to the standard that their namespace's labels enforce; workloads are warned about theirs."""
 
 from kybern.apiserver.admission.plugin import CREATE, UPDATE, Object, Plugin
+from kybern.apiserver.admission.pod_security_metrics import PodSecurityMetrics, about
 from kybern.apiserver.core.pod_security.evaluate import (
     TEMPLATED,
     Template,
@@ -34,9 +35,15 @@ class PodSecurity(Plugin):
 
     name = "PodSecurity"
 
-    def __init__(self, defaults: Policy | None = None, exemptions: Exemptions | None = None) -> None:
+    def __init__(
+        self,
+        defaults: Policy | None = None,
+        exemptions: Exemptions | None = None,
+        metrics: PodSecurityMetrics | None = None,
+    ) -> None:
         self._defaults = defaults or Policy()
         self._exempt = exemptions or Exemptions()
+        self._metrics = metrics or PodSecurityMetrics(None)
 
     async def validate(self, request: Request, operation: str, new: Object | None, old: Object | None) -> None:
         if new is None or operation not in (CREATE, UPDATE):
@@ -59,8 +66,10 @@ class PodSecurity(Plugin):
 
     def _evaluate(self, request: Request, template: Template, enforce: bool) -> None:
         """Refuse a pod, or warn. Raises StatusError (403)."""
+        of = about(request)
         exempt = self._exemption(request, template)
         if exempt:
+            self._metrics.exempted(of)
             _note(request, "exempt", exempt)
             return
         namespace = request.server.table.cacher("", "namespaces").get("", request.namespace)
@@ -68,21 +77,27 @@ class PodSecurity(Plugin):
             return
         policy, errors = read_policy(namespace.labels, self._defaults)
         if errors:
+            self._metrics.failed(of)
             _note(request, "error", f"Failed to parse policy: {aggregate(errors)}")
         if enforce:
             _note(request, "enforce-policy", str(policy.enforce))
         if policy.allows_all:
+            if enforce:
+                self._metrics.evaluated(of, policy.enforce, "enforce", allowed=True)
             return
         found = self._violated(policy.audit, template)
         if found:
+            self._metrics.evaluated(of, policy.audit, "audit", allowed=False)
             _note(request, "audit-violations", f'would violate PodSecurity "{policy.audit}": {found}')
         if enforce:
             found = self._violated(policy.enforce, template)
+            self._metrics.evaluated(of, policy.enforce, "enforce", allowed=not found)
             if found:
                 why = f'violates PodSecurity "{policy.enforce}": {found}'
                 raise forbidden(request.group, request.resource, request.name, why)
         found = self._violated(policy.warn, template)
         if found:
+            self._metrics.evaluated(of, policy.warn, "warn", allowed=False)
             request.warnings.append(f'would violate PodSecurity "{policy.warn}": {found}')
 
     def _exemption(self, request: Request, template: Template) -> str:

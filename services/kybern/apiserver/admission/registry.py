@@ -5,6 +5,8 @@ others have made of an object come after them; webhooks and policies see the out
 ResourceQuota is last, because it counts what nobody else refuses.
 """
 
+from prometheus_client import CollectorRegistry
+
 from kybern.apiserver.admission.certificates import (
     CertificateApproval,
     CertificateSigning,
@@ -25,6 +27,7 @@ from kybern.apiserver.admission.persistent_volume_claim_resize import Persistent
 from kybern.apiserver.admission.plugin import CONNECT, CREATE, DELETE, UPDATE, Plugin
 from kybern.apiserver.admission.pod_resize_validator import PodResizeValidator
 from kybern.apiserver.admission.pod_security import PodSecurity
+from kybern.apiserver.admission.pod_security_metrics import PodSecurityMetrics
 from kybern.apiserver.admission.pod_topology_labels import PodTopologyLabels
 from kybern.apiserver.admission.priority import Priority
 from kybern.apiserver.admission.resource_quota import ResourceQuota
@@ -92,11 +95,17 @@ OPERATIONS: dict[type[Plugin], frozenset[str]] = {
 NAMES = frozenset(plugin.name for plugin in ORDER)
 
 
-def build(configuration: AdmissionConfiguration | None = None, times: AdmissionTimes | None = None) -> Chain:
+def build(
+    configuration: AdmissionConfiguration | None = None,
+    times: AdmissionTimes | None = None,
+    registry: CollectorRegistry | None = None,
+) -> Chain:
     """All plugins, each once, but for those that are disabled."""
     given = configuration or AdmissionConfiguration()
     configured: dict[type[Plugin], Plugin] = {
-        PodSecurity: PodSecurity(given.pod_security_defaults, given.pod_security_exemptions),
+        PodSecurity: PodSecurity(
+            given.pod_security_defaults, given.pod_security_exemptions, PodSecurityMetrics(registry)
+        ),
         ResourceQuota: ResourceQuota(given.limited_resources),
         MutatingAdmissionWebhook: MutatingAdmissionWebhook(given.webhook_users.get(MutatingAdmissionWebhook.name)),
         ValidatingAdmissionWebhook: ValidatingAdmissionWebhook(

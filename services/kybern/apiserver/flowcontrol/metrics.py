@@ -149,14 +149,14 @@ def _virtual_times(levels: Iterable[LevelState]) -> Iterator[Metric]:
 
 def _over_time(levels: Iterable[LevelState]) -> Iterator[Metric]:
     demand = HistogramMetricFamily(
-        f"{PREFIX}demand_seats", "[ALPHA] Seats wanted, by nominal ones, over time", labels=("priority_level",)
+        f"{PREFIX}demand_seats", "Seats wanted, by nominal ones, over time", labels=("priority_level",)
     )
     phases = ("priority_level", "phase")
     requests = HistogramMetricFamily(
-        f"{PREFIX}priority_level_request_utilization", "[ALPHA] Requests, by room for them, over time", labels=phases
+        f"{PREFIX}priority_level_request_utilization", "Requests, by room for them, over time", labels=phases
     )
     seats = HistogramMetricFamily(
-        f"{PREFIX}priority_level_seat_utilization", "[ALPHA] Seats in use, by the limit, over time", labels=phases
+        f"{PREFIX}priority_level_seat_utilization", "Seats in use, by the limit, over time", labels=phases
     )
 
     def add(family: HistogramMetricFamily, found: OverTime, *labels: str) -> None:

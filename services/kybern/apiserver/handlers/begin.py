@@ -44,7 +44,10 @@ def begin(
         asked = attributes(served, verb, subresource, namespace, name)
     else:
         asked = nameless(served, verb, subresource, namespace)
+    passages = server.passages
+    passages.begin(call)
     user = server.authenticator.authenticate(call, "", asked)
+    passages.passed(call, 0)
     if selecting is not None and (server.authorizer.selects or user.node):
         fields, labels = selecting.field_selector, selecting.label_selector
         asked = replace(asked, fields=forgiving(selected.fields, fields), labels=forgiving(selected.labels, labels))
@@ -56,7 +59,9 @@ def begin(
             watchers = watchers_of(served, subresource, namespace, name)
             width, after = watched(watchers)
         server.flow.enter(call, user, asked, width, after, watchers)
+    passages.passed(call, 1)
     server.authorizer.check(user, asked)
+    passages.passed(call, 2)
     wrong = supports(served, verb, subresource)
     if wrong is not None:
         raise wrong

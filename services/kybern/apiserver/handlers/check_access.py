@@ -21,11 +21,16 @@ async def check_access(server: ApiServer, message: CheckAccessRequest, call: Cal
         asked = Attributes(message.verb, path=message.path)
     else:
         asked = Attributes(message.verb, *where, version=resource.version)
-    at = asyncio.get_running_loop().time()
+    passages = server.passages
+    passages.begin(call)
+    at = call.entered
     user = server.authenticator.authenticate(call, message.path, asked)
+    passages.passed(call, 0)
     if call.seat is None and not message.path.startswith(PPROF):  # which may take long
         server.flow.enter(call, user, asked)
+    passages.passed(call, 1)
     server.authorizer.check(user, asked)
+    passages.passed(call, 2)
     document = issuer_document(server.service_account_tokens, message.path)
     if message.path.startswith("/debug/"):
         document = await debug(server, message, asker_of(call.seat, user, asked, at))

@@ -32,6 +32,9 @@ async def delete_collection(
     limit = page_size(message) if late is None else 0
     page = await find_page(request, chosen if late is None else late.early, place, limit)
     entries = page.entries
+    counts = request.served.storage.lists
+    counts.began(message)
+    counts.found(len(entries))
     if request.served.conversion is not None:
         entries = await request.served.conversion.entries(entries, request.served.info.api_version)
         entries = late.entries(entries) if late is not None else entries

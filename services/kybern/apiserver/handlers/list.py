@@ -39,6 +39,8 @@ async def list_objects(
     place = await find_place(request, message, chosen)
     limit, revision = page_size(message) if late is None else 0, place.revision
     unreadable.check_list(request.served, request.namespace)
+    counts = request.served.storage.lists
+    counts.began(message)
     etag = "" if limit or message.continue_token or place.past(request) else etag_of(request)
     if etag and message.known_etag == etag:
         yield ListResponse(last=True, resource_version=str(revision), etag=etag, unchanged=True)
@@ -46,11 +48,13 @@ async def list_objects(
     if etag and (parts := in_parts(request, chosen, message)) is not None:
         for part in parts:
             part.etag, etag = etag, ""
+            counts.found(part.count)
             yield part
         yield ListResponse(last=True, resource_version=str(revision))
         return
     page = await find_page(request, chosen, place, limit)
     entries = page.entries
+    counts.found(len(entries), 0 if limit or chosen.plain else request.served.storage.count(chosen.namespace, ""))
     if request.served.conversion is not None:
         entries = await request.served.conversion.entries(entries, request.served.info.api_version)
         entries = late.entries(entries) if late is not None else entries

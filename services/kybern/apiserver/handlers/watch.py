@@ -34,6 +34,7 @@ async def watch(server: ApiServer, message: WatchRequest, call: CallContext) -> 
     since, initial = await _start(server, message)
     if initial:
         unreadable.check_list(request.served, request.namespace)
+    began = asyncio.get_running_loop().time()
     watcher = cacher.watch(chosen, since, request.served.converter)
     gauge = server.metrics.watchers.labels("WATCH", request.group, request.resource)
     gauge.inc()
@@ -44,11 +45,14 @@ async def watch(server: ApiServer, message: WatchRequest, call: CallContext) -> 
             present = await request.served.conversion.entries(present, request.served.info.api_version)
             present = late.entries(present) if late is not None else present
         if initial:
+            cacher.lists.initial += len(present)
             for response in batches(_added(request, present)):
                 yield response
                 await asyncio.sleep(0)
             if message.allow_bookmarks:
                 yield WatchResponse(events=[_bookmark(request, since, True)])
+            if initial_events:
+                _time_of(request, message.name, asyncio.get_running_loop().time() - began)
         if call.seat is not None:  # a watch that stands needs no seat
             server.flow.leave(call, 0.0, stands=True)
         if request.served.conversion is None:
@@ -56,8 +60,17 @@ async def watch(server: ApiServer, message: WatchRequest, call: CallContext) -> 
         async for response in _follow(server, request, watcher, message, since, late):
             yield response
     finally:
+        if watcher.slow:
+            server.slow_watchers.add(request.group, request.resource)
         watcher.stop()
         gauge.dec()
+
+
+def _time_of(request: Request, name: str, seconds: float) -> None:
+    """A client that wanted the present state first has it after so many seconds."""
+    scope = "resource" if name else "namespace" if request.namespace else "cluster"
+    about = (request.group, request.served.info.version, request.resource, scope)
+    request.server.watch_lists.of(*about).observe(seconds)
 
 
 async def _start(server: ApiServer, message: WatchRequest) -> tuple[int, bool]:

@@ -13,6 +13,7 @@ import orjson
 from kybern.apiserver.core import encoding, fields
 from kybern.apiserver.storage.audiences import Audiences
 from kybern.apiserver.storage.entry import CacheEvent, Convert, Entry, Object
+from kybern.apiserver.storage.list_counts import ListCounts
 from kybern.apiserver.storage.list_parts import ListParts
 from kybern.apiserver.storage.selection import Selection
 from kybern.apiserver.storage.turns import Turns
@@ -37,6 +38,7 @@ class Cacher:
         self.closing = False
         self.changed = 0  # revision of the newest change
         self.published = self.loads = 0  # changes passed on; times that everything was loaded
+        self.lists = ListCounts()
         self.entries: dict[str, Entry] = {}
         self.keys = SortedKeys()
         self.unreadable: dict[str, str] = {}  # key → why what is stored there cannot be read
@@ -100,6 +102,7 @@ class Cacher:
         if entry.key not in self.entries:
             self.keys.add(entry.key)
         self.entries[entry.key] = entry
+        self.lists.loaded += 1
         self.forget_parts()
 
     def loaded(self, revision: int) -> None:

@@ -90,12 +90,43 @@ class StorageMetrics(Collector):
                 gauge.add_metric(at, read(cacher))
             yield gauge
         yield from _events(cachers)
+        yield from _lists(cachers)
         size = GaugeMetricFamily(
             "apiserver_storage_size_bytes", "[STABLE] Size of the database file.", labels=["storage_cluster_id"]
         )
         if self._file is not None and self._file.exists():
             size.add_metric([self._file.name], self._file.stat().st_size)
         yield size
+
+
+def _lists(cachers: Sequence[tuple[tuple[str, str], Cacher]]) -> Iterator[Metric]:
+    """Lists from the caches; lists of the store are made to fill them. No index is used but that of keys."""
+    counters: dict[str, tuple[str, Callable[[Cacher], float], bool]] = {
+        "cache_list": ("Lists from the cache.", lambda cacher: cacher.lists.lists, True),
+        "cache_list_fetched_objects": ("Objects that they looked at.", lambda cacher: cacher.lists.fetched, True),
+        "cache_list_returned_objects": ("Objects that they showed.", lambda cacher: cacher.lists.returned, False),
+        "init_events": ("Objects that watches began with.", lambda cacher: cacher.lists.initial, False),
+        "storage_list": ("Lists of the store.", lambda cacher: cacher.loads, False),
+        "storage_list_fetched_objects": ("Objects that they read.", lambda cacher: cacher.lists.loaded, False),
+        "storage_list_evaluated_objects": ("Objects that they looked at.", lambda cacher: 0, False),
+        "storage_list_returned_objects": ("Objects that they showed.", lambda cacher: cacher.lists.loaded, False),
+    }
+    for name, (about, read, indexed) in counters.items():
+        labels = [*BY_RESOURCE, "index"] if indexed else BY_RESOURCE
+        counter = CounterMetricFamily(f"apiserver_{name}", f"[ALPHA] {about}", labels=labels)
+        for at, cacher in cachers:
+            if name.startswith("storage") or cacher.lists.lists or (name == "init_events" and cacher.lists.initial):
+                counter.add_metric([*at, ""] if indexed else at, read(cacher))
+        yield counter
+    fresh = CounterMetricFamily(
+        "apiserver_watch_cache_consistent_read",
+        "[ALPHA] Lists that show every acknowledged write.",
+        labels=[*BY_RESOURCE, "success", "fallback"],
+    )
+    for at, cacher in cachers:
+        if cacher.lists.fresh:
+            fresh.add_metric([*at, "true", "false"], cacher.lists.fresh)
+    yield fresh
 
 
 def _events(cachers: Sequence[tuple[tuple[str, str], Cacher]]) -> Iterator[Metric]:

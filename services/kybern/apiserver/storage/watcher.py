@@ -36,12 +36,12 @@ class Watcher:
     Who sets `direct` is handed batches there while they wait for one; it says whether it could take them.
     """
 
-    __slots__ = ("_waits", "_wake", "audience", "cut_off", "direct", "limit", "queue", "stop")
+    __slots__ = ("_waits", "_wake", "audience", "cut_off", "direct", "limit", "queue", "slow", "stop")
 
     def __init__(self, audience: "Audience", limit: int = LIMIT) -> None:
         self.audience = audience
         self.queue: list[WatchEvent] = []
-        self.cut_off = False
+        self.cut_off = self.slow = False
         self.limit = limit
         self.direct: Direct | None = None
         self.stop: Callable[[], None] = lambda: None
@@ -55,6 +55,7 @@ class Watcher:
         if self._waits and not self.queue and self.direct is not None and self.direct(self.audience.responses(events)):
             return
         if len(self.queue) + len(events) > self.limit:
+            self.slow = True
             self.end()
             return
         self.queue += events

@@ -27,6 +27,7 @@ class Client(asyncio.Protocol, ABC):
         self.front_proxy: FrontProxies | None = None  # if this client may name users in headers
         self.identity = NOBODY
         self.credential_id = ""  # of the client certificate
+        self.certificate_ends = 0.0  # in seconds since 1970
         self.stranger = False  # shows a certificate that names nobody
         self.peer_address = ""
         self.memory: dict[Any, Any] = {}  # what handlers keep for the life of the connection
@@ -42,7 +43,8 @@ class Client(asyncio.Protocol, ABC):
         self._open.add(self)
         transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
         peer = peer_of(transport, self._proxies)
-        self.peer_address, self.identity, self.credential_id, self.front_proxy, self.stranger = peer
+        self.peer_address, self.identity, self.credential_id, self.front_proxy, self.stranger, _ = peer
+        self.certificate_ends = peer.ends
 
     def connection_lost(self, error: Exception | None) -> None:
         self._open.discard(self)

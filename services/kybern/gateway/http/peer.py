@@ -22,6 +22,7 @@ class Peer(NamedTuple):
     credential_id: str = ""
     front_proxy: FrontProxies | None = None
     stranger: bool = False
+    ends: float = 0.0  # when the client certificate does, in seconds since 1970
 
 
 def peer_of(transport: Any, proxies: FrontProxies | None) -> Peer:
@@ -35,4 +36,5 @@ def peer_of(transport: Any, proxies: FrontProxies | None) -> Peer:
     identity = certificate_identity(ssl.DER_cert_to_PEM_cert(der).encode())
     if proxies is not None and proxies.issued(der):
         return Peer(address, front_proxy=proxies if proxies.trusts(identity) else None, stranger=True)
-    return Peer(address, identity, f"X509SHA256={sha256(der).hexdigest()}" if identity.user else "")
+    ends = ssl.cert_time_to_seconds(tls.getpeercert()["notAfter"])
+    return Peer(address, identity, f"X509SHA256={sha256(der).hexdigest()}" if identity.user else "", ends=ends)

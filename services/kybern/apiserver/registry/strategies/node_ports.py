@@ -24,13 +24,14 @@ class _Taken:
 
     def take(self, protocol: str, number: int) -> int:
         """This number, or any if it is 0. Raises AllocationError."""
-        ports = self._ports
+        ports, wanted = self._ports, number
         if number in self.numbers:
             raise AllocationError(ALREADY_ALLOCATED)
         if not number:
             number = ports.next(protocol, self._request.server.random)
         elif not self._request.dry_run or ports.low <= number <= ports.high:
             ports.take(protocol, number)
+        self._request.server.node_ports_given.add("static" if wanted else "dynamic")
         self._undo.append(partial(ports.release, protocol, number))
         self.numbers.add(number)
         return number
