@@ -209,6 +209,22 @@ async def test_discovery_and_openapi(cluster: Any, admin: Client) -> None:
     assert "com.example.stable.v2.CronTab" in orjson.loads(whole.document)["definitions"]
 
 
+async def test_a_definition_named_as_a_built_in_one(cluster: Any, admin: Client) -> None:
+    group = "apiextensions.apis.pkg.apiextensions-apiserver.k8s.io"
+    obj = definition(version(), plural="customresourcedefinitions", group=group)
+    obj["spec"]["names"] |= {"kind": "CustomResourceDefinition", "singular": "customresourcedefinition"}
+    obj["metadata"] = {"name": f"customresourcedefinitions.{group}"}
+    obj["metadata"]["annotations"] = {"api-approved.kubernetes.io": "unapproved, test-only"}
+    await serve(admin, obj)
+    discovery: Any = DiscoveryStub(cluster.channel("admin", "system:masters"))
+    whole = await discovery.GetOpenAPI(pb.GetOpenAPIRequest(openapi_version="v2"), timeout=20)
+    found = orjson.loads(whole.document)["definitions"]
+    name = "io.k8s.apiextensions-apiserver.pkg.apis.apiextensions.v1.CustomResourceDefinition"
+    assert "scope" in str(found[name]["properties"]["spec"]) or "$ref" in found[name]["properties"]["spec"]
+    assert "cron" in found[f"{name}_v2"]["properties"]["spec"]["properties"]
+    assert found[f"{name}List_v2"]["properties"]["items"]["items"]["$ref"] == f"#/definitions/{name}_v2"
+
+
 WRONG = {
     "type": ({"color": 3}, "spec.color", '"integer"', 'must be of type string: "integer"'),
     "range": ({"replicas": 11}, "spec.replicas", "11", "should be less than or equal to 10"),

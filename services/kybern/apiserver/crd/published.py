@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 GVK = tuple[str, str, str]
 Definitions = dict[str, dict[str, Any]]
+ANOTHER = "_v2"  # after the name of a custom definition that is one of a built-in kind, too
 
 
 def of_group_version(server: "ApiServer", group: str, version: str) -> list[Served]:
@@ -40,16 +41,34 @@ def digest(custom: Iterable[Served]) -> str:
 
 def _definitions(custom: Iterable[Served], *, reduced: bool) -> tuple[Definitions, dict[GVK, str]]:
     definitions: Definitions = {}
+    built_in = schema.load().definitions
     names: dict[GVK, str] = {}
     for served in custom:
         assert served.custom is not None
         info = served.info
         schema_of, selectable = served.custom.schema, served.custom.selectable
         made = publish.definitions(info.group, info.version, info.kind, info.list_kind, schema_of, selectable)
-        definitions |= {name: publish.for_v2(one) if reduced else one for name, one in made.items()}
+        others = {name: f"{name}{ANOTHER}" for name in made if name in built_in}
+        for name, one in made.items():
+            definitions[others.get(name, name)] = _referring(publish.for_v2(one) if reduced else one, others)
         for kind in (info.kind, info.list_kind):
-            names[(info.group, info.version, kind)] = publish.definition_name(info.group, info.version, kind)
+            name = publish.definition_name(info.group, info.version, kind)
+            names[(info.group, info.version, kind)] = others.get(name, name)
     return definitions, names
+
+
+def _referring(value: Any, others: dict[str, str]) -> Any:
+    """A definition that refers to what is called otherwise."""
+    if not others:
+        return value
+    if isinstance(value, list):
+        return [_referring(one, others) for one in value]
+    if not isinstance(value, dict):
+        return value
+    return {
+        name: others.get(one, one) if name == "$ref" and isinstance(one, str) else _referring(one, others)
+        for name, one in value.items()
+    }
 
 
 def v3(group: str, version: str, custom: list[Served]) -> Any:
