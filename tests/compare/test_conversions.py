@@ -223,11 +223,7 @@ def test_another_stored_version(both: Both, paths: tuple[str, str]) -> None:
     time.sleep(2)
     both.same("PATCH", f"{one}/b", {"spec": {"text": "moved"}})
     both.same("POST", one, obj(one, "n", size=3))
-    for path in (
-        one,
-        f"{one}/n",
-        f"{two}/a",
-    ):  # in v2 the others get the defaults of what is stored only from Kubernetes
+    for path in (one, f"{one}/n", two, f"{two}/a", f"{two}/b", f"{two}/n"):
         both.same("GET", path)
     for stored in (["v2"],):
         pair = both.ask("PATCH", f"{name}/status", {"status": {"storedVersions": stored}})
