@@ -190,6 +190,11 @@ def test_operator(program: str, cluster: Cluster, api: Any, namespace: str, site
         until("another leads on", lambda: done.items() <= status().items())
         assert leases.read_namespaced_lease("site-controller", namespace).spec.holder_identity != holder
 
+        # What it did so far may have come from lists, or have been done in its first moment: these come by watches.
+        core.patch_namespaced_config_map("texts", namespace, {"data": {"text": "three"}})
+        until("another follows settings", lambda: status().get("settings") == "three")
+        apps.patch_namespaced_deployment_scale("web", namespace, {"spec": {"replicas": 5}})
+        until("another puts drift right", lambda: deployment().spec.replicas == 3)
         answered = other.stop()
         operators.remove(other)
         sites.patch(
