@@ -23,7 +23,7 @@ UNKNOWN = Response(b"Unknown profile\n", 404, TEXT, (*NOSNIFF, (b"X-Go-Pprof", b
 BUSY = Response(b"Could not enable CPU profiling: cpu profiling already in use\n", 500, TEXT, NOSNIFF)
 FOUND = b'<a href="/debug/pprof/">Found</a>.\n\n'
 PLAIN = b"text/plain"
-MOST = (1 << 32) - 1
+MOST, UNSIGNED = (1 << 31) - 1, (1 << 32) - 1
 
 
 def is_debug(path: str) -> bool:
@@ -38,8 +38,10 @@ def verbosity(request: Request) -> int | str | None:
     text = request.body.decode(errors="replace")
     if re.fullmatch("[0-9]+", text) is None:
         return f'strconv.ParseUint: parsing "{text}": invalid syntax'
-    if len(text) > 20 or int(text) > MOST:
+    if len(text) > 20 or int(text) > UNSIGNED:
         return f'strconv.ParseUint: parsing "{text}": value out of range'
+    if int(text) > MOST:
+        return f'failed set klog.logging.verbosity {text}: strconv.ParseInt: parsing "{text}": value out of range'
     return int(text)
 
 
