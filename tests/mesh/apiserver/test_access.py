@@ -320,6 +320,35 @@ async def test_each_service_holds_what_its_role_needs(
     assert [what for what in denied if may(*what)] == []
 
 
+async def test_node_agents_ask_for_audiences_that_their_pods_want(admin: Client, cluster: Any) -> None:
+    await admin.create(SERVICE_ACCOUNTS, {"metadata": {"name": "sa", "namespace": "default"}})
+    volumes: list[Any] = [
+        {"name": "t", "projected": {"sources": [{"serviceAccountToken": {"path": "t", "audience": "vault"}}]}},
+        {"name": "c", "csi": {"driver": "d.example.com"}},
+    ]
+    spec = {"serviceAccountName": "sa", "nodeName": "n", "containers": [{"name": "c", "image": "i"}], "volumes": volumes}
+    pod = await admin.create(PODS, {"metadata": {"name": "p", "namespace": "default"}, "spec": spec})
+    bound = {"kind": "Pod", "apiVersion": "v1", "name": "p", "uid": pod["metadata"]["uid"]}
+    agent = cluster.client("system:node:n", "system:nodes")
+
+    async def asked(*audiences: str) -> str:
+        wanted = {"spec": {"boundObjectRef": bound, "audiences": [*audiences]}}
+        try:
+            await agent.create_subresource(SERVICE_ACCOUNTS, "token", "sa", wanted, "default")
+        except StatusError as error:
+            return error.message.partition("is forbidden: ")[2]
+        return ""
+
+    assert [await asked(), await asked("vault")] == ["", ""]  # the first is for the volume that every pod has
+    assert await asked("vault", "x") == "node may only request 0 or 1 audiences"
+    assert await asked("x") == 'error validating audience "x": csidriver.storage.k8s.io "d.example.com" not found'
+    drivers = Resource("storage.k8s.io", "v1", "csidrivers", "CSIDriver", namespaced=False)
+    await admin.create(drivers, {"metadata": {"name": "d.example.com"}, "spec": {"tokenRequests": [{"audience": "d"}]}})
+    assert await asked("d") == ""
+    why = "system:node:n is not authorized to request tokens for this audience"
+    assert await asked("x") == f'audience "x" not found in pod spec volume, {why}'
+
+
 async def test_node_agents_read_what_their_pods_need(admin: Client, cluster: Any) -> None:
     await admin.create(SERVICE_ACCOUNTS, {"metadata": {"name": "other", "namespace": "default"}})
     for name in ("used", "unused"):

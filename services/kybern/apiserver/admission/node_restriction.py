@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 
+from kybern.apiserver.admission.node_audiences import refused_audience
 from kybern.apiserver.admission.plugin import CREATE, DELETE, UPDATE, Object, Plugin
 from kybern.apiserver.core.node_labels import forbidden_labels
 from kybern.apiserver.core.pod_references import MIRROR, all_references
@@ -181,6 +182,8 @@ def _token(request: Request, operation: str, node: str, new: Object, old: Object
         raise _no(request, f"{why}The object might have been deleted and then recreated")
     if entry.field("spec.nodeName") != node:
         raise _no(request, "node requested token bound to a pod scheduled on a different node")
+    if why := refused_audience(request, new.get("spec") or {}, entry.decode()):
+        raise _no(request, why)
 
 
 def _lease(request: Request, operation: str, node: str, new: Object, old: Object) -> None:
