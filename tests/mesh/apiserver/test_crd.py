@@ -13,9 +13,11 @@ from kybern.client.resources import CONFIG_MAPS, NAMESPACES, Resource
 from kybern.kube.status import StatusError
 from kybern.protos.api.v1 import discovery_pb2 as pb
 from kybern.protos.api.v1.discovery_pb2_grpc import DiscoveryStub
+from kybern.store.contract import Delete, Put
 from kybern.store.sqlite import SqliteStore
 
 CRDS = Resource("apiextensions.k8s.io", "v1", "customresourcedefinitions", "CustomResourceDefinition", namespaced=False)
+API_SERVICES = Resource("apiregistration.k8s.io", "v1", "apiservices", "APIService", namespaced=False)
 TABS = Resource("stable.example.com", "v1", "crontabs", "CronTab")
 NEW_TABS = Resource("stable.example.com", "v2", "crontabs", "CronTab")
 SPEC: dict[str, Any] = {
@@ -454,6 +456,26 @@ async def test_restart(running: Any, tmp_path: Path) -> None:
     async with running(tmp_path / "db") as cluster, cluster.client() as admin:
         assert (await admin.get(TABS, "a", "default"))["spec"]["replicas"] == 1
         await admin.create(TABS, tab("b"))
+
+
+async def test_api_services_stay_while_a_definition_cannot_be_read(running: Any, tmp_path: Path) -> None:
+    store = await SqliteStore.open(tmp_path / "db", threaded=False)
+    bad = "/registry/apiextensions.k8s.io/customresourcedefinitions/bad"
+    await store.txn([Put(bad, b"no object", 0)])
+    metadata = {"name": "v1.stale.example.com", "labels": {"kube-aggregator.kubernetes.io/automanaged": "true"}}
+    spec = {"group": "stale.example.com", "version": "v1", "groupPriorityMinimum": 100, "versionPriority": 10}
+    async with running(store=store) as one, one.client() as admin:
+        await admin.create(API_SERVICES, {"metadata": metadata, "spec": spec})
+        await asyncio.sleep(0.3)
+        await admin.get(API_SERVICES, "v1.stale.example.com")
+        kv, _ = await store.get(bad)
+        assert kv is not None
+        await store.txn([Delete(bad, kv.mod_revision)])
+
+        async def gone() -> bool:
+            return "v1.stale.example.com" not in [s["metadata"]["name"] for s in (await admin.list(API_SERVICES)).items]
+
+        await until(gone)
 
 
 async def test_cluster_scope(admin: Client) -> None:

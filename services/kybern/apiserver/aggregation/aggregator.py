@@ -16,6 +16,7 @@ from kybern.apiserver.aggregation.remotes import Remotes
 from kybern.apiserver.core import api_services
 from kybern.apiserver.core.api_services import ALWAYS, CUSTOM, GROUP, LOCAL, MANAGED, ON_START, RESOURCE, VERSION, Said
 from kybern.apiserver.core.user import MASTERS, User
+from kybern.apiserver.crd import definition as crd
 from kybern.apiserver.reconciler import Reconciler
 from kybern.apiserver.registry.create import create_object
 from kybern.apiserver.registry.delete import DeleteOptions, delete
@@ -101,6 +102,8 @@ class Aggregator(Reconciler):
             return False
         managed = bool((obj["metadata"].get("labels") or {}).get(MANAGED))
         if managed and wanted is None:
+            if self.server.table.cacher(crd.GROUP, crd.RESOURCE).unreadable:
+                return True  # its definition may be one of those
             await self._delete(name)
         elif managed and wanted is not None and obj["spec"] != wanted["spec"] and self._is_put_back(wanted, obj):
             await self._put_back(wanted)
