@@ -56,3 +56,10 @@ async def test_what_is_named_twice_adds_up(gateway: Any) -> None:
         '299 - "duplicate field \\"data\\""',
         '299 - "duplicate field \\"metadata\\""',
     ]
+
+
+async def test_a_wrong_type_that_is_named_twice_is_told(gateway: Any) -> None:
+    body, how = b'{"metadata":{"name":3,"name":"c"}}', {"Content-Type": "application/json"}
+    answer = await gateway.admin.post(CONFIGMAPS, data=body, headers=how)
+    assert answer.status == 400
+    assert "cannot unmarshal number into Go struct field ObjectMeta" in (await answer.json())["message"]

@@ -49,6 +49,9 @@ def validate_service(obj: Object) -> Errors:
     for index, address in enumerate(items(spec, "externalIPs")):
         yield from _external_ip(address, f"spec.externalIPs[{index}]")
     yield from one_of(spec, "type", "spec", _TYPES, must=True)
+    for index, port in enumerate(ports):
+        if kind == "ClusterIP" and port.get("nodePort"):
+            yield forbidden(f"spec.ports[{index}].nodePort", "may not be used when `type` is 'ClusterIP'")
     yield from _duplicate_ports(ports)
     yield from _source_ranges(spec, kind)
     if spec.get("allocateLoadBalancerNodePorts") is not None and kind != "LoadBalancer":
@@ -112,8 +115,9 @@ def _no_addresses(spec: Object) -> Errors:
             yield forbidden(f"spec.{name}", "may not be set for ExternalName services")
 
 
-def validate_addresses(spec: Object) -> Errors:
-    """Addresses and families of a service in the cluster agree, one by one."""
+def validate_addresses(spec: Object, before: Object | None = None) -> Errors:
+    """Addresses and families of a service in the cluster agree, one by one; that it was without one was right."""
+    was_headless = "None" in items(before or {}, "clusterIPs")
     families = items(spec, "ipFamilies")
     first, addresses = spec.get("clusterIP") or "", items(spec, "clusterIPs")
     if first and not addresses:
@@ -128,7 +132,7 @@ def validate_addresses(spec: Object) -> Errors:
     seen: list[str] = []
     for index, address in enumerate(addresses):
         at = f"spec.clusterIPs[{index}]"
-        if address == "None":
+        if address == "None" and (was_headless or not index):
             continue
         problems = strict_ip_address(address)
         for problem in problems:
@@ -213,10 +217,6 @@ def _traffic(spec: Object, kind: str) -> Errors:
     internal = spec.get("internalTrafficPolicy")
     if internal is not None and internal not in TRAFFIC_POLICIES:
         yield not_supported("spec.internalTrafficPolicy", internal, TRAFFIC_POLICIES)
-    if kind == "ClusterIP":
-        for index, port in enumerate(items(spec, "ports")):
-            if port.get("nodePort"):
-                yield forbidden(f"spec.ports[{index}].nodePort", "may not be used when `type` is 'ClusterIP'")
     distribution = spec.get("trafficDistribution")
     if distribution is not None and distribution not in _DISTRIBUTIONS:
         yield not_supported("spec.trafficDistribution", distribution, _DISTRIBUTIONS, in_order=True)
@@ -236,8 +236,7 @@ def validate_service_update(obj: Object, old: Object) -> Errors:
     """What stays for as long as the service has it, then everything else."""
     spec, before = child(obj, "spec"), child(old, "spec")
     kind, was = spec.get("type"), before.get("type")
-    if "ExternalName" not in (kind, was) and before.get("clusterIP"):
-        yield from _kept_addresses(spec, before)
+    yield from kept_addresses(spec, before)
     if _has_health_port(spec) and _has_health_port(before):
         port = spec.get("healthCheckNodePort") or 0
         if port != (before.get("healthCheckNodePort") or 0):
@@ -252,7 +251,10 @@ def _has_health_port(spec: Object) -> bool:
     return spec.get("type") == "LoadBalancer" and spec.get("externalTrafficPolicy") == "Local"
 
 
-def _kept_addresses(spec: Object, before: Object) -> Errors:
+def kept_addresses(spec: Object, before: Object) -> Errors:
+    """A service in the cluster keeps its first address."""
+    if "ExternalName" in (spec.get("type"), before.get("type")) or not before.get("clusterIP"):
+        return
     was = before.get("clusterIPs") or [before["clusterIP"]]
     now = spec.get("clusterIPs") or ([spec["clusterIP"]] if spec.get("clusterIP") else [])
     if not now:

@@ -104,6 +104,8 @@ def validate_csi_driver(obj: Object) -> Errors:
         seconds = request.get("expirationSeconds")
         if seconds is not None and seconds < 600:
             yield invalid(f"{at}.expirationSeconds", seconds, "may not specify a duration less than 10 minutes")
+        if seconds is not None and seconds > 1 << 32:
+            yield invalid(f"{at}.expirationSeconds", seconds, "may not specify a duration larger than 2^32 seconds")
     for mode in items(spec, "volumeLifecycleModes"):
         if mode not in ("Ephemeral", "Persistent"):
             yield not_supported("spec.volumeLifecycleModes", mode, ("Persistent", "Ephemeral"), in_order=True)

@@ -107,7 +107,7 @@ def prune(
     try:
         unknown = custom.prune(obj) if custom is not None else schema.prune(definition or {}, obj, restored=restored)
     except schema.DecodeError as error:
-        if custom is None and data and "cannot unmarshal number " in str(error):
+        if custom is None and data and not duplicated and "cannot unmarshal number " in str(error):
             error = schema.DecodeError(schema.reworded(definition or {}, data))
         raise refuse(gvk, error) from None
     if request.field_validation != "Ignore":

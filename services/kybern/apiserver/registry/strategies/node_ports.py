@@ -82,11 +82,13 @@ def _asked(ports: Sequence[Object], number: int) -> int:
 
 def _take_further(new: Object, spec: Object, before: Object, taken: _Taken, *, wants: bool) -> None:
     """Of a Service that has had ports: what it has it keeps."""
-    had = {port_key(port): port["nodePort"] for port in before.get("ports") or () if port.get("nodePort")}
+    had = {port.get("name"): port["nodePort"] for port in before.get("ports") or () if port.get("nodePort")}
+    named = {port.get("nodePort") for port in spec.get("ports") or ()}
     owned, chosen = set(had.values()), set[tuple[str, int]]()
     for index, port in enumerate(spec.get("ports") or ()):
         protocol = port.get("protocol", "TCP")
-        number = port.get("nodePort") or (had.get(port_key(port)) if wants else 0) or 0
+        before_it = had.get(port.get("name"), 0) if wants else 0
+        number = port.get("nodePort") or (before_it if before_it not in named else 0)
         if not number and not wants:
             continue
         if number in owned or number in taken.numbers:

@@ -15,7 +15,6 @@ from kybern.apiserver.registry.strategies.node_ports import (
     WITH_PORTS,
     Undo,
     needs_health_port,
-    port_key,
     take_node_ports,
     wrong_value,
 )
@@ -24,7 +23,7 @@ from kybern.apiserver.registry.strategy import NOTHING_TAKEN, Allocation, Object
 from kybern.kube.field import FieldError
 from kybern.kube.field import invalid as field_invalid
 from kybern.kube.status import internal, invalid
-from kybern.kube.validation.service import TRAFFIC_POLICIES, service_warnings, validate_addresses
+from kybern.kube.validation.service import TRAFFIC_POLICIES, kept_addresses, service_warnings, validate_addresses
 
 _MULTIPLE = "must be 'RequireDualStack' or 'PreferDualStack' when multiple {} are specified"
 TYPE_DEPENDENT = {
@@ -44,8 +43,11 @@ def allocate(request: Request, new: Object, old: Object | None) -> Allocation:
     _keep_addresses(spec, before)
     try:
         if spec.get("type") != "ExternalName":
-            _check(new, [*validate_addresses(spec), *_released_family(spec, before)])
-            _families(request, new, spec, before)
+            kept_ones = kept_addresses(spec, before)
+            _check(new, [*validate_addresses(spec, before), *kept_ones, *_released_family(spec, before)])
+            preferred = given.get("ipFamilyPolicy") == before.get("ipFamilyPolicy") == "PreferDualStack"
+            kept = preferred and spec.get("ipFamilies") == before.get("ipFamilies")  # of one that had no selector
+            _families(request, new, spec, kept=kept)
             _cluster_ip(request, new, spec, before, undo)
         elif spec.get("internalTrafficPolicy") in TRAFFIC_POLICIES:  # any other is refused
             _drop(spec, "internalTrafficPolicy")
@@ -88,8 +90,8 @@ def _is_outside(spec: Object) -> bool:
     return spec.get("type") in WITH_PORTS or bool(spec.get("type") == "ClusterIP" and spec.get("externalIPs"))
 
 
-def _families(request: Request, new: Object, spec: Object, before: Object) -> None:
-    """One family is all that the cluster has. Raises StatusError (422)."""
+def _families(request: Request, new: Object, spec: Object, *, kept: bool) -> None:
+    """One family is all that the cluster has; `kept` ones are not looked at. Raises StatusError (422)."""
     own = request.server.addresses.family
     if spec.get("clusterIP") == "None" and not spec.get("selector"):
         # addresses of endpoints that somebody else chooses: they may be of any family
@@ -109,8 +111,6 @@ def _families(request: Request, new: Object, spec: Object, before: Object) -> No
     if spec.get("ipFamilyPolicy") == "RequireDualStack":
         why = "this cluster is not configured for dual-stack services"
         errors.append(field_invalid("spec.ipFamilyPolicy", spec["ipFamilyPolicy"], why))
-    preferred = spec.get("ipFamilyPolicy") == before.get("ipFamilyPolicy") == "PreferDualStack"
-    kept = preferred and spec.get("ipFamilies") == before.get("ipFamilies")  # of one that had no selector
     for index, family in enumerate(() if kept else spec.get("ipFamilies") or ()):
         if family != own:
             errors.append(field_invalid(f"spec.ipFamilies[{index}]", family, "not configured on this cluster"))
@@ -143,11 +143,12 @@ def prepare_update(request: Request, new: Object, old: Object) -> None:
     if _is_outside(before) and not _is_outside(spec) and policy == before.get("externalTrafficPolicy"):
         _drop(spec, "externalTrafficPolicy")
     if before.get("type") in WITH_PORTS and spec.get("type") not in WITH_PORTS:
-        had = {port_key(port): port.get("nodePort") for port in before.get("ports") or ()}
-        for port in spec.get("ports") or ():
-            if port.get("nodePort") and port["nodePort"] == had.get(port_key(port)):
-                del port["nodePort"]
+        had, has = ({port.get("nodePort") or 0 for port in one.get("ports") or ()} - {0} for one in (before, spec))
+        for port in spec.get("ports") or () if had == has else ():
+            _drop(port, "nodePort")
     if spec.get("type") == "ExternalName" != before.get("type"):
+        if not spec.get("clusterIP") and spec.get("clusterIPs") == before.get("clusterIPs"):
+            _drop(spec, "clusterIPs")  # by a client that knows the one member only
         for members in (("clusterIP", "clusterIPs"), ("ipFamilies",), ("ipFamilyPolicy",)):
             if all(spec.get(member) == before.get(member) for member in members):
                 _drop(spec, *members)
