@@ -201,6 +201,7 @@ def parse() -> argparse.Namespace:
 def main() -> int:
     """The exit status: 1 if something failed."""
     options = parse()
+    signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(1))  # with what it has started
     environment = os.environ | ENVIRONMENT
     failed = False
     folder = Path(tempfile.mkdtemp(prefix="ki-"))
