@@ -326,7 +326,8 @@ async def test_node_agents_ask_for_audiences_that_their_pods_want(admin: Client,
         {"name": "t", "projected": {"sources": [{"serviceAccountToken": {"path": "t", "audience": "vault"}}]}},
         {"name": "c", "csi": {"driver": "d.example.com"}},
     ]
-    spec = {"serviceAccountName": "sa", "nodeName": "n", "containers": [{"name": "c", "image": "i"}], "volumes": volumes}
+    spec = {"serviceAccountName": "sa", "nodeName": "n", "containers": [{"name": "c", "image": "i"}]}
+    spec["volumes"] = volumes
     pod = await admin.create(PODS, {"metadata": {"name": "p", "namespace": "default"}, "spec": spec})
     bound = {"kind": "Pod", "apiVersion": "v1", "name": "p", "uid": pod["metadata"]["uid"]}
     agent = cluster.client("system:node:n", "system:nodes")
