@@ -42,12 +42,13 @@ class Handler(BaseHTTPRequestHandler):
 
 
 def read(arguments: Sequence[str]) -> dict[str, str]:
-    """Flags by name; any are taken."""
-    found = {}
-    left = iter(arguments)
-    for argument in left:
-        name, equals, value = argument.lstrip("-").partition("=")
-        found[name] = value if equals else next(left, "")
+    """Flags by name; any are taken, with a value or without."""
+    found, name = dict[str, str](), ""
+    for argument in arguments:
+        if argument.startswith("-"):
+            name, _, found[name] = argument.lstrip("-").partition("=")
+        else:
+            found[name] = argument
     return found
 
 
