@@ -9,7 +9,7 @@ SRC := libs services tools bench tests
 export PATH := $(PATH):$(CURDIR)/build/tools:$(CURDIR)/build/tools/go/bin:/usr/sbin:/sbin
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-tests up down demo test unit contract mesh clients e2e image conformance compare bench lint types imports buf protos golden \
+.PHONY: help setup setup-tests up down demo test unit contract mesh clients e2e image conformance compare integration bench lint types imports buf protos golden \
 	generated verify lock clean
 
 help: ## this list
@@ -56,6 +56,10 @@ conformance: setup ## cases of Kubernetes' conformance suite, e.g. FOCUS=Statefu
 compare: setup ## the same requests to a kube-apiserver 1.36 and to Kybern: every difference is a failure
 	@sh tests/compare/build.sh
 	$(PYTEST) -n 2 --dist loadfile tests/compare
+
+integration: setup ## Kubernetes' own integration tests of its API: PACKAGES='apiserver auth' (tests/integration/README.md)
+	@[ -x build/tools/etcd-3.6 ] || sh tools/etcd.sh
+	@$(VENV)/python tests/integration/run.py $(PACKAGES)
 
 bench: ## measure; docs/performance.md explains the figures
 	@for b in $$(ls bench/*.py | grep -v -e cluster.py -e load.py); do echo "== $$b"; $(VENV)/python $$b || exit 1; done
