@@ -120,6 +120,22 @@ func LeaveOutFlags(t Skipper, flags []string) {
 	}
 }
 
+// Joined are flags, each with its value; a test may have given some values apart.
+func Joined(flags []string) []string {
+	var joined []string
+	for _, flag := range flags {
+		last := len(joined) - 1
+		switch {
+		case flag == "":
+		case strings.HasPrefix(flag, "-") || last < 0 || strings.Contains(joined[last], "="):
+			joined = append(joined, flag)
+		default:
+			joined[last] += "=" + flag
+		}
+	}
+	return joined
+}
+
 // StorageFlags name an etcd and where in it.
 func StorageFlags(config *storagebackend.Config) []string {
 	flags := []string{
@@ -172,14 +188,8 @@ func withLoopback(folder string, flags []string) ([]string, string, error) {
 	}
 	defer file.Close()
 	var kept []string
-	for index, flag := range flags {
+	for _, flag := range flags {
 		given, ok := strings.CutPrefix(flag, "--token-auth-file=")
-		if flag == "--token-auth-file" || flag == "" { // its value comes next, or it is none
-			continue
-		}
-		if index > 0 && flags[index-1] == "--token-auth-file" {
-			given, ok = flag, true
-		}
 		if !ok {
 			kept = append(kept, flag)
 			continue

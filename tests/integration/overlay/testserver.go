@@ -107,6 +107,7 @@ func StartTestServer(t ktesting.TB, instance *TestServerInstanceOptions, customF
 	if instance.BinaryVersion != "" || instance.StorageVersionWrapFunc != nil {
 		LeaveOut(t, "another version of the server, or of its storage versions")
 	}
+	customFlags = Joined(customFlags)
 	LeaveOutFeatures(t)
 	LeaveOutFlags(t, customFlags)
 
