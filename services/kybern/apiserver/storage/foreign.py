@@ -1,21 +1,29 @@
 """ForeignStore: an etcd in which a kube-apiserver has written, read as if everything in it were ours.
 
-Kubernetes stores built-in kinds in protobuf, and may hold CustomResourceDefinitions of v1beta1 from before 1.22. Both
-are translated where they are read; what we write stays JSON. A value that cannot be read is `unreadable`, as one that
-cannot be decrypted.
+Kubernetes stores built-in kinds in protobuf, and may hold CustomResourceDefinitions and PodDisruptionBudgets of v1beta1
+from before 1.22 and 1.25. All are translated where they are read; what we write stays JSON. A value that cannot be read
+is `unreadable`, as one that cannot be decrypted.
 """
 
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import orjson
 
-from kybern.apiserver.core.old_definitions import GROUP_VERSION, as_v1
+from kybern.apiserver.core import old_budgets, old_definitions
 from kybern.kube.protobuf.codec import MAGIC, ProtobufError, decode
 from kybern.store.contract import Event, KeyValue, RangeResult, Store, TxnResult, WatchBatch, Write
 
 DEFINITIONS = "/registry/apiextensions.k8s.io/customresourcedefinitions/"
+BUDGETS = "/registry/poddisruptionbudgets/"
+Translation = Callable[[dict[str, Any]], dict[str, Any]]
+OLD: dict[str, tuple[str, Translation]] = {  # by prefix: the version, and what it is in v1
+    DEFINITIONS: (old_definitions.GROUP_VERSION, old_definitions.as_v1),
+    BUDGETS: (old_budgets.GROUP_VERSION, old_budgets.as_v1),
+}
+_PREFIXES = tuple(OLD)
 
 
 def translated(kv: KeyValue) -> KeyValue:
@@ -23,10 +31,11 @@ def translated(kv: KeyValue) -> KeyValue:
     try:
         if kv.value.startswith(MAGIC):
             kv = kv._replace(value=orjson.dumps(decode(kv.value)))
-        if kv.key.startswith(DEFINITIONS) and kv.value:
-            definition = orjson.loads(kv.value)
-            if definition.get("apiVersion") == GROUP_VERSION:
-                kv = kv._replace(value=orjson.dumps(as_v1(definition)))
+        if kv.key.startswith(_PREFIXES) and kv.value:
+            version, as_v1 = next(OLD[prefix] for prefix in _PREFIXES if kv.key.startswith(prefix))
+            found = orjson.loads(kv.value)
+            if found.get("apiVersion") == version:
+                kv = kv._replace(value=orjson.dumps(as_v1(found)))
     except (ProtobufError, orjson.JSONDecodeError, AttributeError) as error:
         return kv._replace(value=b"", unreadable=f"unable to decode: {error}")
     return kv

@@ -3,7 +3,7 @@
 import orjson
 import pytest
 
-from kybern.apiserver.storage.foreign import DEFINITIONS, ForeignStore, translated
+from kybern.apiserver.storage.foreign import BUDGETS, DEFINITIONS, ForeignStore, translated
 from kybern.kube.protobuf.codec import encode
 from kybern.store.contract import KeyValue, Put
 from kybern.store.sqlite import SqliteStore
@@ -28,6 +28,13 @@ def test_old_definitions() -> None:
     assert found["spec"]["versions"] == [{"name": "v1", "served": True, "storage": True}]
     value = orjson.dumps(OLD)
     assert translated(stored(KEY, value)).value is value
+
+
+def test_old_budgets() -> None:
+    old = {"kind": "PodDisruptionBudget", "apiVersion": "policy/v1beta1", "spec": {"selector": {}}}
+    found = orjson.loads(translated(stored(f"{BUDGETS}default/a", encode(old))).value)
+    assert found["apiVersion"] == "policy/v1"
+    assert found["spec"]["selector"]["matchExpressions"][0]["operator"] == "Exists"
 
 
 @pytest.mark.parametrize("value", [b"k8s\0\x0a\xff", b"k8s\0", b"k8s\0\x0a\x00"])
