@@ -6,20 +6,19 @@ revisions.
 
 from collections.abc import AsyncGenerator, Sequence
 from dataclasses import replace
-from pathlib import Path
 
+from kybern.store.around import StoreAround
 from kybern.store.contract import Event, KeyValue, RangeResult, Store, TxnResult, WatchBatch, Write, check_writes
 
 ROOT = "/registry"
 
 
-class PrefixedStore:
+class PrefixedStore(StoreAround):
     """See Store."""
 
     def __init__(self, inner: Store, root: str, of: str = ROOT) -> None:
         """`root` stands where keys begin with `of`: it begins with a slash and does not end with one."""
-        self.inner = inner
-        self.exclusive = inner.exclusive
+        super().__init__(inner)
         self._root, self._of = root, of
 
     def _inward(self, key: str) -> str:
@@ -65,37 +64,3 @@ class PrefixedStore:
     async def outdated(self, key: str) -> bool:
         """See Store."""
         return await self.inner.outdated(self._inward(key))
-
-    # Everything else as it is
-
-    async def request_progress(self) -> None:
-        """See Store."""
-        await self.inner.request_progress()
-
-    async def revision(self) -> int:
-        """See Store."""
-        return await self.inner.revision()
-
-    async def lease_grant(self, ttl: float) -> int:
-        """See Store."""
-        return await self.inner.lease_grant(ttl)
-
-    async def lease_keepalive(self, lease: int) -> float:
-        """See Store."""
-        return await self.inner.lease_keepalive(lease)
-
-    async def lease_revoke(self, lease: int) -> None:
-        """See Store."""
-        await self.inner.lease_revoke(lease)
-
-    async def compact(self, revision: int) -> None:
-        """See Store."""
-        await self.inner.compact(revision)
-
-    async def snapshot(self, path: Path) -> int:
-        """See Store. The copy is of the whole etcd."""
-        return await self.inner.snapshot(path)
-
-    async def close(self) -> None:
-        """See Store."""
-        await self.inner.close()

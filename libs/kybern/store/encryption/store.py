@@ -6,8 +6,8 @@ Keys, revisions and sizes stay visible. A value that cannot be read does not end
 
 from collections.abc import AsyncGenerator, Callable, Iterable, Sequence
 from dataclasses import replace
-from pathlib import Path
 
+from kybern.store.around import StoreAround
 from kybern.store.contract import Event, KeyValue, Put, RangeResult, Store, TxnResult, WatchBatch, Write, check_writes
 from kybern.store.encryption.config import EncryptionConfig, ProviderConfig
 from kybern.store.encryption.kms import Kms
@@ -17,12 +17,11 @@ Classify = Callable[[str], tuple[str, str] | None]
 """From a key to the (group, resource) it belongs to; None for what is no object."""
 
 
-class EncryptedStore:
+class EncryptedStore(StoreAround):
     """See Store. `configure` may be called again at any time."""
 
     def __init__(self, inner: Store, config: EncryptionConfig, classify: Classify) -> None:
-        self.inner = inner
-        self.exclusive = inner.exclusive
+        super().__init__(inner)
         self._classify = classify
         self._config = EncryptionConfig()
         self._chains: dict[tuple[str, str] | None, Chain] = {}
@@ -150,38 +149,8 @@ class EncryptedStore:
         chain = self._chain(write.key)
         return write if chain is PLAIN else replace(write, value=chain.seal(write.value, write.key.encode()))
 
-    # Everything else as it is
-
-    async def request_progress(self) -> None:
-        """See Store."""
-        await self.inner.request_progress()
-
-    async def revision(self) -> int:
-        """See Store."""
-        return await self.inner.revision()
-
-    async def lease_grant(self, ttl: float) -> int:
-        """See Store."""
-        return await self.inner.lease_grant(ttl)
-
-    async def lease_keepalive(self, lease: int) -> float:
-        """See Store."""
-        return await self.inner.lease_keepalive(lease)
-
-    async def lease_revoke(self, lease: int) -> None:
-        """See Store."""
-        await self.inner.lease_revoke(lease)
-
-    async def compact(self, revision: int) -> None:
-        """See Store."""
-        await self.inner.compact(revision)
-
-    async def snapshot(self, path: Path) -> int:
-        """See Store. What is encrypted stays encrypted in the copy."""
-        return await self.inner.snapshot(path)
-
     async def close(self) -> None:
         """See Store."""
-        await self.inner.close()
+        await super().close()
         for plugin in [*self._kms.values(), *self._retired]:
             await plugin.close()

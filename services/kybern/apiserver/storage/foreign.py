@@ -7,13 +7,13 @@ is `unreadable`, as one that cannot be decrypted.
 
 from collections.abc import AsyncGenerator, Callable, Sequence
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import orjson
 
 from kybern.apiserver.core import old_budgets, old_definitions
 from kybern.kube.protobuf.codec import MAGIC, ProtobufError, decode
+from kybern.store.around import StoreAround
 from kybern.store.contract import Event, KeyValue, RangeResult, Store, TxnResult, WatchBatch, Write
 
 DEFINITIONS = "/registry/apiextensions.k8s.io/customresourcedefinitions/"
@@ -46,12 +46,8 @@ def beneath(store: Store) -> Store:
     return store.inner if isinstance(store, ForeignStore) else store
 
 
-class ForeignStore:
+class ForeignStore(StoreAround):
     """See Store."""
-
-    def __init__(self, inner: Store) -> None:
-        self.inner = inner
-        self.exclusive = inner.exclusive
 
     async def get(self, key: str, revision: int = 0) -> tuple[KeyValue | None, int]:
         """See Store."""
@@ -78,44 +74,6 @@ class ForeignStore:
         """See Store."""
         result = await self.inner.txn(writes)
         return result._replace(current=[kv and translated(kv) for kv in result.current])
-
-    # Everything else as it is
-
-    async def outdated(self, key: str) -> bool:
-        """See Store."""
-        return await self.inner.outdated(key)
-
-    async def request_progress(self) -> None:
-        """See Store."""
-        await self.inner.request_progress()
-
-    async def revision(self) -> int:
-        """See Store."""
-        return await self.inner.revision()
-
-    async def lease_grant(self, ttl: float) -> int:
-        """See Store."""
-        return await self.inner.lease_grant(ttl)
-
-    async def lease_keepalive(self, lease: int) -> float:
-        """See Store."""
-        return await self.inner.lease_keepalive(lease)
-
-    async def lease_revoke(self, lease: int) -> None:
-        """See Store."""
-        await self.inner.lease_revoke(lease)
-
-    async def compact(self, revision: int) -> None:
-        """See Store."""
-        await self.inner.compact(revision)
-
-    async def snapshot(self, path: Path) -> int:
-        """See Store."""
-        return await self.inner.snapshot(path)
-
-    async def close(self) -> None:
-        """See Store."""
-        await self.inner.close()
 
 
 def _event(event: Event) -> Event:
