@@ -62,8 +62,12 @@ class Heads:
 
 @lru_cache(maxsize=4096)
 def flow_headers(flow: str) -> Headers:
-    """Which FlowSchema and priority level a request fell under; nothing where the apiserver does not say."""
-    schema, _, level = flow.encode().partition(b" ")
+    """Which FlowSchema and priority level a request fell under, and a warning about its credential; nothing where the
+    apiserver does not say.
+    """
+    uids, _, warning = flow.partition("\n")
+    warnings = answers.warning_headers([warning]) if warning else ()
+    schema, _, level = uids.encode().partition(b" ")
     if not schema or not level:
-        return ()
-    return (b"X-Kubernetes-Pf-Flowschema-Uid", schema), (b"X-Kubernetes-Pf-Prioritylevel-Uid", level)
+        return (*warnings,)
+    return (b"X-Kubernetes-Pf-Flowschema-Uid", schema), (b"X-Kubernetes-Pf-Prioritylevel-Uid", level), *warnings

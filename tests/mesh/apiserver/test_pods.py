@@ -1,5 +1,6 @@
 """Pods: admission, binding, eviction, streaming connections."""
 
+import asyncio
 from typing import Any
 
 import pytest
@@ -7,10 +8,12 @@ import pytest
 from kybern.client.objects import Client
 from kybern.client.resources import (
     BINDINGS,
+    NAMESPACES,
     NODES,
     POD_DISRUPTION_BUDGETS,
     PODS,
     PRIORITY_CLASSES,
+    SERVICE_ACCOUNTS,
 )
 from kybern.kube.status import StatusError
 from kybern.protos.api.v1 import objects_pb2 as pb
@@ -52,6 +55,18 @@ async def test_no_service_account(admin: Client) -> None:
     assert error.message == (
         'pods "p" is forbidden: error looking up service account default/nobody: serviceaccount "nobody" not found'
     )
+
+
+async def test_the_default_account_of_a_new_namespace_is_waited_for(admin: Client) -> None:
+    await admin.create(NAMESPACES, {"metadata": {"name": "new"}})
+    pod = body()
+    pod["metadata"]["namespace"] = "new"
+    async with asyncio.TaskGroup() as tasks:
+        made = tasks.create_task(admin.create(PODS, pod))
+        await asyncio.sleep(0.05)
+        assert not made.done()
+        await admin.create(SERVICE_ACCOUNTS, {"metadata": {"name": "default", "namespace": "new"}})
+    assert made.result()["spec"]["serviceAccountName"] == "default"
 
 
 async def test_no_token_when_not_wanted(admin: Client) -> None:

@@ -100,7 +100,8 @@ async def front(
     store = store or await SqliteStore.open(":memory:", threaded=False)
     write_bundle(folder / "front-proxy", issue(create_ca(folder / "front-proxy-ca", now), PROXY_CLIENT, DAY, now))
     proxy_client = folder / "front-proxy" / "tls.pem"
-    settings = Settings(keys=KEYS, advertise="192.0.2.2:6443", tokens=TOKENS, proxy_client=proxy_client, **given)
+    given.setdefault("keys", KEYS)
+    settings = Settings(advertise="192.0.2.2:6443", tokens=TOKENS, proxy_client=proxy_client, **given)
     options = Namespace(
         address="gateway:1",
         pki=str(folder / "gateway"),

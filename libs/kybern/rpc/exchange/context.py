@@ -20,6 +20,7 @@ class CallContext:
     shared: bool = False  # its replies may answer other calls too
     push: Callable[[Sequence[Any]], bool] | None = None  # of a stream: send replies at once; False if there is no room
     flow: str = ""  # told to the client in the first reply: see Reply.flow
+    warning: str = ""  # of the requester's credential, told with the flow
     seat: Any = None  # what the server's flow control keeps of the call
     entered: float = 0.0  # in loop.time(): the layer that it is in now
     passed: int = 0  # layers

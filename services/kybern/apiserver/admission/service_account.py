@@ -1,17 +1,22 @@
 """ServiceAccount: every pod runs as a service account and finds its token, the CA and its namespace in a volume."""
 
+import asyncio
 from collections.abc import Iterator
+from functools import partial
 from typing import Any
 
 from kybern.apiserver.admission.plugin import CREATE, Object, Plugin
 from kybern.apiserver.core.pod_references import MIRROR, SECRETS, all_references
 from kybern.apiserver.registry.request import Request
+from kybern.apiserver.storage.entry import Entry
 from kybern.kube import names
 from kybern.kube.status import forbidden
 
 MOUNT = "/var/run/secrets/kubernetes.io/serviceaccount"
 ENFORCE = "kubernetes.io/enforce-mountable-secrets"
 TRUE = ("1", "t", "true")
+DEFAULT = "default"
+ATTEMPTS, INTERVAL = 10, (0.1, 0.2)  # times that the default account is looked for, seconds between them
 EXPIRATION = 3607  # seconds, upstream's default for the projected token
 
 
@@ -30,9 +35,9 @@ class ServiceAccount(Plugin):
         if MIRROR in (new["metadata"].get("annotations") or {}):
             _check_mirror(request, new)
             return
-        name = spec.get("serviceAccountName") or "default"
+        name = spec.get("serviceAccountName") or DEFAULT
         spec["serviceAccountName"] = spec["serviceAccount"] = name
-        entry = request.server.table.cacher("", "serviceaccounts").get(request.namespace, name)
+        entry = await _account(request, name)
         if entry is None:
             why = f'error looking up service account {request.namespace}/{name}: serviceaccount "{name}" not found'
             raise forbidden("", "pods", request.name, why)
@@ -43,6 +48,20 @@ class ServiceAccount(Plugin):
             spec["imagePullSecrets"] = account["imagePullSecrets"]
         if _wants_token(spec, account):
             _mount_token(request, spec)
+
+
+async def _account(request: Request, name: str) -> Entry | None:
+    """The account; a new namespace is given its default one within a moment, which is waited for."""
+    find = partial(request.server.table.cacher("", "serviceaccounts").get, request.namespace, name)
+    entry = find()
+    if entry is None and name == DEFAULT:
+        interval = request.server.random.uniform(*INTERVAL)
+        for _ in range(ATTEMPTS - 1):
+            await asyncio.sleep(interval)
+            entry = find()
+            if entry is not None:
+                break
+    return entry
 
 
 def _check_mirror(request: Request, pod: Object) -> None:

@@ -8,7 +8,6 @@ import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
-from typing import Any
 
 from kybern.apiserver.authentication.impersonation import Impersonator
 from kybern.apiserver.authentication.service_account import ServiceAccountTokens, TokenInvalid, TokenUnknown, TokenUser
@@ -65,7 +64,7 @@ class Authenticator:
             if requester is not None:
                 raise unauthorized()
             return self._peer(call.peer)
-        user = self._requester(requester, path, call.audit)
+        user = self._requester(requester, path, call)
         if requester.HasField("impersonation"):
             granted = self._impersonator.impersonated(user, requester.impersonation, asked)
             if call.audit is not None:
@@ -92,12 +91,14 @@ class Authenticator:
             user = self._peers[peer] = authenticated(User(peer.user, peer.groups))
         return user
 
-    def _requester(self, requester: Requester, path: str, audit: Any = None) -> User:
+    def _requester(self, requester: Requester, path: str, call: CallContext | None = None) -> User:
         token = requester.bearer_token
         if token:
             found = self._token(token)
-            if found.notes and audit is not None:
-                audit.annotations.update(found.notes)
+            if found.notes and call is not None:
+                call.warning = found.warning
+                if call.audit is not None:
+                    call.audit.annotations.update(found.notes)
             return found.user
         if not requester.user:
             return self._nameless(requester, path)

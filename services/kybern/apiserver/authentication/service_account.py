@@ -47,6 +47,7 @@ class TokenUser:
     user: User
     audiences: tuple[str, ...] = field(default=())
     notes: tuple[tuple[str, str], ...] = ()  # annotations of its requests in the audit log
+    warning: str = ""  # told with every answer
 
 
 class ServiceAccountTokens:

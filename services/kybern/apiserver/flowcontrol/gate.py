@@ -128,7 +128,7 @@ class FlowControl:
         if asked.subresource in LONG_RUNNING:  # belongs nowhere
             return
         flow = self.flow(user, asked)
-        call.flow = flow.header
+        call.flow = f"{flow.header}\n{call.warning}" if call.warning else flow.header
         queues = flow.state.queues
         if watchers >= 0:
             flow.series.watchers.observe(watchers)

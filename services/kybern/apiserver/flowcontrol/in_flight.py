@@ -25,6 +25,8 @@ class InFlight:
         watchers: int = -1,
     ) -> None:
         """Let the call pass. Raises StatusError (429)."""
+        if call.warning:
+            call.flow = f"\n{call.warning}"
         if asked.verb == "watch" or asked.subresource in LONG_RUNNING or user.is_master:
             return
         reading = asked.verb in READING

@@ -51,7 +51,7 @@ class RepeatableGet:
                 return None
             try:
                 user = authenticate(context, "", asked)
-                if not passes(context, user) or not may(user, asked):
+                if context.warning or not passes(context, user) or not may(user, asked):
                     return None
             except (StatusError, MustWait):
                 return None
