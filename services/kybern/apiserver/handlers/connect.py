@@ -4,7 +4,6 @@ from kybern.apiserver.core.proxy_names import join
 from kybern.apiserver.handlers.begin import begin, need_namespace
 from kybern.apiserver.handlers.proxy_destination import agent_port, node_address, proxy_destination
 from kybern.apiserver.handlers.warned import warned
-from kybern.apiserver.handlers.warned import warned
 from kybern.apiserver.registry.connection import admit, has_dry_run
 from kybern.apiserver.registry.request import Object, Request
 from kybern.apiserver.server import ApiServer
@@ -21,11 +20,6 @@ IN_CONTAINER = ("log", "exec", "attach")
 async def connect(server: ApiServer, message: ConnectRequest, call: CallContext) -> ConnectResponse:
     """Where to go. Raises StatusError."""
     request = begin(server, call, message.verb or "create", message.resource, message.name)
-    with warned(request):
-        return await _destination(server, request, message)
-
-
-async def _destination(server: ApiServer, request: Request, message: ConnectRequest) -> ConnectResponse:
     with warned(request):
         return await _destination(server, request, message)
 
