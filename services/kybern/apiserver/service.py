@@ -15,7 +15,7 @@ from kybern.apiserver.authentication.reload import ConfigurationFollower
 from kybern.apiserver.authentication.service_account import DEFAULT_ISSUER
 from kybern.apiserver.authentication.token_file import read_token_file
 from kybern.apiserver.authorization.reload import AuthorizationFollower
-from kybern.apiserver.bootstrap.run import bootstrap
+from kybern.apiserver.bootstrap.run import bootstrap, keep
 from kybern.apiserver.core.authentication.jwt_config import Anonymous
 from kybern.apiserver.flowcontrol.flags import add_flow_flags, check_flow_flags
 from kybern.apiserver.handlers.discovery import Discovery
@@ -167,6 +167,7 @@ async def serve(
         try:
             await server.claim_repair.repair()
             await bootstrap(server, ca)
+            workers.append(tasks.create_task(keep(server)))
             workers.append(tasks.create_task(server.token_tracking.run()))
             await wire.start()
             await report(served, CHECK, "")

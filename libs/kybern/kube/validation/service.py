@@ -3,7 +3,7 @@
 import ipaddress
 import re
 
-from kybern.kube.field import Struct, duplicate, forbidden, invalid, not_supported, required
+from kybern.kube.field import FieldError, Struct, duplicate, forbidden, invalid, not_supported, required
 from kybern.kube.validation.fields import (
     Errors,
     Object,
@@ -130,6 +130,7 @@ def validate_addresses(spec: Object, before: Object | None = None) -> Errors:
     if "None" in addresses and len(addresses) > 1:
         yield invalid("spec.clusterIPs", addresses, "'None' must be the first and only value")
     seen: list[str] = []
+    others: list[FieldError] = []
     for index, address in enumerate(addresses):
         at = f"spec.clusterIPs[{index}]"
         if address == "None" and (was_headless or not index):
@@ -139,13 +140,16 @@ def validate_addresses(spec: Object, before: Object | None = None) -> Errors:
             yield invalid(at, address, problem)
         if problems:
             continue
-        seen.append(f"IPv{ipaddress.ip_address(address).version}")
-        if index < len(families) and families[index] in _FAMILIES and families[index] != seen[-1]:
-            yield invalid(at, address, f"expected an {families[index]} value as indicated by `ipFamilies[{index}]`")
+        family = f"IPv{ipaddress.ip_address(address).version}"
+        seen.append(family)
+        if index < len(families) and families[index] in _FAMILIES and families[index] != family:
+            why = f"expected an {families[index]} value as indicated by `ipFamilies[{index}]`"
+            others.append(invalid(at, address, why))
     if len(addresses) > 2:
         yield invalid("spec.clusterIPs", addresses, "may only hold up to 2 values")
     elif len(seen) > len(set(seen)):
         yield invalid("spec.clusterIPs", addresses, "may specify no more than one IP for each IP family")
+    yield from others
 
 
 def _families(spec: Object, families: list[str]) -> Errors:
@@ -261,6 +265,11 @@ def kept_addresses(spec: Object, before: Object) -> Errors:
         yield invalid("spec.clusterIPs[0]", now, "primary clusterIP can not be unset")
     elif now[0] != was[0] and spec.get("clusterIP") != before["clusterIP"]:
         yield invalid("spec.clusterIPs[0]", now, "may not change once set")
+    if len(was) == len(now) == 2 and now[1] != was[1]:
+        yield invalid("spec.clusterIPs[1]", now, "may not change once set")
+    elif len(was) == 2 and len(now) == 1 and spec.get("ipFamilyPolicy") != "SingleStack":
+        why = "must be 'SingleStack' to release the secondary cluster IP"
+        yield invalid("spec.ipFamilyPolicy", spec.get("ipFamilyPolicy"), why)
 
 
 def service_warnings(obj: Object, old: Object | None) -> list[str]:

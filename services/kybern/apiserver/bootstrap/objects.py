@@ -89,15 +89,23 @@ def kubernetes_service(address: str) -> Object:
     """`kubernetes` in `default`, at the first address of the Service network."""
     labels = {"component": "apiserver", "provider": "kubernetes"}
     port = {"name": "https", "protocol": "TCP", "port": 443, "targetPort": 6443}
-    spec = {"clusterIP": address, "clusterIPs": [address], "ports": [port], "type": "ClusterIP"}
+    spec = {"clusterIP": address, "ipFamilyPolicy": "SingleStack", "ports": [port], "type": "ClusterIP"}
     metadata = {"name": "kubernetes", "namespace": "default", "labels": labels}
     return {"kind": "Service", "apiVersion": "v1", "metadata": metadata, "spec": spec}
 
 
-def service_cidr(cidr: str) -> Object:
-    """`kubernetes`: the range that the flags name."""
-    metadata, spec = {"name": "kubernetes"}, {"cidrs": [cidr]}
+def service_cidr(cidrs: list[str]) -> Object:
+    """`kubernetes`: the ranges that the flags name."""
+    metadata, spec = {"name": "kubernetes"}, {"cidrs": cidrs}
     return {"kind": "ServiceCIDR", "apiVersion": "networking.k8s.io/v1", "metadata": metadata, "spec": spec}
+
+
+def second_range(current: Object, wanted: Object) -> Object | None:
+    """A second family joins the first; no other change of the flags is one of the ranges that have been given out."""
+    has, wants = current["spec"].get("cidrs") or [], wanted["spec"]["cidrs"]
+    if len(has) == 1 and len(wants) == 2 and has[0] == wants[0]:
+        return {**current, "spec": {**current["spec"], "cidrs": wants}}
+    return None
 
 
 def kubernetes_endpoints(host: str, port: int) -> list[tuple[str, str, Object]]:

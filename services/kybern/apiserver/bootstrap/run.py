@@ -9,18 +9,22 @@ from kybern.apiserver.bootstrap import objects
 from kybern.apiserver.bootstrap.rbac import GROUP, bootstrap_objects, reconciled
 from kybern.apiserver.core import api_services
 from kybern.apiserver.core.flowcontrol.configuration import maintained
+from kybern.apiserver.core.service_addresses import flag_ranges
 from kybern.apiserver.core.user import APISERVER
 from kybern.apiserver.registry.create import create_object
+from kybern.apiserver.registry.delete import DeleteOptions, delete
 from kybern.apiserver.registry.request import Request
 from kybern.apiserver.registry.update import change
 from kybern.apiserver.server import ApiServer
 from kybern.kube.defaults import apply_defaults
 from kybern.kube.status import StatusError
 from kybern.pki.source import parse_bundle
+from kybern.store.errors import StoreError
 
 Object = dict[str, Any]
 Reconcile = Callable[[Object, Object], Object | None]
 Row = tuple[str, str, Object, Reconcile | None]  # group, resource, object
+KEEP_EVERY = 10.0  # seconds
 
 
 async def bootstrap(server: ApiServer, ca: str = "") -> None:
@@ -30,18 +34,38 @@ async def bootstrap(server: ApiServer, ca: str = "") -> None:
     rows += [(group, resource, obj, None) for group, resource, obj in objects.fixed()]
     rows += [(group, resource, obj, maintained) for group, resource, obj in objects.flow_objects()]
     rows.append(("", "serviceaccounts", objects.default_account(), None))
-    rows.append(("networking.k8s.io", "servicecidrs", objects.service_cidr(server.settings.service_cidr), None))
-    rows.append(("", "services", objects.kubernetes_service(server.addresses.first()), None))
-    host, _, port = server.settings.advertise.rpartition(":")
-    if _is_address(host):
-        endpoints = objects.kubernetes_endpoints(host, int(port))
-        rows += [(group, resource, obj, _pointed) for group, resource, obj in endpoints]
+    rows += service_rows(server)
     rows += [(api_services.GROUP, api_services.RESOURCE, one, None) for one in server.aggregator.locals().values()]
     if ca:
         proxy_client = server.settings.proxy_client
         proxy_ca = parse_bundle(proxy_client.read_bytes()).ca.decode() if proxy_client is not None else ""
         rows.append(("", "configmaps", objects.authentication_config(ca, proxy_ca), _data))
     await _all(server, rows)
+
+
+def service_rows(server: ApiServer) -> list[Row]:
+    """The Service `kubernetes`, and where its address comes from."""
+    cidr = objects.service_cidr(flag_ranges(server.settings.service_cidr))
+    rows: list[Row] = [("networking.k8s.io", "servicecidrs", cidr, objects.second_range)]
+    rows.append(("", "services", objects.kubernetes_service(server.addresses.first()), None))
+    host, _, port = server.settings.advertise.rpartition(":")
+    if _is_address(host):
+        endpoints = objects.kubernetes_endpoints(host, int(port))
+        rows += [(group, resource, obj, _pointed) for group, resource, obj in endpoints]
+    return rows
+
+
+async def keep(server: ApiServer) -> None:
+    """Make again what every cluster has, if somebody deletes it."""
+    while True:
+        await asyncio.sleep(KEEP_EVERY)
+        rows: list[Row] = [("", "namespaces", namespace, None) for namespace in objects.namespaces()]
+        for group, resource, obj, _ in rows + service_rows(server):
+            try:
+                await ensure(server, group, resource, obj)
+            except (StatusError, StoreError) as error:  # a namespace that ends, an address that is still taken
+                name = obj["metadata"]["name"]
+                server.telemetry.log.warning("cannot keep %s %s: %s", resource, name, error)
 
 
 async def _all(server: ApiServer, rows: list[Row]) -> None:
@@ -61,7 +85,11 @@ async def ensure(server: ApiServer, group: str, resource: str, obj: Object, reco
         server, APISERVER, "create", served, metadata.get("namespace", ""), metadata["name"], field_manager=manager
     )
     request.unasked = True
-    if served.storage.get(request.namespace, request.name) is None:
+    current = served.storage.get(request.namespace, request.name)
+    if current is not None and reconcile is _pointed and _other_family(current.decode(), obj):
+        await delete(request, DeleteOptions())
+        current = None
+    if current is None:
         apply_defaults(served.info, obj)
         try:
             await create_object(request, obj)
@@ -83,6 +111,11 @@ def _pointed(current: Object, wanted: Object) -> Object:
     """The same object with what the flags say now."""
     parts = ("subsets", "addressType", "endpoints", "ports")
     return {**current, **{member: wanted[member] for member in parts if member in wanted}}
+
+
+def _other_family(current: Object, wanted: Object) -> bool:
+    """Whether a slice has to be made anew: its family never changes."""
+    return bool(current.get("addressType") != wanted.get("addressType"))
 
 
 def _data(current: Object, wanted: Object) -> Object:

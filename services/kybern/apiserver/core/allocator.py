@@ -4,7 +4,6 @@ from dataclasses import dataclass, field
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 from random import Random
 
-
 PROTOCOLS = ("TCP", "UDP", "SCTP")
 OUTSIDE = "the provided network does not match the current range"
 ALREADY_ALLOCATED = "provided port is already allocated"

@@ -26,24 +26,45 @@ def _count(counts: dict[tuple[str, ...], float], at: tuple[str, ...]) -> None:
     counts[at] = counts.get(at, 0) + 1
 
 
-class ServiceAddresses:
-    """One family: that of the flag's range."""
+def family_of(address: str) -> str:
+    """IPv4 or IPv6."""
+    return "IPv6" if ":" in address else "IPv4"
 
-    def __init__(self, cidr: str) -> None:
+
+def flag_ranges(text: str) -> list[str]:
+    """The range or ranges of `--service-cluster-ip-range`, the first family's first. Raises ValueError."""
+    found = text.split(",")
+    if len(found) > 2:
+        raise ValueError("must not contain more than two entries")
+    if len(found) == 2 and ip_network(found[0]).version == ip_network(found[1]).version:
+        raise ValueError("two ranges must be of different families")
+    return found
+
+
+class ServiceAddresses:
+    """One family or two: those of the flag's ranges."""
+
+    def __init__(self, cidrs: str) -> None:
         """Raises ValueError."""
-        self._default = IPAllocator.of(cidr)
-        self.taken = self._default.taken
-        self._ranges: list[IPAllocator] = [self._default]
+        self.taken: set[str] = set()
+        self._defaults = [IPAllocator(ip_network(text), self.taken) for text in flag_ranges(cidrs)]
+        self._ranges = list(self._defaults)
         self.given: dict[tuple[str, ...], float] = {}  # addresses, by range and scope: static, dynamic
         self.refused: dict[tuple[str, ...], float] = {}
 
     @property
     def family(self) -> str:
-        return self._default.family
+        """That of Services that do not say."""
+        return self._defaults[0].family
+
+    @property
+    def families(self) -> list[str]:
+        """All, the one of Services that do not say first."""
+        return [one.family for one in self._defaults]
 
     def first(self) -> str:
         """The `kubernetes` Service's address."""
-        return self._default.first()
+        return self._defaults[0].first()
 
     def configure(self, cidrs: Iterable[Object]) -> None:
         """Take the ranges of these ServiceCIDRs; the flag's own, too, while no object stands for it."""
@@ -51,7 +72,7 @@ class ServiceAddresses:
         texts = dict.fromkeys(text for cidr in found if is_ready(cidr) for text in self._own(cidr))
         self._ranges = [IPAllocator(ip_network(text), self.taken) for text in texts]
         if all(meta.name(cidr) != DEFAULT for cidr in found):
-            self._ranges.insert(0, self._default)
+            self._ranges[:0] = self._defaults
 
     def _own(self, cidr: Object) -> Iterator[str]:
         for text in (cidr.get("spec") or {}).get("cidrs") or ():
@@ -59,7 +80,7 @@ class ServiceAddresses:
                 network = ip_network(text)
             except ValueError:
                 continue
-            if network.version == self._default.network.version:
+            if any(network.version == one.network.version for one in self._defaults):
                 yield text
 
     def take(self, address: str) -> None:
@@ -79,13 +100,15 @@ class ServiceAddresses:
 
     def outside(self, address: str) -> str:
         """What a dry run is told of an address in no range."""
-        return (
-            f"the provided IP ({address}) is not in the valid range. The range of valid IPs is {self._default.network}"
-        )
+        network = next(one.network for one in self._defaults if one.family == family_of(address))
+        return f"the provided IP ({address}) is not in the valid range. The range of valid IPs is {network}"
 
-    def next(self, random: Random) -> str:
-        """A free address. Raises AllocationError."""
+    def next(self, random: Random, family: str = "") -> str:
+        """A free address, of the first family unless told. Raises AllocationError."""
+        family = family or self.family
         for one in self._ranges:
+            if one.family != family:
+                continue
             at = (str(one.network), "dynamic")
             try:
                 found = one.next(random)

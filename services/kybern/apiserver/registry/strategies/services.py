@@ -9,6 +9,7 @@ from copy import deepcopy
 from functools import partial
 
 from kybern.apiserver.core.allocator import OUTSIDE, AllocationError
+from kybern.apiserver.core.service_addresses import family_of
 from kybern.apiserver.registry.request import Request
 from kybern.apiserver.registry.strategies import claims
 from kybern.apiserver.registry.strategies.node_ports import (
@@ -43,12 +44,12 @@ def allocate(request: Request, new: Object, old: Object | None) -> Allocation:
     _keep_addresses(spec, before)
     try:
         if spec.get("type") != "ExternalName":
-            kept_ones = kept_addresses(spec, before)
-            _check(new, [*validate_addresses(spec, before), *kept_ones, *_released_family(spec, before)])
+            _check(new, [*validate_addresses(spec, before)])
+            _check(new, [*kept_addresses(spec, before), *_released_family(spec, before)])
             preferred = given.get("ipFamilyPolicy") == before.get("ipFamilyPolicy") == "PreferDualStack"
             kept = preferred and spec.get("ipFamilies") == before.get("ipFamilies")  # of one that had no selector
             _families(request, new, spec, kept=kept)
-            _cluster_ip(request, new, spec, before, undo)
+            _cluster_ips(request, new, spec, before, undo)
         elif spec.get("internalTrafficPolicy") in TRAFFIC_POLICIES:  # any other is refused
             _drop(spec, "internalTrafficPolicy")
         take_node_ports(request, new, old, spec, undo)
@@ -72,8 +73,9 @@ def _keep_addresses(spec: Object, before: Object) -> None:
     if spec.get("ipFamilyPolicy") is None and before.get("ipFamilyPolicy"):
         spec["ipFamilyPolicy"] = before["ipFamilyPolicy"]
     is_single = spec.get("ipFamilyPolicy") == "SingleStack" != before.get("ipFamilyPolicy")
-    if is_single and spec.get("ipFamilies") == before.get("ipFamilies"):
-        spec["ipFamilies"] = (spec.get("ipFamilies") or [])[:1]
+    for member in ("ipFamilies", "clusterIPs") if is_single else ():
+        if spec.get(member) == before.get(member):  # the second one is given up
+            spec[member] = (spec.get(member) or [])[:1]
     if needs_health_port(spec) and needs_health_port(before) and not spec.get("healthCheckNodePort"):
         spec["healthCheckNodePort"] = before.get("healthCheckNodePort") or 0
 
@@ -91,36 +93,49 @@ def _is_outside(spec: Object) -> bool:
 
 
 def _families(request: Request, new: Object, spec: Object, *, kept: bool) -> None:
-    """One family is all that the cluster has; `kept` ones are not looked at. Raises StatusError (422)."""
-    own = request.server.addresses.family
+    """The families of a Service, of those that the cluster has; `kept` ones stay. Raises StatusError (422)."""
+    configured = request.server.addresses.families
+    policy = spec.get("ipFamilyPolicy")
     if spec.get("clusterIP") == "None" and not spec.get("selector"):
         # addresses of endpoints that somebody else chooses: they may be of any family
-        families = spec.get("ipFamilies") or [own]
-        if len(families) > 1 and spec.get("ipFamilyPolicy") == "SingleStack":
+        families = spec.get("ipFamilies") or configured[:1]
+        if len(families) > 1 and policy == "SingleStack":
             _check(new, [field_invalid("spec.ipFamilyPolicy", "SingleStack", _MULTIPLE.format("IP families"))])
-        policy = spec["ipFamilyPolicy"] = spec.get("ipFamilyPolicy") or "RequireDualStack"
-        other = "IPv6" if families[0] == "IPv4" else "IPv4"
-        spec["ipFamilies"] = [*families, other] if policy != "SingleStack" and len(families) == 1 else families
+        policy = spec["ipFamilyPolicy"] = policy or "RequireDualStack"
+        spec["ipFamilies"] = [*families, _other(families[0])] if policy != "SingleStack" else families
+        spec["ipFamilies"] = spec["ipFamilies"][:2]
         return
     errors = []
-    policy = spec.get("ipFamilyPolicy") or "SingleStack"
-    if policy == "SingleStack" and len(spec.get("clusterIPs") or ()) > 1:
-        errors.append(field_invalid("spec.ipFamilyPolicy", policy, _MULTIPLE.format("cluster IPs")))
-    elif policy == "SingleStack" and len(spec.get("ipFamilies") or ()) > 1:
-        _check(new, [field_invalid("spec.ipFamilyPolicy", policy, _MULTIPLE.format("IP families"))])
-    if spec.get("ipFamilyPolicy") == "RequireDualStack":
-        why = "this cluster is not configured for dual-stack services"
-        errors.append(field_invalid("spec.ipFamilyPolicy", spec["ipFamilyPolicy"], why))
-    for index, family in enumerate(() if kept else spec.get("ipFamilies") or ()):
-        if family != own:
-            errors.append(field_invalid(f"spec.ipFamilies[{index}]", family, "not configured on this cluster"))
+    single = (policy or "SingleStack") == "SingleStack"
+    for member, named in (("clusterIPs", "cluster IPs"), ("ipFamilies", "IP families")) if single else ():
+        if len(spec.get(member) or ()) > 1:
+            why = _MULTIPLE.format(named)
+            errors.append(field_invalid("spec.ipFamilyPolicy", policy or "SingleStack", why))
+    found = list(spec.get("ipFamilies") or ())
     addresses = spec.get("clusterIPs") or [spec.get("clusterIP") or ""]
     for index, address in enumerate(addresses):
-        family = "IPv6" if ":" in address else "IPv4"
-        if address not in ("", "None") and family != own and index >= len(spec.get("ipFamilies") or ()):
-            why = f"{family} is not configured on this cluster"
+        if address in ("", "None") or index < len(spec.get("ipFamilies") or ()):
+            continue
+        found.append(family_of(address))
+        if found[-1] not in configured:
+            why = f"{found[-1]} is not configured on this cluster"
             errors.append(field_invalid(f"spec.clusterIPs[{index}]", addresses, why))
     _check(new, errors)
+    if policy == "RequireDualStack" and len(configured) < 2:
+        why = "this cluster is not configured for dual-stack services"
+        errors.append(field_invalid("spec.ipFamilyPolicy", policy, why))
+    for index, family in enumerate(() if kept else spec.get("ipFamilies") or ()):
+        if family not in configured:
+            errors.append(field_invalid(f"spec.ipFamilies[{index}]", family, "not configured on this cluster"))
+    _check(new, errors)
+    found = found or configured[:1]
+    if not single and not kept and len(found) == 1 and len(configured) > 1:
+        found.append(_other(found[0]))
+    spec["ipFamilies"], spec["ipFamilyPolicy"] = found, policy or "SingleStack"
+
+
+def _other(family: str) -> str:
+    return "IPv6" if family == "IPv4" else "IPv4"
 
 
 def _check(new: Object, errors: list[FieldError]) -> None:
@@ -164,33 +179,44 @@ def _type(service: Object) -> str:
     return (service.get("spec") or {}).get("type") or ""
 
 
-def _cluster_ip(request: Request, new: Object, spec: Object, before: Object, undo: Undo) -> None:
-    addresses = request.server.addresses
-    wanted = spec.get("clusterIP") or (spec.get("clusterIPs") or [""])[0] or ""
-    had = before.get("clusterIP") or ""
-    if wanted == "None":
+def _cluster_ips(request: Request, new: Object, spec: Object, before: Object, undo: Undo) -> None:
+    """An address of each family; what the Service has, it keeps. Raises StatusError."""
+    wanted = [address for address in spec.get("clusterIPs") or [spec.get("clusterIP")] if address]
+    if "None" in wanted:
         spec["clusterIP"], spec["clusterIPs"] = "None", ["None"]
-    elif wanted and wanted == had:
-        spec["clusterIP"], spec["clusterIPs"] = wanted, spec.get("clusterIPs") or [wanted]
-    elif wanted:
-        try:
-            addresses.take(wanted)
-        except (AllocationError, ValueError) as error:
-            told = addresses.outside(wanted) if request.dry_run and str(error) == OUTSIDE else error
-            why = f"failed to allocate IP {wanted}: {told}"
-            raise wrong_value(new, "spec.clusterIPs", [wanted], why) from None
-        undo.append(partial(addresses.release, wanted))
-        spec["clusterIP"], spec["clusterIPs"] = wanted, [wanted]
-    else:
-        try:
-            found = addresses.next(request.server.random)
-        except AllocationError as error:
-            name = new["metadata"].get("name", "")
-            raise internal(f'failed to allocate a serviceIP for Service "{name}": {error}') from None
-        undo.append(partial(addresses.release, found))
-        spec["clusterIP"], spec["clusterIPs"] = found, [found]
-    spec["ipFamilies"] = spec.get("ipFamilies") or [addresses.family]
-    spec["ipFamilyPolicy"] = spec.get("ipFamilyPolicy") or "SingleStack"
+        return
+    had = before.get("clusterIPs") or [before.get("clusterIP")]
+    found = []
+    for index, family in enumerate(spec["ipFamilies"]):
+        if index >= len(wanted):
+            found.append(_next_ip(request, new, family, undo))
+            continue
+        if wanted[index] not in had:
+            shown = [*wanted, *[""] * (len(spec["ipFamilies"]) - len(wanted))]
+            _take_ip(request, new, shown, index, undo)
+        found.append(wanted[index])
+    spec["clusterIP"], spec["clusterIPs"] = found[0], found
+
+
+def _take_ip(request: Request, new: Object, wanted: list[str], index: int, undo: Undo) -> None:
+    addresses = request.server.addresses
+    try:
+        addresses.take(wanted[index])
+    except (AllocationError, ValueError) as error:
+        told = addresses.outside(wanted[index]) if request.dry_run and str(error) == OUTSIDE else error
+        why = f"failed to allocate IP {wanted[index]}: {told}"
+        raise wrong_value(new, "spec.clusterIPs", wanted, why) from None
+    undo.append(partial(addresses.release, wanted[index]))
+
+
+def _next_ip(request: Request, new: Object, family: str, undo: Undo) -> str:
+    try:
+        found: str = request.server.addresses.next(request.server.random, family)
+    except AllocationError as error:
+        name = new["metadata"].get("name", "")
+        raise internal(f'failed to allocate a serviceIP for Service "{name}": {error}') from None
+    undo.append(partial(request.server.addresses.release, found))
+    return found
 
 
 def _drop(spec: Object, *members: str) -> None:

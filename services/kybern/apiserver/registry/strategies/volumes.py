@@ -29,7 +29,12 @@ def _same_source(request: Request, claim: Object) -> None:
 
 
 def _keep_source(request: Request, new: Object, old: Object) -> None:
-    """Of a claim that has a source another one is for validation to refuse."""
+    """Of a claim that has a source another one is for validation to refuse; one of old has what it would be given."""
+    was = old.get("spec") or {}
+    if was.get("dataSource") is not None and was.get("dataSourceRef") is None:
+        was["dataSourceRef"] = dict(was["dataSource"])
+    if was:
+        was.setdefault("volumeMode", "Filesystem")
     _agree(new, any_kind=(old.get("spec") or {}).get("dataSource") is not None)
 
 
