@@ -76,6 +76,7 @@ KUBERNETES = Module(
         "cmd/kube-apiserver/app/testing/testserver.go": "overlay/testserver.go",
         "cmd/kube-apiserver/app/testing/kybern.go": "overlay/kybern.go",
         "test/integration/framework/test_server.go": "overlay/framework_server.go",
+        "test/integration/framework/kybern_authorizer.go": "overlay/authorizer.go",
         "test/integration/framework/goleak.go": "overlay/goleak.go",
     },
 )

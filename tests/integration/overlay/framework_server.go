@@ -9,10 +9,12 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
 	"github.com/google/uuid"
+	"k8s.io/apiserver/pkg/authorization/authorizer"
 	genericapiserver "k8s.io/apiserver/pkg/server"
 	client "k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/rest"
@@ -50,7 +52,11 @@ func StartTestServer(ctx context.Context, t testing.TB, setup TestServerSetup) (
 	flags := kubeapiservertesting.FlagsOf(opts)
 	kubeapiservertesting.LeaveOutFlags(t, flags)
 	if setup.ModifyServerConfig != nil {
-		flags = append(flags, configure(t, opts, setup.ModifyServerConfig)...)
+		more := configure(t, folder, opts, setup.ModifyServerConfig)
+		if slices.ContainsFunc(more, names("authorization-mode")) {
+			flags = slices.DeleteFunc(flags, names("authorization-mode"))
+		}
+		flags = append(flags, more...)
 	}
 	server, err := kubeapiservertesting.StartWithFlags(folder, false, opts, flags)
 	if err != nil {
@@ -72,6 +78,11 @@ func StartTestServer(ctx context.Context, t testing.TB, setup TestServerSetup) (
 		t.Fatal(err)
 	}
 	return clients, config, tearDown
+}
+
+// names tells whether a flag is the one with this name.
+func names(name string) func(string) bool {
+	return func(flag string) bool { return strings.HasPrefix(flag, "--"+name+"=") }
 }
 
 func defaultOptions(t testing.TB) (*options.ServerRunOptions, string) {
@@ -107,7 +118,8 @@ func defaultOptions(t testing.TB) (*options.ServerRunOptions, string) {
 }
 
 // configure reads back what a test changes of the server's configuration, and leaves out a test that puts code there.
-func configure(t testing.TB, opts *options.ServerRunOptions, modify func(*controlplane.Config)) []string {
+// Authorizers are asked by a webhook.
+func configure(t testing.TB, folder string, opts *options.ServerRunOptions, modify func(*controlplane.Config)) []string {
 	t.Helper()
 	config := &controlplane.Config{}
 	config.ControlPlane.Generic = &genericapiserver.Config{LoopbackClientConfig: &rest.Config{BearerToken: "loopback"}}
@@ -117,12 +129,12 @@ func configure(t testing.TB, opts *options.ServerRunOptions, modify func(*contro
 			config.ControlPlane.Extra.ServiceAccountIssuer = made
 		}
 	}
+	own := &modes{}
+	generic.Authorization.Authorizer = own
 	modify(config)
 	switch {
 	case generic.Authentication.Authenticator != nil:
 		kubeapiservertesting.LeaveOut(t, "an authenticator of the test's own, in process")
-	case generic.Authorization.Authorizer != nil:
-		kubeapiservertesting.LeaveOut(t, "an authorizer of the test's own, in process")
 	case generic.AdmissionControl != nil:
 		kubeapiservertesting.LeaveOut(t, "an admission plugin of the test's own, in process")
 	case generic.RequestInfoResolver != nil:
@@ -133,6 +145,9 @@ func configure(t testing.TB, opts *options.ServerRunOptions, modify func(*contro
 	var flags []string
 	if limit := config.ControlPlane.Extra.ServiceAccountMaxExpiration; limit > 0 {
 		flags = append(flags, fmt.Sprintf("--service-account-max-token-expiration=%s", limit))
+	}
+	if changed := generic.Authorization.Authorizer; changed != authorizer.Authorizer(own) {
+		flags = append(flags, serveAuthorizer(t, folder, own, opts.Authorization.Modes, changed)...)
 	}
 	return flags
 }
