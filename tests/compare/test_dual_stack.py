@@ -115,6 +115,7 @@ CHANGES: list[dict[str, Any]] = [
     {"clusterIPs": [IP6], "clusterIP": IP6},
     {"type": "ExternalName", "externalName": "example.com"},
     {"type": "ExternalName", "externalName": "example.com", "clusterIP": None, "clusterIPs": None},
+    {"type": "ExternalName", "externalName": "example.com", "clusterIPs": None},
     {"type": "ClusterIP", "externalName": None},
     {"type": "ClusterIP", "ipFamilyPolicy": REQUIRE},
     {"type": "NodePort", "ipFamilyPolicy": ONE},

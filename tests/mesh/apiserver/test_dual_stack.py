@@ -102,3 +102,14 @@ async def test_ranges_that_are_none(running: Any, flag: str) -> None:
     with pytest.raises(Exception, match="service-cluster-ip-range"):
         async with running(service_cidr=flag):
             pass
+
+
+async def test_an_address_leaves_with_the_service(running: Any) -> None:
+    """To become an ExternalName, it may name the one address and leave out the list."""
+    async with running(service_cidr=RANGES) as cluster, cluster.client() as admin:
+        for name, spec in (("a", {"clusterIP": "None"}), ("b", {"ipFamilyPolicy": REQUIRE})):
+            made = await admin.create(SERVICES, service(name, selector={"a": "b"}, **spec))
+            given = {"clusterIP": made["spec"]["clusterIP"], "type": "ExternalName", "externalName": "example.com"}
+            left = await admin.update(SERVICES, {**made, "spec": {"ports": [{"port": 80}], **given}})
+            assert left["spec"].keys().isdisjoint({"clusterIP", "clusterIPs", "ipFamilies"})
+            assert not cluster.server.addresses.taken & set(made["spec"]["clusterIPs"]) - {"None"}

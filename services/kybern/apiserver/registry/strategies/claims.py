@@ -23,7 +23,8 @@ MANAGED_BY = "ipallocator.k8s.io"
 
 def used(spec: Object) -> tuple[set[str], set[tuple[str, int]]]:
     """The addresses and node ports, with protocol, of a Service's spec."""
-    addresses = {address for address in spec.get("clusterIPs") or () if address != "None"}
+    given = spec.get("clusterIPs") or [spec.get("clusterIP")]  # one of old has the single member alone
+    addresses = {address for address in given if address and address != "None"}
     ports = {(p.get("protocol", "TCP"), p["nodePort"]) for p in spec.get("ports") or () if p.get("nodePort")}
     if spec.get("healthCheckNodePort"):
         ports.add(("TCP", spec["healthCheckNodePort"]))

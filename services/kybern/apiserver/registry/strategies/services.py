@@ -164,6 +164,8 @@ def prepare_update(request: Request, new: Object, old: Object) -> None:
     if spec.get("type") == "ExternalName" != before.get("type"):
         if not spec.get("clusterIP") and spec.get("clusterIPs") == before.get("clusterIPs"):
             _drop(spec, "clusterIPs")  # by a client that knows the one member only
+        elif spec.get("clusterIP") == before.get("clusterIP") and not spec.get("clusterIPs"):
+            spec["clusterIPs"] = before.get("clusterIPs")
         for members in (("clusterIP", "clusterIPs"), ("ipFamilies",), ("ipFamilyPolicy",)):
             if all(spec.get(member) == before.get(member) for member in members):
                 _drop(spec, *members)
