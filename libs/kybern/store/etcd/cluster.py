@@ -226,7 +226,12 @@ def translate(error: grpc.aio.AioRpcError, endpoint: str) -> StoreError | ValueE
         return LeaseNotFoundError(0)
     if "database space exceeded" in details:
         return StoreFull(f"etcd {endpoint} is out of space: compact, defragment and disarm its NOSPACE alarm")
-    if "request is too large" in details or "larger than max" in details:
+    if "request is too large" in details:
+        return TooLargeError(details)
+    if "received message larger than max" in details:  # Kubernetes' client does not even send it
+        said = details.replace("grpc: received", "trying to send")
+        return TooLargeError(f"rpc error: code = ResourceExhausted desc = {said}")
+    if "larger than max" in details:
         return TooLargeError(details)
     if "too large" in details or "too many operations" in details:
         return ValueError(f"etcd {endpoint} refuses the request: {details}")
