@@ -35,12 +35,12 @@ func (m *modes) Authorize(context.Context, authorizer.Attributes) (authorizer.De
 	return authorizer.DecisionNoOpinion, "", nil
 }
 
-// serveAuthorizer has a test's authorizer answer SubjectAccessReviews; the flags that have Kybern ask it, behind its
-// own modes if the test does so, instead of them if it does not.
+// serveAuthorizer has a test's authorizer answer SubjectAccessReviews; the flags that have Kybern ask it, before
+// its own modes if the test asks these, instead of them if it does not.
 func serveAuthorizer(t testing.TB, folder string, own *modes, named []string, asked authorizer.Authorizer) []string {
 	t.Helper()
 	own.asked = false
-	asked.Authorize(context.Background(), authorizer.AttributesRecord{User: &user.DefaultInfo{Name: "nobody"}})
+	asked.Authorize(context.Background(), &authorizer.AttributesRecord{User: &user.DefaultInfo{Name: "nobody"}})
 	if !own.asked {
 		named = nil
 	}
@@ -70,7 +70,7 @@ func serveAuthorizer(t testing.TB, folder string, own *modes, named []string, as
 		t.Fatal(err)
 	}
 	return []string{
-		"--authorization-mode=" + strings.Join(append(named, "Webhook"), ","),
+		"--authorization-mode=" + strings.Join(append([]string{"Webhook"}, named...), ","),
 		"--authorization-webhook-config-file=" + path,
 		"--authorization-webhook-version=v1",
 		"--authorization-webhook-cache-authorized-ttl=0s",
@@ -89,7 +89,8 @@ func review(answer http.ResponseWriter, request *http.Request, asked authorizer.
 		http.Error(answer, err.Error(), http.StatusBadRequest)
 		return
 	}
-	decision, reason, err := asked.Authorize(request.Context(), util.AuthorizationAttributesFrom(spec))
+	attributes := util.AuthorizationAttributesFrom(spec)
+	decision, reason, err := asked.Authorize(request.Context(), &attributes)
 	given.Status = authorizationv1.SubjectAccessReviewStatus{
 		Allowed: decision == authorizer.DecisionAllow,
 		Denied:  decision == authorizer.DecisionDeny,

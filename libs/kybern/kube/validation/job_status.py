@@ -21,7 +21,7 @@ def validate_job_status_update(obj: Object, old: Object) -> Errors:
     if status == before:
         return
     yield from _ends(status)
-    yield from _finished(status)
+    yield from _finished(spec, status)
     yield from _indexes(spec, status, before)
     yield from _pods(status)
     yield from _success(spec, status)
@@ -39,9 +39,9 @@ def _uncounted(pods: Object) -> Errors:
             seen.add(uid)
 
 
-def _is(status: Object, kind: str) -> bool:
+def _is(status: Object, kind: str, value: str = "True") -> bool:
     condition = find_condition(items(status, "conditions"), kind)
-    return condition is not None and condition.get("status") == "True"
+    return condition is not None and condition.get("status") == value
 
 
 def _is_finished(status: Object) -> bool:
@@ -77,13 +77,14 @@ def _earlier(one: str, other: str) -> bool:
     return first is not None and second is not None and first < second
 
 
-def _finished(status: Object) -> Errors:
-    """Of a finished Job no pod runs or waits to be counted."""
+def _finished(spec: Object, status: Object) -> Errors:
+    """Of a finished Job no pod runs or waits to be counted, and it has started, unless there was nothing to start."""
     if not _is_finished(status):
         return
     if (status.get("active") or 0) > 0:
         yield invalid("status.active", status["active"], "active>0 is invalid for finished job")
-    if not status.get("startTime"):
+    nothing = spec.get("suspend") and spec.get("completions") == 0
+    if not status.get("startTime") and not nothing:
         yield required("status.startTime", "startTime is required for finished job")
     pods = child(status, "uncountedTerminatedPods")
     if pods.get("succeeded") or pods.get("failed"):
@@ -145,7 +146,8 @@ def _lasting(spec: Object, status: Object, before: Object) -> Errors:
     done, start = status.get("completionTime"), status.get("startTime")
     if done and before.get("completionTime") and done != before["completionTime"]:
         yield invalid("status.completionTime", done, IMMUTABLE)
-    if before.get("startTime") and start != before["startTime"] and not spec.get("suspend"):
+    resuming = _is(before, "Suspended") and _is(status, "Suspended", "False")
+    if before.get("startTime") and start != before["startTime"] and not spec.get("suspend") and not resuming:
         yield invalid("status.startTime", start, f"{IMMUTABLE} for unsuspended job once set")
     if _is(before, "SuccessCriteriaMet") and not _is(status, "SuccessCriteriaMet"):
         yield _problem("cannot disable the SuccessCriteriaMet=True condition")

@@ -125,6 +125,13 @@ STATUSES: dict[str, tuple[dict[str, Any], dict[str, Any], dict[str, Any], list[s
         "status.succeeded: Invalid value: 0: cannot decrease the succeeded counter",
         f'status.startTime: Invalid value: "{LATER}": field is immutable for unsuspended job once set']),
     "suspended": ({"suspend": True}, {"startTime": T}, {}, []),
+    "resumed": ({}, {"startTime": T, "conditions": said("Suspended")},
+                {"startTime": LATER, "conditions": [{"type": "Suspended", "status": "False"}]}, []),
+    "suspended, without completions": ({"suspend": True, "completions": 0}, {}, {
+        "completionTime": T, "conditions": said("SuccessCriteriaMet", "Complete")}, []),
+    "suspended, with completions": ({"suspend": True, "completions": 1}, {}, {
+        "completionTime": T, "conditions": said("SuccessCriteriaMet", "Complete")}, [
+        "status.startTime: Required value: startTime is required for finished job"]),
     "as it was": ({}, {"conditions": said("Complete")}, {"conditions": said("Complete")}, []),
 }  # fmt: skip
 
