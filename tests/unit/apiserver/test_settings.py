@@ -21,4 +21,5 @@ from kybern.apiserver.service import add_flags, read_settings
 def test_nobody_is_not_to_do_everything(flags: list[str], enabled: bool) -> None:
     parser = ArgumentParser()
     add_flags(parser)
-    assert read_settings(parser.parse_args(["--store=sqlite::memory:", *flags])).authentication.anonymous.enabled is enabled
+    settings = read_settings(parser.parse_args(["--store=sqlite::memory:", *flags]))
+    assert settings.authentication.anonymous.enabled is enabled
