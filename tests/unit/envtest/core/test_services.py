@@ -70,6 +70,4 @@ def test_the_gateway_has_its_own() -> None:
 
 
 def test_what_nothing_here_knows_is_told() -> None:
-    assert decide("--feature-gates=A=true --v=4 --storage-backend=x").passed_over == (
-        "--feature-gates=A=true",
-    )
+    assert decide("--feature-gates=A=true --v=4 --storage-backend=x").passed_over == ("--feature-gates=A=true",)
