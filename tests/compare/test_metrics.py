@@ -36,7 +36,7 @@ THEIRS = re.compile(
     "|apiserver_validation_|apiextensions_apiserver_validation|apiserver_selfrequest"
     "|apiserver_watch_cache_read_wait|apiserver_request_timestamp|etcd_(bookmark|lease)"
     "|apiserver_flowcontrol_read_vs_write|apiserver_nodeport_repair|apiserver_(cel_|current_inqueue)"
-    "|kube_apiserver_clusterip_allocator_allocation_duration|serviceaccount_(stale|valid)_tokens|.*_duration_seconds_summary"
+    "|kube_apiserver_clusterip_allocator_allocation_duration|.*_duration_seconds_summary"
     "|apiserver_storage_size_bytes"  # there where the store is a file
 )
 # Families whose labels differ.

@@ -22,6 +22,7 @@ from kybern.apiserver.authentication.flags import AuthenticationSettings
 from kybern.apiserver.authentication.legacy_tokens import LegacyTokens
 from kybern.apiserver.authentication.oidc import OidcAuthenticator
 from kybern.apiserver.authentication.service_account import ServiceAccountTokens
+from kybern.apiserver.authentication.token_flags import Issuing
 from kybern.apiserver.authentication.webhook import TokenSettings, TokenWebhook
 from kybern.apiserver.authorization.authorizer import Authorizer
 from kybern.apiserver.authorization.metrics import AuthorizationMetrics
@@ -65,7 +66,7 @@ class Settings:
     """What flags decide."""
 
     service_cidr: str = "10.96.0.0/16"
-    issuer: str = "https://kubernetes.default.svc.cluster.local"
+    issuing: Issuing = field(default_factory=Issuing)
     advertise: str = ""  # HOST:PORT that clients in the cluster reach the API at
     keys: TokenKeys | None = None
     tokens: dict[str, User] = field(default_factory=dict)
@@ -124,7 +125,7 @@ class ApiServer:
         self.claim_repair = ClaimRepair(self)
         tokens: ServiceAccountTokens | None = None
         if settings.keys is not None:
-            tokens = ServiceAccountTokens(settings.keys, settings.issuer, (), self._lookup)
+            tokens = ServiceAccountTokens(settings.keys, settings.issuing, self._lookup, telemetry.registry)
         self.service_account_tokens = tokens
         self.audit: AuditLog | None = None
         if settings.audit is not None:
@@ -146,7 +147,7 @@ class ApiServer:
             settings.authentication.anonymous,
             self._verifiers(settings),
             settings.authentication.basic,
-            (settings.issuer,),
+            settings.issuing.own_audiences,
         )
 
     def judges(self, settings: AuthorizationSettings) -> list[WebhookAuthorizer]:
@@ -160,16 +161,17 @@ class ApiServer:
     def _verifiers(self, settings: Settings) -> list[Verify]:
         """Who is asked about a token that is neither static nor a service account's, in order."""
         found: list[Verify] = []
+        audiences = settings.issuing.own_audiences
         if settings.keys is not None:
             mark = partial(mark_used, self)
-            audiences, registry = (settings.issuer,), self.telemetry.registry
+            registry = self.telemetry.registry
             found.append(LegacyTokens(settings.keys, audiences, self._lookup, self.clock.now, mark, registry).verify)
         if settings.authentication.bootstrap_tokens:
-            found.append(for_anybody(BootstrapTokens(self._lookup, self.clock.now).verify, (settings.issuer,)))
+            found.append(for_anybody(BootstrapTokens(self._lookup, self.clock.now).verify, audiences))
         if settings.authentication.issuers or settings.authentication.file is not None:
-            found.append(for_anybody(self.oidc.verify, (settings.issuer,)))
+            found.append(for_anybody(self.oidc.verify, audiences))
         if settings.token_webhook is not None:
-            found.append(TokenWebhook(settings.token_webhook, self.webhooks, (settings.issuer,)).verify)
+            found.append(TokenWebhook(settings.token_webhook, self.webhooks, audiences).verify)
         return found
 
     async def load(self) -> None:

@@ -12,8 +12,8 @@ from kybern.apiserver.admission.registry import NAMES as PLUGINS
 from kybern.apiserver.audit.flags import add_audit_flags, read_audit_settings
 from kybern.apiserver.authentication.flags import add_authentication_flags, read_authentication
 from kybern.apiserver.authentication.reload import ConfigurationFollower
-from kybern.apiserver.authentication.service_account import DEFAULT_ISSUER
 from kybern.apiserver.authentication.token_file import read_token_file
+from kybern.apiserver.authentication.token_flags import add_token_flags, read_issuing
 from kybern.apiserver.authorization.reload import AuthorizationFollower
 from kybern.apiserver.bootstrap.run import bootstrap, keep
 from kybern.apiserver.core.authentication.jwt_config import Anonymous
@@ -53,7 +53,6 @@ def add_flags(parser: ArgumentParser) -> None:
         metavar="FILE",
         help="further keys that verify tokens: public keys, private ones or certificates; may be repeated",
     )
-    parser.add_argument("--service-account-issuer", default=DEFAULT_ISSUER, metavar="URL", help="issuer of tokens")
     parser.add_argument("--service-cluster-ip-range", default="10.96.0.0/16", metavar="CIDR", help="cluster IPs")
     parser.add_argument("--advertise-address", default="", metavar="HOST:PORT", help="endpoint of `kubernetes`")
     parser.add_argument(
@@ -63,6 +62,7 @@ def add_flags(parser: ArgumentParser) -> None:
     parser.add_argument(
         "--anonymous-auth", default="true", choices=["true", "false"], help="accept requests without credentials"
     )
+    add_token_flags(parser)
     add_authentication_flags(parser)
     add_delegation_flags(parser)
     add_flow_flags(parser)
@@ -81,7 +81,7 @@ def read_settings(options: Namespace) -> Settings:
         check_flow_flags(options)
         audit = read_audit_settings(options)
         admission = read_admission_configuration(options, PLUGINS)
-        authentication = read_authentication(options)
+        authentication, issuing = read_authentication(options), read_issuing(options)
         authorization, token_webhook = read_authorization(options), read_token_webhook(options)
     except (OSError, ValueError) as error:
         raise ServiceFailure(str(error)) from error
@@ -98,7 +98,7 @@ def read_settings(options: Namespace) -> Settings:
         flags=shown(options),
         storage_file=Path(path) if kind == "sqlite" and path != ":memory:" else None,
         service_cidr=options.service_cluster_ip_range,
-        issuer=options.service_account_issuer,
+        issuing=issuing,
         advertise=options.advertise_address,
         keys=keys,
         tokens=tokens,

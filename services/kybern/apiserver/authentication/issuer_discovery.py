@@ -10,8 +10,8 @@ from kybern.apiserver.authentication.service_account import ServiceAccountTokens
 CONFIGURATION, KEYS = "/.well-known/openid-configuration", "/openid/v1/jwks"
 
 
-def issuer_document(tokens: ServiceAccountTokens | None, path: str) -> bytes | None:
-    """The document at a path, or None where there is none."""
+def issuer_document(tokens: ServiceAccountTokens | None, path: str, address: str) -> bytes | None:
+    """The document at a path, or None where there is none. `address`: HOST:PORT of the API, "" if it has none."""
     if tokens is None or path.rstrip("/") not in (CONFIGURATION, KEYS):
         return None
     keys = [_key(key_id, public) for key_id, public in tokens.keys.public.items()]
@@ -20,7 +20,8 @@ def issuer_document(tokens: ServiceAccountTokens | None, path: str) -> bytes | N
     return orjson.dumps(
         {
             "issuer": tokens.issuer,
-            "jwks_uri": tokens.issuer.rstrip("/") + KEYS,
+            "jwks_uri": tokens.issuing.keys_url
+            or (f"https://{address}" if address else tokens.issuer.rstrip("/")) + KEYS,
             "response_types_supported": ["id_token"],
             "subject_types_supported": ["public"],
             "id_token_signing_alg_values_supported": sorted({key["alg"] for key in keys}),

@@ -10,14 +10,20 @@ from datetime import datetime
 from typing import Any
 
 import jwt
+from prometheus_client import CollectorRegistry, Counter
 
+from kybern.apiserver.authentication.token_flags import Issuing
 from kybern.apiserver.core.authentication.id_token import issuer_of
 from kybern.apiserver.core.user import SERVICE_ACCOUNT_PREFIX, SERVICE_ACCOUNTS, User
 from kybern.apiserver.storage.entry import Entry
 from kybern.kube.go_values import quoted_list
 from kybern.pki.token_keys import TokenKeys
 
-DEFAULT_ISSUER = "https://kubernetes.default.svc.cluster.local"
+STALE = "authentication.k8s.io/stale-token"
+USES = {
+    "valid_tokens": "Uses of mounted tokens within the time that was asked for",
+    "stale_tokens": "Uses of mounted tokens after the time that was asked for",
+}
 FORGED = "go-jose/go-jose: error in cryptographic primitive"  # as upstream's library says of any wrong signature
 EXTRA = "authentication.kubernetes.io/"
 Lookup = Callable[[str, str, str], Entry | None]  # resource, namespace, name
@@ -53,11 +59,13 @@ class TokenUser:
 class ServiceAccountTokens:
     """Issues and verifies. `lookup` reads the caches."""
 
-    def __init__(self, keys: TokenKeys, issuer: str, audiences: Sequence[str], lookup: Lookup) -> None:
+    def __init__(self, keys: TokenKeys, issuing: Issuing, lookup: Lookup, registry: CollectorRegistry) -> None:
         self.keys = keys
-        self.issuer = issuer
-        self.audiences = tuple(audiences) or (issuer,)
+        self.issuing = issuing
+        self.issuer = issuing.issuers[0]
+        self.audiences = issuing.own_audiences
         self._lookup = lookup
+        self._counts = {name: Counter(f"serviceaccount_{name}", text, registry=registry) for name, text in USES.items()}
 
     def issue(
         self,
@@ -69,12 +77,15 @@ class ServiceAccountTokens:
         seconds: int,
         token_id: str,
         bindings: Sequence[Binding] = (),
+        warn_after: int = 0,
     ) -> str:
-        """A signed token that lives for `seconds`."""
+        """A signed token that lives for `seconds`; its uses after `warn_after` seconds, if given, are noted."""
         at = int(now.timestamp())
         private: dict[str, Any] = {"namespace": namespace, "serviceaccount": {"name": name, "uid": uid}}
         for bound in bindings:
             private[bound.kind.lower()] = {"name": bound.name, "uid": bound.uid}
+        if warn_after:
+            private["warnafter"] = at + warn_after
         claims = {
             "aud": list(audiences) or list(self.audiences),
             "exp": at + seconds,
@@ -90,14 +101,15 @@ class ServiceAccountTokens:
     def verify(self, token: str, now: datetime, audiences: Sequence[str] = ()) -> TokenUser:
         """Raises TokenInvalid. `audiences`: those acceptable, by default the server's own."""
         try:
-            if issuer_of(token) != self.issuer:
+            issuer = issuer_of(token)
+            if issuer not in self.issuing.issuers:
                 raise TokenUnknown("Invalid issuer")
             kid = jwt.get_unverified_header(token).get("kid", self.keys.key_id)
             public = self.keys.public.get(kid)
             if public is None:
                 raise TokenInvalid("invalid signature, no keys found")
             options: Any = {"verify_exp": False, "verify_nbf": False, "verify_iat": False, "verify_aud": False}
-            claims = jwt.decode(token, public, algorithms=["ES256", "RS256"], issuer=self.issuer, options=options)
+            claims = jwt.decode(token, public, algorithms=["ES256", "RS256"], issuer=issuer, options=options)
         except (jwt.InvalidSignatureError, jwt.InvalidAlgorithmError):
             raise TokenInvalid(FORGED) from None
         except jwt.DecodeError as error:
@@ -115,7 +127,19 @@ class ServiceAccountTokens:
         if not matching:
             asked = quoted_list(wanted)
             raise TokenInvalid(f"token audiences {quoted_list(given)} is invalid for the target audiences {asked}")
-        return TokenUser(self._user(claims), matching)
+        return TokenUser(self._user(claims), matching, self._notes(claims, at))
+
+    def _notes(self, claims: dict[str, Any], at: float) -> tuple[tuple[str, str], ...]:
+        """What the audit log is told of a token that is good for longer than was asked for."""
+        warn_after = (claims.get("kubernetes.io") or {}).get("warnafter") or 0
+        if not warn_after:
+            return ()
+        if at <= warn_after:
+            self._counts["valid_tokens"].inc()
+            return ()
+        self._counts["stale_tokens"].inc()
+        late = int(at) - int(warn_after)
+        return ((STALE, f"subject: {claims['sub']}, seconds after warning threshold: {late}"),)
 
     def _user(self, claims: dict[str, Any]) -> User:
         """The service account, if it and everything the token is bound to still exists."""

@@ -31,7 +31,7 @@ async def check_access(server: ApiServer, message: CheckAccessRequest, call: Cal
     passages.passed(call, 1)
     server.authorizer.check(user, asked)
     passages.passed(call, 2)
-    document = issuer_document(server.service_account_tokens, message.path)
+    document = issuer_document(server.service_account_tokens, message.path, server.settings.advertise)
     if message.path.startswith("/debug/"):
         document = await debug(server, message, asker_of(call.seat, user, asked, at))
     if message.path == "/metrics":

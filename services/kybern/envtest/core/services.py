@@ -21,7 +21,7 @@ _WITHOUT_EFFECT = """
     storage-media-type v vmodule watch-cache watch-cache-sizes
 """
 FILES, WITHOUT_EFFECT = frozenset(_FILES.split()), frozenset(_WITHOUT_EFFECT.split())
-SETTLED = FILES | {"advertise-address", "authorization-mode", "bind-address", "secure-port", "service-account-issuer"}
+SETTLED = FILES | {"advertise-address", "authorization-mode", "bind-address", "secure-port"}
 
 
 @dataclass(frozen=True)
@@ -55,8 +55,6 @@ def decide_services(
         apiserver += ["--authorization-mode", ",".join(given.get("authorization-mode", ("AlwaysAllow",)))]
     if files.service_account_key:
         apiserver += ["--service-account-key", files.service_account_key]
-    if "service-account-issuer" in given:
-        apiserver += ["--service-account-issuer", given["service-account-issuer"][0]]
     if "service-cluster-ip-range" not in given:
         apiserver += ["--service-cluster-ip-range", RANGE]
     if advertised:

@@ -8,7 +8,8 @@ from kybern.envtest.core.flags import read_flags
 from kybern.envtest.core.services import ControlPlane, Files, decide_services
 
 FILES = Files(Path("/x/kybern"), "/x/sa.key", Path("/x/kybern/front-proxy-client"), "sqlite:/e/kybern.db")
-APISERVER = frozenset(("service-cluster-ip-range", "disable-admission-plugins", "service-account-key-file"))
+ACCOUNTS = ("service-account-key-file", "service-account-issuer")
+APISERVER = frozenset(("service-cluster-ip-range", "disable-admission-plugins", *ACCOUNTS))
 GATEWAY = frozenset(("requestheader-client-ca-file", "secure-port"))
 
 
@@ -32,8 +33,8 @@ def test_what_envtest_asks_for() -> None:
         (
             *("--store", "sqlite:/e/kybern.db", "--pki", "/x/kybern"),
             *("--proxy-client", "/x/kybern/front-proxy-client", "--authorization-mode", "RBAC"),
-            *("--service-account-key", "/x/sa.key", "--service-account-issuer", "https://127.0.0.1:2/"),
-            *("--advertise-address", "192.0.2.1:2", "--disable-admission-plugins=ServiceAccount"),
+            *("--service-account-key", "/x/sa.key", "--advertise-address", "192.0.2.1:2"),
+            *("--disable-admission-plugins=ServiceAccount", "--service-account-issuer=https://127.0.0.1:2/"),
             *("--service-account-key-file=/x/sa.crt", "--service-cluster-ip-range=10.0.0.0/24"),
         ),
         (

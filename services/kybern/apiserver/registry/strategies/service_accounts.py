@@ -18,6 +18,7 @@ from kybern.kube.status import bad_request, conflict, invalid, not_found, servic
 
 GVK = ("authentication.k8s.io", "v1", "TokenRequest")
 SHORTEST, LONGEST, DEFAULT = 600, 1 << 32, 3600
+MOUNTED, YEAR = 3607, 365 * 24 * 3600  # seconds that admission asks for tokens in pods, and that those are good for
 MOUNTABLE = "kubernetes.io/enforce-mountable-secrets"
 KINDS = {"Pod": "pods", "Secret": "secrets", "Node": "nodes"}
 
@@ -55,8 +56,15 @@ async def create_token(request: Request, data: bytes) -> bytes:
     now = request.now
     bindings = _bindings(request, spec.get("boundObjectRef"))
     token_id = new_uid(request.server.random)
+    longest = tokens.issuing.longest
+    if longest and seconds > longest:
+        request.warnings.append(f"requested expiration of {seconds} seconds shortened to {longest} seconds")
+        seconds = spec["expirationSeconds"] = longest
+    mounted = seconds == MOUNTED and any(bound.kind == "Pod" for bound in bindings)
+    extended = tokens.issuing.extends and mounted and set(spec["audiences"]) <= set(tokens.audiences)
+    lives, warn_after = (YEAR, seconds) if extended else (seconds, 0)
     token = tokens.issue(
-        request.namespace, request.name, account.uid, spec["audiences"], now, seconds, token_id, bindings
+        request.namespace, request.name, account.uid, spec["audiences"], now, lives, token_id, bindings, warn_after
     )
     request.audit_annotations["authentication.kubernetes.io/issued-credential-id"] = f"JTI={token_id}"
     expires = meta.format_time(now + timedelta(seconds=seconds))
