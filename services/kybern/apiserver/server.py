@@ -30,7 +30,7 @@ from kybern.apiserver.authorization.modes import AuthorizationSettings
 from kybern.apiserver.authorization.webhook import WebhookAuthorizer
 from kybern.apiserver.bootstrap.legacy_tokens import TokenTracking, mark_used
 from kybern.apiserver.bootstrap.rbac import node_rules
-from kybern.apiserver.core.allocator import PortAllocator
+from kybern.apiserver.core.allocator import NODE_PORT_RANGE, PortAllocator
 from kybern.apiserver.core.service_addresses import ServiceAddresses
 from kybern.apiserver.core.user import User
 from kybern.apiserver.crd.controller import DefinitionController
@@ -45,7 +45,7 @@ from kybern.apiserver.passages import Passages
 from kybern.apiserver.registry.request import Request
 from kybern.apiserver.registry.resource_table import ResourceTable
 from kybern.apiserver.registry.strategies import claims, service_allocations
-from kybern.apiserver.registry.strategies.table import strategy_of
+from kybern.apiserver.registry.strategies.table import EVENT_TTL, strategy_of
 from kybern.apiserver.storage.entry import Entry
 from kybern.apiserver.storage.feed import Feed
 from kybern.apiserver.storage.leases import Leases
@@ -66,6 +66,8 @@ class Settings:
     """What flags decide."""
 
     service_cidr: str = "10.96.0.0/16"
+    node_ports: tuple[int, int] = NODE_PORT_RANGE  # the first and the last
+    event_ttl: float = EVENT_TTL  # seconds that Events are kept; 0: for good
     issuing: Issuing = field(default_factory=Issuing)
     advertise: str = ""  # HOST:PORT that clients in the cluster reach the API at
     keys: TokenKeys | None = None
@@ -98,7 +100,7 @@ class ApiServer:
         self.slow_watchers = Counts(telemetry.registry, *SLOW_WATCHERS)
         self.watch_lists = Timings(telemetry.registry, *WATCH_LISTS)
         self.node_ports_given = Counts(telemetry.registry, *NODE_PORTS)
-        self.table = ResourceTable(strategy_of)
+        self.table = ResourceTable(partial(strategy_of, event_ttl=settings.event_ttl))
         self.table.add_builtin()
         telemetry.registry.register(StorageMetrics(self.table.cachers, settings.storage_file))
         telemetry.registry.register(StateMetrics(self))
@@ -121,7 +123,7 @@ class ApiServer:
         judges = self.judges(settings.authorization)
         self.authorizer = Authorizer(node_rules(), self.authorization_metrics, settings.authorization, judges)
         self.addresses = ServiceAddresses(settings.service_cidr)
-        self.node_ports = PortAllocator()
+        self.node_ports = PortAllocator(*settings.node_ports)
         self.claim_repair = ClaimRepair(self)
         tokens: ServiceAccountTokens | None = None
         if settings.keys is not None:

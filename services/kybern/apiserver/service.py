@@ -16,6 +16,7 @@ from kybern.apiserver.authentication.token_file import read_token_file
 from kybern.apiserver.authentication.token_flags import add_token_flags, read_issuing
 from kybern.apiserver.authorization.reload import AuthorizationFollower
 from kybern.apiserver.bootstrap.run import bootstrap, keep
+from kybern.apiserver.core.allocator import read_port_range
 from kybern.apiserver.core.authentication.jwt_config import Anonymous
 from kybern.apiserver.flowcontrol.flags import add_flow_flags, check_flow_flags
 from kybern.apiserver.handlers.discovery import Discovery
@@ -24,6 +25,7 @@ from kybern.apiserver.server import ApiServer, Settings
 from kybern.apiserver.storage import opening
 from kybern.apiserver.storage.health import CHECK, follow_health, report
 from kybern.apiserver.webhooks.flags import add_delegation_flags, read_authorization, read_token_webhook
+from kybern.kube.duration import parse_go
 from kybern.pki.source import BUNDLE, CertificateUnusable, FileCertificateSource
 from kybern.pki.token_keys import TokenKeys
 from kybern.protos.api.v1.discovery_pb2_grpc import add_DiscoveryServicer_to_server
@@ -54,6 +56,10 @@ def add_flags(parser: ArgumentParser) -> None:
         help="further keys that verify tokens: public keys, private ones or certificates; may be repeated",
     )
     parser.add_argument("--service-cluster-ip-range", default="10.96.0.0/16", metavar="CIDR", help="cluster IPs")
+    parser.add_argument(
+        "--service-node-port-range", default="30000-32767", metavar="FIRST-LAST", help="node ports, also FIRST+MORE"
+    )
+    parser.add_argument("--event-ttl", default="1h0m0s", metavar="DURATION", help="that Events are kept")
     parser.add_argument("--advertise-address", default="", metavar="HOST:PORT", help="endpoint of `kubernetes`")
     parser.add_argument(
         "--proxy-client", default="", metavar="DIR", help="folder with the certificate shown to extension API servers"
@@ -82,6 +88,7 @@ def read_settings(options: Namespace) -> Settings:
         audit = read_audit_settings(options)
         admission = read_admission_configuration(options, PLUGINS)
         authentication, issuing = read_authentication(options), read_issuing(options)
+        node_ports, event_ttl = read_port_range(options.service_node_port_range), _event_ttl(options.event_ttl)
         authorization, token_webhook = read_authorization(options), read_token_webhook(options)
     except (OSError, ValueError) as error:
         raise ServiceFailure(str(error)) from error
@@ -98,6 +105,8 @@ def read_settings(options: Namespace) -> Settings:
         flags=shown(options),
         storage_file=Path(path) if kind == "sqlite" and path != ":memory:" else None,
         service_cidr=options.service_cluster_ip_range,
+        node_ports=node_ports,
+        event_ttl=event_ttl,
         issuing=issuing,
         advertise=options.advertise_address,
         keys=keys,
@@ -113,6 +122,17 @@ def read_settings(options: Namespace) -> Settings:
         max_requests_inflight=options.max_requests_inflight,
         max_mutating_requests_inflight=options.max_mutating_requests_inflight,
     )
+
+
+def _event_ttl(text: str) -> float:
+    """Seconds. Raises ValueError with a sentence."""
+    try:
+        seconds = parse_go(text).total_seconds()
+    except ValueError as error:
+        raise ValueError(f"--event-ttl: {error}") from error
+    if seconds < 0:
+        raise ValueError(f"--event-ttl {text}: Events cannot be kept for less than no time")
+    return seconds
 
 
 def _read_keys(options: Namespace) -> TokenKeys:

@@ -153,15 +153,11 @@ async def test_discovery(cluster: Any) -> None:
         await stub.GetOpenAPI(GetOpenAPIRequest(group="none", version="v1", openapi_version="v3"))
 
 
-async def test_events_end_by_themselves(admin: Client, cluster: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    from kybern.apiserver.registry.strategies.table import STRATEGIES
+async def test_events_end_by_themselves(running: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     from kybern.apiserver.storage import leases
 
     monkeypatch.setattr(leases, "SHARED", 0.1)
-    served = cluster.server.table.find("", "v1", "events")
-    assert served.strategy is STRATEGIES["", "events"]
-    object.__setattr__(served.strategy, "ttl", 0.2)
-    try:
+    async with running(event_ttl=0.2) as cluster, cluster.client() as admin:
         about = {"kind": "Pod", "name": "p", "namespace": "default"}
         watch = admin.watch(EVENTS, "default", resource_version=(await admin.list(EVENTS)).resource_version)
         await admin.create(EVENTS, {"metadata": {"name": "e", "namespace": "default"}, "involvedObject": about})
@@ -172,8 +168,6 @@ async def test_events_end_by_themselves(admin: Client, cluster: Any, monkeypatch
         assert types == ["ADDED", "DELETED"]
         assert (await admin.list(EVENTS)).items == []
         await watch.aclose()
-    finally:
-        object.__setattr__(served.strategy, "ttl", 3600.0)
 
 
 async def test_metrics(admin: Client, cluster: Any) -> None:

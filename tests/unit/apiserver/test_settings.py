@@ -67,3 +67,29 @@ def test_tokens(flags: list[str], wanted: Issuing) -> None:
 def test_wrong_flags_of_tokens_are_a_sentence(flag: str, words: str) -> None:
     with pytest.raises(ServiceFailure, match=words):
         settings_of([flag])
+
+
+@pytest.mark.parametrize(
+    ("flag", "name", "wanted"),
+    [
+        ("--service-node-port-range=100-200", "node_ports", (100, 200)),
+        ("--service-node-port-range=100+10", "node_ports", (100, 110)),
+        ("--service-node-port-range=100", "node_ports", (100, 100)),
+        ("--event-ttl=90m", "event_ttl", 5400.0),
+        ("--event-ttl=0s", "event_ttl", 0.0),
+    ],
+    ids=str,
+)
+def test_what_objects_are_given(flag: str, name: str, wanted: object) -> None:
+    assert getattr(settings_of([flag]), name) == wanted
+
+
+@pytest.mark.parametrize("text", ["", "0-5", "200-100", "1-65536", "a-b", "5-", "1+x", "1-2-3"])
+def test_wrong_ranges_of_ports(text: str) -> None:
+    with pytest.raises(ServiceFailure, match="no range of ports"):
+        settings_of([f"--service-node-port-range={text}"])
+
+
+def test_tolerations_by_flags() -> None:
+    flags = ["--default-not-ready-toleration-seconds=10", "--default-unreachable-toleration-seconds=20"]
+    assert settings_of(flags).admission.toleration_seconds == (10, 20)

@@ -17,6 +17,7 @@ from typing import Any
 
 import yaml
 
+from kybern.apiserver.admission.default_toleration_seconds import SECONDS
 from kybern.apiserver.core.pod_security.policy import PREFIX, Exemptions, Policy, read_policy
 from kybern.apiserver.core.well_formed import well_formed
 from kybern.apiserver.webhooks.kubeconfig import Users, read_users
@@ -34,6 +35,7 @@ class AdmissionConfiguration:
     pod_security_defaults: Policy = field(default_factory=Policy)
     pod_security_exemptions: Exemptions = field(default_factory=Exemptions)
     limited_resources: tuple[LimitedResource, ...] = ()
+    toleration_seconds: tuple[int, int] = (SECONDS, SECONDS)  # on nodes that are not ready, and unreachable
     webhook_users: Mapping[str, Users] = field(default_factory=dict)  # by plugin
 
 
@@ -41,6 +43,14 @@ def add_admission_flags(parser: ArgumentParser) -> None:
     parser.add_argument(
         "--admission-control-config-file", default="", metavar="FILE", help="an AdmissionConfiguration for plugins"
     )
+    for what in ("not-ready", "unreachable"):
+        parser.add_argument(
+            f"--default-{what}-toleration-seconds",
+            type=int,
+            default=SECONDS,
+            metavar="N",
+            help=f"that a pod stays on a node that is {what}, unless it says",
+        )
     parser.add_argument("--disable-admission-plugins", default="", metavar="NAMES", help="comma-separated")
     parser.add_argument(
         "--enable-admission-plugins", default="", metavar="NAMES", help="comma-separated; all that are here are enabled"
@@ -64,7 +74,8 @@ def read_admission_configuration(options: Namespace, known: frozenset[str]) -> A
             users = {name: read_webhook_users(plugins[name], folder) for name in WEBHOOKS if plugins.get(name)}
     except ValueError as error:
         raise ValueError(f"--admission-control-config-file {path}: {error}") from error
-    return AdmissionConfiguration(disabled, defaults, exemptions, limited, users)
+    seconds = options.default_not_ready_toleration_seconds, options.default_unreachable_toleration_seconds
+    return AdmissionConfiguration(disabled, defaults, exemptions, limited, seconds, users)
 
 
 def _names(text: str) -> frozenset[str]:

@@ -1,4 +1,5 @@
-"""DefaultTolerationSeconds: a pod stays 300 seconds on a node that is not ready or unreachable, unless it says.
+"""DefaultTolerationSeconds: a pod stays 300 seconds, or what flags say, on a node that is not ready or unreachable,
+unless it says.
 
 Updates are looked at too: one that replaces the tolerations gets these back.
 """
@@ -16,6 +17,10 @@ class DefaultTolerationSeconds(Plugin):
     name = "DefaultTolerationSeconds"
     concerns = frozenset({("", "pods")})
 
+    def __init__(self, seconds: tuple[int, int] = (SECONDS, SECONDS)) -> None:
+        """`seconds`: on nodes that are not ready, and on those that are unreachable."""
+        self._seconds = dict(zip(TAINTS, seconds, strict=True))
+
     async def mutate(self, request: Request, operation: str, new: Object, old: Object | None) -> None:
         if operation not in (CREATE, UPDATE) or request.subresource:
             return
@@ -24,7 +29,7 @@ class DefaultTolerationSeconds(Plugin):
         missing = [taint for taint in TAINTS if not any(_tolerates(toleration, taint) for toleration in have)]
         if missing:
             added = [
-                {"key": taint, "operator": "Exists", "effect": "NoExecute", "tolerationSeconds": SECONDS}
+                {"key": taint, "operator": "Exists", "effect": "NoExecute", "tolerationSeconds": self._seconds[taint]}
                 for taint in missing
             ]
             spec["tolerations"] = [*have, *added]

@@ -106,6 +106,7 @@ def build(
         PodSecurity: PodSecurity(
             given.pod_security_defaults, given.pod_security_exemptions, PodSecurityMetrics(registry)
         ),
+        DefaultTolerationSeconds: DefaultTolerationSeconds(given.toleration_seconds),
         ResourceQuota: ResourceQuota(given.limited_resources),
         MutatingAdmissionWebhook: MutatingAdmissionWebhook(given.webhook_users.get(MutatingAdmissionWebhook.name)),
         ValidatingAdmissionWebhook: ValidatingAdmissionWebhook(

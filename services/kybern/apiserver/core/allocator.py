@@ -5,6 +5,7 @@ from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_add
 from random import Random
 
 PROTOCOLS = ("TCP", "UDP", "SCTP")
+NODE_PORT_RANGE = (30000, 32767)
 OUTSIDE = "the provided network does not match the current range"
 ALREADY_ALLOCATED = "provided port is already allocated"
 
@@ -75,8 +76,8 @@ class IPAllocator:
 class PortAllocator:
     """Node ports, with the protocols they serve: all of a number belong to one Service."""
 
-    low: int = 30000
-    high: int = 32767
+    low: int = NODE_PORT_RANGE[0]
+    high: int = NODE_PORT_RANGE[1]
     taken: set[tuple[str, int]] = field(default_factory=set)
 
     def take(self, protocol: str, port: int) -> None:
@@ -110,3 +111,16 @@ class PortAllocator:
     def release(self, protocol: str, port: int) -> None:
         """Give it back."""
         self.taken.discard((protocol, port))
+
+
+def read_port_range(text: str) -> tuple[int, int]:
+    """FIRST-LAST, FIRST+MORE or one port. Raises ValueError with a sentence."""
+    first, plus, more = text.partition("+")
+    start, dash, end = text.partition("-")
+    try:
+        low, high = (int(first), int(first) + int(more)) if plus else (int(start), int(end if dash else start))
+    except ValueError:
+        low, high = 0, 0
+    if not 1 <= low <= high <= 65535:
+        raise ValueError(f"--service-node-port-range {text}: no range of ports such as 30000-32767")
+    return low, high

@@ -1,5 +1,7 @@
 """The strategies of all kinds: one row each for those that differ from the generic registry."""
 
+from dataclasses import replace
+
 from kybern.apiserver.crd.strategy import CUSTOM_RESOURCE_DEFINITIONS
 from kybern.apiserver.registry.metadata import name_by_uid
 from kybern.apiserver.registry.strategies.admission_policies import ADMISSION_POLICIES
@@ -71,6 +73,7 @@ STRATEGIES: dict[tuple[str, str], Strategy] = {
 }
 
 
-def strategy_of(group: str, resource: str) -> Strategy:
+def strategy_of(group: str, resource: str, event_ttl: float = EVENT_TTL) -> Strategy:
     """The row of a resource (by its storage group)."""
-    return STRATEGIES.get((group, resource), PLAIN)
+    found = STRATEGIES.get((group, resource), PLAIN)
+    return replace(found, ttl=event_ttl) if found.ttl else found
