@@ -61,6 +61,8 @@ def decide_services(
         apiserver += ["--advertise-address", f"{advertised}:{port}"]
     gateway = ["--pki", str(files.pki), "--proxy-client", str(files.proxy_client)]
     gateway += ["--bind-address", bind, "--secure-port", port]
+    if "requestheader-client-ca-file" in given and "requestheader-uid-headers" not in given:
+        gateway += ["--requestheader-uid-headers", ""]  # no header says a UID unless it is named
     passed_over = []
     for name, values in given.items():
         flags = [f"--{name}={value}" for value in values]

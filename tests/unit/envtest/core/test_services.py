@@ -67,7 +67,10 @@ def test_defaults_are_those_of_kube_apiserver() -> None:
 
 
 def test_the_gateway_has_its_own() -> None:
-    assert decide("--requestheader-client-ca-file=/x/ca").gateway[-1] == "--requestheader-client-ca-file=/x/ca"
+    unnamed = decide("--requestheader-client-ca-file=/x/ca").gateway
+    assert unnamed[-3:] == ("--requestheader-uid-headers", "", "--requestheader-client-ca-file=/x/ca")
+    named = "--requestheader-client-ca-file=/x/ca --requestheader-uid-headers=U"
+    assert decide(named).gateway[-2:] == tuple(named.split())
 
 
 def test_what_nothing_here_knows_is_told() -> None:
