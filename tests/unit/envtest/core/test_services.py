@@ -10,7 +10,7 @@ from kybern.envtest.core.services import ControlPlane, Files, decide_services
 FILES = Files(Path("/x/kybern"), "/x/sa.key", Path("/x/kybern/front-proxy-client"), "sqlite:/e/kybern.db")
 ACCOUNTS = ("service-account-key-file", "service-account-issuer")
 APISERVER = frozenset(("service-cluster-ip-range", "disable-admission-plugins", *ACCOUNTS))
-GATEWAY = frozenset(("requestheader-client-ca-file", "secure-port"))
+GATEWAY = frozenset(("requestheader-client-ca-file", "requestheader-uid-headers", "secure-port"))
 
 
 def decide(line: str, host: str = "192.0.2.1") -> ControlPlane:
