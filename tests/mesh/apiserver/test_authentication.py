@@ -140,7 +140,7 @@ async def test_a_token_of_an_outside_issuer(running: Any, provider: Provider) ->
         answer = await admin.create(TOKEN_REVIEWS, review)
         assert answer["status"]["authenticated"]
         assert answer["status"]["user"]["username"] == "oidc:alice"
-        assert answer["status"]["audiences"] == [cluster.server.settings.issuer]
+        assert answer["status"]["audiences"] == [*cluster.server.settings.issuing.issuers]
         answer = await admin.create(TOKEN_REVIEWS, {"spec": {"token": provider.token("one", exp=past)}})
         assert "authenticated" not in answer["status"]
         assert "oidc: token is expired" in answer["status"]["error"]

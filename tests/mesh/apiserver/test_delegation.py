@@ -83,7 +83,7 @@ async def test_tokens_of_others(running: Any, tmp_path: Path) -> None:
             assert (await code_of(get_as(cluster, "eve")))[0] == 401
             await asyncio.gather(*(code_of(get_as(cluster, "bobs")) for _ in range(5)))
             assert [review["spec"]["token"] for review in hooks.reviews] == ["bobs", "eve"]
-            assert hooks.reviews[0]["spec"]["audiences"] == [cluster.server.settings.issuer]
+            assert hooks.reviews[0]["spec"]["audiences"] == [*cluster.server.settings.issuing.issuers]
             assert hooks.headers[0]["Authorization"] == "Bearer me"
             async with cluster.client() as admin:
                 found = await admin.create(TOKENS, {"spec": {"token": "bobs"}})
