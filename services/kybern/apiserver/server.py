@@ -132,13 +132,7 @@ class ApiServer:
         self.audit: AuditLog | None = None
         if settings.audit is not None:
             self.audit = settings.audit.open(clock.now, telemetry.log, telemetry.registry, self.webhooks)
-        reading, mutating = settings.max_requests_inflight, settings.max_mutating_requests_inflight
-        self.flow: FlowControl | InFlight = InFlight(reading, mutating)
-        self.flow_controller: FlowController | None = None
-        if settings.priority_and_fairness:
-            self.flow = FlowControl(reading + mutating)
-            self.flow_controller = FlowController(self, self.flow)
-            telemetry.registry.register(FlowMetrics(self.flow))
+        self.flow, self.flow_controller = self._flow(settings)
         self.oidc = OidcAuthenticator(settings.authentication.issuers, clock.now, telemetry.log)
         self.authenticator = Authenticator(
             telemetry,
@@ -156,6 +150,15 @@ class ApiServer:
         """The webhooks that authorization asks."""
         log, metrics = self.telemetry.log, self.authorization_metrics
         return [WebhookAuthorizer(one, self.webhooks, log, metrics) for one in settings.webhooks]
+
+    def _flow(self, settings: Settings) -> tuple[FlowControl | InFlight, FlowController | None]:
+        """How many requests are let in at a time; with priority levels also who follows what objects say of them."""
+        reading, mutating = settings.max_requests_inflight, settings.max_mutating_requests_inflight
+        if not settings.priority_and_fairness:
+            return InFlight(reading, mutating), None
+        flow = FlowControl(reading + mutating)
+        self.telemetry.registry.register(FlowMetrics(flow))
+        return flow, FlowController(self, flow)
 
     def _admission_times(self) -> AdmissionTimes:
         return AdmissionTimes(asyncio.get_running_loop().time, self.telemetry.registry)

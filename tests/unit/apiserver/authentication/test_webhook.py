@@ -75,7 +75,7 @@ class Webhook:
 async def learnt(status: Any) -> TokenInvalid:
     """What is said of a token, once the webhook was asked."""
     settings = TokenSettings(Remote(Target("https://a/"), ANONYMOUS))
-    webhook = TokenWebhook(settings, Webhook(status), OWN)  # type: ignore[arg-type]
+    webhook = TokenWebhook(settings, Webhook(status), OWN)  # type: ignore[arg-type]  # in a client's place
     with pytest.raises(MustWait) as wait:
         webhook.verify("token")
     await wait.value.over()

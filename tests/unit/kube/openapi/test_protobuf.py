@@ -21,7 +21,7 @@ def read(data: bytes) -> Fields:
             found.append((key >> 3, data[at : at + value]))
             at += value
         else:
-            found.append((key >> 3, value))  # type: ignore[arg-type]
+            found.append((key >> 3, value))  # type: ignore[arg-type]  # bytes or a number
     assert at == len(data)
     return found
 

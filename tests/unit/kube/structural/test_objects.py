@@ -176,7 +176,7 @@ EMBEDDING: dict[str, Any] = {
 def test_defaults_of_metadata_lose_what_it_does_not_know() -> None:
     obj = {"metadata": {}, "inner": {"apiVersion": "v1", "kind": "K"}}
     CustomKind(EMBEDDING, compile_schema(EMBEDDING)).default(obj)
-    assert obj["inner"]["metadata"] == {"name": "n"}  # type: ignore[index]
+    assert obj["inner"]["metadata"] == {"name": "n"}  # type: ignore[index]  # of a literal
 
 
 def test_what_others_have_stored_is_repaired() -> None:
